@@ -1,0 +1,79 @@
+"""From the text or argv an agent sent to the facts a policy judges.
+
+Bash is read by shfmt (a process of its own, in server.judge); what arrives here is its JSON syntax tree. Reading is a
+generator that yields each text it needs parsed and is sent the tree back, so this module never does I/O.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+type PathKind = Literal["bare", "system", "workspace", "outside", "dynamic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """One `NAME=value` in front of a command, or a statement of its own; value is None where it is dynamic."""
+
+    name: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """One redirection. `path` is absolute and normalised; None for a dynamic target and for here-documents."""
+
+    op: str
+    fd: int | None
+    path: str | None
+    dynamic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleCommand:
+    """One command that bash may execute, at any depth, with wrappers such as env, timeout or sudo already taken off.
+
+    argv: decoded words; None where the word is only known at run time. name: last part of argv[0], None if dynamic.
+    dynamic: for each word of argv the reason why it is not static (param, cmdsub, arith, procsub, glob, brace), "" if
+    it is static. via: the wrappers taken off, outermost first ("sudo", "xargs", "sh -c", "$()", "function f", "trap").
+    cwd: where it starts, None if unknown. span: byte offsets in the outermost text.
+    """
+
+    argv: tuple[str | None, ...]
+    name: str | None
+    path_kind: PathKind
+    dynamic: tuple[str, ...] = ()
+    assigns: tuple[Assign, ...] = ()
+    redirects: tuple[Redirect, ...] = ()
+    cwd: str | None = None
+    via: tuple[str, ...] = ()
+    span: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class InlineCode:
+    """Program text handed to an interpreter on its command line or standard input; None where it is dynamic."""
+
+    interpreter: str
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptFacts:
+    """What is true of the whole text, beside its commands. parse_error is None where all of it was read exactly."""
+
+    functions: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    inline_code: tuple[InlineCode, ...] = ()
+    pipe_to_shell: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    latent_arithmetic: bool = False
+    control_chars: bool = False
+    parse_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything that was read from one text or argv."""
+
+    commands: tuple[SimpleCommand, ...] = ()
+    script: ScriptFacts = field(default_factory=ScriptFacts)

@@ -1,0 +1,101 @@
+"""What the policy is asked: one frozen value, versioned, and the JSON that Rego sees as `input`.
+
+The value that is judged is the value that runs (promise 4), so it holds the exact act, not a description of it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from policy.command import Reading
+
+VERSION = 1
+
+type Op = Literal["read", "write", "delete", "list"]
+type Area = Literal["workspace", "tmp", "home", "system", "proc", "gate"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallerFacts:
+    id: str
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    name: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathUse:
+    """One path a call uses: as it was asked for, absolute and normalised, what for, and the area it lies in."""
+
+    asked: str
+    resolved: str
+    op: Op
+    area: Area
+
+
+@dataclass(frozen=True, slots=True)
+class RunCommand:
+    """A command to run: exactly this argv, no other shell in between."""
+
+    argv: tuple[str, ...]
+    cwd: str
+    stdin: bytes
+    timeout_s: float
+    background: bool
+    shown: str  # what a person reads in the audit, in a refusal and in a list of jobs
+
+
+@dataclass(frozen=True, slots=True)
+class UseFile:
+    """A file operation; arguments beyond the path are the tool's own."""
+
+    op: Op
+    path: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UseSession:
+    """Opening, listing or closing a session, or looking at its jobs."""
+
+    verb: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+type Act = RunCommand | UseFile | UseSession
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    caller: CallerFacts
+    tool: str
+    session: SessionFacts
+    act: Act
+    call: Mapping[str, Any]  # the arguments as the client sent them, secrets masked
+    reading: Reading = field(default_factory=Reading)
+    paths: tuple[PathUse, ...] = ()
+
+    def as_input(self) -> dict[str, Any]:
+        """The document Rego sees as `input`; shapes are those of the dataclasses, tuples as arrays."""
+        return {
+            "version": VERSION,
+            "caller": asdict(self.caller),
+            "tool": self.tool,
+            "session": asdict(self.session),
+            "call": dict(self.call),
+            "commands": [asdict(command) for command in self.reading.commands],
+            "script": asdict(self.reading.script),
+            "paths": [asdict(path) for path in self.paths],
+        }
+
+    def digest(self) -> str:
+        """sha256 over everything that was judged; an approval is bound to it."""
+        act = {k: v.decode("latin1") if isinstance(v, bytes) else v for k, v in asdict(self.act).items()}
+        document = {"input": self.as_input(), "act": act}
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,94 @@
+"""The three answers a policy can give, and the permit that only one of them yields."""
+
+from dataclasses import dataclass, field
+from typing import final
+
+from policy.question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule that spoke: `reason` says what it saw, `help` what would be allowed instead."""
+
+    id: str
+    effect: str
+    reason: str
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Ceilings a decision may set; None leaves the setting as it is. Seconds and bytes."""
+
+    timeout_s: float | None = None
+    output_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Allow-only sets of absolute paths that the kernel (Landlock) holds the command to."""
+
+    read: tuple[str, ...] = ("/",)
+    write: tuple[str, ...] = ()
+    execute: tuple[str, ...] = ("/",)
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    rules: tuple[Rule, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    access: Access = field(default_factory=Access)
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A person may allow it; `granted` is the Allow that such an approval turns it into."""
+
+    rules: tuple[Rule, ...]
+    granted: Allow
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    rules: tuple[Rule, ...]
+    revision: str = ""
+
+
+type Verdict = Allow | Ask | Deny
+
+
+def engine_error(reason: str) -> Deny:
+    """The verdict of an engine that is down, slow, wrong or oddly shaped."""
+    return Deny((Rule("engine.error", "deny", reason, "Nothing runs until the policy engine answers again; tell the operator."),))
+
+
+class Denied(Exception):
+    """The policy said no, or it asked and nobody has said yes."""
+
+    def __init__(self, verdict: Ask | Deny) -> None:
+        super().__init__("; ".join(rule.reason for rule in verdict.rules))
+        self.verdict = verdict
+
+
+_KEY = object()
+
+
+@final
+class Permit:
+    """Proof that this exact question was allowed. A sandbox accepts nothing else."""
+
+    __slots__ = ("allow", "question")
+    question: Question
+    allow: Allow
+
+    def __init__(self, question: Question, allow: Allow, *, key: object) -> None:
+        if key is not _KEY:
+            raise TypeError("permits come from policy.verdict.permit()")
+        self.question = question
+        self.allow = allow
+
+
+def permit(question: Question, allow: Allow) -> Permit:
+    return Permit(question, allow, key=_KEY)
