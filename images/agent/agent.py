@@ -1,0 +1,278 @@
+"""PID 1 of a sandbox: runs what its server permitted as uid 1000, serves files, and ends when its server is lost.
+
+Standard library only, started as `python3 -I -S -B` by absolute path. One thread, one loop, nothing in it blocks: stop,
+close and file requests are answered under a fork bomb too. It trusts its server and nothing else.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import resource
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # -I leaves the script's own folder out
+
+import files
+import jobs
+import kernel
+import relay
+import spawn
+import wire
+
+CONTROL = "/run/sandgate/control.sock"
+GATE = "/run/sandgate/egress.sock"
+USER, RELAY = 1000, 1001  # uid and gid of commands; of the resolver and relay
+FIRST_DIAL_S = 15.0
+REDIAL_EVERY_S = 0.5
+RELAY_OPEN_FILES = 1024
+
+
+class Agent:
+    """The loop and all that it holds. `key` is what a server must show to take over after the first was lost."""
+
+    def __init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.abi = kernel.landlock_abi()
+        self.confine = kernel.Filter(kernel.set_id_filter())
+        self.files = files.Files(kernel.AsUser(USER, USER))
+        self.jobs: dict[int, jobs.Job] = {}
+        self.rulesets: dict[str, int] = {}
+        self.incoming: dict[int, bytearray] = {}
+        self.wire: wire.Wire | None = None
+        self.spare: spawn.Keeper | None = None
+        self.congested = False
+        self.grace_s = FIRST_DIAL_S
+        self.key = ""
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    def live(self) -> None:
+        """Serve one server after the other until one says close, or none comes within the grace."""
+        while self._dial():
+            with contextlib.suppress(ConnectionError, BrokenPipeError, wire.BadFrame):
+                self._serve()
+            self._lose_server()
+
+    def _dial(self) -> bool:
+        until = time.monotonic() + self.grace_s
+        while time.monotonic() < until:
+            sock = socket.socket(socket.AF_UNIX)
+            try:
+                sock.connect(CONTROL)
+            except OSError:
+                sock.close()
+                self._reap()
+                time.sleep(REDIAL_EVERY_S)
+                continue
+            self.wire = wire.Wire(sock)
+            self.selector.register(sock, selectors.EVENT_READ, self._hear_server)
+            self.wire.say({"ev": "hello", "key": self.key, "landlock": self.abi, "openat2": _has_openat2()})
+            return True
+        return False
+
+    def _lose_server(self) -> None:
+        assert self.wire is not None  # noqa: S101 - _dial() has set it
+        self.selector.unregister(self.wire.sock)
+        self.wire.sock.close()
+        for job in self.jobs.values():
+            job.stop(signal.SIGKILL, "server_lost")
+        while any(not job.over for job in self.jobs.values()):
+            self._turn(0.1)
+        self.jobs.clear()
+        self.incoming.clear()
+
+    def _serve(self) -> None:
+        while True:
+            self._turn(self._patience())
+            assert self.wire is not None  # noqa: S101 - _dial() has set it
+            self.wire.flush()
+            self._relieve(self.wire)
+
+    def _turn(self, patience: float | None) -> None:
+        for key, _ in self.selector.select(patience):
+            key.data()
+        now = time.monotonic()
+        for job in list(self.jobs.values()):
+            job.tend(now)
+            if job.over:
+                del self.jobs[job.number]
+        self._reap()
+        if self.spare is None and self.wire is not None:
+            self.spare = jobs.spare_keeper(lambda: spawn.Keeper(self.confine))
+
+    def _patience(self) -> float | None:
+        moments = [moment for job in self.jobs.values() if (moment := job.next_moment()) is not None]
+        if self.spare is None:
+            moments.append(time.monotonic() + 0.05)
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
+
+    def _reap(self) -> None:
+        """What nobody waits for: keepers that are done, and the relay should it ever end."""
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+    def _relieve(self, connection: wire.Wire) -> None:
+        """Back-pressure: while the server does not take output, the commands' pipes are not read."""
+        if connection.queued > wire.HIGH_WATER and not self.congested:
+            self.congested = True
+            for job in self.jobs.values():
+                jobs.unwatch_outputs(job)
+        elif self.congested and connection.queued < wire.HIGH_WATER // 2:
+            self.congested = False
+            for job in self.jobs.values():
+                jobs.watch_outputs(job)
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.queued else 0)
+        if self.selector.get_key(connection.sock).events != wanted:
+            self.selector.modify(connection.sock, wanted, self._hear_server)
+
+    # --- what the server says ----------------------------------------------------------------------------------------
+
+    def _hear_server(self) -> None:
+        assert self.wire is not None  # noqa: S101 - registered by _dial()
+        for kind, body in self.wire.receive():
+            if kind == wire.JSON:
+                self._obey(json.loads(body))
+            elif kind == wire.JOB:
+                number, _ = wire.JOB_HEAD.unpack_from(body)
+                if number in self.jobs:
+                    self.jobs[number].feed(body[wire.JOB_HEAD.size :])
+            else:
+                (request,) = wire.FILE_HEAD.unpack_from(body)
+                self.incoming.setdefault(request, bytearray()).extend(body[wire.FILE_HEAD.size :])
+
+    def _obey(self, message: dict[str, object]) -> None:
+        match message["op"]:
+            case "welcome":
+                self.key = str(message["key"])
+                self.grace_s = float(str(message["grace_s"]))
+            case "run":
+                self._run(message)
+            case "eof":
+                self._with_job(message, jobs.Job.close_stdin)
+            case "stop":
+                number, reason = int(str(message["signal"])), str(message["reason"])
+                self._with_job(message, lambda job: job.stop(number, reason, float(str(message["grace_s"]))))
+            case "file":
+                self._file(message)
+            case "ping":
+                self._say({"ev": "answer", "id": message["id"], "ok": True})
+            case "close":
+                sys.exit(0)
+
+    def _say(self, message: dict[str, object]) -> None:
+        if self.wire is not None:
+            self.wire.say(message)
+
+    def _with_job(self, message: dict[str, object], act: Callable[[jobs.Job], None]) -> None:
+        job = self.jobs.get(int(str(message["job"])))
+        if job is not None:
+            act(job)
+
+    def _run(self, message: dict[str, object]) -> None:
+        number = int(str(message["job"]))
+        keeper, self.spare = self.spare, None
+        try:
+            keeper = keeper or spawn.Keeper(self.confine)
+            plan = spawn.Plan(_strings(message["argv"]), _environment(message["env"]), str(message["cwd"]), USER, USER)
+            timeout = message["timeout_s"]
+            assert self.wire is not None  # noqa: S101 - the message came over it
+            job = jobs.launch(
+                number,
+                keeper,
+                plan,
+                self._ruleset(message["access"]),
+                self.wire,
+                self.selector,
+                None if timeout is None else float(str(timeout)),
+            )
+        except OSError as exc:  # no room for a keeper, or for its pipes
+            self._say({"ev": "ended", "job": number, "reason": "not_started", "error": os.strerror(exc.errno or 0)})
+            return
+        self.jobs[number] = job
+        if self.congested:
+            jobs.unwatch_outputs(job)
+
+    def _ruleset(self, access: object) -> int | None:
+        """A Landlock ruleset, made once for each set of paths; a command then only has to enter it."""
+        if not self.abi:
+            return None
+        name = json.dumps(access, sort_keys=True)
+        if name not in self.rulesets:
+            if len(self.rulesets) > 64:  # noqa: PLR2004 - profiles are few; this only bounds a strange operator
+                os.close(self.rulesets.pop(next(iter(self.rulesets))))
+            assert isinstance(access, dict)  # noqa: S101 - the server's own shape
+            sets = kernel.Access(*(tuple(_strings(access[right])) for right in ("read", "write", "execute")))
+            self.rulesets[name] = kernel.landlock_ruleset(sets, self.abi)
+        return self.rulesets[name]
+
+    def _file(self, message: dict[str, object]) -> None:
+        request = int(str(message["id"]))
+        content = bytes(self.incoming.pop(request, b""))
+        assert self.wire is not None  # noqa: S101 - the message came over it
+        connection = self.wire
+        try:
+            answer = self.files.answer(message, content, lambda data: connection.file_bytes(request, data))
+        except files.Refused as exc:
+            answer = {"error": str(exc), "errno": 0}
+        except OSError as exc:
+            answer = {"error": os.strerror(exc.errno or 0), "errno": exc.errno}
+        self._say({"ev": "answer", "id": request, "ok": "error" not in answer, **answer})
+
+
+def _strings(value: object) -> list[str]:
+    assert isinstance(value, list)  # noqa: S101 - the server's own shape
+    return [str(item) for item in value]
+
+
+def _environment(value: object) -> dict[str, str]:
+    assert isinstance(value, dict)  # noqa: S101 - the server's own shape
+    return {str(name): str(text) for name, text in value.items()}
+
+
+def _has_openat2() -> bool:
+    try:
+        os.close(kernel.openat2(files.AT_FDCWD, "/", os.O_PATH, kernel.RESOLVE_NO_MAGICLINKS))
+    except OSError:
+        return False
+    return True
+
+
+def start_relay(ports: tuple[int, ...]) -> int:
+    """The resolver and relay as a process of their own, with another uid and no way back to the agent's."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (RELAY_OPEN_FILES, RELAY_OPEN_FILES))
+        os.setgroups([])
+        os.setresgid(RELAY, RELAY, RELAY)
+        os.setresuid(RELAY, RELAY, RELAY)
+        relay.serve(GATE, ports)
+    finally:
+        os._exit(1)
+
+
+def main() -> None:
+    os.umask(0o022)
+    os.chdir("/")
+    os.environ.clear()
+    kernel.drop_capabilities_to(kernel.CAP_KILL, kernel.CAP_SETGID, kernel.CAP_SETUID)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    start_relay(tuple(int(port) for port in sys.argv[1:]))
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    gc.freeze()
+    Agent().live()
+
+
+if __name__ == "__main__":
+    main()
+

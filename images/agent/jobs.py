@@ -1,0 +1,295 @@
+"""One running command: its pipes, its deadline, its end and why it ended."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import tree
+from spawn import EXEC_PATIENCE_S, Keeper, Plan
+from wire import Wire
+
+READ = 1 << 18
+PIPE_BYTES = 1 << 20
+DRAIN_S = 0.2  # after the leader's end: what its children still hold open is not waited for longer
+KILL_GRACE_S = 2.0
+MAX_STDIN_QUEUED = 8 << 20
+NOTHING_USED = {"utime": 0.0, "stime": 0.0, "maxrss_kb": 0}
+OOM_COUNTERS = (
+    "/sys/fs/cgroup/memory.events",  # cgroup v2
+    "/sys/fs/cgroup/memory/memory.oom_control",  # cgroup v1
+)
+
+
+def oom_kills() -> int:
+    """How often the kernel killed something in this sandbox for memory, by the cgroup's own counter."""
+    for path in OOM_COUNTERS:
+        with contextlib.suppress(OSError), open(path) as file:
+            for line in file:
+                if line.startswith("oom_kill "):
+                    return int(line.split()[1])
+    return 0
+
+
+@dataclass
+class Job:
+    """The agent's view of one command. `deadline` is monotonic seconds; None for as long as the session lives."""
+
+    number: int
+    keeper: Keeper
+    wire: Wire
+    selector: selectors.BaseSelector
+    deadline: float | None
+    oom_before: int
+    started: float
+    stdin: int = -1
+    stdin_queue: bytearray = field(default_factory=bytearray)
+    stdin_closing: bool = False
+    outputs: dict[int, int] = field(default_factory=dict)  # descriptor -> stream number
+    running: bool = False
+    reason: str = "exited"
+    kill_at: float | None = None
+    drain_until: float | None = None
+    end: dict[str, object] | None = None
+    reported: bool = False
+    keeper_gone: bool = False
+
+    # --- bytes -------------------------------------------------------------------------------------------------------
+
+    def read_output(self, handle: int) -> None:
+        try:
+            data = os.read(handle, READ)
+        except BlockingIOError:
+            return
+        if data:
+            self.wire.job_bytes(self.number, self.outputs[handle], data)
+        else:
+            self._close_output(handle)
+
+    def _close_output(self, handle: int) -> None:
+        with contextlib.suppress(KeyError):  # back-pressure may have taken it out already
+            self.selector.unregister(handle)
+        del self.outputs[handle]
+        os.close(handle)
+
+    def feed(self, data: bytes) -> None:
+        if self.stdin < 0:
+            return
+        if len(self.stdin_queue) + len(data) > MAX_STDIN_QUEUED:
+            self.stop(signal.SIGKILL, "killed")
+            return
+        self.stdin_queue += data
+        self.write_stdin()
+
+    def close_stdin(self) -> None:
+        self.stdin_closing = True
+        self.write_stdin()
+
+    def write_stdin(self) -> None:
+        """Write what the pipe takes; wait for the rest; close at the end."""
+        if self.stdin < 0:
+            return
+        try:
+            while self.stdin_queue:
+                del self.stdin_queue[: os.write(self.stdin, self.stdin_queue[:READ])]
+        except BlockingIOError:
+            self._watch_stdin()
+            return
+        except OSError:
+            self.stdin_queue.clear()
+            self.stdin_closing = True  # nobody reads it any more
+        if self.stdin_closing:
+            self._close_stdin()
+        else:
+            self._unwatch_stdin()
+
+    def _watch_stdin(self) -> None:
+        if self.stdin not in self.selector.get_map():
+            self.selector.register(self.stdin, selectors.EVENT_WRITE, self.write_stdin)
+
+    def _unwatch_stdin(self) -> None:
+        if self.stdin in self.selector.get_map():
+            self.selector.unregister(self.stdin)
+
+    def _close_stdin(self) -> None:
+        self._unwatch_stdin()
+        os.close(self.stdin)
+        self.stdin = -1
+
+    # --- what the keeper says ----------------------------------------------------------------------------------------
+
+    def hear_keeper(self) -> None:
+        try:
+            message = self.keeper.channel.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            message = b""
+        if not message:
+            self._keeper_left()
+            return
+        said = json.loads(message)
+        if "running" in said:
+            self.running = True
+        elif "failed" in said:
+            self._could_not_start(said)
+        else:
+            self.end = said
+            self.drain_until = time.monotonic() + DRAIN_S
+
+    def _could_not_start(self, said: dict[str, object]) -> None:
+        self.running = True
+        number = int(str(said["errno"]))
+        self.reason = "not_started"
+        missing = said["failed"] == "exec" and number in (errno.ENOENT, errno.ENOTDIR)
+        full = said["failed"] == "fork" and number == errno.EAGAIN
+        text = "command not found" if missing else f"{said['failed']}: {os.strerror(number)}"
+        text = "the sandbox has no room for another process; stop what runs in it with job_stop" if full else text
+        self.wire.job_bytes(self.number, 2, f"sandgate: cannot start: {text}\n".encode())
+
+    def _keeper_left(self) -> None:
+        """Nothing is left below it: the job and all its descendants are gone."""
+        self.selector.unregister(self.keeper.channel)
+        self.keeper.channel.close()
+        self.keeper_gone = True
+        if self.end is None:  # it died itself: PID 1's own uid, so only the OOM killer does that
+            lasted = (time.monotonic() - self.started) * 1000
+            never_ran = self.reason == "not_started"
+            self.end = {"ended": 127 << 8 if never_ran else signal.SIGKILL, "duration_ms": lasted, **NOTHING_USED}
+            self.drain_until = time.monotonic()
+
+    # --- ending ------------------------------------------------------------------------------------------------------
+
+    def stop(self, number: int, reason: str, grace_s: float = KILL_GRACE_S) -> None:
+        """Signal the whole tree; KILL follows after the grace. The first reason given stays."""
+        if self.end is None and self.reason == "exited":
+            self.reason = reason
+        if number == signal.SIGKILL:
+            tree.end_all(self.keeper.pid)
+            self.kill_at = time.monotonic() + KILL_GRACE_S  # and again, should anything have slipped through
+        else:
+            tree.signal_all(self.keeper.pid, number)
+            self.kill_at = time.monotonic() + grace_s
+
+    def tend(self, now: float) -> None:
+        """What time brings: deadlines, graces, the end of the drain."""
+        if not self.running and self.end is None and now - self.started > EXEC_PATIENCE_S:
+            self.stop(signal.SIGKILL, "not_started")
+            self.running = True
+        if self.deadline is not None and now >= self.deadline and not self.keeper_gone:
+            self.deadline = None
+            self.stop(signal.SIGTERM, "timed_out")
+        if self.kill_at is not None and now >= self.kill_at and not self.keeper_gone:
+            tree.end_all(self.keeper.pid)
+            self.kill_at = now + KILL_GRACE_S
+        if self.end is not None and not self.reported:
+            assert self.drain_until is not None  # noqa: S101 - set together with end
+            if not self.outputs or now >= self.drain_until:
+                self._report()
+
+    def _report(self) -> None:
+        for handle in list(self.outputs):
+            self.read_output(handle)
+        for handle in list(self.outputs):
+            self._close_output(handle)
+        if self.stdin >= 0:
+            self._close_stdin()
+        assert self.end is not None  # noqa: S101 - tend() looked
+        status = int(str(self.end.pop("ended")))
+        oom = oom_kills() > self.oom_before
+        self.wire.say(
+            {
+                "ev": "ended",
+                "job": self.number,
+                "reason": self.reason,
+                "exit_code": os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else None,
+                "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+                "oom": oom,
+                "left": len(tree.below(self.keeper.pid)) if not self.keeper_gone else 0,
+                **self.end,
+            }
+        )
+        self.reported = True
+
+    def next_moment(self) -> float | None:
+        moments = [moment for moment in (self.deadline, self.kill_at) if moment is not None and not self.keeper_gone]
+        if self.end is not None and not self.reported and self.drain_until is not None:
+            moments.append(self.drain_until)
+        if not self.running and self.end is None:
+            moments.append(self.started + EXEC_PATIENCE_S)
+        return min(moments, default=None)
+
+    @property
+    def over(self) -> bool:
+        return self.reported and self.keeper_gone
+
+
+def launch(
+    number: int,
+    keeper: Keeper,
+    plan: Plan,
+    ruleset: int | None,
+    wire: Wire,
+    selector: selectors.BaseSelector,
+    timeout_s: float | None,
+) -> Job:
+    """Give the keeper its plan and watch its pipes."""
+    stdin_read, stdin_write = os.pipe2(os.O_CLOEXEC)
+    out_read, out_write = os.pipe2(os.O_CLOEXEC)
+    err_read, err_write = os.pipe2(os.O_CLOEXEC)
+    for handle in (stdin_write, out_read, err_read):
+        os.set_blocking(handle, False)
+    with contextlib.suppress(OSError):  # a host may bound pipe memory per user; the default then does
+        fcntl.fcntl(out_read, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    now = time.monotonic()
+    job = Job(
+        number=number,
+        keeper=keeper,
+        wire=wire,
+        selector=selector,
+        deadline=None if timeout_s is None else now + timeout_s,
+        oom_before=oom_kills(),
+        started=now,
+        stdin=stdin_write,
+        outputs={out_read: 1, err_read: 2},
+    )
+    try:
+        keeper.start(plan, stdin_read, out_write, err_write, ruleset)
+    finally:
+        for handle in (stdin_read, out_write, err_write):
+            os.close(handle)
+    selector.register(keeper.channel, selectors.EVENT_READ, job.hear_keeper)
+    watch_outputs(job)
+    return job
+
+
+def watch_outputs(job: Job) -> None:
+    for handle in job.outputs:
+        if handle not in job.selector.get_map():
+            job.selector.register(handle, selectors.EVENT_READ, _reader(job, handle))
+
+
+def _reader(job: Job, handle: int) -> Callable[[], None]:
+    return lambda: job.read_output(handle)
+
+
+def unwatch_outputs(job: Job) -> None:
+    for handle in job.outputs:
+        with contextlib.suppress(KeyError):
+            job.selector.unregister(handle)
+
+
+def spare_keeper(make: Callable[[], Keeper]) -> Keeper | None:
+    """A keeper forked ahead of its job; None where the sandbox is full of processes."""
+    try:
+        return make()
+    except OSError:
+        return None
+
+

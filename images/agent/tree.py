@@ -1,0 +1,55 @@
+"""Finding and ending every process below one, without a fork and however fast it forks."""
+
+import contextlib
+import os
+import signal
+
+PASSES = 200  # a pids limit of 1,024 needs a handful; bounded so that the agent always comes back
+
+
+def parents() -> dict[int, int]:
+    """pid -> parent pid of every process, zombies left out."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", "rb") as file:
+                state, parent = file.read(512).rsplit(b")", 1)[1].split()[:2]
+                if state != b"Z":
+                    found[int(entry)] = int(parent)
+    return found
+
+
+def below(root: int) -> set[int]:
+    """Every live process under `root`, itself left out."""
+    tree, found, grown = parents(), set[int](), True
+    while grown:
+        more = {pid for pid, parent in tree.items() if parent == root or parent in found} - found
+        found |= more
+        grown = bool(more)
+    return found
+
+
+def signal_all(root: int, number: int) -> int:
+    """Send one signal to all below `root`; the number of processes it reached."""
+    return sum(_send(pid, number) for pid in below(root))
+
+
+def end_all(root: int) -> bool:
+    """Stop all below `root` until no new ones appear, then kill them. False where something is still there."""
+    for _ in range(PASSES):
+        stopped = below(root)
+        for pid in stopped:
+            _send(pid, signal.SIGSTOP)
+        if below(root) <= stopped:
+            break
+    for pid in below(root):
+        _send(pid, signal.SIGKILL)
+    return not below(root)
+
+
+def _send(pid: int, number: int) -> bool:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

@@ -1,0 +1,290 @@
+"""Sandboxes as Docker containers. With image_build, the only module that knows Docker."""
+
+import json
+import secrets
+import shutil
+import socket
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+from policy.question import RunCommand
+from policy.verdict import Permit
+from server.sandbox.agent_link import AgentLink
+from server.sandbox.sandbox import (
+    HOME,
+    LINK_DIR,
+    Exit,
+    Found,
+    Mount,
+    Output,
+    Running,
+    SandboxFailed,
+    SandboxLost,
+    SandboxSpec,
+)
+
+SOCKET_PATH_LIMIT = 107  # bytes, the kernel's sun_path
+START_PATIENCE_S = 20.0
+CLOSE_PATIENCE_S = 10.0
+LABEL = "sandgate.server"
+_PEER = struct.Struct("3i")  # SO_PEERCRED: pid, uid, gid
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every command finds in its environment, beside the image's own PATH."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, image_env: Mapping[str, str]) -> dict[str, str]:
+        ours = {"HOME": HOME, "USER": "agent", "LOGNAME": "agent", "LANG": "C.UTF-8", "TERM": "dumb", "SHELL": "/bin/bash"}
+        return {**image_env, **ours, **self.variables}
+
+
+class DockerCommand:
+    """A command that runs in a DockerSandbox."""
+
+    def __init__(self, link: AgentLink, job: int) -> None:
+        self._link, self._job = link, job
+
+    async def feed(self, data: bytes) -> None:
+        await self._link.feed(self._job, data)
+
+    async def close_stdin(self) -> None:
+        await self._link.say({"op": "eof", "job": self._job})
+
+    async def stop(self, signal: int, reason: str, grace_s: float) -> None:
+        message = {"op": "stop", "job": self._job, "signal": signal, "reason": reason, "grace_s": grace_s}
+        await self._link.say(message)
+
+
+class DockerSandbox:
+    """A live container and the line to its agent."""
+
+    def __init__(self, engine: "DockerEngine", spec: SandboxSpec, identity: str, link: AgentLink, env: dict[str, str]) -> None:
+        self._engine, self.spec, self._link, self._env = engine, spec, link, env
+        self.id = identity
+        self.directory = engine.directory / identity
+
+    @property
+    def alive(self) -> bool:
+        return not self._link.lost
+
+    @property
+    def landlock_abi(self) -> int:
+        return int(self._link.hello.get("landlock") or 0)
+
+    async def run(self, permit: Permit, output: Output) -> Running:
+        """Start exactly what was permitted. Raises SandboxLost when the container is gone."""
+        act, allow = permit.question.act, permit.allow
+        if not isinstance(act, RunCommand):
+            raise TypeError("this permit is not for a command")
+        limits = [limit for limit in (act.timeout_s, allow.limits.timeout_s) if limit is not None]
+        number = await self._link.run(
+            {
+                "argv": list(act.argv),
+                "cwd": act.cwd,
+                "env": self._env,
+                "timeout_s": None if act.background else min(limits),
+                "access": {
+                    "read": list(allow.access.read),
+                    "write": list(allow.access.write),
+                    "execute": list(allow.access.execute),
+                },
+            },
+            output,
+        )
+        command = DockerCommand(self._link, number)
+        if act.stdin:
+            await command.feed(act.stdin)
+        await command.close_stdin()
+        return command
+
+    async def resolve(self, path: str) -> Found:
+        said, _ = await self._link.ask({"op": "file", "do": "resolve", "path": path})
+        real = said["real"]
+        if not isinstance(real, str) or not real.startswith("/"):
+            raise SandboxLost("the agent gave an odd path")
+        kind, size = str(said.get("type", "")), int(said.get("size", 0))
+        return Found(int(said["handle"]), real, said["exists"] is True, kind, size)
+
+    async def read(self, permit: Permit, found: Found, offset: int, limit: int) -> bytes:
+        _judged(permit, found)
+        request = {"op": "file", "do": "read", "handle": found.handle, "offset": offset, "limit": limit}
+        _, content = await self._link.ask(request)
+        return content[:limit]
+
+    async def write(self, permit: Permit, found: Found, content: bytes, mode: str) -> bool:
+        """Put content there; True where the file is new."""
+        _judged(permit, found)
+        said, _ = await self._link.ask({"op": "file", "do": "write", "handle": found.handle, "mode": mode}, content)
+        return said.get("created") is True
+
+    async def entries(self, permit: Permit, found: Found, limit: int) -> tuple[int, list[dict[str, Any]]]:
+        _judged(permit, found)
+        said, _ = await self._link.ask({"op": "file", "do": "list", "handle": found.handle, "limit": limit})
+        return int(said["total"]), [dict(entry) for entry in said["entries"]][:limit]
+
+    async def ping(self) -> None:
+        await self._link.ask({"op": "ping"})
+
+    async def close(self) -> None:
+        """End the container; bounded, and shielded so that a cancelled caller leaves nothing behind."""
+        with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
+            await self._engine.destroy(self.id, self._link)
+
+    def __repr__(self) -> str:
+        return f"<sandbox {self.id} {self.spec.environment} {'alive' if self.alive else 'gone'}>"
+
+
+def _judged(permit: Permit, found: Found) -> None:
+    """The handle in use must be the path that was judged: promise 4."""
+    if found.real not in {use.resolved for use in permit.question.paths}:
+        raise SandboxLost("the path in use is not the path that was judged")
+
+
+class DockerEngine:
+    """Makes and destroys sandboxes on one Docker engine. `directory` holds a folder of sockets for each."""
+
+    def __init__(
+        self,
+        url: str,
+        directory: Path,
+        server_id: str,
+        seccomp: Path,
+        surroundings: Surroundings,
+        grace_s: float,
+        tasks: anyio.abc.TaskGroup,
+    ) -> None:
+        self._url, self.directory, self.server_id = url, directory, server_id
+        self._surroundings, self._grace_s, self._tasks = surroundings, grace_s, tasks
+        self._seccomp = json.dumps(json.loads(seccomp.read_text()))
+        self._client: docker.DockerClient | None = None
+        self._image_env: dict[str, dict[str, str]] = {}
+
+    async def create(self, spec: SandboxSpec) -> DockerSandbox:
+        """A new container whose agent has answered. Raises SandboxFailed with one sentence."""
+        identity = secrets.token_hex(6)
+        folder = self.directory / identity
+        listener = self._listen(folder)
+        try:
+            with anyio.fail_after(START_PATIENCE_S):
+                pid = await anyio.to_thread.run_sync(self._start, spec, identity, folder)
+                link = AgentLink(await _accept(listener, pid))
+                self._tasks.start_soon(link.serve)
+                sandbox = await self._welcome(spec, identity, link)
+            return sandbox
+        except BaseException as exc:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
+                await self.destroy(identity, None)
+            if isinstance(exc, TimeoutError):
+                raise SandboxFailed(f"the sandbox did not answer within {START_PATIENCE_S:.0f} s") from exc
+            raise
+        finally:
+            listener.close()
+            (folder / "control.sock").unlink(missing_ok=True)
+
+    def _listen(self, folder: Path) -> socket.socket:
+        """The socket that the agent dials. Parent 0700 keeps the host's other users out, 0755 and 0666 let the agent in."""
+        path = folder / "control.sock"
+        if len(str(path).encode()) > SOCKET_PATH_LIMIT:
+            raise SandboxFailed(
+                f"the socket path {path} is longer than {SOCKET_PATH_LIMIT} bytes; set SANDGATE_RUNTIME_DIR to a shorter folder"
+            )
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o755)
+        folder.chmod(0o755)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        path.chmod(0o666)
+        listener.listen(4)
+        listener.setblocking(False)
+        return listener
+
+    def _start(self, spec: SandboxSpec, identity: str, folder: Path) -> int:
+        """Create and start the container (in a thread: the docker package blocks). PID 1's pid on the host."""
+        try:
+            api = self._docker().api
+            labels = {LABEL: self.server_id, "sandgate.sandbox": identity}
+            config = api.create_host_config(**_host_options(spec.host_config(folder, self._seccomp)))
+            container = api.create_container(host_config=config, **spec.container(f"sandgate-{identity}", folder, labels))
+            api.start(container["Id"])
+            info = api.inspect_container(container["Id"])
+            self._image_env.setdefault(spec.image, _environment(info["Config"]["Env"]))
+            return int(info["State"]["Pid"])
+        except ImageNotFound as exc:
+            raise SandboxFailed(f"the image {spec.image} is missing; run: sandgate images build") from exc
+        except (APIError, DockerException) as exc:
+            raise SandboxFailed(f"the Docker engine refused to start a sandbox: {_first_line(exc)}") from exc
+
+    async def _welcome(self, spec: SandboxSpec, identity: str, link: AgentLink) -> DockerSandbox:
+        await link.say({"op": "welcome", "key": secrets.token_hex(16), "grace_s": self._grace_s})
+        await link.greeted.wait()
+        sandbox = DockerSandbox(self, spec, identity, link, self._surroundings.of(self._image_env[spec.image]))
+        if not link.hello:
+            raise SandboxFailed(f"the agent in {spec.image} ended at once; run: sandgate images build")
+        if spec.landlock_required and not sandbox.landlock_abi:
+            raise SandboxFailed("the kernel has no usable Landlock, and sandbox.require_landlock is set")
+        return sandbox
+
+    async def destroy(self, identity: str, link: AgentLink | None) -> None:
+        if link is not None:
+            with suppress(SandboxLost):
+                await link.say({"op": "close"})
+            link.close()
+        await anyio.to_thread.run_sync(self._remove, identity)
+        await anyio.to_thread.run_sync(lambda: shutil.rmtree(self.directory / identity, ignore_errors=True))
+
+    def _remove(self, identity: str) -> None:
+        with suppress(NotFound, APIError, DockerException):  # auto-remove is often first; what is gone is gone
+            self._docker().api.remove_container(f"sandgate-{identity}", force=True)
+
+    def _docker(self) -> docker.DockerClient:
+        if self._client is None:
+            self._client = docker.DockerClient(base_url=self._url, timeout=60)
+        return self._client
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        with suppress(OSError):
+            self.directory.rmdir()
+
+
+async def _accept(listener: socket.socket, pid: int) -> socket.socket:
+    """The first connection that really is the container's PID 1; whoever else dials is hung up on."""
+    while True:
+        await anyio.wait_readable(listener)
+        sock, _ = listener.accept()
+        peer_pid, peer_uid, _ = _PEER.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+        if (peer_pid, peer_uid) == (pid, 0):
+            return sock
+        sock.close()
+
+
+def _host_options(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None and name != "cgroupns"} | {
+        "cgroupns": options["cgroupns"]
+    }
+
+
+def _environment(pairs: list[str] | None) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in pairs or [] if "=" in pair)
+
+
+def _first_line(exc: Exception) -> str:
+    text = exc.explanation if isinstance(exc, APIError) and exc.explanation else str(exc)
+    return str(text).splitlines()[0][:300] if text else type(exc).__name__
+
+
+__all__ = ["LABEL", "LINK_DIR", "DockerEngine", "DockerSandbox", "Exit", "Mount", "Surroundings"]

@@ -1,0 +1,182 @@
+"""What a sandbox is to the rest of the server: its promises as protocols, its shape as one specification."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from policy.verdict import Permit
+
+type Status = Literal["exited", "running", "timed_out", "killed", "out_of_memory", "disk_full", "cancelled"]
+
+HOME = "/home/agent"
+WORKSPACE = "/workspace"
+LINK_DIR = "/run/sandgate"  # inside; the per-sandbox directory is mounted here
+AGENT = ("/usr/bin/env", "-i", "/usr/bin/python3", "-I", "-S", "-B", "/opt/sandgate/agent/agent.py")
+USER_ID = 1000
+MIB = 1 << 20
+
+
+class SandboxFailed(Exception):
+    """A sandbox could not be made; the sentence says what to do."""
+
+
+class SandboxLost(Exception):
+    """The sandbox ended, or its agent stopped making sense, while something was asked of it."""
+
+
+class FileRefused(Exception):
+    """The sandbox's agent would not, or could not, do a file operation."""
+
+    def __init__(self, reason: str, number: int = 0) -> None:
+        super().__init__(reason)
+        self.number = number  # errno, 0 where it is not one
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a command ended. exit_code is None unless it exited by itself; times in seconds, memory in KiB (getrusage)."""
+
+    status: Status
+    exit_code: int | None = None
+    signal: int | None = None
+    duration_ms: int = 0
+    cpu_s: float = 0.0
+    peak_memory_kb: int = 0
+    left_behind: int = 0  # processes of its tree that still run; job_stop ends them
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A path opened in the sandbox: what it really is, and the handle that a read or write then uses."""
+
+    handle: int
+    real: str
+    exists: bool
+    kind: str = ""
+    size: int = 0
+
+
+class Output(Protocol):
+    """Where a command's bytes and end go. Called from the link's reader: it must not block."""
+
+    def write(self, stream: int, data: bytes) -> None: ...
+
+    def ended(self, end: Exit) -> None: ...
+
+
+class Running(Protocol):
+    """A command that was started."""
+
+    async def feed(self, data: bytes) -> None: ...
+
+    async def close_stdin(self) -> None: ...
+
+    async def stop(self, signal: int, reason: str, grace_s: float) -> None: ...
+
+
+class Sandbox(Protocol):
+    """One container, one session. Everything that changes it takes a Permit."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def alive(self) -> bool: ...
+
+    async def run(self, permit: Permit, output: Output) -> Running: ...
+
+    async def resolve(self, path: str) -> Found: ...
+
+    async def read(self, permit: Permit, found: Found, offset: int, limit: int) -> bytes: ...
+
+    async def write(self, permit: Permit, found: Found, content: bytes, mode: str) -> bool: ...
+
+    async def entries(self, permit: Permit, found: Found, limit: int) -> tuple[int, list[dict[str, Any]]]: ...
+
+    async def ping(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder of the host that the operator named. device and inode are compared inside before the sandbox is used."""
+
+    source: str
+    target: str
+    read_only: bool
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSpec:
+    """Everything that decides what a sandbox is. Equal specs are interchangeable, so pools are kept by spec."""
+
+    image: str
+    environment: str
+    mounts: tuple[Mount, ...] = ()
+    cpus: float = 2.0
+    memory_bytes: int = 2048 * MIB
+    pids: int = 1024
+    open_files: int = 4096
+    ports: tuple[int, ...] = (80, 443)
+    runtime: str | None = None
+    landlock_required: bool = False
+
+    @property
+    def workspaces(self) -> tuple[str, ...]:
+        return (WORKSPACE, *(mount.target for mount in self.mounts))
+
+    @property
+    def start_dir(self) -> str:
+        return self.mounts[0].target if self.mounts else WORKSPACE
+
+    def container(self, name: str, link_dir: Path, labels: dict[str, str]) -> dict[str, Any]:
+        """The container's own settings, as the engine's create call takes them."""
+        return {
+            "image": self.image,
+            "name": name,
+            "hostname": "sandbox",  # the host's name is nobody's business inside
+            "entrypoint": list(AGENT),  # the image's own is never run: PID 1 is ours
+            "command": [str(port) for port in self.ports],  # what the relay listens on
+            "user": "0:0",  # the agent; commands become uid 1000 in it, whatever USER the image names
+            "working_dir": "/",  # nothing of a workspace is on PID 1's path
+            "labels": labels,  # orphans are found by these
+            "volumes": [LINK_DIR, *(mount.target for mount in self.mounts)],
+        }
+
+    def host_config(self, link_dir: Path, seccomp: str) -> dict[str, Any]:
+        """What the engine holds the container to. Each line is a control: none may go without its reason."""
+        return {
+            "network_mode": "none",  # no interface but loopback: nothing to bypass (promise 3)
+            "dns": ["127.0.0.1"],  # the agent's resolver: names lead to the gate
+            "cap_drop": ["ALL"],  # commands hold no capability at all
+            # SETUID and SETGID: commands become uid 1000. KILL: the agent ends them. SETPCAP: it empties the bounding
+            # set at its start and gives this one up with it.
+            "cap_add": ["SETUID", "SETGID", "KILL", "SETPCAP"],
+            "security_opt": ["no-new-privileges", f"seccomp={seccomp}"],  # no setuid program gains; our own syscall list
+            "mem_limit": self.memory_bytes,
+            "memswap_limit": self.memory_bytes,  # equal to mem_limit: no swap
+            "nano_cpus": int(self.cpus * 1e9),
+            "pids_limit": self.pids,  # a fork bomb stays in its own box
+            "ulimits": _ulimits({"nofile": self.open_files, "core": 0}),  # core dumps would hold memory on disk
+            "shm_size": 64 * MIB,
+            "ipc_mode": "private",  # no shared memory with a neighbour
+            "cgroupns": "private",  # the host's cgroup paths stay out of sight
+            "auto_remove": True,  # the engine removes it when PID 1 ends, whoever is still alive to ask
+            "log_config": {"type": "none"},  # PID 1 says nothing; a log file could only grow
+            "runtime": self.runtime,  # runsc or kata where the operator has one
+            "binds": self._binds(link_dir),
+        }
+
+    def _binds(self, link_dir: Path) -> list[str]:
+        ours = f"{link_dir}:{LINK_DIR}:ro"  # connecting through a read-only mount works; replacing a socket does not
+        modes = {True: "ro", False: "rw"}
+        return [ours, *(f"{m.source}:{m.target}:{modes[m.read_only]},rprivate" for m in self.mounts)]
+
+
+def _ulimits(limits: dict[str, int]) -> Sequence[dict[str, Any]]:
+    return [{"Name": name, "Soft": value, "Hard": value} for name, value in limits.items()]
