@@ -48,7 +48,6 @@ class RunCommand:
     stdin: bytes
     timeout_s: float
     background: bool
-    shown: str  # what a person reads in the audit, in a refusal and in a list of jobs
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,15 +61,21 @@ type Verdict = Allow | Ask | Deny
 
 def engine_error(reason: str) -> Deny:
     """The verdict of an engine that is down, slow, wrong or oddly shaped."""
-    return Deny((Rule("engine.error", "deny", reason, "Nothing runs until the policy engine answers again; tell the operator."),))
+    return Deny(
+        (
+            Rule(
+                "engine.error", "deny", reason, "Nothing runs until the policy engine answers again; tell the operator."
+            ),
+        )
+    )
 
 
 class Denied(Exception):
     """The policy said no, or it asked and nobody has said yes."""
 
-    def __init__(self, verdict: Ask | Deny) -> None:
+    def __init__(self, verdict: Ask | Deny, decision_id: str) -> None:
         super().__init__("; ".join(rule.reason for rule in verdict.rules))
-        self.verdict = verdict
+        self.verdict, self.decision_id = verdict, decision_id
 
 
 _KEY = object()

@@ -27,7 +27,7 @@ import wire
 
 CONTROL = "/run/sandgate/control.sock"
 GATE = "/run/sandgate/egress.sock"
-USER, RELAY = 1000, 1001  # uid and gid of commands; of the resolver and relay
+RELAY = 1001  # uid and gid of the resolver and relay
 FIRST_DIAL_S = 15.0
 REDIAL_EVERY_S = 0.5
 RELAY_OPEN_FILES = 1024
@@ -36,11 +36,14 @@ RELAY_OPEN_FILES = 1024
 class Agent:
     """The loop and all that it holds. `key` is what a server must show to take over after the first was lost."""
 
-    def __init__(self) -> None:
+    def __init__(self, uid: int, gid: int, home: str) -> None:
+        self.uid, self.gid = uid, gid
         self.selector = selectors.DefaultSelector()
         self.abi = kernel.landlock_abi()
         self.confine = kernel.Filter(kernel.set_id_filter())
-        self.files = files.Files(kernel.AsUser(USER, USER))
+        self.files = files.Files(kernel.AsUser(uid, gid))
+        with self.files.user:
+            os.makedirs(home, mode=0o700, exist_ok=True)
         self.jobs: dict[int, jobs.Job] = {}
         self.rulesets: dict[str, int] = {}
         self.incoming: dict[int, bytearray] = {}
@@ -113,7 +116,7 @@ class Agent:
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def _reap(self) -> None:
-        """What nobody waits for: keepers that are done, and the relay should it ever end."""
+        """What nobody waits for: keepers that are done."""
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -180,7 +183,7 @@ class Agent:
         keeper, self.spare = self.spare, None
         try:
             keeper = keeper or spawn.Keeper(self.confine)
-            plan = spawn.Plan(_strings(message["argv"]), _environment(message["env"]), str(message["cwd"]), USER, USER)
+            plan = spawn.Plan(_strings(message["argv"]), _environment(message["env"]), str(message["cwd"]), self.uid, self.gid)
             timeout = message["timeout_s"]
             assert self.wire is not None  # noqa: S101 - the message came over it
             job = jobs.launch(
@@ -267,12 +270,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    start_relay(tuple(int(port) for port in sys.argv[1:]))
+    user, home, *ports = sys.argv[1:]
+    uid, gid = map(int, user.split(":"))
+    start_relay(tuple(map(int, ports)))
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     gc.freeze()
-    Agent().live()
+    Agent(uid, gid, home).live()
 
 
 if __name__ == "__main__":
     main()
-

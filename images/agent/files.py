@@ -59,9 +59,9 @@ class Files:
             case "resolve":
                 return self._resolve(str(request["path"]))
             case "read":
-                return self._read(self._take(request), int(str(request["offset"])), int(str(request["limit"])), send)
+                return self._read(request, send)
             case "write":
-                return self._write(self._take(request), incoming, str(request["mode"]))
+                return self._write(self._take(request), incoming, str(request["mode"]), request.get("unchanged_since"))
             case "list":
                 return self._list(self._take(request), int(str(request["limit"])))
             case other:
@@ -96,8 +96,12 @@ class Files:
 
     # --- using what was judged ---------------------------------------------------------------------------------------
 
-    def _read(self, handle: Handle, offset: int, limit: int, send: SendChunk) -> Answer:
-        with _closing(handle), self.user:
+    def _read(self, request: Answer, send: SendChunk) -> Answer:
+        """Send the bytes; with `keep` the handle stays, for an edit that writes back what it read."""
+        handle, offset, limit = self._take(request), int(str(request["offset"])), int(str(request["limit"]))
+        if request["keep"]:
+            self.handles[int(str(request["handle"]))] = handle
+        with contextlib.nullcontext() if request["keep"] else _closing(handle), self.user:
             info = _regular(handle)
             file = os.open(f"/proc/self/fd/{handle.file}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
@@ -112,10 +116,12 @@ class Files:
                 os.close(file)
         return {"size": info.st_size, "sent": sent, "mtime_ns": info.st_mtime_ns, "mode": stat.S_IMODE(info.st_mode)}
 
-    def _write(self, handle: Handle, content: bytes, mode: str) -> Answer:
+    def _write(self, handle: Handle, content: bytes, mode: str, unchanged_since: object) -> Answer:
         with _closing(handle), self.user:
             if handle.file >= 0:
-                _regular(handle)
+                info = _regular(handle)
+                if unchanged_since is not None and info.st_mtime_ns != unchanged_since:
+                    raise Refused("it changed meanwhile; read it again")
                 if mode == "create":
                     raise Refused("it exists already; use mode=overwrite to replace it")
             directory, name = _make_parents(handle)

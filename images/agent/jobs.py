@@ -291,5 +291,3 @@ def spare_keeper(make: Callable[[], Keeper]) -> Keeper | None:
         return make()
     except OSError:
         return None
-
-

@@ -159,7 +159,10 @@ _MODE_ARGUMENT = {
     "openat": 3,
     "mknodat": 2,
 }
-_FLAGS_ARGUMENT = {"open": 1, "openat": 2}  # without O_CREAT or O_TMPFILE the mode is not looked at, and may be anything
+_FLAGS_ARGUMENT = {
+    "open": 1,
+    "openat": 2,
+}  # without O_CREAT or O_TMPFILE the mode is not looked at, and may be anything
 _CREATES = 0o100 | 0o20000000  # O_CREAT | __O_TMPFILE, the same on both architectures
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _SET_ID_BITS = 0o6000

@@ -5,7 +5,7 @@ import secrets
 import shutil
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,17 +20,16 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from policy.question import RunCommand
 from policy.verdict import Permit
 from server.sandbox.agent_link import AgentLink
+from server.sandbox.engine import NoEngine
 from server.sandbox.sandbox import (
-    HOME,
-    LINK_DIR,
-    Exit,
+    Content,
     Found,
-    Mount,
     Output,
     Running,
     SandboxFailed,
     SandboxLost,
     SandboxSpec,
+    WriteMode,
 )
 
 SOCKET_PATH_LIMIT = 107  # bytes, the kernel's sun_path
@@ -46,8 +45,15 @@ class Surroundings:
 
     variables: Mapping[str, str] = field(default_factory=dict)
 
-    def of(self, image_env: Mapping[str, str]) -> dict[str, str]:
-        ours = {"HOME": HOME, "USER": "agent", "LOGNAME": "agent", "LANG": "C.UTF-8", "TERM": "dumb", "SHELL": "/bin/bash"}
+    def of(self, image_env: Mapping[str, str], home: str) -> dict[str, str]:
+        ours = {
+            "HOME": home,
+            "USER": "agent",
+            "LOGNAME": "agent",
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "SHELL": "/bin/bash",
+        }
         return {**image_env, **ours, **self.variables}
 
 
@@ -71,7 +77,9 @@ class DockerCommand:
 class DockerSandbox:
     """A live container and the line to its agent."""
 
-    def __init__(self, engine: "DockerEngine", spec: SandboxSpec, identity: str, link: AgentLink, env: dict[str, str]) -> None:
+    def __init__(
+        self, engine: "DockerEngine", spec: SandboxSpec, identity: str, link: AgentLink, env: dict[str, str]
+    ) -> None:
         self._engine, self.spec, self._link, self._env = engine, spec, link, env
         self.id = identity
         self.directory = engine.directory / identity
@@ -116,18 +124,29 @@ class DockerSandbox:
         if not isinstance(real, str) or not real.startswith("/"):
             raise SandboxLost("the agent gave an odd path")
         kind, size = str(said.get("type", "")), int(said.get("size", 0))
-        return Found(int(said["handle"]), real, said["exists"] is True, kind, size)
+        inode = (int(said.get("dev", 0)), int(said.get("ino", 0)))
+        return Found(int(said["handle"]), real, said["exists"] is True, kind, size, inode)
 
-    async def read(self, permit: Permit, found: Found, offset: int, limit: int) -> bytes:
+    async def read(self, permit: Permit, found: Found, limit: int, *, keep: bool = False) -> Content:
+        """The file's first `limit` bytes; `keep` leaves the handle for a write that follows."""
         _judged(permit, found)
-        request = {"op": "file", "do": "read", "handle": found.handle, "offset": offset, "limit": limit}
-        _, content = await self._link.ask(request)
-        return content[:limit]
+        request = {"op": "file", "do": "read", "handle": found.handle, "offset": 0, "limit": limit, "keep": keep}
+        said, content = await self._link.ask(request)
+        return Content(content[:limit], int(said["size"]), int(said["mtime_ns"]))
 
-    async def write(self, permit: Permit, found: Found, content: bytes, mode: str) -> bool:
-        """Put content there; True where the file is new."""
+    async def write(
+        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, unchanged_since: int | None = None
+    ) -> bool:
+        """Put content there; True where the file is new. Raises FileRefused, also where it changed since that mtime."""
         _judged(permit, found)
-        said, _ = await self._link.ask({"op": "file", "do": "write", "handle": found.handle, "mode": mode}, content)
+        request = {
+            "op": "file",
+            "do": "write",
+            "handle": found.handle,
+            "mode": mode,
+            "unchanged_since": unchanged_since,
+        }
+        said, _ = await self._link.ask(request, content)
         return said.get("created") is True
 
     async def entries(self, permit: Permit, found: Found, limit: int) -> tuple[int, list[dict[str, Any]]]:
@@ -158,7 +177,7 @@ class DockerEngine:
 
     def __init__(
         self,
-        url: str,
+        find: Callable[[], str],
         directory: Path,
         server_id: str,
         seccomp: Path,
@@ -166,7 +185,7 @@ class DockerEngine:
         grace_s: float,
         tasks: anyio.abc.TaskGroup,
     ) -> None:
-        self._url, self.directory, self.server_id = url, directory, server_id
+        self._find, self.directory, self.server_id = find, directory, server_id
         self._surroundings, self._grace_s, self._tasks = surroundings, grace_s, tasks
         self._seccomp = json.dumps(json.loads(seccomp.read_text()))
         self._client: docker.DockerClient | None = None
@@ -217,22 +236,27 @@ class DockerEngine:
             api = self._docker().api
             labels = {LABEL: self.server_id, "sandgate.sandbox": identity}
             config = api.create_host_config(**_host_options(spec.host_config(folder, self._seccomp)))
-            container = api.create_container(host_config=config, **spec.container(f"sandgate-{identity}", folder, labels))
+            container = api.create_container(
+                host_config=config, **spec.container(f"sandgate-{identity}", labels)
+            )
             api.start(container["Id"])
             info = api.inspect_container(container["Id"])
             self._image_env.setdefault(spec.image, _environment(info["Config"]["Env"]))
             return int(info["State"]["Pid"])
         except ImageNotFound as exc:
             raise SandboxFailed(f"the image {spec.image} is missing; run: sandgate images build") from exc
+        except NoEngine as exc:
+            raise SandboxFailed(str(exc)) from exc
         except (APIError, DockerException) as exc:
             raise SandboxFailed(f"the Docker engine refused to start a sandbox: {_first_line(exc)}") from exc
 
     async def _welcome(self, spec: SandboxSpec, identity: str, link: AgentLink) -> DockerSandbox:
         await link.say({"op": "welcome", "key": secrets.token_hex(16), "grace_s": self._grace_s})
         await link.greeted.wait()
-        sandbox = DockerSandbox(self, spec, identity, link, self._surroundings.of(self._image_env[spec.image]))
+        sandbox = DockerSandbox(self, spec, identity, link, self._surroundings.of(self._image_env[spec.image], spec.home))
         if not link.hello:
             raise SandboxFailed(f"the agent in {spec.image} ended at once; run: sandgate images build")
+        await _compare_mounts(sandbox)
         if spec.landlock_required and not sandbox.landlock_abi:
             raise SandboxFailed("the kernel has no usable Landlock, and sandbox.require_landlock is set")
         return sandbox
@@ -251,7 +275,7 @@ class DockerEngine:
 
     def _docker(self) -> docker.DockerClient:
         if self._client is None:
-            self._client = docker.DockerClient(base_url=self._url, timeout=60)
+            self._client = docker.DockerClient(base_url=self._find(), timeout=60)
         return self._client
 
     def close(self) -> None:
@@ -272,6 +296,14 @@ async def _accept(listener: socket.socket, pid: int) -> socket.socket:
         sock.close()
 
 
+async def _compare_mounts(sandbox: DockerSandbox) -> None:
+    """The folder inside must be the one that was checked: the engine resolved its path again, as root."""
+    for mount in sandbox.spec.mounts:
+        found = await sandbox.resolve(mount.target)
+        if found.identity != (mount.device, mount.inode):
+            raise SandboxFailed(f"{mount.source} was swapped for another folder since it was checked; start again")
+
+
 def _host_options(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None and name != "cgroupns"} | {
         "cgroupns": options["cgroupns"]
@@ -285,6 +317,3 @@ def _environment(pairs: list[str] | None) -> dict[str, str]:
 def _first_line(exc: Exception) -> str:
     text = exc.explanation if isinstance(exc, APIError) and exc.explanation else str(exc)
     return str(text).splitlines()[0][:300] if text else type(exc).__name__
-
-
-__all__ = ["LABEL", "LINK_DIR", "DockerEngine", "DockerSandbox", "Exit", "Mount", "Surroundings"]

@@ -9,11 +9,13 @@ from policy.verdict import Permit
 
 type Status = Literal["exited", "running", "timed_out", "killed", "out_of_memory", "disk_full", "cancelled"]
 
+type WriteMode = Literal["overwrite", "create", "append"]
+
 HOME = "/home/agent"
 WORKSPACE = "/workspace"
 LINK_DIR = "/run/sandgate"  # inside; the per-sandbox directory is mounted here
 AGENT = ("/usr/bin/env", "-i", "/usr/bin/python3", "-I", "-S", "-B", "/opt/sandgate/agent/agent.py")
-USER_ID = 1000
+USER_ID = 1000  # of commands, and of everything in the image's home
 MIB = 1 << 20
 
 
@@ -56,6 +58,16 @@ class Found:
     exists: bool
     kind: str = ""
     size: int = 0
+    identity: tuple[int, int] = (0, 0)  # device and inode, as the sandbox sees them
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file's bytes as far as asked for, its whole size, and its mtime in nanoseconds."""
+
+    data: bytes
+    size: int
+    mtime_ns: int
 
 
 class Output(Protocol):
@@ -89,9 +101,11 @@ class Sandbox(Protocol):
 
     async def resolve(self, path: str) -> Found: ...
 
-    async def read(self, permit: Permit, found: Found, offset: int, limit: int) -> bytes: ...
+    async def read(self, permit: Permit, found: Found, limit: int, *, keep: bool = False) -> Content: ...
 
-    async def write(self, permit: Permit, found: Found, content: bytes, mode: str) -> bool: ...
+    async def write(
+        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, unchanged_since: int | None = None
+    ) -> bool: ...
 
     async def entries(self, permit: Permit, found: Found, limit: int) -> tuple[int, list[dict[str, Any]]]: ...
 
@@ -123,6 +137,7 @@ class SandboxSpec:
     pids: int = 1024
     open_files: int = 4096
     ports: tuple[int, ...] = (80, 443)
+    user: tuple[int, int] = (USER_ID, USER_ID)  # uid and gid of commands: the owner's where a folder is lent
     runtime: str | None = None
     landlock_required: bool = False
 
@@ -131,21 +146,26 @@ class SandboxSpec:
         return (WORKSPACE, *(mount.target for mount in self.mounts))
 
     @property
+    def home(self) -> str:
+        """The image's home belongs to uid 1000; another user gets a fresh one."""
+        return HOME if self.user[0] == USER_ID else "/tmp/home"  # noqa: S108 - inside the sandbox, made by the agent as that user
+
+    @property
     def start_dir(self) -> str:
         return self.mounts[0].target if self.mounts else WORKSPACE
 
-    def container(self, name: str, link_dir: Path, labels: dict[str, str]) -> dict[str, Any]:
+    def container(self, name: str, labels: dict[str, str]) -> dict[str, Any]:
         """The container's own settings, as the engine's create call takes them."""
         return {
             "image": self.image,
             "name": name,
             "hostname": "sandbox",  # the host's name is nobody's business inside
             "entrypoint": list(AGENT),  # the image's own is never run: PID 1 is ours
-            "command": [str(port) for port in self.ports],  # what the relay listens on
+            # who commands run as, where they live, what the relay listens on
+            "command": [f"{self.user[0]}:{self.user[1]}", self.home, *map(str, self.ports)],
             "user": "0:0",  # the agent; commands become uid 1000 in it, whatever USER the image names
             "working_dir": "/",  # nothing of a workspace is on PID 1's path
             "labels": labels,  # orphans are found by these
-            "volumes": [LINK_DIR, *(mount.target for mount in self.mounts)],
         }
 
     def host_config(self, link_dir: Path, seccomp: str) -> dict[str, Any]:
@@ -157,7 +177,10 @@ class SandboxSpec:
             # SETUID and SETGID: commands become uid 1000. KILL: the agent ends them. SETPCAP: it empties the bounding
             # set at its start and gives this one up with it.
             "cap_add": ["SETUID", "SETGID", "KILL", "SETPCAP"],
-            "security_opt": ["no-new-privileges", f"seccomp={seccomp}"],  # no setuid program gains; our own syscall list
+            "security_opt": [
+                "no-new-privileges",
+                f"seccomp={seccomp}",
+            ],  # no setuid program gains; our own syscall list
             "mem_limit": self.memory_bytes,
             "memswap_limit": self.memory_bytes,  # equal to mem_limit: no swap
             "nano_cpus": int(self.cpus * 1e9),
@@ -169,13 +192,19 @@ class SandboxSpec:
             "auto_remove": True,  # the engine removes it when PID 1 ends, whoever is still alive to ask
             "log_config": {"type": "none"},  # PID 1 says nothing; a log file could only grow
             "runtime": self.runtime,  # runsc or kata where the operator has one
-            "binds": self._binds(link_dir),
+            # Connecting through a read-only mount works; replacing a socket does not. As mounts, not binds: for those the
+            # engine would make a missing source itself, as root.
+            "mounts": [_bind(str(link_dir), LINK_DIR, read_only=True), *map(_lend, self.mounts)],
         }
 
-    def _binds(self, link_dir: Path) -> list[str]:
-        ours = f"{link_dir}:{LINK_DIR}:ro"  # connecting through a read-only mount works; replacing a socket does not
-        modes = {True: "ro", False: "rw"}
-        return [ours, *(f"{m.source}:{m.target}:{modes[m.read_only]},rprivate" for m in self.mounts)]
+
+def _bind(source: str, target: str, *, read_only: bool) -> dict[str, Any]:
+    options = {"Propagation": "rprivate"}  # what is mounted on the host later does not appear inside
+    return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": read_only, "BindOptions": options}
+
+
+def _lend(mount: Mount) -> dict[str, Any]:
+    return _bind(mount.source, mount.target, read_only=mount.read_only)
 
 
 def _ulimits(limits: dict[str, int]) -> Sequence[dict[str, Any]]:

@@ -1,0 +1,461 @@
+"""The resolver and relay of a sandbox: names get addresses of their own, connections to those become CONNECT.
+
+Standard library only, one thread, one loop. It is convenience and not trust: anything in the sandbox may speak to the
+gate's socket itself, and the gate judges all that it hears. What it owes the sandbox is speed and a bound on memory.
+"""
+
+import collections
+import contextlib
+import errno
+import selectors
+import socket
+import struct
+import time
+from collections.abc import Callable
+
+RESOLVER = ("127.0.0.1", 53)
+PROXY = ("127.0.0.1", 3128)  # for programs that know HTTP_PROXY; passed through as it is
+FIRST, LAST = 0x7F400001, 0x7F7FFFFE  # 127.64.0.1 to 127.127.255.254
+MOST_NAMES = 4096
+MOST_CONNECTIONS = 200
+MOST_QUESTIONERS = 16  # DNS over TCP, which nobody needs here
+CHUNK = 64 * 1024  # what a slow reader leaves of it is held, for each of 200 connections and both ways
+MOST_REPLY = 16 * 1024  # the gate's answer to CONNECT
+REPLY_S = 15.0
+LINGER_S = 5.0
+TTL_S = 60
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 seconds: close with RST
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+A, IN = 1, 1
+HEADER, LONGEST_LABEL, LONGEST_NAME = 12, 63, 253  # bytes, RFC 1035
+NO_ERROR, NO_SUCH_NAME, NOT_IMPLEMENTED = 0, 3, 4
+
+
+class Malformed(Exception):
+    """A packet is no DNS question; nothing answers it."""
+
+
+class Names:
+    """An address for each name that was asked for; of too many, those go that were not used for longest."""
+
+    def __init__(self) -> None:
+        self._addresses: collections.OrderedDict[str, str] = collections.OrderedDict()
+        self._names: dict[str, str] = {}
+        self._next = FIRST
+
+    def address(self, name: str) -> str:
+        if name == "localhost" or name.endswith(".localhost"):
+            return "127.0.0.1"
+        if name not in self._addresses:
+            self._give(name)
+        self._addresses.move_to_end(name)
+        return self._addresses[name]
+
+    def _give(self, name: str) -> None:
+        if len(self._addresses) >= MOST_NAMES:
+            _, address = self._addresses.popitem(last=False)
+            del self._names[address]
+        while (address := _dotted(self._next)) in self._names:
+            self._advance()
+        self._advance()  # an address comes round again only after four million others
+        self._addresses[name] = address
+        self._names[address] = name
+
+    def _advance(self) -> None:
+        self._next = self._next + 1 if self._next < LAST else FIRST
+
+    def name(self, address: str) -> str | None:
+        name = self._names.get(address)
+        if name is not None:
+            self._addresses.move_to_end(name)
+        return name
+
+
+def _dotted(address: int) -> str:
+    return socket.inet_ntoa(struct.pack("!I", address))
+
+
+def answer(packet: bytes, names: Names) -> bytes:
+    """One DNS answer: an address for A, no data for any other type, "no such name" for what is no host name."""
+    if len(packet) < HEADER:
+        raise Malformed
+    number, flags, questions = struct.unpack_from("!HHH", packet)
+    if flags & 0x8000 or questions != 1:
+        raise Malformed
+    name, end = _question(packet)
+    kind, category = struct.unpack_from("!HH", packet, end - 4)
+    if flags & 0x7800:
+        return _reply(number, flags, packet[HEADER:end], NOT_IMPLEMENTED)
+    if name is None:
+        return _reply(number, flags, packet[HEADER:end], NO_SUCH_NAME)
+    if (kind, category) != (A, IN):
+        return _reply(number, flags, packet[HEADER:end], NO_ERROR)
+    return _reply(number, flags, packet[HEADER:end], NO_ERROR, socket.inet_aton(names.address(name)))
+
+
+def _question(packet: bytes) -> tuple[str | None, int]:
+    """The name, None where it is no host name, and where the question ends."""
+    labels: list[str] = []
+    at = HEADER
+    while at < len(packet) and (size := packet[at]):
+        if (
+            size > LONGEST_LABEL or at > HEADER + LONGEST_NAME
+        ):  # compression points backwards, and a question has nothing before it
+            raise Malformed
+        labels.append(packet[at + 1 : at + 1 + size].decode("latin1"))
+        at += size + 1
+    if at + 5 > len(packet):
+        raise Malformed
+    name = ".".join(labels).lower()
+    return (name if name and len(name) <= LONGEST_NAME and _is_host(name) else None), at + 5
+
+
+def _is_host(name: str) -> bool:
+    return name.isascii() and name.replace("-", "").replace("_", "").replace(".", "").isalnum()
+
+
+def _reply(number: int, asked: int, question: bytes, code: int, address: bytes = b"") -> bytes:
+    flags = 0x8080 | (asked & 0x7900) | code  # an answer, recursion available, the opcode and wish of the question
+    head = struct.pack("!HHHHHH", number, flags, 1, 1 if address else 0, 0, 0)
+    record = struct.pack("!HHHIH", 0xC00C, A, IN, TTL_S, 4) + address if address else b""
+    return head + question + record
+
+
+class Loop:
+    """Descriptors and what to call when they are ready."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._timed: dict[int, Connection] = {}
+
+    def watch(self, sock: socket.socket, events: int, ready: Callable[[int], None]) -> None:
+        self._selector.register(sock, events, ready)
+
+    def change(self, sock: socket.socket, events: int, ready: Callable[[int], None]) -> None:
+        self._selector.modify(sock, events, ready)
+
+    def forget(self, sock: socket.socket) -> None:
+        self._selector.unregister(sock)
+
+    def time(self, connection: "Connection") -> None:
+        self._timed[id(connection)] = connection
+
+    def run(self) -> None:
+        while True:
+            for key, events in self._selector.select(1.0 if self._timed else None):
+                key.data(events)
+            if self._timed:
+                self._expire(time.monotonic())
+
+    def _expire(self, now: float) -> None:
+        for name, connection in list(self._timed.items()):
+            if connection.deadline is None or connection.closed:
+                del self._timed[name]
+            elif now > connection.deadline:
+                connection.expire()
+
+
+class End:
+    """One side of a connection: its socket, and what waits to be written to it."""
+
+    def __init__(self, loop: Loop, sock: socket.socket, ready: Callable[["End", int], None]) -> None:
+        self._loop = loop
+        self.sock = sock
+        self.waiting = memoryview(b"")
+        self.open = True  # it may still send to us
+        self.dead = False  # it takes nothing any more
+        self.broken = False  # it went away without a word
+        self.ending = False  # nothing more will be written to it
+        self._events = READ
+        self._ready = lambda events: ready(self, events)
+        loop.watch(sock, READ, self._ready)
+
+    def want(self, events: int) -> None:
+        if events == self._events:
+            return
+        if not self._events:
+            self._loop.watch(self.sock, events, self._ready)
+        elif not events:
+            self._loop.forget(self.sock)  # epoll reports a hang-up even to those who ask for nothing
+        else:
+            self._loop.change(self.sock, events, self._ready)
+        self._events = events
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send what goes at once and keep the rest; the caller stops reading while there is a rest."""
+        if self.dead:
+            return
+        try:
+            sent = self.sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.die()
+            return
+        self.waiting = memoryview(bytes(data[sent:])) if sent < len(data) else memoryview(b"")
+
+    def flush(self) -> None:
+        if self.waiting:
+            self.write(self.waiting)
+        if self.ending and not self.waiting and not self.dead:
+            self.dead = True
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_WR)
+
+    def finish(self) -> None:
+        """Half-close it as soon as all is written."""
+        self.ending = True
+        self.flush()
+
+    def die(self) -> None:
+        self.dead = self.broken = True
+        self.waiting = memoryview(b"")
+
+    def close(self, *, reset: bool) -> None:
+        self.want(0)
+        if reset and self.sock.family == socket.AF_INET:
+            with contextlib.suppress(OSError):
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self.sock.close()
+
+
+class Connection:
+    """A program on one side, the gate on the other, bytes both ways. `head` is what the gate's reply starts with."""
+
+    def __init__(self, relay: "Relay", program: socket.socket, gate: socket.socket, connect: bytes) -> None:
+        self._relay = relay
+        self.program = End(relay.loop, program, self._ready)
+        self.gate = End(relay.loop, gate, self._ready)
+        self.closed = False
+        self.deadline: float | None = None
+        self._head: bytearray | None = None
+        if connect:
+            self._head = bytearray()
+            self._due(REPLY_S)
+            self.gate.write(connect)  # what the program says first may follow at once: a round trip less
+
+    def _due(self, seconds: float) -> None:
+        self.deadline = time.monotonic() + seconds
+        self._relay.loop.time(self)
+
+    def expire(self) -> None:
+        """The gate did not answer in time, or the program goes on after it was told everything."""
+        if self._head is not None:
+            self.close(reset=True)
+        elif self.program.waiting:
+            self._due(LINGER_S)  # a slow reader; it gets all of it
+        else:
+            self.close(reset=False)
+
+    def _ready(self, end: End, events: int) -> None:
+        if self.closed:
+            return
+        other = self.gate if end is self.program else self.program
+        if events & WRITE:
+            end.flush()
+        if events & READ and end.open and not other.waiting:  # a hang-up is reported as readable, wanted or not
+            self._read(end, other)
+        if not self.closed:
+            self._settle()
+
+    def _read(self, end: End, other: End) -> None:
+        try:
+            size = end.sock.recv_into(self._relay.chunk)
+        except BlockingIOError:
+            return
+        except OSError:
+            size = 0
+            end.die()
+        if size == 0:
+            self._ended(end, other)
+        elif end is self.gate and self._head is not None:
+            self._reply(bytes(self._relay.chunk[:size]))
+        else:
+            other.write(self._relay.chunk[:size])
+
+    def _ended(self, end: End, other: End) -> None:
+        end.open = False
+        if self._head is not None and end is self.gate:
+            self.close(reset=True)
+            return
+        other.finish()
+        if end is self.gate:
+            self._due(LINGER_S)  # a program that goes on sending would else keep a connection that leads nowhere
+
+    def _reply(self, data: bytes) -> None:
+        """The gate's answer to CONNECT, which the program never sees."""
+        head = self._head if self._head is not None else bytearray()
+        head += data
+        end = head.find(b"\r\n\r\n")
+        if end < 0 and len(head) < MOST_REPLY:
+            return
+        if end < 0 or head[:12] not in {b"HTTP/1.1 200", b"HTTP/1.0 200"}:
+            self.close(reset=True)
+            return
+        self._head, self.deadline = None, None
+        if rest := head[end + 4 :]:
+            self.program.write(rest)
+
+    def _settle(self) -> None:
+        """Read only where what was read can go on; close where nothing is left to do."""
+        over = not (self.program.open or self.gate.open or self.program.waiting or self.gate.waiting)
+        if over or self.program.broken:
+            self.close(reset=False)
+            return
+        for end, other in ((self.program, self.gate), (self.gate, self.program)):
+            end.want((READ if end.open and not other.waiting else 0) | (WRITE if end.waiting else 0))
+
+    def close(self, *, reset: bool) -> None:
+        self.closed = True
+        self.program.close(reset=reset)
+        self.gate.close(reset=False)
+        self._relay.ended()
+
+
+class Relay:
+    """Listeners, and the connections they led to; at most so many that the rest waits in the kernel."""
+
+    def __init__(self, gate_socket: str) -> None:
+        self.loop = Loop()
+        self.names = Names()
+        self.chunk = memoryview(bytearray(CHUNK))
+        self._gate = gate_socket
+        self._listeners: list[tuple[socket.socket, Callable[[int], None]]] = []
+        self._open = 0
+        self._paused = False
+
+    def listen(self, address: tuple[str, int]) -> None:
+        sock = _listening(address)
+        self._listeners.append((sock, lambda _events: self._accept(sock)))
+        self.loop.watch(sock, READ, self._listeners[-1][1])
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            program, _ = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS} and self._open:
+                self._pause()  # goes on when a connection ends
+            return
+        program.setblocking(False)
+        host, port = program.getsockname()
+        if (host, port) == PROXY:
+            self._connect(program, b"")
+        elif name := self.names.name(host):
+            self._connect(program, f"CONNECT {name}:{port} HTTP/1.1\r\nHost: {name}:{port}\r\n\r\n".encode())
+        else:
+            _reset(program)
+
+    def _connect(self, program: socket.socket, connect: bytes) -> None:
+        program.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else small answers wait 40 ms for an ACK
+        try:
+            gate = _dial(self._gate)
+        except OSError:
+            _reset(program)
+            return
+        self._open += 1
+        Connection(self, program, gate, connect)
+        if self._open >= MOST_CONNECTIONS:
+            self._pause()
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            for sock, _ in self._listeners:
+                self.loop.forget(sock)
+
+    def ended(self) -> None:
+        self._open -= 1
+        if self._paused and self._open < MOST_CONNECTIONS:
+            self._paused = False
+            for sock, ready in self._listeners:
+                self.loop.watch(sock, READ, ready)
+
+
+def _dial(path: str) -> socket.socket:
+    gate = socket.socket(socket.AF_UNIX)
+    try:
+        gate.setblocking(False)  # a full backlog is an error here, and never a wait
+        gate.connect(path)
+    except OSError:
+        gate.close()
+        raise
+    return gate
+
+
+def _reset(program: socket.socket) -> None:
+    program.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    program.close()
+
+
+def _listening(address: tuple[str, int]) -> socket.socket:
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(address)
+    sock.listen(512)
+    sock.setblocking(False)
+    return sock
+
+
+class Resolver:
+    """Answers on UDP at once; on TCP one question for a connection."""
+
+    def __init__(self, loop: Loop, names: Names) -> None:
+        self._loop = loop
+        self._names = names
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._udp.bind(RESOLVER)
+        self._udp.setblocking(False)
+        loop.watch(self._udp, READ, self._datagram)
+        self._tcp = _listening(RESOLVER)
+        loop.watch(self._tcp, READ, self._accept)
+        self._asking: collections.OrderedDict[socket.socket, None] = collections.OrderedDict()
+
+    def _datagram(self, _events: int) -> None:
+        for _ in range(64):  # then the others have their turn
+            try:
+                packet, sender = self._udp.recvfrom(4096)
+            except OSError:
+                return
+            with contextlib.suppress(Malformed, OSError):
+                self._udp.sendto(answer(packet, self._names), sender)
+
+    def _accept(self, _events: int) -> None:
+        try:
+            asking, _ = self._tcp.accept()
+        except OSError:
+            return
+        asking.setblocking(False)
+        if len(self._asking) >= MOST_QUESTIONERS:
+            self._drop(next(iter(self._asking)))
+        self._asking[asking] = None
+        self._loop.watch(asking, READ, lambda _events: self._asked(asking))
+
+    def _asked(self, asking: socket.socket) -> None:
+        with contextlib.suppress(Malformed, OSError):
+            packet = asking.recv(4098)  # a question is one segment; one that is not gets no answer
+            if packet[:2] == struct.pack("!H", len(packet) - 2):
+                told = answer(packet[2:], self._names)
+                asking.send(struct.pack("!H", len(told)) + told)
+                return
+        self._drop(asking)
+
+    def _drop(self, asking: socket.socket) -> None:
+        del self._asking[asking]
+        self._loop.forget(asking)
+        asking.close()
+
+
+def serve(gate_socket: str, ports: tuple[int, ...]) -> None:
+    """Resolve on 127.0.0.1:53 and relay what is sent to `ports` on all of 127/8. Returns only by an exception.
+
+    gate_socket: path of the gate's unix socket in this sandbox. OSError where an address is taken.
+    """
+    relay = Relay(gate_socket)
+    Resolver(relay.loop, relay.names)
+    for port in ports:
+        relay.listen(("0.0.0.0", port))
+    relay.listen(PROXY)
+    relay.loop.run()

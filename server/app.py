@@ -1,0 +1,211 @@
+"""The composition root: the one place where the parts are made and told about each other."""
+
+import logging
+import secrets
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.abc
+
+from server.call import Gateway
+from server.judge.limits import Limits
+from server.judge.rego import RegoJudge
+from server.judge.shfmt import ShellParser
+from server.record.audit import Audit
+from server.sandbox.docker_sandbox import DockerEngine, Surroundings
+from server.sandbox.egress_link import EgressLink
+from server.sandbox.engine import find_engine
+from server.sandbox.gate import Gate, variables
+from server.sandbox.image_recipe import seccomp_file
+from server.sandbox.pool import Pool
+from server.sandbox.sandbox import LINK_DIR, MIB, USER_ID, Sandbox, SandboxSpec
+from server.sandbox.sessions import Sessions, entry_name
+from server.sandbox.workspaces import Workspace, check_all
+from server.settings import ENVIRON, HOME, MANAGED, SYSTEM, Settings, user_file
+
+SYNC_EVERY_S = 1.0
+CLOSE_PATIENCE_S = 8.0
+MAX_REFUSED_HOSTS = 5  # that one result mentions
+BUNDLE_DIR = Path(__file__).parent.parent / "policy" / "rego"
+
+log = logging.getLogger("sandgate")
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A server without a transport: the gateway, and what a front needs to know beside it."""
+
+    gateway: Gateway
+    settings: Settings
+    close: Callable[[], Awaitable[None]]  # ends every sandbox; for a way out that cannot unwind
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, server_id: str | None = None) -> AsyncGenerator[App]:
+    """Everything made and connected; on the way out nothing of it is left. No container and no gate before a call."""
+    server_id = server_id or secrets.token_hex(4)
+    directory = settings.runtime_dir / server_id
+    spaces = workspaces(settings)
+    offered = environments(settings, spaces)
+    audit = Audit(settings.audit_file, settings.audit.fsync)
+    link = _egress_link(settings, audit, sessions_of := _Late())
+    audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
+    async with ShellParser() as parser, link, anyio.create_task_group() as tasks:
+        gate = Gate(link, directory, _authority(settings) / "ca.pem", _system_roots(), tasks)
+        engine = _engine(settings, directory, server_id, tasks)
+        pool = Pool(engine, gate, tasks, settings.sandbox.idle, lambda kind, box: audit.write(kind, _box(box)))
+        allow = tuple(_entry(entry) for entry in settings.egress.allow)
+        folder = settings.state_dir / "jobs" / server_id
+        sessions = sessions_of.sessions = Sessions(pool, offered, folder, allow, settings.limits.sessions)
+        limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
+        judge = RegoJudge.load(BUNDLE_DIR, policy_data(settings, spaces), settings.policy.custom)
+        tasks.start_soon(_sync, audit)
+
+        async def close() -> None:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
+                await sessions.close_all()
+                await pool.close()
+            engine.close()
+            audit.write("server.ended", {"server": server_id})
+
+        try:
+            yield App(Gateway(audit, limits, parser, judge, sessions), settings, close)
+        finally:
+            await close()
+            tasks.cancel_scope.cancel()
+    audit.close()
+
+
+async def _sync(audit: Audit) -> None:
+    """fsync = interval: what was written is on the disk a second later, whatever happens to the machine then."""
+    while True:
+        await anyio.sleep(SYNC_EVERY_S)
+        await anyio.to_thread.run_sync(audit.sync)
+
+
+# --- sandboxes ---------------------------------------------------------------------------------------------------------
+
+
+def _engine(settings: Settings, directory: Path, server_id: str, tasks: anyio.abc.TaskGroup) -> DockerEngine:
+    return DockerEngine(
+        find=lambda: find_engine(ENVIRON, HOME, settings.state_dir).url,
+        directory=directory,
+        server_id=server_id,
+        seccomp=seccomp_file(),
+        surroundings=Surroundings(variables(LINK_DIR)),
+        grace_s=settings.sandbox.grace_s,
+        tasks=tasks,
+    )
+
+
+def workspaces(settings: Settings) -> tuple[Workspace, ...]:
+    private = [settings.state_dir, settings.runtime_dir, user_file().parent, SYSTEM.parent, MANAGED.parent, Path("/var/lib/docker")]
+    wanted = [(space.path, space.mode) for space in settings.workspace]
+    return check_all(wanted, private, allow_root_owned=settings.allow_root_owned)
+
+
+def environments(settings: Settings, spaces: tuple[Workspace, ...]) -> dict[str, SandboxSpec]:
+    box = settings.sandbox
+    owner = next(((space.uid, space.gid) for space in spaces if space.uid), (USER_ID, USER_ID))
+    return {
+        name: SandboxSpec(
+            image=image,
+            environment=name,
+            mounts=tuple(space.mount for space in spaces),
+            cpus=box.cpus,
+            memory_bytes=box.memory_mb * MIB,
+            pids=box.pids,
+            open_files=box.open_files,
+            runtime=box.runtime,
+            landlock_required=box.require_landlock,
+            user=owner,
+        )
+        for name, image in box.images.items()
+    }
+
+
+def _box(sandbox: Sandbox) -> dict[str, Any]:
+    return {"sandbox": sandbox.id}
+
+
+# --- policy ------------------------------------------------------------------------------------------------------------
+
+
+def policy_data(settings: Settings, spaces: tuple[Workspace, ...]) -> dict[str, Any]:
+    """What operators decide, as the bundle reads it under data.sandgate_config."""
+    spec = next(iter(environments(settings, spaces).values()))
+    data = settings.policy.model_dump(mode="json", exclude={"custom"})
+    return {
+        **data,
+        "workspaces": list(spec.workspaces),
+        "home": spec.home,
+        "egress": [entry_name(_entry(entry)) for entry in settings.egress.allow],
+    }
+
+
+# --- egress ------------------------------------------------------------------------------------------------------------
+
+
+class _Late:
+    """The sessions, which are made after the link that reports on them."""
+
+    sessions: Sessions | None = None
+
+
+def _authority(settings: Settings) -> Path:
+    return settings.state_dir / "ca"
+
+
+def _system_roots() -> Path | None:
+    found = ssl.get_default_verify_paths()
+    return Path(found.cafile) if found.cafile else None
+
+
+def _entry(entry: Any) -> Any:
+    return entry if isinstance(entry, str) else entry.model_dump(mode="json", exclude_defaults=True)
+
+
+def _egress_link(settings: Settings, audit: Audit, late: _Late) -> EgressLink:
+    egress = settings.egress
+    return EgressLink(
+        ca_dir=_authority(settings),
+        on_event=lambda event: _record_flow(event, audit, late),
+        upstream_ca=egress.upstream_ca,
+        networks=egress.networks,
+        resolve=egress.resolve,
+        mode=egress.mode,
+        environment={name: ENVIRON[name] for name in ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR") if name in ENVIRON},
+    )
+
+
+def _record_flow(event: dict[str, Any], audit: Audit, late: _Late) -> None:
+    """A flow or a refusal becomes a line of the audit under the decision of the call that caused it.
+
+    With one command running that is certain; with several at once all of them are named.
+    """
+    session = late.sessions.of_sandbox(str(event["session"])) if late.sessions else None
+    decisions = [str(decision) for decision in event.get("decisions") or ()]
+    kind = "egress.flow" if event["event"] == "flow" else "egress.refused"
+    facts = {name: value for name, value in event.items() if name not in ("event", "session", "decisions")}
+    audit.write(
+        kind,
+        {
+            "decision_id": decisions[0] if len(decisions) == 1 else None,
+            **({"decision_ids": decisions} if len(decisions) > 1 else {}),
+            "session": session.name if session else None,
+            "sandbox": event["session"],
+            **facts,
+        },
+    )
+    if kind == "egress.refused" and session is not None:
+        told = f"{event['host']}:{event['port']}: {event['reason']}"
+        for job in session.jobs.values():
+            if job.decision_id in decisions and told not in job.refused_hosts and len(job.refused_hosts) < MAX_REFUSED_HOSTS:
+                job.refused_hosts.append(told)
+
+

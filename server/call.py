@@ -1,0 +1,272 @@
+"""The one path. Every tool call goes through `Gateway`, top to bottom, and there is no other.
+
+Three doors, the same steps: what runs (`run`), what touches a file (`use_file`), what is about a session itself
+(`use_session`). Each is audited before anything else, admitted, understood, judged, cleared; only a Permit gets further.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, assert_never
+
+import anyio
+
+from policy.command import Reading
+from policy.path import area as path_area
+from policy.path import normalise
+from policy.path import uses as path_uses
+from policy.question import CallerFacts, Op, PathUse, Question, RunCommand, SessionFacts, UseFile, UseSession
+from policy.verdict import Allow, Ask, Denied, Deny, Permit, Verdict, permit
+from server.sandbox.jobs import Job
+from server.sandbox.sandbox import Exit, Found, SandboxSpec
+from server.sandbox.sessions import Session, Sessions
+
+type Progress = Callable[[Job], Awaitable[None]]
+
+KILL = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: issuer and subject on HTTP, "local" on stdio. Nothing is anonymous."""
+
+    id: str
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The session a call names, and the environment it gets where the call is its first."""
+
+    session: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunAsk:
+    """What shell and exec ask for. `script` is the text of a shell call; exec has none."""
+
+    tool: str
+    target: Target
+    argv: tuple[str, ...]
+    script: str | None
+    cwd: str | None
+    stdin: bytes
+    timeout_s: float
+    wait_s: float
+    background: bool
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileAsk[R]:
+    """What a file tool asks for; `act` does it, with the permit and the handle that was judged."""
+
+    tool: str
+    target: Target
+    op: Op
+    path: str
+    arguments: Mapping[str, Any]
+    act: Callable[[Session, Permit, Found], Awaitable[R]]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionAsk[R]:
+    """What is about sessions and their jobs rather than inside one."""
+
+    tool: str
+    target: Target
+    arguments: Mapping[str, Any]
+    act: Callable[[Caller], Awaitable[R]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command after `wait_s`: over, or running on as `job`."""
+
+    job: Job
+    end: Exit | None
+    session: Session
+    is_new_session: bool
+    decision_id: str
+    cwd: str
+
+
+class Record(Protocol):
+    decision_id: str
+
+    def decided(self, question: Question, verdict: Verdict) -> None: ...
+
+    def ended(self, **outcome: Any) -> None: ...
+
+    def write(self, kind: str, fields: Mapping[str, Any]) -> None: ...
+
+
+class Audit(Protocol):
+    def call(
+        self, caller: str, tool: str, session: str, arguments: Mapping[str, Any]
+    ) -> AbstractAsyncContextManager[Record]: ...
+
+
+class Limits(Protocol):
+    def admit(self, caller: str) -> AbstractAsyncContextManager[None]: ...
+
+
+class Reader(Protocol):
+    """From text or argv to facts; what cannot be read says so in the reading."""
+
+    async def read_script(self, text: str, cwd: str, home: str, workspaces: tuple[str, ...]) -> Reading: ...
+
+    async def read_argv(self, argv: tuple[str, ...], cwd: str, home: str, workspaces: tuple[str, ...]) -> Reading: ...
+
+
+class Judge(Protocol):
+    async def decide(self, question: Question) -> Verdict: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    audit: Audit
+    limits: Limits
+    reader: Reader
+    judge: Judge
+    sessions: Sessions
+
+    async def run(self, caller: Caller, ask: RunAsk, progress: Progress) -> Ran:
+        """A command: understood, judged, run as judged, followed for `wait_s`."""
+        async with self._admitted(caller, ask) as record:
+            question = await self._understand(caller, ask)
+            granted = await self._clear(record, question)
+            session, is_new = await self._session(caller, ask.target)
+            job = await session.start(granted, ask.tool, record.decision_id, lambda end: _ended(record, end))
+            try:
+                end = await _follow(job, ask.wait_s, progress)
+            except anyio.get_cancelled_exc_class():
+                with anyio.CancelScope(shield=True):
+                    await job.stop(KILL, "cancelled")
+                raise
+            record.ended(**_outcome(job, end))
+            return Ran(job, end, session, is_new, record.decision_id, _run_command(granted).cwd)
+
+    async def use_file[R](self, caller: Caller, ask: FileAsk[R]) -> R:
+        """A file: judged as named, opened, judged again as what it really is, used by that same handle."""
+        async with self._admitted(caller, ask) as record:
+            question = self._file_question(caller, ask)
+            granted = await self._clear(record, question)
+            session, _ = await self._session(caller, ask.target)
+            found = await session.sandbox.resolve(question.paths[0].resolved)
+            if found.real != question.paths[0].resolved:
+                granted = await self._clear(record, self._as_found(question, found, session))
+            result = await ask.act(session, granted, found)
+            record.ended(outcome="done", path=found.real)
+            return result
+
+    async def use_session[R](self, caller: Caller, ask: SessionAsk[R]) -> R:
+        """Opening, listing, closing a session; looking at its jobs; a dry run."""
+        async with self._admitted(caller, ask) as record:
+            question = self._question(caller, ask, UseSession(ask.tool, ask.arguments))
+            await self._clear(record, question)
+            return await ask.act(caller)
+
+    async def check(self, caller: Caller, ask: RunAsk) -> tuple[Question, Verdict]:
+        """What the policy would say of a command; nothing runs and no session is made."""
+        question = await self._understand(caller, ask)
+        return question, await self.judge.decide(question)
+
+    async def check_path(self, caller: Caller, ask: FileAsk[Any]) -> tuple[Question, Verdict]:
+        question = self._file_question(caller, ask)
+        return question, await self.judge.decide(question)
+
+    # --- the steps ---------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _admitted(self, caller: Caller, ask: RunAsk | FileAsk[Any] | SessionAsk[Any]) -> AsyncGenerator[Record]:
+        async with self.audit.call(caller.id, ask.tool, ask.target.session, ask.arguments) as record:
+            async with self.limits.admit(caller.id):
+                yield record
+
+    async def _understand(self, caller: Caller, ask: RunAsk) -> Question:
+        """From the text or argv to the question: every command at any depth, and the act exactly as it would run."""
+        spec = self._spec(caller, ask.target)
+        cwd = normalise(ask.cwd or spec.start_dir, spec.start_dir, spec.home)
+        if ask.script is None:
+            reading = await self.reader.read_argv(ask.argv, cwd, spec.home, spec.workspaces)
+        else:
+            reading = await self.reader.read_script(ask.script, cwd, spec.home, spec.workspaces)
+        act = RunCommand(ask.argv, cwd, ask.stdin, ask.timeout_s, ask.background)
+        question = self._question(caller, ask, act)
+        return replace(question, reading=reading, paths=path_uses(reading, spec.home, spec.workspaces))
+
+    def _file_question(self, caller: Caller, ask: FileAsk[Any]) -> Question:
+        spec = self._spec(caller, ask.target)
+        path = normalise(ask.path, spec.start_dir, spec.home)
+        use = PathUse(ask.path, path, ask.op, path_area(path, spec.home, spec.workspaces))
+        return replace(self._question(caller, ask, UseFile(ask.op, path)), paths=(use,))
+
+    def _as_found(self, question: Question, found: Found, session: Session) -> Question:
+        """The same question about the path that the handle really is."""
+        asked = question.paths[0]
+        use = replace(asked, resolved=found.real, area=path_area(found.real, session.spec.home, session.spec.workspaces))
+        return replace(question, act=UseFile(asked.op, found.real), paths=(use,))
+
+    def _question(
+        self, caller: Caller, ask: RunAsk | FileAsk[Any] | SessionAsk[Any], act: RunCommand | UseFile | UseSession
+    ) -> Question:
+        target = ask.target
+        environment = self.sessions.environment_of(caller.id, target.session, target.environment)
+        facts = SessionFacts(target.session, environment)
+        return Question(CallerFacts(caller.id, caller.roles), ask.tool, facts, act, ask.arguments)
+
+    def _spec(self, caller: Caller, target: Target) -> SandboxSpec:
+        return self.sessions.spec_of(caller.id, target.session, target.environment)
+
+    async def _clear(self, record: Record, question: Question) -> Permit:
+        """Only an Allow becomes a Permit. Raises Denied for the rest."""
+        verdict = await self.judge.decide(question)
+        record.decided(question, verdict)
+        match verdict:
+            case Allow():
+                return permit(question, verdict)
+            case Ask() | Deny():
+                raise Denied(verdict, record.decision_id)
+            case _:
+                assert_never(verdict)
+
+    async def _session(self, caller: Caller, target: Target) -> tuple[Session, bool]:
+        return await self.sessions.find_or_open(caller.id, target.session, target.environment)
+
+
+def _run_command(granted: Permit) -> RunCommand:
+    act = granted.question.act
+    assert isinstance(act, RunCommand)  # noqa: S101 - run() made it
+    return act
+
+
+async def _follow(job: Job, wait_s: float, progress: Progress) -> Exit | None:
+    """Wait for the end as long as the caller wants, telling of output meanwhile."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(progress, job)
+        end = await job.wait(wait_s)
+        tasks.cancel_scope.cancel()
+    return end
+
+
+def _ended(record: Record, end: Exit) -> None:
+    """A job may outlive its call: its end is a line of its own, under the same decision."""
+    record.write(
+        "sandbox.job_ended",
+        {
+            "status": end.status,
+            "exit_code": end.exit_code,
+            "signal": end.signal,
+            "duration_ms": end.duration_ms,
+            "cpu_s": round(end.cpu_s, 4),
+            "peak_memory_kb": end.peak_memory_kb,
+            "left_behind": end.left_behind,
+        },
+    )
+
+
+def _outcome(job: Job, end: Exit | None) -> dict[str, Any]:
+    sizes = {f"{name}_bytes": spool.total for name, spool in job.streams.items()}
+    return {"outcome": job.status, "job": job.name, "exit_code": end.exit_code if end else None, **sizes}

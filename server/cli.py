@@ -1,0 +1,134 @@
+"""`sandgate`: every command, its words and its exit code.
+
+What a command does is named as `module:function` and imported when it runs: `serve` starts quickly, `--help` at once.
+"""
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+FAILED, INTERRUPTED = 1, 130
+GROUPS = "shell, jobs, files, sessions, policy"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. 0 where it did what it says, 1 where it did not, 2 where it was not understood."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="sandgate: %(message)s", stream=sys.stderr)
+    try:
+        module, function = arguments.work.split(":")
+        code: int = getattr(importlib.import_module(f"server.ops.{module}"), function)(arguments)
+        return code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as exc:
+        if not _is_a_sentence(exc):
+            raise
+        print(f"sandgate: {exc}", file=sys.stderr)
+        return FAILED
+
+
+def _is_a_sentence(exc: BaseException) -> bool:
+    """Our own errors say what happened and what to do; a traceback would only hide that."""
+    return type(exc).__module__.split(".")[0] == "server"
+
+
+# --- the words ---------------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sandgate", description="A shell and files for AI agents that their owner can trust.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _serve_words(commands)
+    _add(commands, "demo", "see a session at work: commands, a refusal, two flows, the record of all", "demo:demo")
+    doctor = _add(commands, "doctor", "what this machine can hold a sandbox to, and what it lacks", "set_up:doctor")
+    doctor.add_argument("--json", action="store_true", help="for programs")
+    init = _add(commands, "init", "write a commented settings file", "set_up:init")
+    init.add_argument("--print", action="store_true", help="show it, write nothing")
+    allow = _add(commands, "allow", "allow one host (example.com, *.example.com) or command (\"git push\") from now on", "set_up:allow")
+    allow.add_argument("what", help="a host, or a command by name and sub-command")
+    _install_words(commands)
+    _image_words(commands)
+    _engine_words(commands)
+    _policy_words(commands)
+    _audit_words(commands)
+    bench = _add(commands, "bench", "measure the speeds we promise, as ratios in one run", "bench:bench")
+    bench.add_argument("--json", action="store_true", help="for programs")
+    bench.add_argument("--calls", type=int, default=200, metavar="N", help="calls per row (default 200)")
+    return parser
+
+
+def _add(commands: Any, name: str, words: str, work: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
+    parser.set_defaults(work=work)
+    return parser
+
+
+def _group(commands: Any, name: str, words: str) -> Any:
+    return commands.add_parser(name, help=words, description=words).add_subparsers(metavar="COMMAND", required=True)
+
+
+def _serve_words(commands: Any) -> None:
+    serve = _add(commands, "serve", "serve MCP on standard input and output", "run:serve")
+    serve.add_argument("--stdio", action="store_true", required=True, help="the transport")
+    serve.add_argument("--config", type=Path, metavar="FILE", help="a sandgate.toml beside the user's own")
+    serve.add_argument(
+        "--workspace", action="append", default=[], metavar="DIR:rw|ro", help="lend a folder of yours (may be repeated)"
+    )
+    serve.add_argument("--allow-root-owned", action="store_true", help="lend folders of root's too")
+    serve.add_argument("--environment", metavar="NAME", help="what sandboxes are made of (default python)")
+    serve.add_argument("--tools", metavar="GROUPS", help=f"some of {GROUPS}")
+
+
+def _install_words(commands: Any) -> None:
+    for name, words, work in (
+        ("install", "add Sandgate to a client's configuration", "set_up:install"),
+        ("uninstall", "take it out again", "set_up:uninstall"),
+    ):
+        parser = _add(commands, name, words, work)
+        parser.add_argument("client", choices=("claude-code", "claude-desktop", "cursor", "vscode"))
+        parser.add_argument("--print", action="store_true", help="show what would be written and where")
+        parser.add_argument("--project", type=Path, metavar="DIR", help="for one project only, where the client has that")
+    commands.choices["install"].add_argument(
+        "serve_arguments", nargs="*", metavar="ARG", help="what follows `serve --stdio`; put -- before it"
+    )
+
+
+def _image_words(commands: Any) -> None:
+    images = _group(commands, "images", "the images sandboxes are made from")
+    build = _add(images, "build", "build what is missing or outdated", "set_up:images_build")
+    build.add_argument("--ca-bundle", type=Path, metavar="FILE", help="certificates of a network that intercepts TLS")
+    build.add_argument("--force", action="store_true", help="build all anew")
+    _add(images, "list", "what there is", "set_up:images_list")
+
+
+def _engine_words(commands: Any) -> None:
+    engine = _group(commands, "engine", "the Docker engine that runs sandboxes")
+    _add(engine, "ensure", "use the engine that answers, or (as root on Debian) start a private one", "set_up:engine_ensure")
+    _add(engine, "status", "which engine is used", "set_up:engine_status")
+    _add(engine, "stop", "end the private engine, never another", "set_up:engine_stop")
+
+
+def _policy_words(commands: Any) -> None:
+    policy = _group(commands, "policy", "what may run")
+    check = _add(policy, "check", "what the policy says of a command; nothing runs", "look:policy_check")
+    check.add_argument("command", nargs="?", help="a shell command")
+    check.add_argument("--jsonl", action="store_true", help='one {"command": ..., "cwd"?: ...} per line of input, one decision per line')
+    check.add_argument("--json", action="store_true", help="for programs")
+    check.add_argument("--config", type=Path, metavar="FILE")
+    _add(policy, "test", "run the rules' own tests", "look:policy_test")
+
+
+def _audit_words(commands: Any) -> None:
+    audit = _group(commands, "audit", "what happened")
+    _add(audit, "verify", "walk the chain from the first line to the last", "look:audit_verify")
+    tail = _add(audit, "tail", "the newest lines", "look:audit_tail")
+    tail.add_argument("-n", type=int, default=20, metavar="LINES")
+    show = _add(audit, "show", "everything under one decision", "look:audit_show")
+    show.add_argument("decision", help="as printed with a refusal, such as d-0123456789abcdef")
+    for parser in (*audit.choices.values(),):
+        parser.add_argument("--file", type=Path, help="another audit file")

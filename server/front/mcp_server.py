@@ -1,0 +1,67 @@
+"""The MCP server over an app: what it says of itself, its tools, and serving it on stdio without leaving anything behind."""
+
+import os
+import signal
+from importlib.metadata import version
+from typing import Any
+
+import anyio
+import anyio.abc
+from mcp.server import MCPServer
+
+from server.app import App, open_app
+from server.call import Caller
+from server.front.results import Shape
+from server.front.tools import Tools
+from server.settings import Settings
+
+LOCAL = Caller("local", ("user",))
+INSTRUCTIONS = """\
+A shell and files in a sandbox: a Debian container of your own, without root. Files persist between calls until \
+session_close; shell state does not. Commands are judged before they run: a refusal names the rule and what would be \
+allowed, so change the call rather than retry it. The network reaches only allowed hosts; anything else answers 403 with \
+the reason. Long commands answer "running" with a job: job_output waits for more. Prefer file_read, file_edit and \
+file_search over cat, sed and grep."""
+
+
+def build(app: App, caller: Caller = LOCAL) -> MCPServer[Any]:
+    """The server for one caller on stdio."""
+    mcp: MCPServer[Any] = MCPServer(
+        "sandgate",
+        title="Sandgate",
+        description="A sandboxed shell and files for agents.",
+        instructions=_instructions(app),
+        version=version("sandgate"),
+        log_level="WARNING",
+    )
+    Tools(app.gateway, caller, app.settings.environment, _shape(app.settings)).register(mcp, app.settings.tools)
+    return mcp
+
+
+def _instructions(app: App) -> str:
+    spec = app.gateway.sessions.spec_of(LOCAL.id, "default", app.settings.environment)
+    return f"{INSTRUCTIONS} Commands start in {spec.start_dir}."
+
+
+def _shape(settings: Settings) -> Shape:
+    return "both" if settings.results == "auto" else settings.results
+
+
+async def serve_stdio(settings: Settings) -> None:
+    """Serve until the client closes stdin, or a signal comes; either way nothing is left."""
+    async with open_app(settings) as app, anyio.create_task_group() as tasks:
+        await tasks.start(_end_on_signal, app)
+        await build(app).run_stdio_async()
+        tasks.cancel_scope.cancel()
+
+
+async def _end_on_signal(app: App, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+    """The stdin reader of mcp 2.3 cannot be cancelled, so the process ends itself once everything else has ended.
+
+    The gate and the parser follow by themselves: their lines to us close.
+    """
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        task_status.started()
+        async for number in signals:
+            await app.close()
+            os._exit(128 + number)

@@ -1,0 +1,45 @@
+"""Output as it comes, as MCP progress: a notification when there is news, and one every 5 s when there is none."""
+
+import codecs
+from typing import Any
+
+import anyio
+from mcp.server.mcpserver import Context
+
+from server.call import Progress
+from server.sandbox.jobs import Job, Stream
+
+HEARTBEAT_S = 5.0
+PAUSE_S = 0.1  # between two notifications: a flood becomes ten a second
+MAX_MESSAGE = 2_000  # bytes of output that one notification carries: the newest
+
+
+def streaming(ctx: Context[Any, Any]) -> Progress:
+    """Tell the client of a job's output until cancelled; the client's own token decides whether anything is sent."""
+
+    async def progress(job: Job) -> None:
+        readers = {stream: _Reader(job, stream) for stream in ("stdout", "stderr")}
+        step = 0
+        while True:
+            with anyio.move_on_after(HEARTBEAT_S):
+                await job.news()
+            step += 1
+            news = "".join(reader.newest() for reader in readers.values())
+            await ctx.report_progress(step, message=news or f"still running ({step})")
+            await anyio.sleep(PAUSE_S)
+
+    return progress
+
+
+class _Reader:
+    """What is new on one stream since the last look, whole characters only."""
+
+    def __init__(self, job: Job, stream: Stream) -> None:
+        self._spool, self._offset = job.streams[stream], 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def newest(self) -> str:
+        start = max(self._offset, self._spool.total - MAX_MESSAGE)
+        piece = self._spool.read(start, self._spool.total - start)
+        self._offset = piece.next_offset
+        return self._decoder.decode(piece.data)

@@ -1,0 +1,191 @@
+"""Results as a model reads them: short text that stands alone, and the same facts as structured content.
+
+Nothing is lost silently: what was left out is counted, and the exact next call for it is named.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from mcp.types import CallToolResult, TextContent
+from pydantic import BaseModel, Field, WithJsonSchema
+
+from policy.question import Question, RunCommand
+from policy.verdict import Allow, Ask, Deny, Rule, Verdict
+from server.call import Ran
+from server.sandbox.jobs import Job, Stream
+from server.sandbox.sandbox import Exit
+
+MAX_STDERR = 4_000
+UTF8_LONGEST = 4  # bytes of one character
+REFUSAL_TEXT = 600  # characters: what a model reads without losing its thread
+
+type Shape = Literal["text", "structured", "both"]
+
+# An exit code, or null where the command did not exit by itself; written flat, for clients that know no unions.
+ExitCode = Annotated[int | None, WithJsonSchema({"type": ["integer", "null"]})]
+
+
+class RunResult(BaseModel):
+    """What shell and exec answer."""
+
+    status: Literal["exited", "running", "timed_out", "killed", "out_of_memory", "disk_full", "cancelled"]
+    exit_code: ExitCode
+    stdout: str = Field(description="beginning and end where truncated")
+    stderr: str
+    stdout_bytes: int
+    stderr_bytes: int
+    truncated: bool
+    job: str
+    duration_ms: int
+    decision_id: str
+    session: str
+    cwd: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A stream's text within a bound, and where to read on if some was left out."""
+
+    text: str
+    left_out: int
+    resume: int
+
+
+def clip(job: Job, stream: Stream, max_chars: int) -> Clip:
+    """Beginning and end of a stream, cut on lines, with what was left out counted in bytes."""
+    spool = job.streams[stream]
+    if spool.total <= max_chars * UTF8_LONGEST:
+        text = spool.read(0, spool.total).data.decode("utf-8", "replace")
+        if len(text) <= max_chars:
+            return Clip(text, 0, spool.total)
+    half = max_chars // 2
+    head = _whole_lines(spool.read(0, half).data, keep="start")
+    tail_from = max(len(head), spool.total - half)
+    tail = _whole_lines(spool.read(tail_from, spool.total - tail_from).data, keep="end")
+    left_out = spool.total - len(head) - len(tail)
+    call = f'job_output(job="{job.name}", stream="{stream}", offset={len(head)})'
+    note = f"\n[{left_out} bytes left out; {call} reads on]\n"
+    return Clip(head.decode("utf-8", "replace") + note + tail.decode("utf-8", "replace"), left_out, len(head))
+
+
+def _whole_lines(data: bytes, keep: Literal["start", "end"]) -> bytes:
+    """Without the line that the cut went through; a single endless line is cut where it is."""
+    if keep == "start":
+        return data[: data.rfind(b"\n") + 1] or data
+    return data[data.find(b"\n") + 1 :] or data
+
+
+def run_result(ran: Ran, max_chars: int, shape: Shape) -> CallToolResult:
+    out, err = clip(ran.job, "stdout", max_chars), clip(ran.job, "stderr", MAX_STDERR)
+    end = ran.end
+    result = RunResult(
+        status=end.status if end else "running",
+        exit_code=end.exit_code if end else None,
+        stdout=out.text,
+        stderr=err.text,
+        stdout_bytes=ran.job.streams["stdout"].total,
+        stderr_bytes=ran.job.streams["stderr"].total,
+        truncated=bool(out.left_out or err.left_out),
+        job=ran.job.name,
+        duration_ms=end.duration_ms if end else 0,
+        decision_id=ran.decision_id,
+        session=ran.session.name,
+        cwd=ran.cwd,
+    )
+    notes = [*_end_note(end, ran.job), *_session_note(ran), *_refused_hosts(ran)]
+    text = "\n".join([part for part in (out.text.rstrip("\n"), _labelled(err.text, out.text)) if part] + notes)
+    return shaped(text or "(no output)", result.model_dump(), shape)
+
+
+def _labelled(err: str, out: str) -> str:
+    text = err.rstrip("\n")
+    return f"stderr:\n{text}" if text and out else text
+
+
+def _end_note(end: Exit | None, job: Job) -> list[str]:
+    """The one status line, only where there is something to say."""
+    if end is None:
+        return [f'[running as job {job.name}; job_output(job="{job.name}", wait_s=45) waits for more, job_stop ends it]']
+    told = {
+        "exited": f"exit code {end.exit_code}" if end.exit_code else "",
+        "timed_out": "timed out and was stopped; background=true lets a command run on",
+        "killed": f"killed{f' by signal {end.signal}' if end.signal else ''}{f': {end.detail}' if end.detail else ''}",
+        "out_of_memory": "killed by the kernel: out of memory",
+        "disk_full": "stopped: the disk is full",
+        "cancelled": "cancelled",
+        "running": "",
+    }[end.status]
+    left = f"{end.left_behind} of its processes still run; job_stop ends them" if end.left_behind else ""
+    note = "; ".join(part for part in (told, left) if part)
+    return [f"[{note}]"] if note else []
+
+
+def _session_note(ran: Ran) -> list[str]:
+    if not ran.is_new_session:
+        return []
+    spec = ran.session.spec
+    return [f"[new session {ran.session.name}: environment {spec.environment}, files are kept until session_close]"]
+
+
+def _refused_hosts(ran: Ran) -> list[str]:
+    """What the gate refused while the command ran, so that a model does not take it for an outage."""
+    return [f"[the gate refused {refused}]" for refused in ran.job.refused_hosts]
+
+
+def shaped(text: str, structured: dict[str, Any], shape: Shape) -> CallToolResult:
+    """Text, structured content, or both: hosts differ in which of them the model sees."""
+    content = [TextContent(type="text", text=text)] if shape != "structured" else []
+    return CallToolResult(content=list(content), structured_content=structured if shape != "text" else None)
+
+
+def plain(text: str) -> CallToolResult:
+    return CallToolResult(content=[TextContent(type="text", text=text)])
+
+
+def failed(text: str) -> CallToolResult:
+    """An answer the model can act on: what went wrong and what to do instead."""
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
+
+
+# --- refusals ----------------------------------------------------------------------------------------------------------
+
+
+def refusal(verdict: Ask | Deny, decision_id: str, question: Question | None = None) -> CallToolResult:
+    """A no that teaches: the rule, the reason, what would be allowed, and how a person can allow it."""
+    status = "approval_required" if isinstance(verdict, Ask) else "denied"
+    strongest = "ask" if isinstance(verdict, Ask) else "deny"
+    rules = [rule for rule in verdict.rules if rule.effect == strongest] or list(verdict.rules)
+    head = "Needs a person's approval" if status == "approval_required" else "Refused"
+    lines = [f"{head}: {rule.reason} [{rule.id}]" + (f" {rule.help}" if rule.help else "") for rule in rules[:3]]
+    if isinstance(verdict, Ask):
+        lines.append(f"A person can allow it: {_allow_line(rules, question)} - then make the same call again.")
+    text = "\n".join(lines)[:REFUSAL_TEXT] + f"\nNothing ran. Decision {decision_id}."
+    structured = {"status": status, "decision_id": decision_id, "rules": [_as_dict(rule) for rule in rules]}
+    content = [TextContent(type="text", text=text)]
+    return CallToolResult(content=list(content), structured_content=structured, is_error=True)
+
+
+def _allow_line(rules: list[Rule], question: Question | None) -> str:
+    return f"sandgate allow {rules[0].id}" if question is None or not rules else f"sandgate allow {rules[0].id}"
+
+
+def _as_dict(rule: Rule) -> dict[str, str]:
+    return {"id": rule.id, "effect": rule.effect, "reason": rule.reason, "help": rule.help}
+
+
+def check_result(question: Question, verdict: Verdict, shape: Shape) -> CallToolResult:
+    """What policy_check answers."""
+    effects = {Allow: "allow", Ask: "ask", Deny: "deny"}
+    effect = effects[type(verdict)]
+    lines = [f"{effect}: {rule.reason} [{rule.id}] {rule.help}".rstrip() for rule in verdict.rules]
+    commands = [" ".join(word if word is not None else "?" for word in c.argv) for c in question.reading.commands]
+    read = f"read as: {'; '.join(commands)}" if isinstance(question.act, RunCommand) and commands else ""
+    text = "\n".join(part for part in (lines or [effect]) + [read] if part)
+    structured = {
+        "effect": effect,
+        "rules": [_as_dict(rule) for rule in verdict.rules],
+        "commands": commands,
+        "paths": [f"{use.op} {use.resolved}" for use in question.paths],
+        "revision": verdict.revision,
+    }
+    return shaped(text, structured, shape)

@@ -1,0 +1,108 @@
+"""Files, jobs and sessions as text for a model."""
+
+import base64
+import json
+import time
+from typing import Any, Literal
+
+from mcp.types import CallToolResult, ImageContent, TextContent
+
+from server.call import Ran
+from server.front.results import Shape, plain, shaped
+from server.sandbox.files import Binary, Edited, Text, Written
+from server.sandbox.jobs import Job, Stream
+from server.sandbox.sessions import Session
+from server.sandbox.spool import Slice
+
+NO_MATCH = 1  # ripgrep's exit code where it looked and found nothing
+
+
+def show_file(content: Text | Binary) -> CallToolResult:
+    """Never structured: a host that shows only that would show a model nothing else."""
+    match content:
+        case Text(text=text, next_offset=None, cut=False):
+            return plain(text)
+        case Text():
+            more = f"offset={content.next_offset} reads on" if content.next_offset else "the rest: use sed in shell"
+            return plain(f"{content.text}\n[lines {content.first}-{content.last} of {content.total}; {more}]")
+        case Binary(mime=str(mime)):
+            return CallToolResult(content=[ImageContent(type="image", data=content.base64, mime_type=mime)])
+        case Binary():
+            return plain(content.base64)
+
+
+def show_written(written: Written) -> CallToolResult:
+    return plain(f"{'created' if written.created else 'wrote'} {written.path} ({written.size} bytes)")
+
+
+def show_edited(edited: Edited) -> CallToolResult:
+    times = f", {edited.replacements} places" if edited.replacements > 1 else ""
+    return plain(f"edited {edited.path}{times}\n{edited.diff}")
+
+
+def show_entries(path: str, total: int, entries: list[dict[str, Any]]) -> CallToolResult:
+    marks = {"directory": "/", "link": "@"}
+    lines = [f"{_visible(entry['name'])}{marks.get(str(entry['type']), '')}" for entry in entries]
+    more = [f"[{total - len(entries)} more; raise limit, or use glob]"] if total > len(entries) else []
+    return plain("\n".join([*lines, *more]) or f"({path} is empty)")
+
+
+def _visible(name: object) -> str:
+    """A file name may hold anything but / and NUL; newlines and control characters are shown escaped."""
+    text = str(name)
+    return text if text.isprintable() else json.dumps(text)
+
+
+def show_matches(ran: Ran, limit: int) -> CallToolResult:
+    """What ripgrep found, at most `limit` lines; its own words where it failed."""
+    if ran.end is None:
+        return plain(f"still searching as job {ran.job.name}; narrow path or glob")
+    if ran.end.exit_code not in (0, NO_MATCH):
+        said = ran.job.streams["stderr"].read(0, 1000).data.decode("utf-8", "replace").strip()
+        return CallToolResult(content=[TextContent(type="text", text=said or f"search {ran.job.status}")], is_error=True)
+    lines = ran.job.streams["stdout"].read(0, 1 << 20).data.decode("utf-8", "replace").splitlines()
+    more = [f"[{len(lines) - limit} more lines; narrow the pattern, path or glob]"] if len(lines) > limit else []
+    return plain("\n".join([*lines[:limit], *more]) or "(nothing found)")
+
+
+def show_job(job: Job, stream: Stream, piece: Slice, encoding: Literal["text", "base64"]) -> CallToolResult:
+    data = piece.data
+    if encoding == "text" and not job.end:
+        data = data[: data.rfind(b"\n") + 1] or data  # a line that is still being written comes whole next time
+    next_offset = piece.offset + len(data)
+    text = base64.b64encode(data).decode() if encoding == "base64" else data.decode("utf-8", "replace")
+    total = job.streams[stream].total
+    notes = [f"{piece.skipped} bytes before this were not kept"] if piece.skipped else []
+    notes.append(f"job {job.name} {_state(job)}; {stream} bytes {piece.offset}-{next_offset} of {total}")
+    if next_offset < total or job.end is None:
+        notes.append(f"next: offset={next_offset}")
+    return plain(f"{text}\n[{'; '.join(notes)}]" if text else f"[{'; '.join(notes)}]")
+
+
+def _state(job: Job) -> str:
+    return job.status if job.end is None or job.end.exit_code is None else f"exited with {job.end.exit_code}"
+
+
+def show_sessions(sessions: list[Session], shape: Shape) -> CallToolResult:
+    now = time.time()
+    listed = [
+        {
+            "session": session.name,
+            "environment": session.spec.environment,
+            "cwd": session.spec.start_dir,
+            "alive": session.sandbox.alive,
+            "idle_s": round(now - session.used),
+            "jobs": {job.name: job.status for job in session.jobs.values()},
+        }
+        for session in sessions
+    ]
+    lines = [
+        f"{entry['session']}: {entry['environment']}, idle {entry['idle_s']} s, "
+        f"jobs: {', '.join(f'{name} {status}' for name, status in _items(entry['jobs'])) or 'none'}"
+        for entry in listed
+    ]
+    return shaped("\n".join(lines) or "(no sessions; the first call opens one)", {"sessions": listed}, shape)
+
+
+def _items(jobs: object) -> list[tuple[str, str]]:
+    return list(jobs.items()) if isinstance(jobs, dict) else []

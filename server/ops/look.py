@@ -1,0 +1,156 @@
+"""Commands that ask the policy or read the audit; nothing runs."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from policy.question import CallerFacts, Question, RunCommand, SessionFacts
+from policy.path import uses
+from policy.verdict import Allow, Ask, Deny, Verdict
+from server.app import BUNDLE_DIR, environments, policy_data, workspaces
+from server.judge.rego import RegoJudge
+from server.judge.rego_tests import run_tests
+from server.judge.shfmt import ShellParser
+from server.record.audit import lines, verify
+from server.sandbox.sandbox import SandboxSpec
+from server.settings import Settings, load
+
+EFFECTS = {Allow: "allow", Ask: "ask", Deny: "deny"}
+
+
+class BadInput(Exception):
+    """The input of a command is not what it reads; the sentence says which line and why."""
+
+
+# --- policy ------------------------------------------------------------------------------------------------------------
+
+
+def policy_check(arguments: argparse.Namespace) -> int:
+    """0 where the answer was given, whatever it is; with one plain command 1 for anything but allow."""
+    settings = load(arguments.config)
+    if arguments.jsonl:
+        anyio.run(_check_lines, settings)
+        return 0
+    if arguments.command is None:
+        raise BadInput("give a command, or --jsonl and one JSON object per line of input")
+    return anyio.run(_check_one, settings, arguments.command, arguments.json)
+
+
+async def _check_one(settings: Settings, command: str, as_json: bool) -> int:  # noqa: FBT001 - anyio.run takes no keywords
+    async with ShellParser() as parser:
+        judge = _judge(settings)
+        question, verdict = await _decide(settings, parser, judge, {"command": command})
+    print(json.dumps(_document(question, verdict)) if as_json else _words(verdict))
+    return 0 if isinstance(verdict, Allow) else 1
+
+
+async def _check_lines(settings: Settings) -> None:
+    async with ShellParser() as parser:
+        judge = _judge(settings)
+        for asked in _asked():
+            print(json.dumps(_document(*await _decide(settings, parser, judge, asked))), flush=True)
+
+
+def _asked() -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(sys.stdin, 1):
+        try:
+            asked = json.loads(line)
+        except ValueError as exc:
+            raise BadInput(f"line {number} is not JSON: {exc}") from exc
+        if not isinstance(asked, dict) or not isinstance(asked.get("command"), str):
+            raise BadInput(f'line {number} is not an object with a "command"')
+        yield asked
+
+
+def _judge(settings: Settings) -> RegoJudge:
+    return RegoJudge.load(BUNDLE_DIR, policy_data(settings, workspaces(settings)), settings.policy.custom)
+
+
+async def _decide(
+    settings: Settings, parser: ShellParser, judge: RegoJudge, asked: dict[str, Any]
+) -> tuple[Question, Verdict]:
+    spec: SandboxSpec = environments(settings, workspaces(settings))[settings.environment]
+    text, cwd = str(asked["command"]), str(asked.get("cwd") or spec.start_dir)
+    reading = await parser.read_script(text, cwd, spec.home, spec.workspaces)
+    question = Question(
+        caller=CallerFacts("local", ("user",)),
+        tool="shell",
+        session=SessionFacts(str(asked.get("session") or "default"), settings.environment),
+        act=RunCommand(("/bin/bash", "--noprofile", "--norc", "-c", text), cwd, b"", 300, background=False),
+        call={"command": text},
+        reading=reading,
+        paths=uses(reading, spec.home, spec.workspaces),
+    )
+    return question, await judge.decide(question)
+
+
+def _document(question: Question, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "command": question.call["command"],
+        "effect": EFFECTS[type(verdict)],
+        "rules": [asdict(rule) for rule in verdict.rules],
+        "commands": [list(command.argv) for command in question.reading.commands],
+        "revision": verdict.revision,
+    }
+
+
+def _words(verdict: Verdict) -> str:
+    told = [f"  {rule.reason} [{rule.id}] {rule.help}".rstrip() for rule in verdict.rules]
+    return "\n".join([EFFECTS[type(verdict)], *told])
+
+
+def policy_test(_: argparse.Namespace) -> int:
+    results = run_tests(BUNDLE_DIR)
+    failed = [result for result in results if not result.passed]
+    for result in failed:
+        print(f"failed: {result.name}")
+    print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed or not results else 0
+
+
+# --- audit -------------------------------------------------------------------------------------------------------------
+
+
+def _file(arguments: argparse.Namespace) -> Path:
+    path: Path = arguments.file or load().audit_file
+    if not path.is_file():
+        raise BadInput(f"{path} is not there; nothing has been recorded yet, or name another with --file")
+    return path
+
+
+def audit_verify(arguments: argparse.Namespace) -> int:
+    count, head = verify(_file(arguments))
+    print(f"{count} lines, an unbroken chain; its head is {head}")
+    return 0
+
+
+def audit_tail(arguments: argparse.Namespace) -> int:
+    for _, line in list(lines(_file(arguments)))[-arguments.n :]:
+        print(_line(line))
+    return 0
+
+
+def audit_show(arguments: argparse.Namespace) -> int:
+    wanted = arguments.decision
+    found = [line for _, line in lines(_file(arguments)) if wanted in _decisions(line)]
+    for line in found:
+        print(json.dumps(line, indent=2))
+    if not found:
+        raise BadInput(f"no line of the audit belongs to {wanted}; `sandgate audit tail` shows the newest decisions")
+    return 0
+
+
+def _decisions(line: dict[str, Any]) -> list[str]:
+    return [line.get("decision_id") or "", *line.get("decision_ids", [])]
+
+
+def _line(line: dict[str, Any]) -> str:
+    """One line for people: when, what, which decision, and what matters of the rest."""
+    rest = {name: value for name, value in line.items() if name not in ("time", "kind", "decision_id", "previous") and value}
+    return f"{line['time']} {line['kind']:18} {line.get('decision_id') or '-':18} {json.dumps(rest)[:200]}"

@@ -1,0 +1,101 @@
+"""The gate as sandboxes use it: a listener each, the certificates to trust, the list bound at the claim.
+
+Nothing here holds a command up: the gate is told in the background, and until it knows a sandbox it refuses it.
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import anyio.abc
+
+from server.sandbox.egress_link import AllowEntry, EgressLink, GateDown, GateRefused
+
+SOCKET, BUNDLE = "egress.sock", "ca.pem"
+PROXY = "http://127.0.0.1:3128"  # the agent's relay, for programs that prefer to be told
+NO_PROXY = "localhost,.localhost,127.0.0.0/8,::1"
+TRUST_VARIABLES = (
+    "SSL_CERT_FILE",  # OpenSSL, Go, Rust, httpx
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "CURL_CA_BUNDLE",
+    "PIP_CERT",
+    "AWS_CA_BUNDLE",
+)
+
+
+def variables(link_dir: str) -> Mapping[str, str]:
+    """What commands find in their environment: certificates to trust, and the proxy."""
+    proxies = {name: PROXY for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
+    trust = dict.fromkeys(TRUST_VARIABLES, f"{link_dir}/{BUNDLE}")
+    return {**proxies, **trust, "NO_PROXY": NO_PROXY, "no_proxy": NO_PROXY}
+
+
+@dataclass
+class _Attached:
+    opened: anyio.Event = field(default_factory=anyio.Event)
+    decisions: tuple[str, ...] = ()
+
+
+class Gate:
+    """One EgressLink for all sandboxes below `directory`. `authority` is where the gate keeps its certificate."""
+
+    def __init__(
+        self, link: EgressLink, directory: Path, authority: Path, roots: Path | None, tasks: anyio.abc.TaskGroup
+    ) -> None:
+        self._link, self._directory, self._authority, self._roots, self._tasks = link, directory, authority, roots, tasks
+        self._attached: dict[str, _Attached] = {}
+
+    async def attach(self, sandbox_id: str) -> None:
+        """Give a new sandbox its listener; returns at once, except in the installation's very first start."""
+        self._attached[sandbox_id] = _Attached()
+        self._link.start()
+        if self._authority.exists():
+            self._write_bundle(sandbox_id)
+            self._tasks.start_soon(self._open, sandbox_id)
+        else:
+            await self._open(sandbox_id)
+            self._write_bundle(sandbox_id)
+
+    async def _open(self, sandbox_id: str) -> None:
+        attached = self._attached[sandbox_id]
+        try:
+            await self._link.open(sandbox_id, self._directory / sandbox_id / SOCKET)
+        except (GateDown, GateRefused):
+            pass  # the link tries on by itself; until then this sandbox has no network
+        finally:
+            attached.opened.set()
+        self._link.calls(sandbox_id, attached.decisions)
+
+    def _write_bundle(self, sandbox_id: str) -> None:
+        """The gate's certificate, and the system's for what passes it untouched."""
+        bundle = self._directory / sandbox_id / BUNDLE
+        with bundle.open("wb") as file:
+            for source in (self._authority, self._roots):
+                if source is not None and source.exists():
+                    with source.open("rb") as certificates:
+                        shutil.copyfileobj(certificates, file)
+
+    def bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None:
+        """Say what a sandbox may reach; it holds from the next request on."""
+        self._tasks.start_soon(self._bind, sandbox_id, allow)
+
+    async def _bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None:
+        await self._attached[sandbox_id].opened.wait()
+        try:
+            await self._link.bind(sandbox_id, allow)
+        except (GateDown, GateRefused):
+            return  # the link tells the next process; unbound means refused
+
+    def calls(self, sandbox_id: str, decisions: tuple[str, ...]) -> None:
+        """Whose flows come next from that sandbox."""
+        if attached := self._attached.get(sandbox_id):
+            attached.decisions = decisions
+            self._link.calls(sandbox_id, decisions)
+
+    async def detach(self, sandbox_id: str) -> None:
+        if self._attached.pop(sandbox_id, None):
+            await self._link.close(sandbox_id)

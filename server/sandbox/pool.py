@@ -1,0 +1,119 @@
+"""Sandboxes ahead of demand: one warm for each kind in use, checked before it is handed out, never used twice."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import anyio
+import anyio.abc
+
+from server.sandbox.egress_link import AllowEntry
+from server.sandbox.sandbox import FileRefused, Sandbox, SandboxFailed, SandboxLost, SandboxSpec
+
+HEALTH_PATIENCE_S = 2.0
+
+
+class Makes(Protocol):
+    async def create(self, spec: SandboxSpec) -> Sandbox: ...
+
+
+class Gate(Protocol):
+    """The egress gate as the pool sees it: a listener for each sandbox, a list bound to it at the claim."""
+
+    async def attach(self, sandbox_id: str) -> None: ...
+
+    def bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None: ...
+
+    def calls(self, sandbox_id: str, decisions: tuple[str, ...]) -> None: ...
+
+    async def detach(self, sandbox_id: str) -> None: ...
+
+
+class Pool:
+    """Keeps `idle` sandboxes warm per spec once that spec was asked for; a server nobody calls makes none."""
+
+    def __init__(
+        self,
+        maker: Makes,
+        gate: Gate,
+        tasks: anyio.abc.TaskGroup,
+        idle: int,
+        note: Callable[[str, Sandbox], None],
+    ) -> None:
+        self._maker, self._gate, self._tasks, self._idle, self._note = maker, gate, tasks, idle, note
+        self._warm: dict[SandboxSpec, list[Sandbox]] = {}
+        self._filling: set[SandboxSpec] = set()
+        self._quiet = anyio.Event()
+        self._closed = False
+
+    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...]) -> Sandbox:
+        """A sandbox nobody has had before, with this list bound at the gate. Raises SandboxFailed."""
+        sandbox = await self._take_warm(spec) or await self._make(spec)
+        self._gate.bind(sandbox.id, allow)
+        self._note("sandbox.claimed", sandbox)
+        self._refill(spec)
+        return sandbox
+
+    async def _take_warm(self, spec: SandboxSpec) -> Sandbox | None:
+        while warm := self._warm.get(spec):
+            sandbox = warm.pop()
+            if await _answers(sandbox):
+                return sandbox
+            await self.release(sandbox)
+        return None
+
+    async def _make(self, spec: SandboxSpec) -> Sandbox:
+        sandbox = await self._maker.create(spec)
+        await self._gate.attach(sandbox.id)
+        self._note("sandbox.created", sandbox)
+        return sandbox
+
+    def _refill(self, spec: SandboxSpec) -> None:
+        if spec not in self._filling and not self._closed:
+            self._filling.add(spec)
+            self._tasks.start_soon(self._fill, spec)
+
+    async def _fill(self, spec: SandboxSpec) -> None:
+        try:
+            while not self._closed and len(self._warm.setdefault(spec, [])) < self._idle:
+                sandbox = await self._make(spec)
+                if self._closed:
+                    await self.release(sandbox)
+                else:
+                    self._warm[spec].append(sandbox)
+        except SandboxFailed:
+            pass  # the next claim meets the same trouble in the foreground, where somebody can read it
+        finally:
+            self._filling.discard(spec)
+            self._quiet.set()
+
+    async def release(self, sandbox: Sandbox) -> None:
+        """Destroy it; a sandbox is never handed out again."""
+        await self._gate.detach(sandbox.id)
+        await sandbox.close()
+        self._note("sandbox.destroyed", sandbox)
+
+    def calls(self, sandbox: Sandbox, decisions: tuple[str, ...]) -> None:
+        self._gate.calls(sandbox.id, decisions)
+
+    async def close(self) -> None:
+        """Destroy what is warm and what is still being made."""
+        self._closed = True
+        while self._filling:
+            self._quiet = anyio.Event()
+            await self._quiet.wait()
+        async with anyio.create_task_group() as tasks:
+            for warm in self._warm.values():
+                while warm:
+                    tasks.start_soon(self.release, warm.pop())
+
+    def __repr__(self) -> str:
+        return f"<pool {', '.join(f'{spec.environment}: {len(warm)} warm' for spec, warm in self._warm.items())}>"
+
+
+async def _answers(sandbox: Sandbox) -> bool:
+    try:
+        with anyio.fail_after(HEALTH_PATIENCE_S):
+            await sandbox.ping()
+    except (SandboxLost, FileRefused, TimeoutError):
+        return False
+    return True

@@ -1,0 +1,220 @@
+"""Sessions: which sandbox belongs to which caller, under which name, with which jobs."""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+
+from policy.verdict import Permit
+from server.sandbox.egress_link import AllowEntry
+from server.sandbox.jobs import Job, NoSuchJob
+from server.sandbox.sandbox import Exit, Sandbox, SandboxSpec
+
+MAX_JOBS_KEPT = 64  # of one session; the oldest that is over gives way
+
+
+class NoSuchSession(Exception):
+    """The caller has no session of that name."""
+
+
+class SessionExists(Exception):
+    """The caller already has a session of that name."""
+
+
+class TooManySessions(Exception):
+    """The caller, or the whole server, has as many sessions as the settings allow."""
+
+
+class NoSuchEnvironment(Exception):
+    """The operator offers no environment of that name."""
+
+
+class HostNotAllowed(Exception):
+    """A session asked for a host that the operator's list does not have."""
+
+
+class Source(Protocol):
+    """Where sandboxes come from: the pool."""
+
+    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...]) -> Sandbox: ...
+
+    async def release(self, sandbox: Sandbox) -> None: ...
+
+    def calls(self, sandbox: Sandbox, decisions: tuple[str, ...]) -> None: ...
+
+
+@dataclass
+class Session:
+    """One caller's sandbox. `owner` is the caller's id; another caller never learns that it exists."""
+
+    name: str
+    owner: str
+    sandbox: Sandbox
+    spec: SandboxSpec
+    folder: Path
+    opened: float
+    used: float
+    announce: Callable[["Session"], None]  # tells the gate whose flows come next
+    jobs: dict[str, Job] = field(default_factory=dict)
+    made: int = 0
+
+    async def start(self, permit: Permit, shown: str, decision_id: str, on_end: Callable[[Exit], None]) -> Job:
+        """Run what was permitted as a new job."""
+        self.made += 1
+        job = Job(f"j{self.made}", shown, self.folder, decision_id, on_end)
+        self.jobs[job.name] = job
+        self._forget()
+        self.announce(self)
+        try:
+            job.command = await self.sandbox.run(permit, job)
+        except BaseException:
+            del self.jobs[job.name]
+            job.close()
+            raise
+        return job
+
+    def _forget(self) -> None:
+        over = [job for job in self.jobs.values() if job.end is not None]
+        for job in over[: max(0, len(self.jobs) - MAX_JOBS_KEPT)]:
+            self.jobs.pop(job.name).close()
+
+    def job(self, name: str | None) -> Job:
+        """That job, or the newest. Raises NoSuchJob."""
+        if name is None and self.jobs:
+            return next(reversed(self.jobs.values()))
+        if name is None or name not in self.jobs:
+            known = ", ".join(self.jobs) or "none yet"
+            raise NoSuchJob(f"session {self.name} has no job {name or ''}; its jobs: {known}")
+        return self.jobs[name]
+
+    def live_decisions(self) -> tuple[str, ...]:
+        """The decisions whose commands run now: what a flow that leaves is attributed to."""
+        running = [job for job in self.jobs.values() if job.end is None or job.end.left_behind]
+        return tuple(dict.fromkeys(job.decision_id for job in running))
+
+
+class Sessions:
+    """All sessions of this server. `environments` is what the operator offers, by name."""
+
+    def __init__(
+        self, source: Source, environments: Mapping[str, SandboxSpec], folder: Path, allow: tuple[AllowEntry, ...], most: int
+    ) -> None:
+        self._source, self._environments, self._folder, self._most = source, environments, folder, most
+        self.allow = allow
+        self._open: dict[tuple[str, str], Session] = {}
+        self._opening = anyio.Lock()
+
+    def find(self, owner: str, name: str) -> Session:
+        """Raises NoSuchSession, also for a session of somebody else."""
+        session = self._open.get((owner, name))
+        if session is None:
+            raise NoSuchSession(f"there is no session {name}; session_open makes one, session_list shows yours")
+        return session
+
+    async def find_or_open(self, owner: str, name: str, environment: str) -> tuple[Session, bool]:
+        """The caller's session of that name, made where it is not there; True where it is new.
+
+        A session whose sandbox is gone is replaced: its name stays, its files do not.
+        """
+        async with self._opening:
+            session = self._open.get((owner, name))
+            if session is not None and session.sandbox.alive:
+                session.used = time.time()
+                return session, False
+            if session is not None:
+                await self._discard(session)
+            return await self._make(owner, name, environment, self.allow), True
+
+    async def open(self, owner: str, name: str | None, environment: str, allow: tuple[AllowEntry, ...]) -> Session:
+        """A new session, its name made up where none is given. Raises SessionExists."""
+        async with self._opening:
+            name = name or f"s-{secrets.token_hex(8)}"
+            session = self._open.get((owner, name))
+            if session is not None and session.sandbox.alive:
+                raise SessionExists(f"session {name} is open already; use it, or close it with session_close first")
+            if session is not None:
+                await self._discard(session)
+            return await self._make(owner, name, environment, allow)
+
+    async def _make(self, owner: str, name: str, environment: str, allow: tuple[AllowEntry, ...]) -> Session:
+        if len(self._open) >= self._most:
+            raise TooManySessions(f"{self._most} sessions are open, as many as allowed; close one with session_close")
+        spec = self._spec(environment)
+        sandbox = await self._source.claim(spec, allow)
+        now = time.time()
+        session = Session(name, owner, sandbox, spec, self._folder / sandbox.id, now, now, self._announce)
+        self._open[owner, name] = session
+        return session
+
+    def _spec(self, environment: str) -> SandboxSpec:
+        if environment not in self._environments:
+            offered = ", ".join(self._environments)
+            raise NoSuchEnvironment(f"there is no environment {environment}; this server offers: {offered}")
+        return self._environments[environment]
+
+    def environment_of(self, owner: str, name: str, default: str) -> str:
+        session = self._open.get((owner, name))
+        return session.spec.environment if session else default
+
+    def spec_of(self, owner: str, name: str, default: str) -> SandboxSpec:
+        session = self._open.get((owner, name))
+        return session.spec if session else self._spec(default)
+
+    def of(self, owner: str) -> list[Session]:
+        return [session for (who, _), session in self._open.items() if who == owner]
+
+    def _announce(self, session: Session) -> None:
+        self._source.calls(session.sandbox, session.live_decisions())
+
+    async def close(self, owner: str, name: str) -> None:
+        """Destroy it, whatever runs in it. Raises NoSuchSession."""
+        await self._discard(self.find(owner, name))
+
+    async def _discard(self, session: Session) -> None:
+        del self._open[session.owner, session.name]
+        with anyio.CancelScope(shield=True):
+            await self._source.release(session.sandbox)
+        for job in session.jobs.values():
+            job.close()
+        await anyio.to_thread.run_sync(lambda: session.folder.exists() and session.folder.rmdir())
+
+    async def close_all(self) -> None:
+        async with anyio.create_task_group() as tasks:
+            for session in list(self._open.values()):
+                tasks.start_soon(self._discard, session)
+
+    # --- hosts -------------------------------------------------------------------------------------------------------
+
+    def narrowed(self, hosts: tuple[str, ...]) -> tuple[AllowEntry, ...]:
+        """The operator's list, or only these of it. Raises HostNotAllowed: a session narrows, it never widens."""
+        for host in hosts:
+            if not any(_covers(entry, host) for entry in self.allow):
+                raise HostNotAllowed(f"{host} is not among the allowed hosts: {_listed(self.allow)}")
+        return hosts or self.allow
+
+    def host_verdict(self, host: str) -> str:
+        """What a dry run says of a host; the gate has the last word when a request is made."""
+        if any(_covers(entry, host) for entry in self.allow):
+            return f"allow: {host} is on the list"
+        return f"deny: {host} is not on the list; allowed: {_listed(self.allow)}. A person can add it: sandgate allow {host}"
+
+    def of_sandbox(self, sandbox_id: str) -> Session | None:
+        return next((session for session in self._open.values() if session.sandbox.id == sandbox_id), None)
+
+
+def entry_name(entry: AllowEntry) -> str:
+    return entry if isinstance(entry, str) else str(entry["host"])
+
+
+def _covers(entry: AllowEntry, host: str) -> bool:
+    """Whether a list entry speaks of that host: `*.x` is every name below x, never x itself."""
+    name, host = entry_name(entry).lower(), host.lower().rstrip(".")
+    return host.endswith(name[1:]) if name.startswith("*.") else host in (name, f"{name}:443", f"{name}:80")
+
+
+def _listed(allow: tuple[AllowEntry, ...]) -> str:
+    return ", ".join(entry_name(entry) for entry in allow[:20]) or "none (the network is closed)"

@@ -1,0 +1,272 @@
+"""Every setting, its default, where it may come from, and the sentence that each weakening costs.
+
+The only reader of the environment. Weakest first: defaults, /etc/sandgate/sandgate.toml, the user's own file, --config
+or SANDGATE_CONFIG, SANDGATE_* variables; last /etc/sandgate/managed.toml, which nothing else can change. Never the
+current directory: a cloned repository could loosen its own cage.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+SYSTEM = Path("/etc/sandgate/sandgate.toml")
+MANAGED = Path("/etc/sandgate/managed.toml")
+PREFIX = "SANDGATE_"
+TOP_LEVEL = ("state_dir", "runtime_dir", "results", "tools", "environment")  # what has a variable of its own
+MIB = 1 << 20
+
+# The process environment, read here and handed on: nothing else looks at it.
+ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 - this is the one reader
+HOME = Path(ENVIRON.get("HOME") or "/")
+
+
+class BadSettings(Exception):
+    """A settings file or variable does not say something that can be used."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PathRule(_Table):
+    """A path rule of the operator: which paths (a glob), for which operations, with which effect."""
+
+    glob: str
+    ops: tuple[Literal["read", "write", "delete", "list"], ...] = ("read", "write", "delete", "list")
+    effect: Literal["allow", "ask", "deny"]
+    role: str | None = None
+    environment: str | None = None
+
+
+class PolicySettings(_Table):
+    profile: Literal["open", "standard", "strict"] = "standard"
+    allow: tuple[str, ...] = ()  # commands by name and sub-command: "git push"
+    ask: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    paths: tuple[PathRule, ...] = ()
+    custom: tuple[Path, ...] = ()  # folders with Rego of your own, package sandgate_custom
+
+
+class EgressRule(_Table):
+    """An allowlist entry with more than a host: methods, and globs over the path."""
+
+    host: str
+    methods: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+class EgressSettings(_Table):
+    allow: tuple[str | EgressRule, ...] = ()
+    mode: Literal["enforce", "learn"] = "enforce"
+    networks: tuple[str, ...] = ()  # private networks that allowed names may resolve to
+    resolve: dict[str, str] = Field(default_factory=dict)  # a host table of the operator's
+    upstream_ca: Path | None = None  # trust for the servers beyond the gate, beside the system's
+
+
+class SandboxSettings(_Table):
+    cpus: Annotated[float, Field(gt=0, le=256)] = 2.0
+    memory_mb: Annotated[int, Field(ge=64)] = 2048
+    pids: Annotated[int, Field(ge=16)] = 1024
+    open_files: Annotated[int, Field(ge=64)] = 4096
+    grace_s: Annotated[float, Field(gt=0, le=3600)] = 30.0  # how long a sandbox waits for a lost server
+    idle: Annotated[int, Field(ge=0, le=64)] = 1  # warm sandboxes of each kind in use
+    images: dict[str, str] = Field(default_factory=lambda: {"base": "sandgate/base", "python": "sandgate/python"})
+    runtime: str | None = None
+    require_landlock: bool = False
+
+
+class WorkspaceSettings(_Table):
+    path: Path
+    mode: Literal["rw", "ro"]
+
+
+class LimitSettings(_Table):
+    calls_per_second: Annotated[float, Field(gt=0)] = 50.0
+    burst: Annotated[int, Field(ge=1)] = 200
+    concurrent: Annotated[int, Field(ge=1)] = 64
+    sessions: Annotated[int, Field(ge=1)] = 100
+
+
+class AuditSettings(_Table):
+    fsync: Literal["always", "interval"] = "interval"
+
+
+type ToolGroup = Literal["shell", "jobs", "files", "sessions", "policy"]
+ALL_GROUPS: tuple[ToolGroup, ...] = ("shell", "jobs", "files", "sessions", "policy")
+
+
+class Settings(_Table):
+    state_dir: Path = Path()
+    runtime_dir: Path = Path()
+    environment: str = "python"
+    results: Literal["auto", "text", "structured", "both"] = "auto"
+    tools: tuple[ToolGroup, ...] = ALL_GROUPS
+    allow_root_owned: bool = False
+    policy: PolicySettings = PolicySettings()
+    egress: EgressSettings = EgressSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+    limits: LimitSettings = LimitSettings()
+    audit: AuditSettings = AuditSettings()
+    workspace: tuple[WorkspaceSettings, ...] = ()
+
+    @property
+    def audit_file(self) -> Path:
+        return self.state_dir / "audit" / "audit.jsonl"
+
+    def warnings(self) -> list[str]:
+        """One sentence for each control that is off or weaker than its default."""
+        found = [
+            (self.policy.profile == "open", "policy.profile is open: commands are not judged, only contained."),
+            (self.egress.mode == "learn", "egress.mode is learn: nothing public is refused, everything is recorded."),
+            (
+                bool(self.egress.networks),
+                "egress.networks lets sandboxes reach private networks: " + ", ".join(self.egress.networks),
+            ),
+            (self.allow_root_owned, "allow_root_owned: workspaces may belong to root."),
+            *(
+                (
+                    space.mode == "rw",
+                    f"{space.path} is a writable workspace: whatever your host runs from it later, an agent may have written.",
+                )
+                for space in self.workspace
+            ),
+        ]
+        return [sentence for weak, sentence in found if weak]
+
+
+def user_file(environ: Mapping[str, str] = ENVIRON, home: Path = HOME) -> Path:
+    """The user's own settings, where `sandgate allow` adds its lines."""
+    return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "sandgate" / "sandgate.toml"
+
+
+def default_state(environ: Mapping[str, str] = ENVIRON, home: Path = HOME) -> Path:
+    return Path(environ.get("XDG_STATE_HOME") or home / ".local/state") / "sandgate"
+
+
+def default_runtime(environ: Mapping[str, str] = ENVIRON) -> Path:
+    """A folder for sockets, short because the kernel allows 107 bytes for their paths."""
+    if os.geteuid() == 0:
+        return Path("/run/sandgate")
+    return Path(environ.get("XDG_RUNTIME_DIR") or f"/tmp/sandgate-{os.geteuid()}") / "sandgate"  # noqa: S108 - 0700, owner checked
+
+
+def load(
+    config: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] = ENVIRON,
+    home: Path = HOME,
+) -> Settings:
+    """The settings in force. Raises BadSettings with one sentence that names the file and the key."""
+    named = config or (Path(environ["SANDGATE_CONFIG"]) if environ.get("SANDGATE_CONFIG") else None)
+    if named is not None and not named.is_file():
+        raise BadSettings(f"{named} is not a file; give --config the path of a sandgate.toml")
+    merged: dict[str, Any] = {"state_dir": default_state(environ, home), "runtime_dir": default_runtime(environ)}
+    for path in (SYSTEM, user_file(environ, home), *([named] if named else [])):
+        merged = _merge(merged, _read(path))
+    merged = _merge(merged, _variables(environ))
+    merged = _merge(merged, dict(overrides or {}))
+    merged = _merge(merged, _read(MANAGED))
+    return _checked(merged, "the settings")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            document = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, tomllib.TOMLDecodeError) as exc:
+        raise BadSettings(f"{path} cannot be read: {exc}") from exc
+    _checked(document, str(path))  # so that a bad key is blamed on the file it is in
+    return document
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in TOP_LEVEL:
+        if text := environ.get(PREFIX + name.upper()):
+            found[name] = tuple(text.split(",")) if name == "tools" else text
+    if profile := environ.get(PREFIX + "PROFILE"):
+        found["policy"] = {"profile": profile}
+    return found
+
+
+def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables are merged key by key; a value above replaces the one below."""
+    merged = dict(below)
+    for name, value in above.items():
+        inner = merged.get(name)
+        merged[name] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _checked(document: Mapping[str, Any], source: str) -> Settings:
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        hint = (
+            "is not a setting; see `sandgate init --print` for all of them"
+            if first["type"] == "extra_forbidden"
+            else first["msg"]
+        )
+        raise BadSettings(f"{source}: {key} {hint}") from exc
+
+
+TEMPLATE = """\
+# Sandgate's settings. Every line here is a default; take a # away to change it. Unknown keys are errors.
+# Weakest first: /etc/sandgate/sandgate.toml, this file, --config or SANDGATE_CONFIG, SANDGATE_* variables;
+# /etc/sandgate/managed.toml has the last word.
+
+# environment = "python"        # what sandboxes are made of: base, python
+# results = "auto"              # auto | text | structured | both: what a client is sent
+# tools = ["shell", "jobs", "files", "sessions", "policy"]
+# allow_root_owned = false      # lend folders that belong to root
+
+[policy]
+# profile = "standard"          # open | standard | strict
+# allow = []                    # commands by name and sub-command that need no question: ["git push"]
+# ask = []
+# deny = []
+# custom = []                   # folders with Rego of your own, package sandgate_custom.NAME
+# [[policy.paths]]
+# glob = "/workspace/secrets/**"
+# ops = ["read", "write", "delete", "list"]
+# effect = "deny"
+
+[egress]
+# allow = []                    # hosts: "example.com", "*.example.com" (not the apex), "example.com:8443",
+#                               # {host = "api.example.com", methods = ["GET"], paths = ["/v1/*"]}
+# mode = "enforce"              # learn refuses nothing public and records everything
+# networks = []                 # private networks that allowed names may lead to: ["10.1.0.0/16"]
+# resolve = {}                  # names you resolve yourself: {"git.example" = "10.1.2.3"}
+# upstream_ca = ""              # certificates to trust beyond the gate, beside the system's
+
+[sandbox]
+# cpus = 2.0
+# memory_mb = 2048
+# pids = 1024
+# open_files = 4096
+# grace_s = 30                  # how long a sandbox waits for a server it lost
+# idle = 1                      # warm sandboxes of each kind in use
+# require_landlock = false      # refuse to start where the kernel cannot hold path rules
+# images = {base = "sandgate/base", python = "sandgate/python"}
+
+# [[workspace]]                 # a folder of yours, lent to every sandbox
+# path = "/home/me/project"
+# mode = "rw"                   # rw | ro
+
+[limits]
+# calls_per_second = 50
+# burst = 200
+# concurrent = 64
+# sessions = 100
+
+[audit]
+# fsync = "interval"            # always: every line is on the disk before its call goes on
+"""
