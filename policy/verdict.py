@@ -8,12 +8,16 @@ from policy.question import Question
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule that spoke: `reason` says what it saw, `help` what would be allowed instead."""
+    """One rule that spoke: `reason` says what it saw, `help` what would be allowed instead.
+
+    `grant` is the entry (`git push`, or a host) with which the operator's list would answer an ask beforehand; "" for none.
+    """
 
     id: str
     effect: str
     reason: str
     help: str = ""
+    grant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

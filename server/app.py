@@ -144,7 +144,7 @@ def policy_data(settings: Settings, spaces: tuple[Workspace, ...]) -> dict[str, 
         **data,
         "workspaces": list(spec.workspaces),
         "home": spec.home,
-        "egress": [entry_name(_entry(entry)) for entry in settings.egress.allow],
+        "hosts": [entry_name(_entry(entry)).partition(":")[0] for entry in settings.egress.allow],
     }
 
 

@@ -25,16 +25,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as exc:
-        if not _is_a_sentence(exc):
+    except Exception as exc:  # noqa: BLE001 - re-raised unless it is one of ours
+        sentence = _sentence(exc)
+        if sentence is None:
             raise
-        print(f"sandgate: {exc}", file=sys.stderr)
+        print(f"sandgate: {sentence}", file=sys.stderr)
         return FAILED
 
 
-def _is_a_sentence(exc: BaseException) -> bool:
+def _sentence(exc: BaseException) -> str | None:
     """Our own errors say what happened and what to do; a traceback would only hide that."""
-    return type(exc).__module__.split(".")[0] == "server"
+    if isinstance(exc, BaseExceptionGroup):
+        return next((found for inner in exc.exceptions if (found := _sentence(inner))), None)
+    return str(exc) if type(exc).__module__.split(".")[0] == "server" else None
 
 
 # --- the words ---------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 Nothing is lost silently: what was left out is counted, and the exact next call for it is named.
 """
 
+import shlex
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -150,23 +151,26 @@ def failed(text: str) -> CallToolResult:
 # --- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def refusal(verdict: Ask | Deny, decision_id: str, question: Question | None = None) -> CallToolResult:
+def refusal(verdict: Ask | Deny, decision_id: str) -> CallToolResult:
     """A no that teaches: the rule, the reason, what would be allowed, and how a person can allow it."""
-    status = "approval_required" if isinstance(verdict, Ask) else "denied"
-    strongest = "ask" if isinstance(verdict, Ask) else "deny"
-    rules = [rule for rule in verdict.rules if rule.effect == strongest] or list(verdict.rules)
-    head = "Needs a person's approval" if status == "approval_required" else "Refused"
-    lines = [f"{head}: {rule.reason} [{rule.id}]" + (f" {rule.help}" if rule.help else "") for rule in rules[:3]]
-    if isinstance(verdict, Ask):
-        lines.append(f"A person can allow it: {_allow_line(rules, question)} - then make the same call again.")
-    text = "\n".join(lines)[:REFUSAL_TEXT] + f"\nNothing ran. Decision {decision_id}."
+    status, strongest = ("approval_required", "ask") if isinstance(verdict, Ask) else ("denied", "deny")
+    rules = [rule for rule in verdict.rules if rule.effect == strongest]
+    head = "Needs a person's approval" if isinstance(verdict, Ask) else "Refused"
+    said = "\n".join(f"{head}: {rule.reason} [{rule.id}] {rule.help}".rstrip() for rule in rules[:3])
+    how = f"\n{_how_to_allow(rules)}" if isinstance(verdict, Ask) else ""
+    end = f"{how}\nNothing ran. Decision {decision_id}."
+    text = said[: REFUSAL_TEXT - len(end)] + end
     structured = {"status": status, "decision_id": decision_id, "rules": [_as_dict(rule) for rule in rules]}
     content = [TextContent(type="text", text=text)]
     return CallToolResult(content=list(content), structured_content=structured, is_error=True)
 
 
-def _allow_line(rules: list[Rule], question: Question | None) -> str:
-    return f"sandgate allow {rules[0].id}" if question is None or not rules else f"sandgate allow {rules[0].id}"
+def _how_to_allow(rules: list[Rule]) -> str:
+    """The command line with which a person says yes; None is made up where the rule names no entry."""
+    grants = dict.fromkeys(rule.grant for rule in rules if rule.grant)
+    lines = "; ".join(f"sandgate allow {shlex.quote(grant)}" for grant in grants)
+    allow = f"A person can allow it with: {lines}" if lines else "The operator can allow it in the settings ([policy])"
+    return f"{allow}. Then make the same call again."
 
 
 def _as_dict(rule: Rule) -> dict[str, str]:

@@ -169,8 +169,9 @@ class AgentLink:
                 self.hello = message
                 self.greeted.set()
             case "ended":
+                end = _exit(message)  # before anyone is forgotten: where it makes no sense, all waiters are told
                 if output := self._outputs.pop(_integer(message["job"]), None):
-                    output.ended(_exit(message))
+                    output.ended(end)
             case "answer":
                 if answer := self._answers.get(_integer(message["id"])):
                     answer.said = message

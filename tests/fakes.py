@@ -1,0 +1,162 @@
+"""In-memory stand-ins for the edges of the path: audit, limits, reader, judge, and a sandbox with files."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from policy.command import Reading, SimpleCommand
+from policy.question import Question
+from policy.verdict import Permit, Verdict
+from server.call import Record
+from server.sandbox.egress_link import AllowEntry
+from server.sandbox.sandbox import Content, Exit, FileRefused, Found, Output, Running, SandboxSpec, WriteMode
+
+SPEC = SandboxSpec(image="sandgate/base", environment="base")
+DONE = Exit("exited", exit_code=0, duration_ms=1)
+
+
+@dataclass
+class FakeRecord:
+    decision_id: str = "d-test"
+    lines: list[str] = field(default_factory=list[str])
+
+    def decided(self, question: Question, verdict: Verdict) -> None:
+        self.lines.append(f"{type(verdict).__name__.lower()} {question.tool}")
+
+    def ended(self, **outcome: Any) -> None:
+        self.lines.append(f"ended {outcome['outcome']}")
+
+    def write(self, kind: str, fields: Mapping[str, Any]) -> None:
+        self.lines.append(f"{kind} {fields.get('status', '')}")
+
+
+@dataclass
+class FakeAudit:
+    record: FakeRecord = field(default_factory=FakeRecord)
+
+    @asynccontextmanager
+    async def call(self, caller: str, tool: str, session: str, arguments: Mapping[str, Any]) -> AsyncGenerator[Record]:
+        self.record.lines.append(f"started {caller} {tool}")
+        try:
+            yield self.record
+        except BaseException as exc:
+            self.record.lines.append(f"stopped {type(exc).__name__}")
+            raise
+
+
+class NoLimits:
+    @asynccontextmanager
+    async def admit(self, caller: str) -> AsyncGenerator[None]:
+        yield
+
+
+class PlainReader:
+    """Reads a script as one command of its words."""
+
+    async def read_script(self, text: str, cwd: str, home: str, workspaces: tuple[str, ...]) -> Reading:
+        return await self.read_argv(tuple(text.split()), cwd, home, workspaces)
+
+    async def read_argv(self, argv: tuple[str, ...], cwd: str, home: str, workspaces: tuple[str, ...]) -> Reading:
+        return Reading((SimpleCommand(argv, argv[0], "bare", cwd=cwd),))
+
+
+@dataclass
+class FixedJudge:
+    """Answers with one verdict, or with what `by_path` says of a path."""
+
+    verdict: Verdict
+    by_path: dict[str, Verdict] = field(default_factory=dict)
+    asked: list[Question] = field(default_factory=list)
+
+    async def decide(self, question: Question) -> Verdict:
+        self.asked.append(question)
+        return next((self.by_path[use.resolved] for use in question.paths if use.resolved in self.by_path), self.verdict)
+
+
+@dataclass
+class FakeCommand:
+    output: Output
+    stopped: list[str] = field(default_factory=list)
+
+    async def feed(self, data: bytes) -> None: ...
+
+    async def close_stdin(self) -> None: ...
+
+    async def stop(self, signal: int, reason: str, grace_s: float) -> None:
+        self.stopped.append(reason)
+        self.output.ended(Exit("cancelled" if reason == "cancelled" else "killed", signal=signal))
+
+
+@dataclass
+class FakeSandbox:
+    """Says `says` and ends with `end`; end None runs until it is stopped. `links` are symbolic ones."""
+
+    id: str = "box"
+    says: bytes = b"hi\n"
+    end: Exit | None = DONE
+    files: dict[str, bytes] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    ran: list[Permit] = field(default_factory=list)
+    commands: list[FakeCommand] = field(default_factory=list)
+    alive: bool = True
+    closed: bool = False
+
+    async def run(self, permit: Permit, output: Output) -> Running:
+        self.ran.append(permit)
+        command = FakeCommand(output)
+        self.commands.append(command)
+        output.write(1, self.says)
+        if self.end is not None:
+            output.ended(self.end)
+        return command
+
+    async def resolve(self, path: str) -> Found:
+        real = self.links.get(path, path)
+        return Found(1, real, real in self.files, "file", len(self.files.get(real, b"")))
+
+    async def read(self, permit: Permit, found: Found, limit: int, *, keep: bool = False) -> Content:
+        if found.real not in self.files:
+            raise FileRefused("No such file or directory", 2)
+        data = self.files[found.real]
+        return Content(data[:limit], len(data), 1)
+
+    async def write(
+        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, unchanged_since: int | None = None
+    ) -> bool:
+        created = found.real not in self.files
+        self.files[found.real] = (self.files.get(found.real, b"") if mode == "append" else b"") + content
+        return created
+
+    async def entries(self, permit: Permit, found: Found, limit: int) -> tuple[int, list[dict[str, Any]]]:
+        names = sorted(name.removeprefix(f"{found.real}/") for name in self.files if name.startswith(f"{found.real}/"))
+        return len(names), [{"name": name, "type": "file", "size": 0} for name in names[:limit]]
+
+    async def ping(self) -> None:
+        if not self.alive:
+            raise FileRefused("gone")
+
+    async def close(self) -> None:
+        self.alive, self.closed = False, True
+
+
+@dataclass
+class FakeSource:
+    """Hands out the sandboxes it was given, in order, then new ones."""
+
+    boxes: list[FakeSandbox] = field(default_factory=list)
+    claimed: list[FakeSandbox] = field(default_factory=list)
+    allowed: list[tuple[AllowEntry, ...]] = field(default_factory=list)
+    announced: list[tuple[str, ...]] = field(default_factory=list)
+
+    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...]) -> FakeSandbox:
+        box = self.boxes.pop(0) if self.boxes else FakeSandbox(id=f"box{len(self.claimed)}")
+        self.claimed.append(box)
+        self.allowed.append(allow)
+        return box
+
+    async def release(self, sandbox: Any) -> None:
+        await sandbox.close()
+
+    def calls(self, sandbox: Any, decisions: tuple[str, ...]) -> None:
+        self.announced.append(decisions)

@@ -1,0 +1,161 @@
+"""Bombs and storms of one command: the agent lives, answers, and tells the truth about what happened."""
+
+from collections.abc import AsyncGenerator
+
+import anyio
+import pytest
+
+from server.sandbox.docker_sandbox import DockerSandbox
+from server.sandbox.sandbox import Exit
+from tests.live import Said, command, read_file, run, sandbox, shell
+
+pytestmark = [pytest.mark.anyio, pytest.mark.promise("sandbox.survives")]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def box(anyio_backend: str) -> AsyncGenerator[DockerSandbox]:
+    async with sandbox() as made:
+        yield made
+
+
+async def until(box: DockerSandbox, script: str) -> None:
+    """Until a look from inside says so; bounded."""
+    with anyio.fail_after(20):
+        while (await shell(box, script)).end.exit_code != 0:
+            await anyio.sleep(0.05)
+
+
+async def test_under_a_fork_bomb_files_are_read_and_a_stop_ends_it(box: DockerSandbox) -> None:
+    said = Said()
+    job = await box.run(command("/bin/bash", "-c", "echo x > /workspace/f; bomb() { bomb | bomb & }; bomb; sleep 60"), said)
+    with anyio.fail_after(20):
+        while True:
+            found = await box.resolve("/workspace/f")
+            if found.size:
+                break
+
+    assert (await read_file(box, "/workspace/f"))[1] == b"x\n"
+    with anyio.fail_after(20):
+        await job.stop(9, "killed", 1)
+        await said.over.wait()
+    assert said.end.status == "killed"
+    await until(box, "[ $(pgrep -cu agent) -le 3 ]")
+
+
+async def test_a_full_sandbox_says_that_it_is_full(box: DockerSandbox) -> None:
+    said = Said()
+    job = await box.run(command("/bin/bash", "-c", "for i in $(seq 200); do sleep 60 & done; wait"), said)
+    with anyio.fail_after(20):
+        while True:
+            refused = await run(box, "true")
+            if refused.end.exit_code == 127:
+                break
+
+    assert "no room for another process" in refused.text or "Resource temporarily unavailable" in refused.end.detail
+    await job.stop(9, "killed", 1)
+
+
+async def test_what_runs_out_of_memory_is_told_as_that_and_the_agent_lives(box: DockerSandbox) -> None:
+    said = await run(box, "python3", "-c", "x = bytearray(4 << 30)")
+
+    assert said.end.status == "out_of_memory"
+    assert (await run(box, "true")).end.status == "exited"
+
+
+async def test_memory_that_belongs_to_no_process_kills_the_command_not_the_agent(box: DockerSandbox) -> None:
+    program = (
+        "import os\n"
+        "fds = []\n"
+        "while True:\n"
+        "    fd = os.memfd_create('x'); fds.append(fd)\n"
+        "    for _ in range(64): os.write(fd, b'x' * (1 << 20))\n"
+    )
+    said = await run(box, "python3", "-c", program, timeout_s=60)
+
+    assert said.end.status == "out_of_memory"
+    assert (await run(box, "true")).end.status == "exited"
+
+
+async def test_a_storm_of_stops_does_not_hold_up_the_next_calls(box: DockerSandbox) -> None:
+    storm = "import os, signal\nwhile True:\n    try: os.kill(-1, signal.SIGSTOP)\n    except OSError: pass\n"
+    said = Said()
+    job = await box.run(command("python3", "-c", storm), said)
+
+    ends = [(await run(box, "true", timeout_s=5)).end.status for _ in range(30)]
+
+    assert ends == ["exited"] * 30
+    await job.stop(9, "killed", 1)
+
+
+async def test_a_command_that_ignores_the_deadline_is_killed_with_all_it_started(box: DockerSandbox) -> None:
+    script = "trap '' TERM; (setsid sleep 77 &); (setsid setsid sleep 77 & disown) & sleep 77 & sleep 77"
+    said = await shell(box, script, timeout_s=0.5)
+
+    assert said.end.status == "timed_out"
+    await until(box, "! pgrep -fx 'sleep 77'")
+
+
+async def test_what_a_command_leaves_behind_is_counted(box: DockerSandbox) -> None:
+    said = await shell(box, "sleep 60 & echo started")
+
+    assert said.text == "started\n"
+    assert (said.end.status, said.end.left_behind) == ("exited", 1)
+
+
+@pytest.mark.promise("result.truthful")
+@pytest.mark.parametrize(
+    ("script", "end"),
+    [
+        ("exit 0", ("exited", 0, None)),
+        ("exit 3", ("exited", 3, None)),
+        ("kill -SEGV $$", ("killed", None, 11)),
+        ("exec /nowhere", ("exited", 127, None)),
+        ("exec /etc", ("exited", 126, None)),
+    ],
+)
+async def test_every_end_is_told_as_it_was(box: DockerSandbox, script: str, end: tuple[str, int | None, int | None]) -> None:
+    said = await shell(box, script)
+
+    assert (said.end.status, said.end.exit_code, said.end.signal) == end
+
+
+async def test_a_program_that_is_not_there_is_said_so(box: DockerSandbox) -> None:
+    said = await run(box, "no-such-program")
+
+    assert said.end.exit_code == 127
+    assert "command not found" in said.text
+
+
+@pytest.mark.promise("result.truthful")
+async def test_a_flood_of_output_arrives_whole(box: DockerSandbox) -> None:
+    said = await shell(box, "head -c 50000000 /dev/zero; head -c 3000000 /dev/zero >&2")
+
+    assert (len(said.out), len(said.err)) == (50_000_000, 3_000_000)
+
+
+async def test_standard_input_of_any_size_reaches_the_program(box: DockerSandbox) -> None:
+    said = await run(box, "wc", "-c", stdin=b"x" * 3_000_000)
+
+    assert said.text == "3000000\n"
+
+
+async def test_resources_are_accounted_for(box: DockerSandbox) -> None:
+    said = await run(box, "python3", "-c", "x = bytearray(100 << 20); sum(range(3_000_000))")
+
+    assert said.end.cpu_s > 0.01
+    assert said.end.peak_memory_kb > 100 << 10
+
+
+async def test_a_closed_sandbox_ends_its_commands_truthfully(box: DockerSandbox) -> None:
+    said = Said()
+    await box.run(command("sleep", "60"), said)
+    await box.close()
+    with anyio.fail_after(10):
+        await said.over.wait()
+
+    assert said.end == Exit("killed", detail="the sandbox was lost")

@@ -1,0 +1,92 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+import anyio.abc
+import pytest
+
+from server.sandbox.egress_link import AllowEntry, EgressLink, GateDown
+from server.sandbox.gate import BUNDLE, Gate, variables
+
+pytestmark = pytest.mark.anyio
+
+
+class FakeLink(EgressLink):
+    """A link without a process: it notes what it is told, and can be down."""
+
+    def __init__(self, *, down: bool = False) -> None:
+        self.down, self.said = down, list[tuple[str, object]]()
+
+    def start(self) -> None:
+        self.said.append(("start", None))
+
+    async def open(self, session: str, socket_path: Path) -> None:
+        await anyio.lowlevel.checkpoint()
+        if self.down:
+            raise GateDown("it is down")
+        self.said.append(("open", socket_path.name))
+
+    async def bind(self, session: str, allow: Sequence[AllowEntry]) -> None:
+        self.said.append(("bind", tuple(allow)))
+
+    def calls(self, session: str, decisions: Sequence[str]) -> None:
+        self.said.append(("calls", tuple(decisions)))
+
+    async def close(self, session: str) -> None:
+        self.said.append(("close", session))
+
+
+def gate(folder: Path, link: FakeLink, tasks: anyio.abc.TaskGroup) -> Gate:
+    (folder / "box").mkdir()
+    authority = folder / "authority.pem"
+    authority.write_text("OUR CERTIFICATE\n")
+    roots = folder / "roots.pem"
+    roots.write_text("THEIR CERTIFICATES\n")
+    return Gate(link, folder, authority, roots, tasks)
+
+
+@pytest.mark.promise("egress.start_refused")
+async def test_the_list_is_bound_after_the_listener_is_there(tmp_path: Path) -> None:
+    link = FakeLink()
+    async with anyio.create_task_group() as tasks:
+        ours = gate(tmp_path, link, tasks)
+        await ours.attach("box")
+        ours.bind("box", ("docs.example",))
+        ours.calls("box", ("d-1",))
+
+    said = [what for what in link.said if what[0] != "calls"]
+    assert said == [("start", None), ("open", "egress.sock"), ("bind", ("docs.example",))]
+    assert link.said[-1][0] == "bind" or ("calls", ("d-1",)) in link.said
+
+
+async def test_a_sandbox_trusts_the_gate_and_the_system(tmp_path: Path) -> None:
+    async with anyio.create_task_group() as tasks:
+        await gate(tmp_path, FakeLink(), tasks).attach("box")
+
+    assert (tmp_path / "box" / BUNDLE).read_text() == "OUR CERTIFICATE\nTHEIR CERTIFICATES\n"
+
+
+async def test_a_gate_that_is_down_holds_nobody_up(tmp_path: Path) -> None:
+    async with anyio.create_task_group() as tasks:
+        ours = gate(tmp_path, FakeLink(down=True), tasks)
+        await ours.attach("box")
+        ours.bind("box", ())
+
+
+async def test_detaching_closes_once(tmp_path: Path) -> None:
+    link = FakeLink()
+    async with anyio.create_task_group() as tasks:
+        ours = gate(tmp_path, link, tasks)
+        await ours.attach("box")
+        await ours.detach("box")
+        await ours.detach("box")
+
+    assert [what for what, _ in link.said].count("close") == 1
+
+
+def test_commands_find_certificates_and_proxy_in_their_environment() -> None:
+    found = variables("/run/sandgate")
+
+    assert found["SSL_CERT_FILE"] == found["GIT_SSL_CAINFO"] == "/run/sandgate/ca.pem"
+    assert found["HTTPS_PROXY"] == found["https_proxy"]
+    assert "localhost" in found["NO_PROXY"]

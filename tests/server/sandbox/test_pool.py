@@ -1,0 +1,123 @@
+from dataclasses import dataclass, field
+
+import anyio
+import pytest
+
+from server.sandbox.egress_link import AllowEntry
+from server.sandbox.pool import Pool
+from server.sandbox.sandbox import Sandbox, SandboxFailed, SandboxSpec
+from tests.fakes import SPEC, FakeSandbox
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Maker:
+    made: list[FakeSandbox] = field(default_factory=list)
+    failing: bool = False
+
+    async def create(self, spec: SandboxSpec) -> FakeSandbox:
+        await anyio.lowlevel.checkpoint()
+        if self.failing:
+            raise SandboxFailed("no engine")
+        self.made.append(FakeSandbox(id=f"box{len(self.made)}"))
+        return self.made[-1]
+
+
+@dataclass
+class FakeGate:
+    said: list[tuple[str, str]] = field(default_factory=list)
+
+    async def attach(self, sandbox_id: str) -> None:
+        self.said.append(("attach", sandbox_id))
+
+    def bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None:
+        self.said.append(("bind", sandbox_id))
+
+    def calls(self, sandbox_id: str, decisions: tuple[str, ...]) -> None: ...
+
+    async def detach(self, sandbox_id: str) -> None:
+        self.said.append(("detach", sandbox_id))
+
+
+def note(kind: str, sandbox: Sandbox) -> None: ...
+
+
+async def settled() -> None:
+    await anyio.wait_all_tasks_blocked()
+
+
+async def test_nothing_is_made_before_the_first_claim() -> None:
+    maker = Maker()
+    async with anyio.create_task_group() as tasks:
+        Pool(maker, FakeGate(), tasks, 1, note)
+        await settled()
+
+    assert maker.made == []
+
+
+async def test_after_a_claim_one_waits_warm_for_the_next() -> None:
+    maker, gate = Maker(), FakeGate()
+    async with anyio.create_task_group() as tasks:
+        pool = Pool(maker, gate, tasks, 1, note)
+        first = await pool.claim(SPEC, ())
+        await settled()
+        second = await pool.claim(SPEC, ())
+        await settled()
+
+    assert (first.id, second.id) == ("box0", "box1")
+    assert len(maker.made) == 3
+
+
+@pytest.mark.promise("session.alone")
+async def test_a_released_sandbox_is_destroyed_and_never_handed_out_again() -> None:
+    maker = Maker()
+    async with anyio.create_task_group() as tasks:
+        pool = Pool(maker, FakeGate(), tasks, 0, note)
+        first = await pool.claim(SPEC, ())
+        await pool.release(first)
+        second = await pool.claim(SPEC, ())
+
+    assert maker.made[0].closed
+    assert second.id == "box1"
+
+
+async def test_a_warm_sandbox_that_died_is_not_handed_out() -> None:
+    maker = Maker()
+    async with anyio.create_task_group() as tasks:
+        pool = Pool(maker, FakeGate(), tasks, 1, note)
+        await pool.claim(SPEC, ())
+        await settled()
+        maker.made[1].alive = False
+        claimed = await pool.claim(SPEC, ())
+        await settled()
+
+    assert claimed.id == "box2"
+    assert maker.made[1].closed
+
+
+@pytest.mark.promise("egress.start_refused")
+async def test_a_sandbox_has_its_listener_before_its_list() -> None:
+    gate = FakeGate()
+    async with anyio.create_task_group() as tasks:
+        await Pool(Maker(), gate, tasks, 0, note).claim(SPEC, ("docs.example",))
+
+    assert gate.said == [("attach", "box0"), ("bind", "box0")]
+
+
+async def test_a_failing_engine_is_told_to_whoever_claims() -> None:
+    async with anyio.create_task_group() as tasks:
+        pool = Pool(Maker(failing=True), FakeGate(), tasks, 1, note)
+        with pytest.raises(SandboxFailed):
+            await pool.claim(SPEC, ())
+
+
+@pytest.mark.promise("nothing.left")
+async def test_closing_waits_for_what_is_being_made_and_destroys_it() -> None:
+    maker = Maker()
+    async with anyio.create_task_group() as tasks:
+        pool = Pool(maker, FakeGate(), tasks, 2, note)
+        await pool.claim(SPEC, ())
+        await pool.close()
+
+    assert [box.closed for box in maker.made[1:]] == [True] * (len(maker.made) - 1)

@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import pytest
+
+from policy.question import CallerFacts, Question, RunCommand, SessionFacts
+from policy.verdict import Allow, permit
+from server.sandbox.jobs import NoSuchJob
+from server.sandbox.sandbox import Exit
+from server.sandbox.sessions import (
+    HostNotAllowed,
+    NoSuchEnvironment,
+    NoSuchSession,
+    SessionExists,
+    Sessions,
+    TooManySessions,
+)
+from tests.fakes import SPEC, FakeSandbox, FakeSource
+
+pytestmark = pytest.mark.anyio
+
+ACT = RunCommand(("true",), "/workspace", b"", 1, background=False)
+PERMIT = permit(Question(CallerFacts("ann"), "exec", SessionFacts("default", "base"), ACT, {}), Allow())
+
+
+def sessions(folder: Path, source: FakeSource | None = None, most: int = 3) -> Sessions:
+    allow = ("docs.example", "*.pkg.example", "api.example:8443", {"host": "data.example", "methods": ["GET"]})
+    return Sessions(source or FakeSource(), {"base": SPEC}, folder, allow, most)
+
+
+def nothing(end: Exit) -> None: ...
+
+
+async def test_the_second_call_finds_the_first_ones_session(tmp_path: Path) -> None:
+    ours = sessions(tmp_path)
+
+    first, is_new = await ours.find_or_open("ann", "default", "base")
+    second, is_new_again = await ours.find_or_open("ann", "default", "base")
+
+    assert first is second
+    assert (is_new, is_new_again) == (True, False)
+
+
+@pytest.mark.promise("session.alone")
+async def test_somebody_elses_session_does_not_exist(tmp_path: Path) -> None:
+    ours = sessions(tmp_path)
+    await ours.open("ann", "work", "base", ())
+
+    with pytest.raises(NoSuchSession):
+        ours.find("bob", "work")
+    assert ours.of("bob") == []
+
+
+async def test_a_session_whose_sandbox_died_gets_a_new_one(tmp_path: Path) -> None:
+    source = FakeSource()
+    ours = sessions(tmp_path, source)
+    await ours.find_or_open("ann", "default", "base")
+    source.claimed[0].alive = False
+
+    session, is_new = await ours.find_or_open("ann", "default", "base")
+
+    assert is_new
+    assert session.sandbox is source.claimed[1]
+
+
+async def test_a_name_can_be_open_once(tmp_path: Path) -> None:
+    ours = sessions(tmp_path)
+    await ours.open("ann", "work", "base", ())
+
+    with pytest.raises(SessionExists):
+        await ours.open("ann", "work", "base", ())
+
+
+async def test_a_session_without_a_name_gets_one_that_nobody_guesses(tmp_path: Path) -> None:
+    made = await sessions(tmp_path).open("ann", None, "base", ())
+
+    assert len(made.name) >= 16
+
+
+async def test_an_unknown_environment_is_named_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchEnvironment, match="no environment ruby.*base"):
+        await sessions(tmp_path).open("ann", "x", "ruby", ())
+
+
+async def test_there_are_as_many_sessions_as_allowed(tmp_path: Path) -> None:
+    ours = sessions(tmp_path, most=1)
+    await ours.open("ann", "one", "base", ())
+
+    with pytest.raises(TooManySessions):
+        await ours.open("ann", "two", "base", ())
+
+
+async def test_closing_destroys_the_sandbox_and_its_output(tmp_path: Path) -> None:
+    source = FakeSource()
+    ours = sessions(tmp_path, source)
+    session = await ours.open("ann", "work", "base", ())
+    await session.start(PERMIT, "exec", "d-1", nothing)
+
+    await ours.close("ann", "work")
+
+    assert source.claimed[0].closed
+    assert not session.folder.exists()
+    with pytest.raises(NoSuchSession):
+        ours.find("ann", "work")
+
+
+async def test_the_gate_knows_whose_flows_come_before_the_command_starts(tmp_path: Path) -> None:
+    source = FakeSource([FakeSandbox(end=None)])
+    session = await sessions(tmp_path, source).open("ann", "work", "base", ())
+
+    await session.start(PERMIT, "exec", "d-1", nothing)
+    await session.start(PERMIT, "exec", "d-2", nothing)
+
+    assert source.announced == [("d-1",), ("d-1", "d-2")]
+
+
+async def test_the_newest_job_is_the_default_and_a_wrong_name_lists_the_right_ones(tmp_path: Path) -> None:
+    session = await sessions(tmp_path).open("ann", "work", "base", ())
+    await session.start(PERMIT, "exec", "d-1", nothing)
+    newest = await session.start(PERMIT, "exec", "d-2", nothing)
+
+    assert session.job(None) is newest
+    with pytest.raises(NoSuchJob, match="j1, j2"):
+        session.job("j9")
+
+
+@pytest.mark.parametrize("host", ["docs.example", "DOCS.example.", "a.pkg.example", "api.example:8443", "data.example"])
+async def test_a_session_may_narrow_its_hosts(tmp_path: Path, host: str) -> None:
+    assert sessions(tmp_path).narrowed((host,)) == (host,)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "pkg.example", "api.example", "docs.example.evil", "docs.example:22"])
+async def test_a_session_never_widens_its_hosts(tmp_path: Path, host: str) -> None:
+    with pytest.raises(HostNotAllowed, match=r"docs\.example"):
+        sessions(tmp_path).narrowed((host,))
+
+
+async def test_a_dry_run_of_a_host_says_how_to_allow_it(tmp_path: Path) -> None:
+    assert "sandgate allow evil.example" in sessions(tmp_path).host_verdict("evil.example")

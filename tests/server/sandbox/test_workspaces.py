@@ -1,0 +1,100 @@
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from server.sandbox.workspaces import BadWorkspace, Workspace, check, check_all, parse
+
+ROOT = os.geteuid() == 0
+pytestmark = pytest.mark.promise("workspace.checked")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "project"
+    made.mkdir()
+    if ROOT:
+        os.chown(made, 1000, 1000)
+    return made
+
+
+def checked(path: Path, *private: Path, allow_root_owned: bool = False) -> Workspace:
+    return check(path, "rw", private, allow_root_owned=allow_root_owned)
+
+
+def test_a_plain_folder_keeps_its_own_path_inside(folder: Path) -> None:
+    space = checked(folder)
+
+    assert (space.mount.source, space.mount.target) == (str(folder), str(folder))
+    assert (space.mount.device, space.mount.inode) == (folder.stat().st_dev, folder.stat().st_ino)
+
+
+def test_the_mode_must_be_named() -> None:
+    assert parse("/srv/x:ro") == (Path("/srv/x"), "ro")
+    for text in ("/srv/x", "/srv/x:", "/srv/x:rwx"):
+        with pytest.raises(BadWorkspace, match=":rw.*:ro"):
+            parse(text)
+
+
+def test_a_folder_over_the_sandboxs_own_system_goes_beneath_workspace(tmp_path: Path) -> None:
+    made = Path("/var/tmp") / f"sandgate-test-{os.getpid()}"
+    made.mkdir()
+    try:
+        assert checked(made, allow_root_owned=True).mount.target == f"/workspace/{made.name}"
+    finally:
+        made.rmdir()
+
+
+@pytest.mark.parametrize("path", [Path("/"), Path(pwd.getpwuid(os.geteuid()).pw_dir)])
+def test_neither_the_whole_system_nor_a_home_is_lent(path: Path) -> None:
+    with pytest.raises(BadWorkspace, match="whole"):
+        checked(path, allow_root_owned=True)
+
+
+def test_what_is_not_there_or_no_folder_is_refused(folder: Path) -> None:
+    (folder / "file").touch()
+    for path in (folder / "missing", folder / "file"):
+        with pytest.raises(BadWorkspace):
+            checked(path)
+
+
+def test_our_own_folders_are_refused_from_above_and_from_below(folder: Path) -> None:
+    state = folder / "state"
+    inner = state / "audit"
+    inner.mkdir(parents=True)
+    for path in (folder, state, inner):
+        with pytest.raises(BadWorkspace, match="lie in each other"):
+            checked(path, state, allow_root_owned=True)
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can make a folder that belongs to root")
+def test_a_folder_of_roots_needs_the_operators_word(tmp_path: Path) -> None:
+    with pytest.raises(BadWorkspace, match="--allow-root-owned"):
+        checked(tmp_path)
+
+    assert checked(tmp_path, allow_root_owned=True).uid == 0
+
+
+def test_a_link_is_lent_as_what_it_leads_to(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder)
+
+    assert checked(tmp_path / "link").mount.source == str(folder)
+
+
+def test_workspaces_do_not_nest(folder: Path) -> None:
+    inner = folder / "inner"
+    inner.mkdir()
+
+    with pytest.raises(BadWorkspace, match="only the outer one"):
+        check_all([(folder, "rw"), (inner, "ro")], [], allow_root_owned=True)
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can give folders to others")
+def test_workspaces_have_one_owner(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    os.chown(other, 1234, 1234)
+
+    with pytest.raises(BadWorkspace, match="different users"):
+        check_all([(folder, "rw"), (other, "rw")], [], allow_root_owned=False)

@@ -1,0 +1,143 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from policy.question import RunCommand
+from policy.verdict import Allow, Ask, Denied, Deny, Permit, Rule, Verdict
+from server.call import Caller, FileAsk, Gateway, RunAsk, Target
+from server.sandbox import files
+from server.sandbox.jobs import Job
+from server.sandbox.sessions import Session, Sessions
+from server.sandbox.sandbox import Found
+from tests.fakes import SPEC, FakeAudit, FakeSandbox, FakeSource, FixedJudge, NoLimits, PlainReader
+
+pytestmark = pytest.mark.anyio
+
+ANN = Caller("ann")
+TARGET = Target("default", "base")
+NO = Deny((Rule("privilege.tools", "deny", "sudo is not available", "Run it without sudo."),))
+PERHAPS = Ask((Rule("outward.publish", "ask", "git push leaves the sandbox", ""),), Allow())
+
+
+async def silent(job: Job) -> None: ...
+
+
+class Rig:
+    def __init__(self, folder: Path, verdict: Verdict, box: FakeSandbox | None = None, **by_path: Verdict) -> None:
+        self.box = box or FakeSandbox()
+        self.audit, self.judge, self.source = FakeAudit(), FixedJudge(verdict), FakeSource([self.box])
+        sessions = Sessions(self.source, {"base": SPEC}, folder, (), 10)
+        self.gateway = Gateway(self.audit, NoLimits(), PlainReader(), self.judge, sessions)
+
+    @property
+    def trail(self) -> list[str]:
+        return self.audit.record.lines
+
+
+def shell(text: str, **changes: Any) -> RunAsk:
+    argv = ("/bin/bash", "--noprofile", "--norc", "-c", text)
+    ask = RunAsk("shell", TARGET, argv, text, None, b"", 10, 5, background=False, arguments={"command": text})
+    return replace(ask, **changes)
+
+
+def reading(path: str) -> FileAsk[Any]:
+    async def act(session: Session, permit: Permit, found: Found) -> Any:
+        return await files.read(session.sandbox, permit, found, 1, 10, "text")
+
+    return FileAsk("file_read", TARGET, "read", path, {"path": path}, act)
+
+
+async def test_an_allowed_command_runs_and_leaves_its_trail(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Allow())
+
+    ran = await rig.gateway.run(ANN, shell("echo hi"), silent)
+
+    assert ran.end is not None
+    assert ran.job.streams["stdout"].read(0, 100).data == b"hi\n"
+    assert rig.trail == ["started ann shell", "allow shell", "sandbox.job_ended exited", "ended exited"]
+
+
+@pytest.mark.promise("call.permit")
+@pytest.mark.parametrize("verdict", [NO, PERHAPS])
+async def test_without_an_allow_nothing_reaches_a_sandbox(tmp_path: Path, verdict: Verdict) -> None:
+    rig = Rig(tmp_path, verdict)
+
+    with pytest.raises(Denied):
+        await rig.gateway.run(ANN, shell("sudo id"), silent)
+
+    assert rig.box.ran == []
+    assert rig.source.claimed == []
+    assert rig.trail[-1] == "stopped Denied"
+
+
+@pytest.mark.promise("call.frozen")
+async def test_what_was_judged_is_the_very_object_that_runs(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Allow())
+
+    await rig.gateway.run(ANN, shell("echo hi", stdin=b"in", cwd="sub"), silent)
+
+    assert rig.box.ran[0].question is rig.judge.asked[0]
+    act = rig.box.ran[0].question.act
+    assert act == RunCommand(shell("echo hi").argv, "/workspace/sub", b"in", 10, background=False)
+
+
+async def test_a_command_that_goes_on_is_answered_as_a_running_job(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Allow(), FakeSandbox(end=None))
+
+    ran = await rig.gateway.run(ANN, shell("sleep 60", wait_s=0.01), silent)
+
+    assert ran.end is None
+    assert rig.trail[-1] == "ended running"
+
+
+async def test_a_cancelled_call_takes_its_command_with_it(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Allow(), FakeSandbox(end=None))
+
+    with anyio.move_on_after(0.05):
+        await rig.gateway.run(ANN, shell("sleep 60"), silent)
+
+    assert rig.box.commands[0].stopped == ["cancelled"]
+    assert rig.trail[-1].startswith("stopped Cancel")
+
+
+@pytest.mark.promise("files.handle")
+async def test_a_link_is_judged_as_what_it_leads_to(tmp_path: Path) -> None:
+    box = FakeSandbox(files={"/etc/shadow": b"root"}, links={"/workspace/notes": "/etc/shadow"})
+    rig = Rig(tmp_path, Allow(), box)
+    rig.judge.by_path["/etc/shadow"] = NO
+
+    with pytest.raises(Denied):
+        await rig.gateway.use_file(ANN, reading("/workspace/notes"))
+
+    assert [question.paths[0].resolved for question in rig.judge.asked] == ["/workspace/notes", "/etc/shadow"]
+
+
+async def test_a_denied_path_is_refused_before_a_sandbox_is_made(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, NO)
+
+    with pytest.raises(Denied):
+        await rig.gateway.use_file(ANN, reading("/etc/shadow"))
+
+    assert rig.source.claimed == []
+
+
+async def test_a_dry_run_makes_no_session(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, NO)
+
+    _, verdict = await rig.gateway.check(ANN, shell("sudo id"))
+
+    assert verdict == NO
+    assert rig.source.claimed == []
+
+
+@pytest.mark.promise("session.alone")
+async def test_two_callers_with_one_name_have_two_sandboxes(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Allow())
+
+    ann = await rig.gateway.run(ANN, shell("true"), silent)
+    bob = await rig.gateway.run(Caller("bob"), shell("true"), silent)
+
+    assert ann.session.sandbox is not bob.session.sandbox

@@ -1,0 +1,116 @@
+from pathlib import Path
+
+import pytest
+
+from server import settings
+from server.settings import TEMPLATE, BadSettings, Settings, load
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without settings: every file they may come from lies in tmp_path."""
+    monkeypatch.setattr(settings, "SYSTEM", tmp_path / "etc.toml")
+    monkeypatch.setattr(settings, "MANAGED", tmp_path / "managed.toml")
+    return tmp_path
+
+
+def loaded(machine: Path, config: Path | None = None, **environ: str) -> Settings:
+    return load(config, None, environ, machine)
+
+
+def user(machine: Path, text: str) -> None:
+    path = machine / ".config/sandgate/sandgate.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+
+
+def test_without_any_file_the_network_is_closed_and_the_profile_standard(machine: Path) -> None:
+    found = loaded(machine)
+
+    assert found.egress.allow == ()
+    assert found.policy.profile == "standard"
+    assert found.state_dir == machine / ".local/state/sandgate"
+
+
+def test_each_layer_goes_over_the_one_below(machine: Path) -> None:
+    (machine / "etc.toml").write_text('environment = "base"\n[sandbox]\ncpus = 1\npids = 64\n')
+    user(machine, "[sandbox]\ncpus = 3\n")
+    named = machine / "named.toml"
+    named.write_text('[policy]\nprofile = "strict"\n')
+
+    found = loaded(machine, named, SANDGATE_RESULTS="text")
+
+    assert (found.environment, found.sandbox.cpus, found.sandbox.pids) == ("base", 3, 64)
+    assert (found.policy.profile, found.results) == ("strict", "text")
+
+
+def test_what_is_managed_has_the_last_word(machine: Path) -> None:
+    (machine / "managed.toml").write_text('[policy]\nprofile = "strict"\n')
+    user(machine, '[policy]\nprofile = "open"\n')
+
+    assert loaded(machine, SANDGATE_PROFILE="open").policy.profile == "strict"
+
+
+def test_the_current_directory_is_never_read(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (machine / "sandgate.toml").write_text('[policy]\nprofile = "open"\n')
+    monkeypatch.chdir(machine)
+
+    assert loaded(machine).policy.profile == "standard"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[sandbox]\nmemmory_mb = 5\n", r"sandgate\.toml: sandbox\.memmory_mb is not a setting"),
+        ("[sandbox]\ncpus = -1\n", r"sandbox\.cpus"),
+        ("[policy]\nprofile = 'lax'\n", r"policy\.profile"),
+        ("not toml", "cannot be read"),
+    ],
+)
+def test_a_bad_line_is_one_sentence_that_names_file_and_key(machine: Path, text: str, sentence: str) -> None:
+    user(machine, text)
+
+    with pytest.raises(BadSettings, match=sentence):
+        loaded(machine)
+
+
+def test_a_named_file_that_is_not_there_is_an_error(machine: Path) -> None:
+    with pytest.raises(BadSettings, match="is not a file"):
+        loaded(machine, machine / "nowhere.toml")
+
+
+@pytest.mark.promise("weakening.said")
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ('[policy]\nprofile = "open"\n', "profile is open"),
+        ('[egress]\nmode = "learn"\n', "learn"),
+        ('[egress]\nnetworks = ["10.0.0.0/8"]\n', "private networks"),
+        ('[[workspace]]\npath = "/srv/x"\nmode = "rw"\n', "writable workspace"),
+        ("allow_root_owned = true\n", "root"),
+    ],
+)
+def test_each_weakening_is_a_sentence(machine: Path, text: str, word: str) -> None:
+    assert loaded(machine).warnings() == []
+    user(machine, text)
+
+    assert [word in sentence for sentence in loaded(machine).warnings()] == [True]
+
+
+def test_the_template_is_valid_and_only_defaults(machine: Path) -> None:
+    before = loaded(machine)
+    user(machine, TEMPLATE)
+
+    assert loaded(machine) == before
+
+
+def test_every_line_of_the_template_can_be_switched_on(machine: Path) -> None:
+    switched = "\n".join(
+        line.removeprefix("# ")
+        for line in TEMPLATE.splitlines()
+        if " = " in line or line.startswith(("[", "# [["))
+        if not line.startswith(("#                               ", "# upstream_ca"))
+    )
+    user(machine, switched)
+
+    assert loaded(machine).sandbox.images == {"base": "sandgate/base", "python": "sandgate/python"}
