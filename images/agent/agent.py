@@ -31,6 +31,7 @@ RELAY = 1001  # uid and gid of the resolver and relay
 FIRST_DIAL_S = 15.0
 REDIAL_EVERY_S = 0.5
 RELAY_OPEN_FILES = 1024
+CALM_S = 0.05
 
 
 class Agent:
@@ -96,6 +97,7 @@ class Agent:
             assert self.wire is not None  # noqa: S101 - _dial() has set it
             self.wire.flush()
             self._relieve(self.wire)
+            self._keep_a_spare()
 
     def _turn(self, patience: float | None) -> None:
         for key, _ in self.selector.select(patience):
@@ -106,13 +108,17 @@ class Agent:
             if job.over:
                 del self.jobs[job.number]
         self._reap()
-        if self.spare is None and self.wire is not None:
+
+    def _keep_a_spare(self) -> None:
+        """Fork the next job's keeper ahead, but not while a command has just started: that would hold up its end."""
+        now = time.monotonic()
+        if self.spare is None and all(job.reported or now - job.started > CALM_S for job in self.jobs.values()):
             self.spare = jobs.spare_keeper(lambda: spawn.Keeper(self.confine))
 
     def _patience(self) -> float | None:
         moments = [moment for job in self.jobs.values() if (moment := job.next_moment()) is not None]
         if self.spare is None:
-            moments.append(time.monotonic() + 0.05)
+            moments.append(time.monotonic() + CALM_S)
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def _reap(self) -> None:

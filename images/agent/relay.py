@@ -290,7 +290,7 @@ class Connection:
         end = head.find(b"\r\n\r\n")
         if end < 0 and len(head) < MOST_REPLY:
             return
-        if end < 0 or head[:12] not in {b"HTTP/1.1 200", b"HTTP/1.0 200"}:
+        if end < 0 or not head.startswith((b"HTTP/1.1 200", b"HTTP/1.0 200")):
             self.close(reset=True)
             return
         self._head, self.deadline = None, None
@@ -436,7 +436,7 @@ class Resolver:
     def _asked(self, asking: socket.socket) -> None:
         with contextlib.suppress(Malformed, OSError):
             packet = asking.recv(4098)  # a question is one segment; one that is not gets no answer
-            if packet[:2] == struct.pack("!H", len(packet) - 2):
+            if int.from_bytes(packet[:2]) == len(packet) - 2:
                 told = answer(packet[2:], self._names)
                 asking.send(struct.pack("!H", len(told)) + told)
                 return

@@ -269,6 +269,15 @@ class DockerEngine:
         await anyio.to_thread.run_sync(self._remove, identity)
         await anyio.to_thread.run_sync(lambda: shutil.rmtree(self.directory / identity, ignore_errors=True))
 
+    async def exec_by_engine(self, identity: str, argv: list[str]) -> None:
+        """`docker exec` as the engine does it: what `sandgate bench` compares us with, and nothing else uses."""
+        await anyio.to_thread.run_sync(self._exec, identity, argv)
+
+    def _exec(self, identity: str, argv: list[str]) -> None:
+        api = self._docker().api
+        made = api.exec_create(f"sandgate-{identity}", argv, user="1000")
+        api.exec_start(made["Id"])
+
     def _remove(self, identity: str) -> None:
         with suppress(NotFound, APIError, DockerException):  # auto-remove is often first; what is gone is gone
             self._docker().api.remove_container(f"sandgate-{identity}", force=True)

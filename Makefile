@@ -1,0 +1,48 @@
+# Every target sets up what it needs, then runs. CA_BUNDLE=FILE: a company's certificates, for the images as well.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test soak bench check lock clean
+SHELL := /bin/sh
+BIN := .venv/bin
+CA_BUNDLE ?= $(SSL_CERT_FILE)
+export CA_BUNDLE
+
+help:
+	@echo "make demo    see Sandgate at work: a session, a refusal, and the record of both"
+	@echo "make test    all tests but the long ones, 15 minutes at most"
+	@echo "make soak    the long tests"
+	@echo "make bench   the speeds that we promise, measured here"
+	@echo "make check   lint, format, types and import rules"
+	@echo "make setup   only what the others need: Python, an engine, the images"
+	@echo "make lock    choose new versions of what we depend on"
+	@echo "make clean   stop our own engine and remove .venv and .tools"
+
+setup:
+	@sh scripts/setup
+
+demo: setup
+	@$(BIN)/sandgate demo
+
+test: setup
+	$(BIN)/pytest -m "not soak" --session-timeout=900
+
+soak: setup
+	$(BIN)/pytest -m soak --timeout=1800
+
+bench: setup
+	@$(BIN)/sandgate bench
+
+check:
+	@sh scripts/setup --python-only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock:
+	@sh scripts/setup --python-only
+	sh scripts/setup --uv pip compile --universal --generate-hashes --no-annotate --no-header pyproject.toml -o requirements/run.txt
+	sh scripts/setup --uv pip compile --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements/dev.txt
+
+clean:
+	-@if [ -x $(BIN)/sandgate ]; then $(BIN)/sandgate engine stop; fi
+	rm -rf .venv .tools

@@ -1,0 +1,1 @@
+"""What set-up and the person at the keyboard need: engine, images, clients, the check-up."""

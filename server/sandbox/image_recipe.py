@@ -1,0 +1,108 @@
+"""What an image of ours is made of: its folder, its digest, and the tar that the engine builds it from."""
+
+import hashlib
+import io
+import sys
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+REPOSITORY: Final = "sandgate"
+BUILD_LABEL: Final = "sandgate.build"
+CA_LABEL: Final = "sandgate.ca"
+BASE: Final = "base"
+
+_PEM_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
+_PEM_END: Final = b"-----END CERTIFICATE-----"
+
+
+class NoSuchImage(Exception):
+    """An image was named that has no folder with a Dockerfile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """`digest` says what the checkout would build; `files` maps names in the build context to their bytes."""
+
+    image: str
+    files: dict[str, bytes]
+
+    @property
+    def tag(self) -> str:
+        return f"{REPOSITORY}/{self.image}:latest"
+
+    @property
+    def packages_tag(self) -> str:
+        """The image without the agent's files: what the images on top of it start from."""
+        return f"{REPOSITORY}/{self.image}:packages"
+
+    @property
+    def digest(self) -> str:
+        whole = hashlib.sha256()
+        for name, content in sorted(self.files.items()):
+            whole.update(f"{name}\0{len(content)}\0".encode())
+            whole.update(content)
+        return whole.hexdigest()
+
+
+def images_dir() -> Path:
+    """The images folder: beside the packages in a checkout, under the environment's share/ where a wheel put it."""
+    checkout = Path(__file__).resolve().parents[2] / "images"
+    return checkout if checkout.is_dir() else Path(sys.prefix) / "share" / "sandgate" / "images"
+
+
+def seccomp_file() -> Path:
+    return images_dir() / "seccomp.json"
+
+
+def known_images(folder: Path | None = None) -> tuple[str, ...]:
+    """base first, since the others start from it."""
+    found = sorted(path.parent.name for path in (folder or images_dir()).glob("*/Dockerfile"))
+    return tuple(sorted(found, key=lambda image: image != BASE))
+
+
+def recipe(image: str, folder: Path | None = None) -> Recipe:
+    root = folder or images_dir()
+    if image not in known_images(root):
+        raise NoSuchImage(f"There is no image called {image!r}: choose from {', '.join(known_images(root))}.")
+    sources = [path for part in dict.fromkeys((BASE, image)) for path in sorted((root / part).iterdir())]
+    sources += sorted((root / "agent").glob("*.py"))
+    return Recipe(image, {str(path.relative_to(root)): path.read_bytes() for path in sources if path.is_file()})
+
+
+def ca_digest(bundle: bytes) -> str:
+    return hashlib.sha256(bundle).hexdigest()
+
+
+def context(made: Recipe, ca_bundle: bytes) -> io.BytesIO:
+    """The build context as a tar: all root's, the agent's files 0400, the bundle whole and one certificate a file."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for folder in ("agent", "ca"):
+            entry = tarfile.TarInfo(folder)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+        for name, content in sorted(made.files.items()):
+            _add(tar, name, content, 0o400 if name.startswith("agent/") else 0o644)
+        if ca_bundle:
+            _add(tar, "ca/bundle.pem", ca_bundle, 0o644)
+        for number, certificate in enumerate(_certificates(ca_bundle)):
+            _add(tar, f"ca/{number:04}.crt", certificate, 0o644)
+    out.seek(0)
+    return out
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), mode
+    tar.addfile(entry, io.BytesIO(content))
+
+
+def _certificates(bundle: bytes) -> Iterator[bytes]:
+    # update-ca-certificates takes one certificate a file and leaves a whole bundle out of the hashed folder.
+    for part in bundle.split(_PEM_BEGIN)[1:]:
+        body, end, _ = part.partition(_PEM_END)
+        if end:
+            yield _PEM_BEGIN + body + _PEM_END + b"\n"

@@ -1,0 +1,158 @@
+"""A real server process with state of its own, and what is left of it on the machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters
+from mcp.types import CallToolResult, TextContent
+
+from server.record.audit import lines
+from tests.real_engine import client as docker_client
+from tests.real_engine import engine_url
+
+PROGRAM = str(Path(sys.executable).with_name("sandgate"))
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A machine of its own as far as Sandgate sees: settings, state and sockets below one short folder."""
+
+    folder: Path
+    settings: str = ""
+    arguments: tuple[str, ...] = ()
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "SSL_CERT_FILE") if name in os.environ}
+        return {
+            **kept,
+            "HOME": str(self.folder),
+            "DOCKER_HOST": engine_url(),
+            "SANDGATE_STATE_DIR": str(self.folder / "state"),
+            "SANDGATE_RUNTIME_DIR": str(self.folder / "run"),
+            **self.extra,
+        }
+
+    @property
+    def argv(self) -> list[str]:
+        config = self.folder / ".config/sandgate/sandgate.toml"
+        if self.settings and not config.exists():
+            config.parent.mkdir(parents=True)
+            config.write_text(self.settings)
+        return [PROGRAM, "serve", "--stdio", *self.arguments]
+
+    def parameters(self) -> StdioServerParameters:
+        program, *arguments = self.argv
+        return StdioServerParameters(command=program, args=arguments, env=self.environ)
+
+    def audit(self, kind: str = "") -> list[dict[str, Any]]:
+        found = [line for _, line in lines(self.folder / "state/audit/audit.jsonl")]
+        return [line for line in found if line["kind"].startswith(kind)]
+
+    @property
+    def server_id(self) -> str:
+        return str(self.audit("server.started")[-1]["server"])
+
+    def containers(self) -> list[str]:
+        with docker_client() as api:
+            found = api.containers(all=True, filters={"label": f"sandgate.server={self.server_id}"})
+        return [entry["Names"][0] for entry in found]
+
+    def sockets(self) -> list[Path]:
+        return [path for path in (self.folder / "run").rglob("*") if path.is_socket()]
+
+    def processes(self) -> list[str]:
+        """Command lines of processes on this machine that were started with this home."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and str(self.folder).encode() in (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes():
+                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+        return found
+
+    def nothing_is_left(self) -> bool:
+        return not self.containers() and not self.sockets() and not self.processes()
+
+
+@asynccontextmanager
+async def connected(home: Home, mode: Any = "auto") -> AsyncGenerator[Client]:
+    async with Client(home.parameters(), mode=mode) as made:
+        yield made
+
+
+def text_of(result: CallToolResult) -> str:
+    return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+
+
+def structured(result: CallToolResult) -> dict[str, Any]:
+    assert isinstance(result.structured_content, dict), text_of(result)
+    return result.structured_content
+
+
+def until(holds: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+    """Look again and again until it holds; fails after a bounded time."""
+    deadline = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+@dataclass
+class RawServer:
+    """A server driven by hand, for what a library would not let us do to it."""
+
+    process: subprocess.Popen[bytes]
+    last: int = 0
+
+    @classmethod
+    def start(cls, home: Home) -> "RawServer":
+        process = subprocess.Popen(home.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=home.environ)
+        server = cls(process)
+        about = {"name": "raw", "version": "1"}
+        server.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": about})
+        server.tell("notifications/initialized", {})
+        return server
+
+    def tell(self, method: str, params: dict[str, Any], **more: Any) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", "method": method, "params": params, **more}).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        self.last += 1
+        self.tell(method, params, id=self.last)
+        assert self.process.stdout is not None
+        while True:
+            line = self.process.stdout.readline()
+            assert line, "the server hung up"
+            message = json.loads(line)
+            if message.get("id") == self.last:
+                return dict(message["result"])
+
+    def shell(self, command: str, **arguments: Any) -> dict[str, Any]:
+        return self.ask("tools/call", {"name": "shell", "arguments": {"command": command, **arguments}})
+
+    def end(self, number: int = signal.SIGKILL) -> int:
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        code = self.process.wait(timeout=30)
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+        return code

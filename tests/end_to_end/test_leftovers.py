@@ -1,0 +1,76 @@
+"""Whatever dies first: a while later there is no container, gate, socket or process of that server."""
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.rig import Home, RawServer, until
+
+pytestmark = pytest.mark.promise("nothing.left")
+
+GRACE = "[sandbox]\ngrace_s = 2\n"
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    folder = Path(tempfile.mkdtemp(prefix="sg"))
+    folder.chmod(0o755)
+    yield Home(folder, settings=GRACE)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def busy(home: Home) -> RawServer:
+    """A server with a session, a running command, a warm sandbox and a gate."""
+    server = RawServer.start(home)
+    assert server.shell("echo ready; sleep 300", wait_s=0.5)["structuredContent"]["status"] == "running"
+    until(lambda: len(home.containers()) == 2, "the second sandbox never became warm")
+    until(lambda: bool(home.sockets()), "the gate never listened")
+    return server
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_everything_before_the_process_ends(home: Home, number: int) -> None:
+    server = busy(home)
+
+    assert server.end(number) == 128 + number
+    assert home.containers() == []
+    until(home.nothing_is_left, f"left: {home.containers()} {home.sockets()} {home.processes()}", 5)
+
+
+def test_a_client_that_closes_stdin_ends_everything(home: Home) -> None:
+    server = busy(home)
+    assert server.process.stdin is not None
+    server.process.stdin.close()
+
+    assert server.wait() == 0
+    assert home.containers() == []
+    until(home.nothing_is_left, f"left: {home.containers()} {home.sockets()} {home.processes()}", 5)
+
+
+def test_after_kill_9_the_sandboxes_and_the_gate_end_by_themselves(home: Home) -> None:
+    server = busy(home)
+    server.end(signal.SIGKILL)
+
+    until(home.nothing_is_left, f"left: {home.containers()} {home.sockets()} {home.processes()}", 20)
+
+
+def test_a_server_that_was_only_asked_for_its_tools_made_nothing(home: Home) -> None:
+    server = RawServer.start(home)
+    server.ask("tools/list", {})
+
+    assert home.containers() == []
+    assert home.sockets() == []
+    server.end(signal.SIGTERM)
+
+
+def test_a_closed_session_takes_its_container_with_it(home: Home) -> None:
+    server = busy(home)
+    before = home.containers()
+    server.ask("tools/call", {"name": "session_close", "arguments": {}})
+
+    until(lambda: len(home.containers()) == len(before) - 1, "the session's container is still there", 10)
+    server.end(signal.SIGTERM)

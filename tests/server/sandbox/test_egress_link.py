@@ -1,0 +1,200 @@
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from server.sandbox.egress_link import EgressLink, GateDown, GateRefused
+from tests.egress.world import gate as world
+from tests.egress.world.gate import ROOT, alive, kill
+from tests.egress.world.origin import Origin
+from tests.egress.world.sandbox import Answer, Sandbox
+
+pytestmark = pytest.mark.anyio
+
+Fetch = Callable[[str], Awaitable[Answer]]
+
+
+class Setup:
+    """A link, an origin it may reach as `origin.test`, and a session at /s.sock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "s.sock"
+        self.origin = Origin(None)
+        self.events: list[dict[str, Any]] = []
+        self.where = f"origin.test:{self.origin.port}"
+
+    def link(self, **more: Any) -> EgressLink:
+        settings: dict[str, Any] = {
+            "ca_dir": self.folder / "ca",
+            "on_event": self.events.append,
+            "networks": ["127.0.0.0/8"],
+            "resolve": {"origin.test": "127.0.0.1"},
+        }
+        return EgressLink(**{**settings, **more})
+
+    async def fetch(self, path: str = "/", host: str | None = None) -> Answer:
+        where = host or self.where
+
+        def ask() -> Answer:
+            with Sandbox(self.path, self.folder) as sandbox:
+                return sandbox.ask(f"GET http://{where}{path} HTTP/1.1\r\nHost: {where}\r\n\r\n")
+
+        return await anyio.to_thread.run_sync(ask)
+
+    async def until_up(self, link: EgressLink) -> int:
+        await eventually(lambda: pid_of(link) is not None)
+        pid = pid_of(link)
+        assert pid is not None
+        return pid
+
+
+async def eventually(fits: Callable[[], bool]) -> None:
+    with anyio.fail_after(15):
+        while not fits():  # noqa: ASYNC110  what is waited for is another process, which sets no event
+            await anyio.sleep(0.01)
+
+
+def pid_of(link: EgressLink) -> int | None:
+    return link._process.pid if link._process is not None and link._up.is_set() else None
+
+
+@pytest.fixture
+def setup(tmp_path: Path) -> Any:
+    made = Setup(tmp_path)
+    yield made
+    made.origin.close()
+
+
+@asynccontextmanager
+async def opened(setup: Setup, **more: Any) -> AsyncIterator[EgressLink]:
+    async with setup.link(**more) as link:
+        await link.open("s", setup.path)
+        yield link
+
+
+async def test_a_session_is_refused_until_it_is_bound(setup: Setup) -> None:
+    async with opened(setup) as link:
+        before = await setup.fetch()
+        await link.bind("s", [setup.where])
+        after = await setup.fetch()
+        assert link.ca_cert == setup.folder / "ca" / "ca.pem"
+
+    assert (before.rule, after.status) == ("egress.not_bound", 200)
+
+
+async def test_entering_starts_nothing(setup: Setup) -> None:
+    async with setup.link() as link:
+        assert link._process is None
+        with pytest.raises(GateDown):
+            _ = link.ca_cert
+
+    assert not (setup.folder / "ca").exists()
+
+
+async def test_a_list_that_cannot_be_meant_is_refused_in_one_sentence_and_the_old_one_holds(setup: Setup) -> None:
+    async with opened(setup) as link:
+        await link.bind("s", [setup.where])
+        with pytest.raises(GateRefused, match="top-level"):
+            await link.bind("s", ["*.com"])
+        with pytest.raises(GateRefused):
+            await link.bind("nobody", [])
+
+        assert (await setup.fetch()).status == 200
+
+
+async def test_calls_are_named_in_refusals_and_in_events(setup: Setup) -> None:
+    async with opened(setup) as link:
+        await link.bind("s", [setup.where])
+        link.calls("s", ["d-7"])
+        await link.bind("s", [setup.where])  # answered after the line above
+        refused = await setup.fetch(host="elsewhere.test")
+        await setup.fetch("/seen")
+        await eventually(lambda: len(setup.events) == 2)
+
+    assert refused.json["decision_id"] == "d-7"
+    assert {event["event"]: event["decisions"] for event in setup.events} == {"flow": ["d-7"], "refused": ["d-7"]}
+
+
+@pytest.mark.promise("egress.start_refused")
+async def test_a_gate_that_is_killed_comes_back_with_everything_it_knew(setup: Setup) -> None:
+    async with opened(setup) as link:
+        await link.bind("s", [setup.where])
+        first = await setup.until_up(link)
+        kill(first)
+        await eventually(lambda: pid_of(link) != first)
+        await link.bind("s", [setup.where])  # waits for the next one
+        answer = await setup.fetch()
+        second = await setup.until_up(link)
+
+    assert answer.status == 200
+    assert second != first
+    assert not alive(second)
+
+
+async def test_leaving_ends_the_process(setup: Setup) -> None:
+    async with opened(setup) as link:
+        pid = await setup.until_up(link)
+        assert alive(pid)
+
+    assert not alive(pid)
+
+
+async def test_a_closed_session_is_gone(setup: Setup) -> None:
+    async with opened(setup) as link:
+        await link.close("s")
+        await link.close("s")
+
+        assert not setup.path.exists()
+
+
+async def test_a_gate_that_cannot_start_says_why(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.sandbox.egress_link.READY_S", 3.0)
+    (setup.folder / "ca").write_text("this is no folder")
+    async with setup.link() as link:
+        with pytest.raises(GateDown, match="certificate authority"):
+            await link.open("s", setup.path)
+
+
+@pytest.mark.promise("egress.start_refused")
+async def test_where_events_cannot_be_taken_in_nothing_flows(setup: Setup) -> None:
+    def full(_event: dict[str, Any]) -> None:
+        raise OSError("no space left")
+
+    async with opened(setup, on_event=full) as link:
+        await link.bind("s", [setup.where])
+        first = await setup.until_up(link)
+        await setup.fetch()
+        await eventually(lambda: not alive(first))
+
+
+PARENT = """
+import anyio, sys
+from pathlib import Path
+from server.sandbox.egress_link import EgressLink
+async def main():
+    folder = Path(sys.argv[1])
+    async with EgressLink(ca_dir=folder / "ca", on_event=print) as link:
+        await link.open("s", folder / "s.sock")
+        print(link._process.pid, flush=True)
+        await anyio.sleep_forever()
+anyio.run(main)
+"""
+
+
+@pytest.mark.promise("egress.gate_dies_with_server")
+def test_a_killed_server_takes_its_gate_with_it(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", PARENT, str(tmp_path)]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        gate = int(parent.stdout.readline())
+        assert alive(gate)
+        parent.kill()
+
+    world.eventually(lambda: not alive(gate))

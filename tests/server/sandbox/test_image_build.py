@@ -1,0 +1,234 @@
+"""Against the real engine. `make test` has built the images; what these tests build lies on top of them or fails early."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+import pytest
+
+from server.sandbox import image_build
+from server.sandbox.image_build import (
+    BuildFailed,
+    ImageMissing,
+    ImageOutdated,
+    Step,
+    build,
+    current,
+    list_images,
+    require,
+)
+from server.sandbox.image_recipe import BUILD_LABEL, Recipe, images_dir, recipe
+from tests.real_engine import client, engine_url, run
+
+SH = "/bin/bash"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built() -> None:
+    bundle = os.environ.get("SSL_CERT_FILE")  # as scripts/setup does, so that the two agree on what is current
+    build(engine_url(), ca_bundle=Path(bundle) if bundle else None)
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Images of a name of their own, that add a file to ours instead of an apt run."""
+    for name in ("base", "tiny"):
+        (tmp_path / name).mkdir()
+        argument = "DEBIAN" if name == "base" else "BASE"
+        (tmp_path / name / "Dockerfile").write_text(
+            f"ARG {argument}\nFROM sandgate/base:latest AS packages\nCOPY {name}/Dockerfile /made-from\n"
+        )
+    monkeypatch.setattr(image_build, "recipe", lambda image: _Small(image, recipe(image, tmp_path).files))
+    yield tmp_path
+    with client() as api:
+        for tag in ("base:latest", "base:packages", "tiny:latest", "tiny:packages"):
+            if api.images(f"sandgate-test/{tag}"):
+                api.remove_image(f"sandgate-test/{tag}", force=True)
+
+
+class _Small(Recipe):
+    @property
+    def tag(self) -> str:
+        return f"sandgate-test/{self.image}:latest"
+
+    @property
+    def packages_tag(self) -> str:
+        return f"sandgate-test/{self.image}:packages"
+
+
+def inside(script: str, *, user: str = "0", image: str = "sandgate/python") -> str:
+    code, said = run(image, SH, ["-c", script], user=user, network_mode="none", cap_drop=["ALL"])
+    assert code == 0, said
+    return said
+
+
+def test_what_is_current_is_not_built_again_and_costs_little() -> None:
+    started = time.monotonic()
+    steps: list[Step] = []
+
+    states = build(engine_url(), on_progress=steps.append)
+
+    assert [state.state for state in states] == ["current", "current"]
+    assert steps == []
+    assert time.monotonic() - started < 1
+    assert current(engine_url(), "python")
+    require(engine_url(), "python")
+
+
+def test_list_names_every_folder_of_images() -> None:
+    images = [state.image for state in list_images(engine_url())]
+
+    assert images[0] == "base"
+    assert set(images) == {path.parent.name for path in images_dir().glob("*/Dockerfile")}
+
+
+def test_a_missing_image_says_what_to_run(small: Path) -> None:
+    with pytest.raises(ImageMissing, match="run: sandgate images build"):
+        require(engine_url(), "tiny")
+
+
+def test_a_changed_recipe_is_outdated_until_it_is_built(small: Path) -> None:
+    build(engine_url(), ["tiny"])
+    (small / "tiny/Dockerfile").write_text("FROM sandgate/base:latest\nRUN echo again >/made-from\n")
+
+    with pytest.raises(ImageOutdated, match="run: sandgate images build"):
+        require(engine_url(), "tiny")
+
+    steps: list[Step] = []
+    (state,) = build(engine_url(), ["tiny"], on_progress=steps.append)
+    assert state.seconds > 0
+    assert current(engine_url(), "tiny")
+    assert any(step.total and step.done < step.total for step in steps)
+
+
+def test_a_rebuilt_image_leaves_no_nameless_one_behind(small: Path) -> None:
+    build(engine_url(), ["tiny"])
+    with client() as api:
+        before = api.inspect_image("sandgate-test/tiny:latest")["Id"]  # type: ignore[no-untyped-call]  # docker's types leave it out
+    (small / "tiny/Dockerfile").write_text("FROM sandgate/base:latest\nRUN echo again >/made-from\n")
+
+    build(engine_url(), ["tiny"])
+
+    with client() as api:
+        assert before not in {image["Id"] for image in api.images(all=True)}
+
+
+def test_a_failing_step_is_one_sentence_with_the_log_beside_it(small: Path) -> None:
+    (small / "tiny/Dockerfile").write_text("FROM sandgate/base:latest\nRUN echo a telling line; exit 7\n")
+
+    with pytest.raises(BuildFailed, match=r"sandgate/tiny failed: .*code: 7.*; run: sandgate images build") as failed:
+        build(engine_url(), ["tiny"])
+
+    assert "a telling line" in failed.value.log
+
+
+def test_a_bundle_makes_an_image_anew_and_a_call_without_one_keeps_it(small: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----\n")
+    build(engine_url(), ["tiny"])
+
+    assert build(engine_url(), ["tiny"], bundle)[0].seconds > 0
+    assert build(engine_url(), ["tiny"], bundle)[0].seconds == 0
+    assert build(engine_url(), ["tiny"])[0].seconds == 0
+
+
+class Shelf(docker.APIClient):
+    """An engine that has some images, beside a registry that answers or does not."""
+
+    def __init__(self, *tags: str, registry: bool) -> None:
+        self.tags, self.registry = tags, registry
+
+    def inspect_image(self, image: str) -> dict[str, Any]:
+        if image not in self.tags:
+            raise docker.errors.ImageNotFound(image)
+        return {}
+
+    def pull(self, *_: Any, **__: Any) -> str:
+        if not self.registry:
+            raise docker.errors.APIError("no such host")
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("shelf", "force", "found"),
+    [
+        (Shelf("debian:trixie-slim", registry=False), False, "debian:trixie-slim"),
+        (Shelf("sandgate/debian:trixie", registry=True), False, "sandgate/debian:trixie"),
+        (Shelf(registry=True), False, "debian:trixie-slim"),
+        (Shelf("sandgate/debian:trixie", registry=True), True, "debian:trixie-slim"),
+    ],
+)
+def test_debian_comes_from_here_or_from_the_registry(shelf: Shelf, found: str, *, force: bool) -> None:
+    assert image_build._find_debian(shelf, lambda _: None, force=force) == found
+
+
+def test_without_a_registry_and_without_mmdebstrap_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    with pytest.raises(BuildFailed, match=r"Install mmdebstrap or load debian:trixie-slim into the engine"):
+        image_build._find_debian(Shelf(registry=False), lambda _: None, force=False)
+
+
+def test_a_bundle_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BuildFailed, match=r"gone\.pem cannot be read"):
+        build(engine_url(), ["base"], tmp_path / "gone.pem")
+
+
+def test_an_engine_that_is_gone_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BuildFailed, match="The engine at"):
+        current(f"unix://{tmp_path}/gone.sock", "base")
+
+
+def test_the_label_is_the_recipes_digest() -> None:
+    with client() as api:
+        labels = api.inspect_image("sandgate/python")["Config"]["Labels"]  # type: ignore[no-untyped-call]  # docker's types leave it out
+
+    assert labels[BUILD_LABEL] == recipe("python").digest
+
+
+@pytest.mark.parametrize("image", ["sandgate/base", "sandgate/python"])
+def test_no_file_of_an_image_has_setuid_or_setgid(image: str) -> None:
+    assert run(image, "/usr/bin/find", ["/", "-xdev", "-perm", "/6000"], network_mode="none") == (0, "")
+
+
+def test_the_agent_is_roots_alone_and_started_by_its_absolute_path() -> None:
+    with client() as api:
+        entrypoint = api.inspect_image("sandgate/python")["Config"]["Entrypoint"]  # type: ignore[no-untyped-call]  # docker's types leave it out
+
+    assert entrypoint == ["/usr/bin/python3", "-I", "-S", "-B", "/opt/sandgate/agent/agent.py"]
+    assert inside("stat -c '%a %U' /opt/sandgate/agent /opt/sandgate/agent/*.py | sort -u") == "400 root\n700 root\n"
+    assert inside("cat /opt/sandgate/agent/* 2>/dev/null || echo no", user="1000") == "no\n"
+
+
+def test_the_users_and_the_workspace_are_there() -> None:
+    assert inside("id -u agent relay; getent passwd agent | cut -d: -f6; stat -c %u:%g /workspace") == (
+        "1000\n1001\n/home/agent\n1000:1000\n"
+    )
+
+
+def test_pip_and_pytest_belong_to_an_environment_of_the_users() -> None:
+    script = """cd /tmp && mkdir -p demo && cd demo && printf '%s\\n' '[project]' 'name = "demo"' 'version = "1"' >pyproject.toml
+        command -v python pip pytest; test -w "$VIRTUAL_ENV" && echo writable
+        printf 'import sys\\ndef test_x(): assert sys.prefix == "/home/agent/.venv"\\n' >test_x.py && pytest -q -p no:cacheprovider"""
+
+    said = inside(script, user="1000").splitlines()
+
+    assert said[:4] == [*(f"/home/agent/.venv/bin/{name}" for name in ("python", "pip", "pytest")), "writable"]
+    assert said[-1].startswith("1 passed")
+
+
+def test_what_the_agent_and_people_need_is_installed() -> None:
+    needed = "bash git curl jq rg make patch unzip xz file less ps python3 gawk diff find sed grep tar"
+
+    assert (
+        inside(f"for each in {needed}; do command -v $each >/dev/null || echo $each; done", image="sandgate/base") == ""
+    )
+    assert inside("python3 -I -S -c 'import ctypes, json, socket; print(1)'", image="sandgate/base") == "1\n"
+    assert (
+        inside("ls -A /usr/share/doc /usr/share/man /var/lib/apt/lists | grep -c gz || true", image="sandgate/base")
+        == "0\n"
+    )

@@ -1,0 +1,97 @@
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from server.sandbox import image_recipe
+from server.sandbox.image_recipe import NoSuchImage, context, images_dir, known_images, recipe, seccomp_file
+
+BUNDLE = b"# ours\n-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----\nnoise\n-----BEGIN CERTIFICATE-----\nBBB\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\ncut"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("base/Dockerfile", "base/packages.txt", "python/Dockerfile", "agent/agent.py", "agent/notes.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+def test_the_images_folder_is_the_checkouts() -> None:
+    assert images_dir() == Path(__file__).resolve().parents[3] / "images"
+    assert seccomp_file().is_file()
+
+
+def test_an_installed_wheel_finds_them_under_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_recipe, "__file__", str(tmp_path / "lib/site-packages/server/sandbox/image_recipe.py"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+
+    assert images_dir() == tmp_path / "share/sandgate/images"
+
+
+def test_the_wheel_carries_them_to_where_they_are_looked_for(tmp_path: Path) -> None:
+    root = images_dir().parent
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=root,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+
+    carried = {name.partition(".data/data/share/sandgate/images/")[2] for name in zipfile.ZipFile(wheel).namelist()}
+
+    assert {"seccomp.json", *recipe("base").files, *recipe("python").files} <= carried
+
+
+def test_base_is_known_first() -> None:
+    assert known_images()[:2] == ("base", "python")
+
+
+def test_an_image_without_a_folder_is_refused() -> None:
+    with pytest.raises(NoSuchImage, match="choose from base, python"):
+        recipe("windows")
+
+
+@pytest.mark.parametrize("changed", ["base/Dockerfile", "base/packages.txt", "python/Dockerfile", "agent/agent.py"])
+def test_a_changed_file_changes_the_digest(folder: Path, changed: str) -> None:
+    before = recipe("python", folder).digest
+    (folder / changed).write_text("other")
+
+    assert recipe("python", folder).digest != before
+
+
+def test_what_is_not_part_of_the_image_does_not_change_the_digest(folder: Path) -> None:
+    before = recipe("base", folder).digest
+    (folder / "python/Dockerfile").write_text("other")
+    (folder / "agent/notes.md").write_text("other")
+
+    assert recipe("base", folder).digest == before
+
+
+def test_the_context_gives_the_agents_files_to_root_alone(folder: Path) -> None:
+    with tarfile.open(fileobj=context(recipe("base", folder), b"")) as tar:
+        modes = {entry.name: (entry.mode, entry.uid) for entry in tar}
+
+    assert modes["agent/agent.py"] == (0o400, 0)
+    assert modes["base/Dockerfile"] == (0o644, 0)
+    assert "agent/notes.md" not in modes
+
+
+def test_the_context_has_a_folder_of_certificates_even_without_any(folder: Path) -> None:
+    with tarfile.open(fileobj=context(recipe("base", folder), b"")) as tar:
+        assert [entry.name for entry in tar if entry.name.startswith("ca")] == ["ca"]
+
+
+def test_a_bundle_is_split_into_one_file_a_certificate(folder: Path) -> None:
+    with tarfile.open(fileobj=context(recipe("base", folder), BUNDLE)) as tar:
+        files = {entry.name: tar.extractfile(entry) for entry in tar if entry.name.startswith("ca/")}
+        texts = {name: file.read() for name, file in files.items() if file}
+
+    assert set(texts) == {"ca/bundle.pem", "ca/0000.crt", "ca/0001.crt"}
+    assert texts["ca/bundle.pem"] == BUNDLE
+    assert texts["ca/0001.crt"] == b"-----BEGIN CERTIFICATE-----\nBBB\n-----END CERTIFICATE-----\n"
