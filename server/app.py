@@ -14,19 +14,22 @@ import anyio.abc
 
 from server.call import Gateway
 from server.judge.limits import Limits
+from server.judge.current import CurrentJudge
 from server.judge.rego import RegoJudge
 from server.judge.shfmt import ShellParser
 from server.record.audit import Audit
 from server.sandbox.docker_sandbox import DockerEngine, Surroundings
-from server.sandbox.egress_link import EgressLink
+from server.sandbox.egress_link import AllowEntry, EgressLink
 from server.sandbox.engine import find_engine
+from server.sandbox.folders import own
 from server.sandbox.gate import Gate, variables
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.pool import Pool
 from server.sandbox.sandbox import LINK_DIR, MIB, USER_ID, Sandbox, SandboxSpec
 from server.sandbox.sessions import Sessions, entry_name
 from server.sandbox.workspaces import Workspace, check_all
-from server.settings import ENVIRON, HOME, MANAGED, SYSTEM, Settings, user_file
+from server.settings import ENVIRON, HOME, MANAGED, SYSTEM, Settings, Source, user_file
+from server.watching import watch
 
 SYNC_EVERY_S = 1.0
 CLOSE_PATIENCE_S = 8.0
@@ -46,39 +49,59 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, server_id: str | None = None) -> AsyncGenerator[App]:
-    """Everything made and connected; on the way out nothing of it is left. No container and no gate before a call."""
-    server_id = server_id or secrets.token_hex(4)
-    directory = settings.runtime_dir / server_id
+async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
+    """Everything made and connected; on the way out nothing of it is left. No container and no gate before a call.
+
+    source: where the settings are read again when one of their files has changed.
+    """
+    server_id = secrets.token_hex(4)
     spaces = workspaces(settings)
     offered = environments(settings, spaces)
     audit = Audit(settings.audit_file, settings.audit.fsync)
-    link = _egress_link(settings, audit, sessions_of := _Late())
-    audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
-    async with ShellParser() as parser, link, anyio.create_task_group() as tasks:
-        gate = Gate(link, directory, _authority(settings) / "ca.pem", _system_roots(), tasks)
-        engine = _engine(settings, directory, server_id, tasks)
-        pool = Pool(engine, gate, tasks, settings.sandbox.idle, lambda kind, box: audit.write(kind, _box(box)))
-        allow = tuple(_entry(entry) for entry in settings.egress.allow)
-        folder = settings.state_dir / "jobs" / server_id
-        sessions = sessions_of.sessions = Sessions(pool, offered, folder, allow, settings.limits.sessions)
-        limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
-        judge = RegoJudge.load(BUNDLE_DIR, policy_data(settings, spaces), settings.policy.custom)
-        tasks.start_soon(_sync, audit)
+    with own(settings.runtime_dir, settings.state_dir / "jobs", server_id) as folders:
+        link = _egress_link(settings, audit, sessions_of := _Late())
+        audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
+        async with ShellParser() as parser, link, anyio.create_task_group() as tasks:
+            gate = Gate(link, folders.sockets, _authority(settings) / "ca.pem", _system_roots(), tasks)
+            engine = _engine(settings, folders.sockets, server_id, tasks)
+            pool = Pool(engine, gate, tasks, settings.sandbox.idle, lambda kind, box: audit.write(kind, _box(box)))
+            sessions = Sessions(pool, offered, folders.output, hosts(settings), settings.limits.sessions)
+            sessions_of.sessions = sessions
+            limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
+            judge = CurrentJudge(_judge(settings, spaces))
+            tasks.start_soon(_sync, audit)
+            change = _Change(judge, sessions, spaces, audit)
+            tasks.start_soon(watch, source.files, lambda: change.take_up(source.read()))
 
-        async def close() -> None:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
-                await sessions.close_all()
-                await pool.close()
-            engine.close()
-            audit.write("server.ended", {"server": server_id})
+            async def close() -> None:
+                with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
+                    await sessions.close_all()
+                    await pool.close()
+                engine.close()
+                audit.write("server.ended", {"server": server_id})
 
-        try:
-            yield App(Gateway(audit, limits, parser, judge, sessions), settings, close)
-        finally:
-            await close()
-            tasks.cancel_scope.cancel()
+            try:
+                yield App(Gateway(audit, limits, parser, judge, sessions), settings, close)
+            finally:
+                await close()
+                tasks.cancel_scope.cancel()
     audit.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a running server takes up from changed settings: the policy and the hosts. The rest needs a restart."""
+
+    judge: CurrentJudge
+    sessions: Sessions
+    spaces: tuple[Workspace, ...]
+    audit: Audit
+
+    def take_up(self, settings: Settings) -> None:
+        """Loaded and proven aside first: where that fails, what was in force stays in force."""
+        self.judge.replace(_judge(settings, self.spaces))
+        self.sessions.allow_from_now_on(hosts(settings))
+        self.audit.write("server.reloaded", {"warnings": settings.warnings()})
 
 
 async def _sync(audit: Audit) -> None:
@@ -148,6 +171,10 @@ def policy_data(settings: Settings, spaces: tuple[Workspace, ...]) -> dict[str, 
     }
 
 
+def _judge(settings: Settings, spaces: tuple[Workspace, ...]) -> RegoJudge:
+    return RegoJudge.load(BUNDLE_DIR, policy_data(settings, spaces), settings.policy.custom)
+
+
 # --- egress ------------------------------------------------------------------------------------------------------------
 
 
@@ -164,6 +191,11 @@ def _authority(settings: Settings) -> Path:
 def _system_roots() -> Path | None:
     found = ssl.get_default_verify_paths()
     return Path(found.cafile) if found.cafile else None
+
+
+def hosts(settings: Settings) -> tuple[AllowEntry, ...]:
+    """The operator's allowlist as the gate reads it."""
+    return tuple(_entry(entry) for entry in settings.egress.allow)
 
 
 def _entry(entry: Any) -> Any:

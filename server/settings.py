@@ -8,6 +8,7 @@ current directory: a cloned repository could loosen its own cage.
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -138,9 +139,30 @@ class Settings(_Table):
         return [sentence for weak, sentence in found if weak]
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a server's settings came from, so that it can read them again."""
+
+    config: Path | None
+    overrides: Mapping[str, Any]
+
+    def read(self) -> "Settings":
+        return load(self.config, self.overrides)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return settings_files(self.config)
+
+
 def user_file(environ: Mapping[str, str] = ENVIRON, home: Path = HOME) -> Path:
     """The user's own settings, where `sandgate allow` adds its lines."""
     return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "sandgate" / "sandgate.toml"
+
+
+def settings_files(config: Path | None = None, environ: Mapping[str, str] = ENVIRON, home: Path = HOME) -> tuple[Path, ...]:
+    """Every file that the settings come from, weakest first, there or not."""
+    named = config or (Path(environ["SANDGATE_CONFIG"]) if environ.get("SANDGATE_CONFIG") else None)
+    return (SYSTEM, user_file(environ, home), *([named] if named else []), MANAGED)
 
 
 def default_state(environ: Mapping[str, str] = ENVIRON, home: Path = HOME) -> Path:
@@ -161,15 +183,16 @@ def load(
     home: Path = HOME,
 ) -> Settings:
     """The settings in force. Raises BadSettings with one sentence that names the file and the key."""
-    named = config or (Path(environ["SANDGATE_CONFIG"]) if environ.get("SANDGATE_CONFIG") else None)
-    if named is not None and not named.is_file():
+    *files, managed = settings_files(config, environ, home)
+    named = config or environ.get("SANDGATE_CONFIG")
+    if named and not Path(named).is_file():
         raise BadSettings(f"{named} is not a file; give --config the path of a sandgate.toml")
     merged: dict[str, Any] = {"state_dir": default_state(environ, home), "runtime_dir": default_runtime(environ)}
-    for path in (SYSTEM, user_file(environ, home), *([named] if named else [])):
+    for path in files:
         merged = _merge(merged, _read(path))
     merged = _merge(merged, _variables(environ))
     merged = _merge(merged, dict(overrides or {}))
-    merged = _merge(merged, _read(MANAGED))
+    merged = _merge(merged, _read(managed))
     return _checked(merged, "the settings")
 
 

@@ -148,6 +148,7 @@ class FakeSource:
     claimed: list[FakeSandbox] = field(default_factory=list)
     allowed: list[tuple[AllowEntry, ...]] = field(default_factory=list)
     announced: list[tuple[str, ...]] = field(default_factory=list)
+    bound: list[tuple[AllowEntry, ...]] = field(default_factory=list)
 
     async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...]) -> FakeSandbox:
         box = self.boxes.pop(0) if self.boxes else FakeSandbox(id=f"box{len(self.claimed)}")
@@ -157,6 +158,9 @@ class FakeSource:
 
     async def release(self, sandbox: Any) -> None:
         await sandbox.close()
+
+    def bind(self, sandbox: Any, allow: tuple[AllowEntry, ...]) -> None:
+        self.bound.append(allow)
 
     def calls(self, sandbox: Any, decisions: tuple[str, ...]) -> None:
         self.announced.append(decisions)

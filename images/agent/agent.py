@@ -41,6 +41,7 @@ class Agent:
         self.uid, self.gid = uid, gid
         self.selector = selectors.DefaultSelector()
         self.abi = kernel.landlock_abi()
+        self.oom = jobs.OomCounter()
         self.confine = kernel.Filter(kernel.set_id_filter())
         self.files = files.Files(kernel.AsUser(uid, gid))
         with self.files.user:
@@ -199,6 +200,7 @@ class Agent:
                 self._ruleset(message["access"]),
                 self.wire,
                 self.selector,
+                self.oom,
                 None if timeout is None else float(str(timeout)),
             )
         except OSError as exc:  # no room for a keeper, or for its pipes

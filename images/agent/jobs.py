@@ -27,14 +27,18 @@ OOM_COUNTERS = (
 )
 
 
-def oom_kills() -> int:
-    """How often the kernel killed something in this sandbox for memory, by the cgroup's own counter."""
-    for path in OOM_COUNTERS:
-        with contextlib.suppress(OSError), open(path) as file:
-            for line in file:
-                if line.startswith("oom_kill "):
+class OomCounter:
+    """How often the kernel killed something in this sandbox for memory, by the cgroup's own counter; opened once."""
+
+    def __init__(self) -> None:
+        self._file = next((os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in OOM_COUNTERS if os.path.exists(path)), -1)
+
+    def read(self) -> int:
+        if self._file >= 0:
+            for line in os.pread(self._file, 4096, 0).splitlines():
+                if line.startswith(b"oom_kill "):
                     return int(line.split()[1])
-    return 0
+        return 0
 
 
 @dataclass
@@ -46,6 +50,7 @@ class Job:
     wire: Wire
     selector: selectors.BaseSelector
     deadline: float | None
+    oom: OomCounter
     oom_before: int
     started: float
     stdin: int = -1
@@ -161,7 +166,7 @@ class Job:
         if self.end is None:  # it died itself: PID 1's own uid, so only the OOM killer does that
             lasted = (time.monotonic() - self.started) * 1000
             never_ran = self.reason == "not_started"
-            self.end = {"ended": 127 << 8 if never_ran else signal.SIGKILL, "duration_ms": lasted, **NOTHING_USED}
+            self.end = {"ended": 127 << 8 if never_ran else signal.SIGKILL, "duration_ms": lasted, "more": False, **NOTHING_USED}
             self.drain_until = time.monotonic()
 
     # --- ending ------------------------------------------------------------------------------------------------------
@@ -202,7 +207,6 @@ class Job:
             self._close_stdin()
         assert self.end is not None  # noqa: S101 - tend() looked
         status = int(str(self.end.pop("ended")))
-        oom = oom_kills() > self.oom_before
         self.wire.say(
             {
                 "ev": "ended",
@@ -210,8 +214,8 @@ class Job:
                 "reason": self.reason,
                 "exit_code": os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else None,
                 "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
-                "oom": oom,
-                "left": len(tree.below(self.keeper.pid)) if not self.keeper_gone else 0,
+                "oom": self.oom.read() > self.oom_before,
+                "left": len(tree.below(self.keeper.pid)) if self.end.pop("more") and not self.keeper_gone else 0,
                 **self.end,
             }
         )
@@ -237,6 +241,7 @@ def launch(
     ruleset: int | None,
     wire: Wire,
     selector: selectors.BaseSelector,
+    oom: OomCounter,
     timeout_s: float | None,
 ) -> Job:
     """Give the keeper its plan and watch its pipes."""
@@ -254,7 +259,8 @@ def launch(
         wire=wire,
         selector=selector,
         deadline=None if timeout_s is None else now + timeout_s,
-        oom_before=oom_kills(),
+        oom=oom,
+        oom_before=oom.read(),
         started=now,
         stdin=stdin_write,
         outputs={out_read: 1, err_read: 2},

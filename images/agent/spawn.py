@@ -118,8 +118,18 @@ def _reap(channel: socket.socket, leader: int, began: float) -> None:
                     "stime": usage.ru_stime,
                     "maxrss_kb": usage.ru_maxrss,
                     "duration_ms": (time.monotonic() - began) * 1000,
+                    "more": _has_children(),
                 },
             )
+
+
+def _has_children() -> bool:
+    """Whether the command left anything running: only then is it worth a walk through /proc."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _tell(channel: socket.socket, message: dict[str, object]) -> None:

@@ -13,7 +13,7 @@ from server.app import App, open_app
 from server.call import Caller
 from server.front.results import Shape
 from server.front.tools import Tools
-from server.settings import Settings
+from server.settings import Settings, Source
 
 LOCAL = Caller("local", ("user",))
 INSTRUCTIONS = """\
@@ -47,9 +47,9 @@ def _shape(settings: Settings) -> Shape:
     return "both" if settings.results == "auto" else settings.results
 
 
-async def serve_stdio(settings: Settings) -> None:
+async def serve_stdio(settings: Settings, source: Source) -> None:
     """Serve until the client closes stdin, or a signal comes; either way nothing is left."""
-    async with open_app(settings) as app, anyio.create_task_group() as tasks:
+    async with open_app(settings, source) as app, anyio.create_task_group() as tasks:
         await tasks.start(_end_on_signal, app)
         await build(app).run_stdio_async()
         tasks.cancel_scope.cancel()

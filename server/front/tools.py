@@ -304,9 +304,7 @@ class Tools:
         target = Target(session or "", environment or self.environment)
 
         async def act(caller: Caller) -> CallToolResult:
-            sessions = self.gateway.sessions
-            allow = sessions.narrowed(tuple(network))
-            made = await sessions.open(caller.id, session, target.environment, allow)
+            made = await self.gateway.sessions.open(caller.id, session, target.environment, tuple(network))
             text = f"session {made.name} is open: environment {made.spec.environment}, cwd {made.spec.start_dir}. Pass session={made.name!r}."
             return shaped(text, {"session": made.name, "environment": made.spec.environment, "cwd": made.spec.start_dir}, self.shape)
 

@@ -8,7 +8,7 @@ import anyio
 
 from server.front.mcp_server import serve_stdio
 from server.sandbox.workspaces import parse
-from server.settings import load
+from server.settings import Source
 
 
 def serve(arguments: argparse.Namespace) -> int:
@@ -21,8 +21,9 @@ def serve(arguments: argparse.Namespace) -> int:
         overrides["environment"] = arguments.environment
     if arguments.tools:
         overrides["tools"] = tuple(arguments.tools.split(","))
-    settings = load(arguments.config, overrides)
+    source = Source(arguments.config, overrides)
+    settings = source.read()
     for sentence in settings.warnings():
         print(f"sandgate: weakened: {sentence}", file=sys.stderr)
-    anyio.run(serve_stdio, settings)
+    anyio.run(serve_stdio, settings, source)
     return 0

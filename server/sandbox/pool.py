@@ -92,6 +92,9 @@ class Pool:
         await sandbox.close()
         self._note("sandbox.destroyed", sandbox)
 
+    def bind(self, sandbox: Sandbox, allow: tuple[AllowEntry, ...]) -> None:
+        self._gate.bind(sandbox.id, allow)
+
     def calls(self, sandbox: Sandbox, decisions: tuple[str, ...]) -> None:
         self._gate.calls(sandbox.id, decisions)
 

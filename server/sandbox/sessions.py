@@ -44,6 +44,8 @@ class Source(Protocol):
 
     async def release(self, sandbox: Sandbox) -> None: ...
 
+    def bind(self, sandbox: Sandbox, allow: tuple[AllowEntry, ...]) -> None: ...
+
     def calls(self, sandbox: Sandbox, decisions: tuple[str, ...]) -> None: ...
 
 
@@ -59,6 +61,7 @@ class Session:
     opened: float
     used: float
     announce: Callable[["Session"], None]  # tells the gate whose flows come next
+    hosts: tuple[str, ...] = ()  # what it narrowed its network to; empty: whatever the operator allows
     jobs: dict[str, Job] = field(default_factory=dict)
     made: int = 0
 
@@ -104,7 +107,7 @@ class Sessions:
         self, source: Source, environments: Mapping[str, SandboxSpec], folder: Path, allow: tuple[AllowEntry, ...], most: int
     ) -> None:
         self._source, self._environments, self._folder, self._most = source, environments, folder, most
-        self.allow = allow
+        self._allow = allow
         self._open: dict[tuple[str, str], Session] = {}
         self._opening = anyio.Lock()
 
@@ -127,10 +130,13 @@ class Sessions:
                 return session, False
             if session is not None:
                 await self._discard(session)
-            return await self._make(owner, name, environment, self.allow), True
+            return await self._make(owner, name, environment, ()), True
 
-    async def open(self, owner: str, name: str | None, environment: str, allow: tuple[AllowEntry, ...]) -> Session:
-        """A new session, its name made up where none is given. Raises SessionExists."""
+    async def open(self, owner: str, name: str | None, environment: str, hosts: tuple[str, ...]) -> Session:
+        """A new session, its name made up where none is given. Raises SessionExists, HostNotAllowed."""
+        for host in hosts:
+            if not self._covers(host):
+                raise HostNotAllowed(f"{host} is not among the allowed hosts: {_listed(self._allow)}")
         async with self._opening:
             name = name or f"s-{secrets.token_hex(8)}"
             session = self._open.get((owner, name))
@@ -138,15 +144,15 @@ class Sessions:
                 raise SessionExists(f"session {name} is open already; use it, or close it with session_close first")
             if session is not None:
                 await self._discard(session)
-            return await self._make(owner, name, environment, allow)
+            return await self._make(owner, name, environment, hosts)
 
-    async def _make(self, owner: str, name: str, environment: str, allow: tuple[AllowEntry, ...]) -> Session:
+    async def _make(self, owner: str, name: str, environment: str, hosts: tuple[str, ...]) -> Session:
         if len(self._open) >= self._most:
             raise TooManySessions(f"{self._most} sessions are open, as many as allowed; close one with session_close")
         spec = self._spec(environment)
-        sandbox = await self._source.claim(spec, allow)
+        sandbox = await self._source.claim(spec, hosts or self._allow)
         now = time.time()
-        session = Session(name, owner, sandbox, spec, self._folder / sandbox.id, now, now, self._announce)
+        session = Session(name, owner, sandbox, spec, self._folder / sandbox.id, now, now, self._announce, hosts)
         self._open[owner, name] = session
         return session
 
@@ -189,18 +195,21 @@ class Sessions:
 
     # --- hosts -------------------------------------------------------------------------------------------------------
 
-    def narrowed(self, hosts: tuple[str, ...]) -> tuple[AllowEntry, ...]:
-        """The operator's list, or only these of it. Raises HostNotAllowed: a session narrows, it never widens."""
-        for host in hosts:
-            if not any(_covers(entry, host) for entry in self.allow):
-                raise HostNotAllowed(f"{host} is not among the allowed hosts: {_listed(self.allow)}")
-        return hosts or self.allow
+    def allow_from_now_on(self, allow: tuple[AllowEntry, ...]) -> None:
+        """The operator's list has changed: open sessions follow it, narrowed ones keep what of theirs is still on it."""
+        self._allow = allow
+        for session in self._open.values():
+            kept = tuple(host for host in session.hosts if self._covers(host))
+            self._source.bind(session.sandbox, kept if session.hosts else allow)
+
+    def _covers(self, host: str) -> bool:
+        return any(_covers(entry, host) for entry in self._allow)
 
     def host_verdict(self, host: str) -> str:
         """What a dry run says of a host; the gate has the last word when a request is made."""
-        if any(_covers(entry, host) for entry in self.allow):
+        if self._covers(host):
             return f"allow: {host} is on the list"
-        return f"deny: {host} is not on the list; allowed: {_listed(self.allow)}. A person can add it: sandgate allow {host}"
+        return f"deny: {host} is not on the list; allowed: {_listed(self._allow)}. A person can add it: sandgate allow {host}"
 
     def of_sandbox(self, sandbox_id: str) -> Session | None:
         return next((session for session in self._open.values() if session.sandbox.id == sandbox_id), None)

@@ -125,14 +125,28 @@ async def test_the_newest_job_is_the_default_and_a_wrong_name_lists_the_right_on
 
 @pytest.mark.parametrize("host", ["docs.example", "DOCS.example.", "a.pkg.example", "api.example:8443", "data.example"])
 async def test_a_session_may_narrow_its_hosts(tmp_path: Path, host: str) -> None:
-    assert sessions(tmp_path).narrowed((host,)) == (host,)
+    source = FakeSource()
+    await sessions(tmp_path, source).open("ann", None, "base", (host,))
+
+    assert source.allowed == [(host,)]
 
 
 @pytest.mark.parametrize("host", ["evil.example", "pkg.example", "api.example", "docs.example.evil", "docs.example:22"])
 async def test_a_session_never_widens_its_hosts(tmp_path: Path, host: str) -> None:
     with pytest.raises(HostNotAllowed, match=r"docs\.example"):
-        sessions(tmp_path).narrowed((host,))
+        await sessions(tmp_path).open("ann", None, "base", (host,))
 
 
 async def test_a_dry_run_of_a_host_says_how_to_allow_it(tmp_path: Path) -> None:
     assert "sandgate allow evil.example" in sessions(tmp_path).host_verdict("evil.example")
+
+
+async def test_a_changed_list_reaches_open_sessions_and_widens_no_narrowed_one(tmp_path: Path) -> None:
+    source = FakeSource()
+    ours = sessions(tmp_path, source)
+    await ours.open("ann", "all", "base", ())
+    await ours.open("ann", "narrow", "base", ("docs.example", "a.pkg.example"))
+
+    ours.allow_from_now_on(("docs.example", "new.example"))
+
+    assert source.bound == [("docs.example", "new.example"), ("docs.example",)]

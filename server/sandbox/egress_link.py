@@ -1,0 +1,265 @@
+"""The server's end of the gate: keeps one egress process running and tells it what each sandbox may reach.
+
+The process starts in the background at the first use. Where it dies, it is started again and told everything anew;
+until then the sandboxes have no network, and nothing else breaks.
+"""
+
+import logging
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import DEVNULL, PIPE  # noqa: TID251  two constants for anyio.open_process
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import anyio
+from anyio.abc import ByteReceiveStream, Process, TaskGroup
+
+import server
+from server.sandbox.egress_wire import EgressWire, Event, GateDown, GateRefused
+
+log = logging.getLogger("sandgate.egress")
+
+READY_S = 15.0
+GRACE_S = 3.0
+FIRST_BACKOFF_S = 0.1
+LONGEST_BACKOFF_S = 5.0
+LONGEST_LINE = 64 * 1024
+_PACKAGES = Path(str(server.__file__)).parent.parent  # the egress that ships beside this server, never a namesake
+
+type AllowEntry = str | Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """What the gate has to know of one session."""
+
+    socket: Path
+    allow: tuple[AllowEntry, ...] | None = None
+    decisions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    ca_dir: Path
+    environment: Mapping[str, str]
+    configure: Mapping[str, Any]
+
+
+class EgressLink:
+    """See the module. An async context manager; leaving it ends the process.
+
+    networks: CIDR texts a sandbox may reach although they are private. resolve: host to address, asked before DNS.
+    on_event: called with each `flow` and `refused` event, in order. Where it raises, traffic that cannot be recorded
+    must not flow: the process is ended and started again.
+    """
+
+    def __init__(
+        self,
+        *,
+        ca_dir: Path,
+        on_event: Callable[[Event], None],
+        upstream_ca: Path | None = None,
+        networks: Sequence[str] = (),
+        resolve: Mapping[str, str] | None = None,
+        mode: Literal["enforce", "learn"] = "enforce",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        configure = {
+            "op": "configure",
+            "upstream_ca": str(upstream_ca) if upstream_ca else None,
+            "networks": list(networks),
+            "resolve": dict(resolve or {}),
+            "mode": mode,
+        }
+        self._settings = _Settings(ca_dir.absolute(), environment or {}, configure)
+        self._on_event = on_event
+        self._wanted: dict[str, _Wanted] = {}
+        self._running: EgressWire | None = None
+        self._process: Process | None = None
+        self._up = anyio.Event()
+        self._asked_for = anyio.Event()
+        self._ca_cert: Path | None = None
+        self._last_words = ""
+        self._group: TaskGroup | None = None
+
+    async def __aenter__(self) -> Self:
+        self._group = anyio.create_task_group()
+        await self._group.__aenter__()
+        self._group.start_soon(self._keep_running)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        if self._group is None:
+            raise RuntimeError("left without having been entered")
+        self._group.cancel_scope.cancel()  # the process is ended on the way out, shielded and bounded
+        return await self._group.__aexit__(kind, error, trace)
+
+    def start(self) -> None:
+        """Start the process in the background now, so that the first `open` need not wait for it."""
+        self._asked_for.set()
+
+    @property
+    def ca_cert(self) -> Path:
+        """The certificate that a sandbox must trust, in PEM; GateDown before the process was first ready."""
+        if self._ca_cert is None:
+            raise GateDown("The egress process has not been ready yet.")
+        return self._ca_cert
+
+    async def open(self, session: str, socket_path: Path) -> None:
+        """Listen for a session; whatever it asks is refused until it is bound. Waits up to 15 s for the process."""
+        self._wanted[session] = _Wanted(socket_path)
+        try:
+            await self._ask({"op": "open", "session": session, "socket": str(socket_path)})
+        except BaseException:
+            self._wanted.pop(session, None)
+            raise
+
+    async def bind(self, session: str, allow: Sequence[AllowEntry]) -> None:
+        """Set or replace what a session may reach; it holds from the next request on, on open connections too."""
+        if session not in self._wanted:
+            raise GateRefused(f"There is no session {session}.")
+        before = self._wanted[session].allow
+        self._wanted[session].allow = tuple(allow)
+        try:
+            await self._ask({"op": "bind", "session": session, "allow": list(allow)})
+        except GateRefused:
+            self._wanted[session].allow = before
+            raise
+
+    def calls(self, session: str, decisions: Sequence[str]) -> None:
+        """The decision ids of the calls that run in a session now; they go into its refusals and events."""
+        if wanted := self._wanted.get(session):
+            wanted.decisions = tuple(decisions)
+            if self._running is not None:
+                self._running.tell({"op": "calls", "session": session, "decisions": list(decisions)})
+
+    async def close(self, session: str) -> None:
+        """Close a session's listener and connections. Where the process is down they are closed already."""
+        self._wanted.pop(session, None)
+        if self._running is not None:
+            with suppress(GateDown):
+                await self._running.ask({"op": "close", "session": session})
+
+    async def _ask(self, message: Mapping[str, Any]) -> None:
+        """Ask whichever process is up; where it dies before it answers, ask the next one. All requests may repeat."""
+        self.start()
+        with anyio.move_on_after(READY_S):
+            while True:
+                await self._up.wait()
+                running = self._running
+                if running is None:
+                    raise GateDown("The egress process is up and is not, which cannot be.")
+                with suppress(GateDown):  # it died; the next one was told all that is wanted, and is asked again
+                    return await running.ask(message)
+                await running.buried.wait()
+        raise GateDown(f"The egress process is not running. {self._last_words}".rstrip())
+
+    # --- the process -------------------------------------------------------------------------------------------------
+
+    async def _keep_running(self) -> None:
+        await self._asked_for.wait()
+        backoff = FIRST_BACKOFF_S
+        while True:
+            began = anyio.current_time()
+            try:
+                await self._live()
+            except* (OSError, GateDown, GateRefused) as errors:
+                self._last_words = "; ".join(str(error) for error in errors.exceptions)
+            except* Exception:
+                log.exception("What the egress process told could not be taken in; it is started again.")
+            log.warning("The egress process ended; sandboxes have no network until it is back. %s", self._last_words)
+            lived = anyio.current_time() - began
+            backoff = FIRST_BACKOFF_S if lived > LONGEST_BACKOFF_S else min(backoff * 2, LONGEST_BACKOFF_S)
+            await anyio.sleep(backoff)
+
+    async def _live(self) -> None:
+        """One life of the process. Returns, or raises a group, when it is over; the process is gone then."""
+        ours, process = await self._start_process()
+        self._process = process
+        running = self._running = EgressWire(ours, self._on_event)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(running.write)
+                tasks.start_soon(self._listen_to, process.stderr)
+                tasks.start_soon(self._introduce, running)
+                await running.read()
+                tasks.cancel_scope.cancel()
+        finally:
+            self._running = self._process = None
+            if self._up.is_set():  # else somebody may be waiting for this very one
+                self._up = anyio.Event()
+            running.buried.set()
+            ours.close()
+            await _end(process)
+
+    async def _start_process(self) -> tuple[socket.socket, Process]:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        argv = [sys.executable, "-P", "-m", "egress"]
+        argv += ["--control-fd", str(theirs.fileno()), "--ca-dir", str(self._settings.ca_dir)]
+        environment = {**self._settings.environment, "PYTHONPATH": str(_PACKAGES)}
+        with theirs:
+            process = await anyio.open_process(
+                argv,
+                stdin=DEVNULL,
+                stdout=DEVNULL,
+                stderr=PIPE,
+                cwd="/",
+                env=environment,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # a Ctrl-C at the terminal is for the server, which then ends the gate
+            )
+        return ours, process
+
+    async def _introduce(self, running: EgressWire) -> None:
+        """Wait for the process to be ready, tell it everything, and only then let others ask it."""
+        with anyio.fail_after(READY_S):
+            await running.ready.wait()
+        await running.ask(self._settings.configure)
+        for session in list(self._wanted):
+            await self._restore(running, session)
+        self._ca_cert, self._last_words = running.ca_cert, ""
+        self._up.set()
+
+    async def _restore(self, running: EgressWire, session: str) -> None:
+        wanted = self._wanted.get(session)
+        if wanted is None:
+            return
+        try:
+            await running.ask({"op": "open", "session": session, "socket": str(wanted.socket)})
+            if wanted.allow is not None:
+                await running.ask({"op": "bind", "session": session, "allow": list(wanted.allow)})
+            running.tell({"op": "calls", "session": session, "decisions": list(wanted.decisions)})
+        except GateRefused as error:
+            log.warning("The session %s stays without a network: %s", session, error)
+
+    async def _listen_to(self, stderr: ByteReceiveStream | None) -> None:
+        """Its log becomes ours; the last line says why it ended."""
+        if stderr is None:
+            return
+        rest = b""
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            while True:
+                *lines, rest = (rest + await stderr.receive()).split(b"\n")
+                for line in lines:
+                    self._last_words = line.decode(errors="replace")[:500]
+                    log.warning("%s", self._last_words)
+                rest = rest[-LONGEST_LINE:]
+
+
+async def _end(process: Process) -> None:
+    with anyio.CancelScope(shield=True):
+        with anyio.move_on_after(GRACE_S):
+            await process.wait()
+        if process.returncode is None:
+            process.kill()
+        await process.aclose()
+
+
+__all__ = ["AllowEntry", "EgressLink", "Event", "GateDown", "GateRefused"]

@@ -1,0 +1,47 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from server.sandbox.folders import LOCK, NotPrivate, own
+
+pytestmark = pytest.mark.promise("nothing.left")
+
+
+def test_a_server_leaves_no_folder(tmp_path: Path) -> None:
+    runtime, output = tmp_path / "run", tmp_path / "jobs"
+    with own(runtime, output, "one") as ours:
+        (ours.sockets / "box").mkdir()
+        (ours.output / "box").mkdir()
+
+    assert list(runtime.iterdir()) == list(output.iterdir()) == []
+
+
+def test_what_a_dead_server_left_is_swept_and_a_live_ones_is_not(tmp_path: Path) -> None:
+    runtime, output = tmp_path / "run", tmp_path / "jobs"
+    with own(runtime, output, "live") as live:
+        dead = runtime / "dead"
+        dead.mkdir()
+        (dead / LOCK).touch()
+        (output / "dead").mkdir()
+        with own(runtime, output, "new"):
+            assert not dead.exists()
+            assert not (output / "dead").exists()
+            assert live.sockets.exists()
+
+
+def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
+    runtime = tmp_path / "run"
+    runtime.mkdir(mode=0o755)
+    runtime.chmod(0o755)
+
+    with pytest.raises(NotPrivate), own(runtime, tmp_path / "jobs", "one"):
+        pass
+
+
+def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    os.symlink(tmp_path / "elsewhere", tmp_path / "run")
+
+    with pytest.raises(NotPrivate), own(tmp_path / "run", tmp_path / "jobs", "one"):
+        pass
