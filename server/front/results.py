@@ -27,20 +27,34 @@ ExitCode = Annotated[int | None, WithJsonSchema({"type": ["integer", "null"]})]
 
 
 class RunResult(BaseModel):
-    """What shell and exec answer."""
+    """What shell and exec answer; a refusal has only the first two fields and `rules`.
 
-    status: Literal["exited", "running", "timed_out", "killed", "out_of_memory", "disk_full", "cancelled"]
-    exit_code: ExitCode
-    stdout: str = Field(description="beginning and end where truncated")
-    stderr: str
-    stdout_bytes: int
-    stderr_bytes: int
-    truncated: bool
-    job: str
-    duration_ms: int
+    One schema for both, because clients check a refusal against it too (the TypeScript SDK v1 does).
+    """
+
+    status: Literal[
+        "exited",
+        "running",
+        "timed_out",
+        "killed",
+        "out_of_memory",
+        "disk_full",
+        "cancelled",
+        "denied",
+        "approval_required",
+    ]
     decision_id: str
-    session: str
-    cwd: str
+    exit_code: ExitCode = None
+    stdout: str = Field("", description="beginning and end where truncated")
+    stderr: str = ""
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
+    truncated: bool = False
+    job: str = ""
+    duration_ms: int = 0
+    session: str = ""
+    cwd: str = ""
+    rules: list[dict[str, str]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +109,7 @@ def run_result(ran: Ran, max_chars: int, shape: Shape) -> CallToolResult:
     )
     notes = [*_end_note(end, ran.job), *_session_note(ran), *_refused_hosts(ran)]
     text = "\n".join([part for part in (out.text.rstrip("\n"), _labelled(err.text, out.text)) if part] + notes)
-    return shaped(text or "(no output)", result.model_dump(), shape)
+    return shaped(text or "(no output)", result.model_dump(exclude={"rules"}), shape)
 
 
 def _labelled(err: str, out: str) -> str:
