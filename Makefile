@@ -36,6 +36,7 @@ check:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy images/agent/agent.py
 	$(BIN)/lint-imports
 
 lock:

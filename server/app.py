@@ -13,8 +13,8 @@ import anyio
 import anyio.abc
 
 from server.call import Gateway
-from server.judge.limits import Limits
 from server.judge.current import CurrentJudge
+from server.judge.limits import Limits
 from server.judge.rego import RegoJudge
 from server.judge.shfmt import ShellParser
 from server.record.audit import Audit
@@ -127,7 +127,14 @@ def _engine(settings: Settings, directory: Path, server_id: str, tasks: anyio.ab
 
 
 def workspaces(settings: Settings) -> tuple[Workspace, ...]:
-    private = [settings.state_dir, settings.runtime_dir, user_file().parent, SYSTEM.parent, MANAGED.parent, Path("/var/lib/docker")]
+    private = [
+        settings.state_dir,
+        settings.runtime_dir,
+        user_file().parent,
+        SYSTEM.parent,
+        MANAGED.parent,
+        Path("/var/lib/docker"),
+    ]
     wanted = [(space.path, space.mode) for space in settings.workspace]
     return check_all(wanted, private, allow_root_owned=settings.allow_root_owned)
 
@@ -237,7 +244,9 @@ def _record_flow(event: dict[str, Any], audit: Audit, late: _Late) -> None:
     if kind == "egress.refused" and session is not None:
         told = f"{event['host']}:{event['port']}: {event['reason']}"
         for job in session.jobs.values():
-            if job.decision_id in decisions and told not in job.refused_hosts and len(job.refused_hosts) < MAX_REFUSED_HOSTS:
+            if (
+                job.decision_id in decisions
+                and told not in job.refused_hosts
+                and len(job.refused_hosts) < MAX_REFUSED_HOSTS
+            ):
                 job.refused_hosts.append(told)
-
-

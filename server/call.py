@@ -4,7 +4,7 @@ Three doors, the same steps: what runs (`run`), what touches a file (`use_file`)
 (`use_session`). Each is audited before anything else, admitted, understood, judged, cleared; only a Permit gets further.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, assert_never
@@ -21,7 +21,7 @@ from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Exit, Found, SandboxSpec
 from server.sandbox.sessions import Session, Sessions
 
-type Progress = Callable[[Job], Awaitable[None]]
+type Progress = Callable[[Job], Coroutine[Any, Any, None]]
 
 KILL = 9
 
@@ -181,9 +181,9 @@ class Gateway:
 
     @asynccontextmanager
     async def _admitted(self, caller: Caller, ask: RunAsk | FileAsk[Any] | SessionAsk[Any]) -> AsyncGenerator[Record]:
-        async with self.audit.call(caller.id, ask.tool, ask.target.session, ask.arguments) as record:
-            async with self.limits.admit(caller.id):
-                yield record
+        trail = self.audit.call(caller.id, ask.tool, ask.target.session, ask.arguments)
+        async with trail as record, self.limits.admit(caller.id):
+            yield record
 
     async def _understand(self, caller: Caller, ask: RunAsk) -> Question:
         """From the text or argv to the question: every command at any depth, and the act exactly as it would run."""
@@ -206,7 +206,9 @@ class Gateway:
     def _as_found(self, question: Question, found: Found, session: Session) -> Question:
         """The same question about the path that the handle really is."""
         asked = question.paths[0]
-        use = replace(asked, resolved=found.real, area=path_area(found.real, session.spec.home, session.spec.workspaces))
+        use = replace(
+            asked, resolved=found.real, area=path_area(found.real, session.spec.home, session.spec.workspaces)
+        )
         return replace(question, act=UseFile(asked.op, found.real), paths=(use,))
 
     def _question(

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as exc:  # noqa: BLE001 - re-raised unless it is one of ours
+    except Exception as exc:
         sentence = _sentence(exc)
         if sentence is None:
             raise
@@ -44,7 +44,9 @@ def _sentence(exc: BaseException) -> str | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sandgate", description="A shell and files for AI agents that their owner can trust.")
+    parser = argparse.ArgumentParser(
+        prog="sandgate", description="A shell and files for AI agents that their owner can trust."
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _serve_words(commands)
     _add(commands, "demo", "see a session at work: commands, a refusal, two flows, the record of all", "demo:demo")
@@ -52,7 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="for programs")
     init = _add(commands, "init", "write a commented settings file", "set_up:init")
     init.add_argument("--print", action="store_true", help="show it, write nothing")
-    allow = _add(commands, "allow", "allow one host (example.com, *.example.com) or command (\"git push\") from now on", "set_up:allow")
+    allow = _add(
+        commands,
+        "allow",
+        'allow one host (example.com, *.example.com) or command ("git push") from now on',
+        "set_up:allow",
+    )
     allow.add_argument("what", help="a host, or a command by name and sub-command")
     _install_words(commands)
     _image_words(commands)
@@ -95,7 +102,9 @@ def _install_words(commands: Any) -> None:
         parser = _add(commands, name, words, work)
         parser.add_argument("client", choices=("claude-code", "claude-desktop", "cursor", "vscode"))
         parser.add_argument("--print", action="store_true", help="show what would be written and where")
-        parser.add_argument("--project", type=Path, metavar="DIR", help="for one project only, where the client has that")
+        parser.add_argument(
+            "--project", type=Path, metavar="DIR", help="for one project only, where the client has that"
+        )
     commands.choices["install"].add_argument(
         "serve_arguments", nargs="*", metavar="ARG", help="what follows `serve --stdio`; put -- before it"
     )
@@ -111,7 +120,12 @@ def _image_words(commands: Any) -> None:
 
 def _engine_words(commands: Any) -> None:
     engine = _group(commands, "engine", "the Docker engine that runs sandboxes")
-    _add(engine, "ensure", "use the engine that answers, or (as root on Debian) start a private one", "set_up:engine_ensure")
+    _add(
+        engine,
+        "ensure",
+        "use the engine that answers, or (as root on Debian) start a private one",
+        "set_up:engine_ensure",
+    )
     _add(engine, "status", "which engine is used", "set_up:engine_status")
     _add(engine, "stop", "end the private engine, never another", "set_up:engine_stop")
 
@@ -120,7 +134,11 @@ def _policy_words(commands: Any) -> None:
     policy = _group(commands, "policy", "what may run")
     check = _add(policy, "check", "what the policy says of a command; nothing runs", "look:policy_check")
     check.add_argument("command", nargs="?", help="a shell command")
-    check.add_argument("--jsonl", action="store_true", help='one {"command": ..., "cwd"?: ...} per line of input, one decision per line')
+    check.add_argument(
+        "--jsonl",
+        action="store_true",
+        help='one {"command": ..., "cwd"?: ...} per line of input, one decision per line',
+    )
     check.add_argument("--json", action="store_true", help="for programs")
     check.add_argument("--config", type=Path, metavar="FILE")
     _add(policy, "test", "run the rules' own tests", "look:policy_test")

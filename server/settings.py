@@ -159,7 +159,9 @@ def user_file(environ: Mapping[str, str] = ENVIRON, home: Path = HOME) -> Path:
     return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "sandgate" / "sandgate.toml"
 
 
-def settings_files(config: Path | None = None, environ: Mapping[str, str] = ENVIRON, home: Path = HOME) -> tuple[Path, ...]:
+def settings_files(
+    config: Path | None = None, environ: Mapping[str, str] = ENVIRON, home: Path = HOME
+) -> tuple[Path, ...]:
     """Every file that the settings come from, weakest first, there or not."""
     named = config or (Path(environ["SANDGATE_CONFIG"]) if environ.get("SANDGATE_CONFIG") else None)
     return (SYSTEM, user_file(environ, home), *([named] if named else []), MANAGED)

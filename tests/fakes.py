@@ -71,7 +71,9 @@ class FixedJudge:
 
     async def decide(self, question: Question) -> Verdict:
         self.asked.append(question)
-        return next((self.by_path[use.resolved] for use in question.paths if use.resolved in self.by_path), self.verdict)
+        return next(
+            (self.by_path[use.resolved] for use in question.paths if use.resolved in self.by_path), self.verdict
+        )
 
 
 @dataclass

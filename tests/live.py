@@ -45,7 +45,9 @@ class Said:
         return self.out.decode() + self.err.decode()
 
 
-def command(*argv: str, timeout_s: float = 20, stdin: bytes = b"", access: Access = ACCESS, cwd: str = "/workspace") -> Permit:
+def command(
+    *argv: str, timeout_s: float = 20, stdin: bytes = b"", access: Access = ACCESS, cwd: str = "/workspace"
+) -> Permit:
     act = RunCommand(argv, cwd, stdin, timeout_s, background=False)
     question = Question(CallerFacts("test"), "exec", SessionFacts("test", "base"), act, {})
     return permit(question, Allow(access=access))
@@ -53,11 +55,15 @@ def command(*argv: str, timeout_s: float = 20, stdin: bytes = b"", access: Acces
 
 def using(path: str) -> Permit:
     use = PathUse(path, path, "read", "workspace")
-    question = Question(CallerFacts("test"), "file_read", SessionFacts("test", "base"), UseFile("read", path), {}, paths=(use,))
+    question = Question(
+        CallerFacts("test"), "file_read", SessionFacts("test", "base"), UseFile("read", path), {}, paths=(use,)
+    )
     return permit(question, Allow())
 
 
-async def run(sandbox: DockerSandbox, *argv: str, timeout_s: float = 20, access: Access = ACCESS, stdin: bytes = b"") -> Said:
+async def run(
+    sandbox: DockerSandbox, *argv: str, timeout_s: float = 20, access: Access = ACCESS, stdin: bytes = b""
+) -> Said:
     """One command to its end; the test fails where it takes half a minute longer than allowed."""
     said = Said()
     with anyio.fail_after(timeout_s + 30):

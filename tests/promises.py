@@ -38,5 +38,10 @@ PROMISES = (
     Promise("result.truthful", "How a command ended is told as it was; what is cut is counted.", "1.8"),
     Promise("nothing.left", "No container, process, socket or gate outlives its owner, whatever died first.", "1.9"),
     Promise("weakening.said", "Every weakening is a sentence at start and in doctor.", "1.10"),
-    Promise("secrets.outside", "Secrets never enter a sandbox.", "1.6", pending="secrets are not built yet; there are none to leak"),
+    Promise(
+        "secrets.outside",
+        "Secrets never enter a sandbox.",
+        "1.6",
+        pending="secrets are not built yet; there are none to leak",
+    ),
 )

@@ -14,7 +14,8 @@ def _promised(node: ast.AST) -> str | None:
     match node:
         case ast.Call(func=ast.Attribute(attr="promise"), args=[ast.Constant(value=str(identity))]):
             return identity
-    return None
+        case _:
+            return None
 
 
 def _marks(path: Path) -> dict[str, list[str]]:
@@ -23,7 +24,8 @@ def _marks(path: Path) -> dict[str, list[str]]:
     module = [
         identity
         for statement in tree.body
-        if isinstance(statement, ast.Assign) and any(getattr(target, "id", "") == "pytestmark" for target in statement.targets)
+        if isinstance(statement, ast.Assign)
+        and any(getattr(target, "id", "") == "pytestmark" for target in statement.targets)
         for node in ast.walk(statement)
         if (identity := _promised(node))
     ]

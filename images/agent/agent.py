@@ -175,6 +175,8 @@ class Agent:
                 self._say({"ev": "answer", "id": message["id"], "ok": True})
             case "close":
                 sys.exit(0)
+            case other:
+                raise wire.BadFrame(f"unknown order {other!r}")
 
     def _say(self, message: dict[str, object]) -> None:
         if self.wire is not None:
@@ -190,7 +192,9 @@ class Agent:
         keeper, self.spare = self.spare, None
         try:
             keeper = keeper or spawn.Keeper(self.confine)
-            plan = spawn.Plan(_strings(message["argv"]), _environment(message["env"]), str(message["cwd"]), self.uid, self.gid)
+            plan = spawn.Plan(
+                _strings(message["argv"]), _environment(message["env"]), str(message["cwd"]), self.uid, self.gid
+            )
             timeout = message["timeout_s"]
             assert self.wire is not None  # noqa: S101 - the message came over it
             job = jobs.launch(
@@ -216,7 +220,7 @@ class Agent:
             return None
         name = json.dumps(access, sort_keys=True)
         if name not in self.rulesets:
-            if len(self.rulesets) > 64:  # noqa: PLR2004 - profiles are few; this only bounds a strange operator
+            if len(self.rulesets) > 64:
                 os.close(self.rulesets.pop(next(iter(self.rulesets))))
             assert isinstance(access, dict)  # noqa: S101 - the server's own shape
             sets = kernel.Access(*(tuple(_strings(access[right])) for right in ("read", "write", "execute")))

@@ -31,7 +31,9 @@ class OomCounter:
     """How often the kernel killed something in this sandbox for memory, by the cgroup's own counter; opened once."""
 
     def __init__(self) -> None:
-        self._file = next((os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in OOM_COUNTERS if os.path.exists(path)), -1)
+        self._file = next(
+            (os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in OOM_COUNTERS if os.path.exists(path)), -1
+        )
 
     def read(self) -> int:
         if self._file >= 0:
@@ -166,7 +168,12 @@ class Job:
         if self.end is None:  # it died itself: PID 1's own uid, so only the OOM killer does that
             lasted = (time.monotonic() - self.started) * 1000
             never_ran = self.reason == "not_started"
-            self.end = {"ended": 127 << 8 if never_ran else signal.SIGKILL, "duration_ms": lasted, "more": False, **NOTHING_USED}
+            self.end = {
+                "ended": 127 << 8 if never_ran else signal.SIGKILL,
+                "duration_ms": lasted,
+                "more": False,
+                **NOTHING_USED,
+            }
             self.drain_until = time.monotonic()
 
     # --- ending ------------------------------------------------------------------------------------------------------

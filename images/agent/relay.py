@@ -4,156 +4,23 @@ Standard library only, one thread, one loop. It is convenience and not trust: an
 gate's socket itself, and the gate judges all that it hears. What it owes the sandbox is speed and a bound on memory.
 """
 
-import collections
 import contextlib
 import errno
-import selectors
 import socket
 import struct
 import time
 from collections.abc import Callable
 
-RESOLVER = ("127.0.0.1", 53)
+from loop import READ, WRITE, Loop, listening
+from resolver import Names, Resolver
+
 PROXY = ("127.0.0.1", 3128)  # for programs that know HTTP_PROXY; passed through as it is
-FIRST, LAST = 0x7F400001, 0x7F7FFFFE  # 127.64.0.1 to 127.127.255.254
-MOST_NAMES = 4096
 MOST_CONNECTIONS = 200
-MOST_QUESTIONERS = 16  # DNS over TCP, which nobody needs here
 CHUNK = 64 * 1024  # what a slow reader leaves of it is held, for each of 200 connections and both ways
 MOST_REPLY = 16 * 1024  # the gate's answer to CONNECT
 REPLY_S = 15.0
 LINGER_S = 5.0
-TTL_S = 60
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 seconds: close with RST
-
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-A, IN = 1, 1
-HEADER, LONGEST_LABEL, LONGEST_NAME = 12, 63, 253  # bytes, RFC 1035
-NO_ERROR, NO_SUCH_NAME, NOT_IMPLEMENTED = 0, 3, 4
-
-
-class Malformed(Exception):
-    """A packet is no DNS question; nothing answers it."""
-
-
-class Names:
-    """An address for each name that was asked for; of too many, those go that were not used for longest."""
-
-    def __init__(self) -> None:
-        self._addresses: collections.OrderedDict[str, str] = collections.OrderedDict()
-        self._names: dict[str, str] = {}
-        self._next = FIRST
-
-    def address(self, name: str) -> str:
-        if name == "localhost" or name.endswith(".localhost"):
-            return "127.0.0.1"
-        if name not in self._addresses:
-            self._give(name)
-        self._addresses.move_to_end(name)
-        return self._addresses[name]
-
-    def _give(self, name: str) -> None:
-        if len(self._addresses) >= MOST_NAMES:
-            _, address = self._addresses.popitem(last=False)
-            del self._names[address]
-        while (address := _dotted(self._next)) in self._names:
-            self._advance()
-        self._advance()  # an address comes round again only after four million others
-        self._addresses[name] = address
-        self._names[address] = name
-
-    def _advance(self) -> None:
-        self._next = self._next + 1 if self._next < LAST else FIRST
-
-    def name(self, address: str) -> str | None:
-        name = self._names.get(address)
-        if name is not None:
-            self._addresses.move_to_end(name)
-        return name
-
-
-def _dotted(address: int) -> str:
-    return socket.inet_ntoa(struct.pack("!I", address))
-
-
-def answer(packet: bytes, names: Names) -> bytes:
-    """One DNS answer: an address for A, no data for any other type, "no such name" for what is no host name."""
-    if len(packet) < HEADER:
-        raise Malformed
-    number, flags, questions = struct.unpack_from("!HHH", packet)
-    if flags & 0x8000 or questions != 1:
-        raise Malformed
-    name, end = _question(packet)
-    kind, category = struct.unpack_from("!HH", packet, end - 4)
-    if flags & 0x7800:
-        return _reply(number, flags, packet[HEADER:end], NOT_IMPLEMENTED)
-    if name is None:
-        return _reply(number, flags, packet[HEADER:end], NO_SUCH_NAME)
-    if (kind, category) != (A, IN):
-        return _reply(number, flags, packet[HEADER:end], NO_ERROR)
-    return _reply(number, flags, packet[HEADER:end], NO_ERROR, socket.inet_aton(names.address(name)))
-
-
-def _question(packet: bytes) -> tuple[str | None, int]:
-    """The name, None where it is no host name, and where the question ends."""
-    labels: list[str] = []
-    at = HEADER
-    while at < len(packet) and (size := packet[at]):
-        if (
-            size > LONGEST_LABEL or at > HEADER + LONGEST_NAME
-        ):  # compression points backwards, and a question has nothing before it
-            raise Malformed
-        labels.append(packet[at + 1 : at + 1 + size].decode("latin1"))
-        at += size + 1
-    if at + 5 > len(packet):
-        raise Malformed
-    name = ".".join(labels).lower()
-    return (name if name and len(name) <= LONGEST_NAME and _is_host(name) else None), at + 5
-
-
-def _is_host(name: str) -> bool:
-    return name.isascii() and name.replace("-", "").replace("_", "").replace(".", "").isalnum()
-
-
-def _reply(number: int, asked: int, question: bytes, code: int, address: bytes = b"") -> bytes:
-    flags = 0x8080 | (asked & 0x7900) | code  # an answer, recursion available, the opcode and wish of the question
-    head = struct.pack("!HHHHHH", number, flags, 1, 1 if address else 0, 0, 0)
-    record = struct.pack("!HHHIH", 0xC00C, A, IN, TTL_S, 4) + address if address else b""
-    return head + question + record
-
-
-class Loop:
-    """Descriptors and what to call when they are ready."""
-
-    def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._timed: dict[int, Connection] = {}
-
-    def watch(self, sock: socket.socket, events: int, ready: Callable[[int], None]) -> None:
-        self._selector.register(sock, events, ready)
-
-    def change(self, sock: socket.socket, events: int, ready: Callable[[int], None]) -> None:
-        self._selector.modify(sock, events, ready)
-
-    def forget(self, sock: socket.socket) -> None:
-        self._selector.unregister(sock)
-
-    def time(self, connection: "Connection") -> None:
-        self._timed[id(connection)] = connection
-
-    def run(self) -> None:
-        while True:
-            for key, events in self._selector.select(1.0 if self._timed else None):
-                key.data(events)
-            if self._timed:
-                self._expire(time.monotonic())
-
-    def _expire(self, now: float) -> None:
-        for name, connection in list(self._timed.items()):
-            if connection.deadline is None or connection.closed:
-                del self._timed[name]
-            elif now > connection.deadline:
-                connection.expire()
 
 
 class End:
@@ -326,7 +193,7 @@ class Relay:
         self._paused = False
 
     def listen(self, address: tuple[str, int]) -> None:
-        sock = _listening(address)
+        sock = listening(address)
         self._listeners.append((sock, lambda _events: self._accept(sock)))
         self.loop.watch(sock, READ, self._listeners[-1][1])
 
@@ -388,64 +255,6 @@ def _dial(path: str) -> socket.socket:
 def _reset(program: socket.socket) -> None:
     program.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     program.close()
-
-
-def _listening(address: tuple[str, int]) -> socket.socket:
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(address)
-    sock.listen(512)
-    sock.setblocking(False)
-    return sock
-
-
-class Resolver:
-    """Answers on UDP at once; on TCP one question for a connection."""
-
-    def __init__(self, loop: Loop, names: Names) -> None:
-        self._loop = loop
-        self._names = names
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(RESOLVER)
-        self._udp.setblocking(False)
-        loop.watch(self._udp, READ, self._datagram)
-        self._tcp = _listening(RESOLVER)
-        loop.watch(self._tcp, READ, self._accept)
-        self._asking: collections.OrderedDict[socket.socket, None] = collections.OrderedDict()
-
-    def _datagram(self, _events: int) -> None:
-        for _ in range(64):  # then the others have their turn
-            try:
-                packet, sender = self._udp.recvfrom(4096)
-            except OSError:
-                return
-            with contextlib.suppress(Malformed, OSError):
-                self._udp.sendto(answer(packet, self._names), sender)
-
-    def _accept(self, _events: int) -> None:
-        try:
-            asking, _ = self._tcp.accept()
-        except OSError:
-            return
-        asking.setblocking(False)
-        if len(self._asking) >= MOST_QUESTIONERS:
-            self._drop(next(iter(self._asking)))
-        self._asking[asking] = None
-        self._loop.watch(asking, READ, lambda _events: self._asked(asking))
-
-    def _asked(self, asking: socket.socket) -> None:
-        with contextlib.suppress(Malformed, OSError):
-            packet = asking.recv(4098)  # a question is one segment; one that is not gets no answer
-            if int.from_bytes(packet[:2]) == len(packet) - 2:
-                told = answer(packet[2:], self._names)
-                asking.send(struct.pack("!H", len(told)) + told)
-                return
-        self._drop(asking)
-
-    def _drop(self, asking: socket.socket) -> None:
-        del self._asking[asking]
-        self._loop.forget(asking)
-        asking.close()
 
 
 def serve(gate_socket: str, ports: tuple[int, ...]) -> None:

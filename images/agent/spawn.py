@@ -79,7 +79,7 @@ def _run(channel: socket.socket, confine: kernel.Filter) -> None:
     while len(body) < wanted:
         body += channel.recv(1 << 16)
     plan = Plan(*json.loads(body))
-    ruleset = handles[3] if len(handles) > 3 else None  # noqa: PLR2004 - three standard streams, then the ruleset
+    ruleset = handles[3] if len(handles) > 3 else None
     report, status = os.pipe2(os.O_CLOEXEC)
     began = time.monotonic()
     try:

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Awaitable, Callable
 
-
 from mcp import MCPError
 from mcp.types import CallToolResult
 
@@ -53,5 +52,3 @@ def answering[**P](tool: Callable[P, Awaitable[CallToolResult]]) -> Callable[P, 
             return failed(f"{str(exc)[:1].upper()}{str(exc)[1:]}")
 
     return answer
-
-

@@ -120,7 +120,9 @@ def _labelled(err: str, out: str) -> str:
 def _end_note(end: Exit | None, job: Job) -> list[str]:
     """The one status line, only where there is something to say."""
     if end is None:
-        return [f'[running as job {job.name}; job_output(job="{job.name}", wait_s=45) waits for more, job_stop ends it]']
+        return [
+            f'[running as job {job.name}; job_output(job="{job.name}", wait_s=45) waits for more, job_stop ends it]'
+        ]
     told = {
         "exited": f"exit code {end.exit_code}" if end.exit_code else "",
         "timed_out": "timed out and was stopped; background=true lets a command run on",

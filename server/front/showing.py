@@ -59,7 +59,9 @@ def show_matches(ran: Ran, limit: int) -> CallToolResult:
         return plain(f"still searching as job {ran.job.name}; narrow path or glob")
     if ran.end.exit_code not in (0, NO_MATCH):
         said = ran.job.streams["stderr"].read(0, 1000).data.decode("utf-8", "replace").strip()
-        return CallToolResult(content=[TextContent(type="text", text=said or f"search {ran.job.status}")], is_error=True)
+        return CallToolResult(
+            content=[TextContent(type="text", text=said or f"search {ran.job.status}")], is_error=True
+        )
     lines = ran.job.streams["stdout"].read(0, 1 << 20).data.decode("utf-8", "replace").splitlines()
     more = [f"[{len(lines) - limit} more lines; narrow the pattern, path or glob]"] if len(lines) > limit else []
     return plain("\n".join([*lines[:limit], *more]) or "(nothing found)")

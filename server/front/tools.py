@@ -18,7 +18,15 @@ from server.call import Caller, FileAsk, Gateway, RunAsk, SessionAsk, Target
 from server.front.answers import answering
 from server.front.progress import streaming
 from server.front.results import RunResult, Shape, check_result, plain, run_result, shaped
-from server.front.showing import show_edited, show_entries, show_file, show_job, show_matches, show_sessions, show_written
+from server.front.showing import (
+    show_edited,
+    show_entries,
+    show_file,
+    show_job,
+    show_matches,
+    show_sessions,
+    show_written,
+)
 from server.sandbox import files
 from server.sandbox.jobs import Job
 from server.settings import ToolGroup
@@ -26,7 +34,16 @@ from server.settings import ToolGroup
 MAX_COMMAND = 32_768  # characters; what is longer belongs in a file
 MAX_WAIT_S = 50.0  # hosts give up on a call after 60 s
 MAX_TIMEOUT_S = 3600.0
-RIPGREP = ("rg", "--color=never", "--no-heading", "--no-messages", "--sort=path", "--max-columns=400", "--max-columns-preview")
+BASH = ("/bin/bash", "--noprofile", "--norc", "-c")
+RIPGREP = (
+    "rg",
+    "--color=never",
+    "--no-heading",
+    "--no-messages",
+    "--sort=path",
+    "--max-columns=400",
+    "--max-columns-preview",
+)
 
 OptionalText = Annotated[str | None, WithJsonSchema({"type": "string"})]
 SessionName = Annotated[OptionalText, Field(description="sandbox to use; default: your own, made at the first call")]
@@ -43,6 +60,23 @@ APPENDS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempoten
 OPENS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False)
 
 type Answer = CallToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """The parameters that shell and exec share."""
+
+    session: str | None
+    cwd: str | None
+    stdin: str | None
+    timeout_s: float
+    wait_s: float
+    background: bool
+
+    def given(self) -> dict[str, Any]:
+        return _given(
+            session=self.session, cwd=self.cwd, stdin=self.stdin, timeout_s=self.timeout_s, background=self.background
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +102,11 @@ class Tools:
                 (self.file_list, READS, {}),
                 (self.file_search, READS, {}),
             ],
-            "sessions": [(self.session_open, OPENS, {}), (self.session_list, READS, {}), (self.session_close, WRITES, {})],
+            "sessions": [
+                (self.session_open, OPENS, {}),
+                (self.session_list, READS, {}),
+                (self.session_close, WRITES, {}),
+            ],
             "policy": [(self.policy_check, READS, {})],
         }
         for group, tools in table.items():
@@ -95,11 +133,9 @@ class Tools:
         """Run a bash script in the sandbox. Files persist between calls; shell state (cd, variables) does not: each call
         starts in cwd. No root, no sudo; the network reaches only allowed hosts. After wait_s the answer says "running"
         and names a job. Long output is cut in the middle; job_output reads the rest."""
-        argv = ("/bin/bash", "--noprofile", "--norc", "-c", command)
-        arguments = _given(command=command, session=session, cwd=cwd, stdin=stdin, timeout_s=timeout_s, background=background)
-        return await self._run(
-            "shell", argv, command, ctx, session, cwd, stdin, timeout_s, wait_s, background, max_chars, arguments
-        )
+        how = _How(session, cwd, stdin, timeout_s, wait_s, background)
+        argv = (*BASH, command)
+        return await self._run("shell", argv, command, how, {"command": command}, ctx, max_chars)
 
     async def exec(
         self,
@@ -114,37 +150,30 @@ class Tools:
         max_chars: Chars = 20_000,
     ) -> Annotated[CallToolResult, RunResult]:
         """Run one program in the sandbox without a shell: no quoting, globs or pipes. Otherwise like shell."""
-        arguments = _given(argv=argv, session=session, cwd=cwd, stdin=stdin, timeout_s=timeout_s, background=background)
-        return await self._run(
-            "exec", tuple(argv), None, ctx, session, cwd, stdin, timeout_s, wait_s, background, max_chars, arguments
-        )
+        how = _How(session, cwd, stdin, timeout_s, wait_s, background)
+        return await self._run("exec", tuple(argv), None, how, {"argv": argv}, ctx, max_chars)
 
-    async def _run(  # noqa: PLR0917 - the union of two tools' parameters, each named once above
+    async def _run(
         self,
         tool: str,
         argv: tuple[str, ...],
         script: str | None,
+        how: "_How",
+        what: dict[str, Any],
         ctx: Context[Any, Any],
-        session: str | None,
-        cwd: str | None,
-        stdin: str | None,
-        timeout_s: float,
-        wait_s: float,
-        background: bool,  # noqa: FBT001 - as the tool names it
         max_chars: int,
-        arguments: dict[str, Any],
     ) -> CallToolResult:
         ask = RunAsk(
             tool=tool,
-            target=self._target(session),
+            target=self._target(how.session),
             argv=argv,
             script=script,
-            cwd=cwd,
-            stdin=(stdin or "").encode("utf-8", "surrogateescape"),
-            timeout_s=timeout_s,
-            wait_s=0 if background else wait_s,
-            background=background,
-            arguments=arguments,
+            cwd=how.cwd,
+            stdin=(how.stdin or "").encode("utf-8", "surrogateescape"),
+            timeout_s=how.timeout_s,
+            wait_s=0 if how.background else how.wait_s,
+            background=how.background,
+            arguments=what | how.given(),
         )
         ran = await self.gateway.run(self.caller, ask, streaming(ctx))
         return run_result(ran, max_chars, self.shape)
@@ -185,7 +214,9 @@ class Tools:
         async def act(caller: Caller) -> CallToolResult:
             found = self.gateway.sessions.find(caller.id, target.session).job(job)
             end = await found.stop({"TERM": 15, "INT": 2, "KILL": 9, "HUP": 1}[signal], "killed")
-            return plain(f"job {found.name}: {found.status}" if end else f"job {found.name} did not end; it is being killed")
+            return plain(
+                f"job {found.name}: {found.status}" if end else f"job {found.name} did not end; it is being killed"
+            )
 
         arguments = _given(job=job, session=session, signal=signal)
         return await self.gateway.use_session(self.caller, SessionAsk("job_stop", target, arguments, act))
@@ -217,7 +248,9 @@ class Tools:
         content: str,
         session: SessionName = None,
         encoding: Literal["text", "base64"] = "text",
-        mode: Annotated[Literal["overwrite", "create", "append"], Field(description="create fails where it exists")] = "overwrite",
+        mode: Annotated[
+            Literal["overwrite", "create", "append"], Field(description="create fails where it exists")
+        ] = "overwrite",
     ) -> CallToolResult:
         """Write a file, folders made as needed. Readers see the old file or the new one, never half of it."""
         data = files.decode(content, encoding)
@@ -237,7 +270,7 @@ class Tools:
         old: Annotated[str, Field(description="exact text, with enough lines around it to be there once")],
         new: str,
         session: SessionName = None,
-        replace_all: bool = False,  # noqa: FBT001, FBT002 - the tool's own parameter
+        replace_all: bool = False,
     ) -> CallToolResult:
         """Replace exact text in a file; answers with a diff, or with what is near where it was not found."""
         ask = FileAsk(
@@ -254,7 +287,9 @@ class Tools:
         self,
         path: str = ".",
         session: SessionName = None,
-        glob: Annotated[OptionalText, Field(description="such as *.py: lists files at any depth, .gitignore honoured")] = None,
+        glob: Annotated[
+            OptionalText, Field(description="such as *.py: lists files at any depth, .gitignore honoured")
+        ] = None,
         limit: Annotated[int, Field(ge=1, le=5000)] = 500,
     ) -> CallToolResult:
         """List a directory; with glob, the matching files below it."""
@@ -287,17 +322,22 @@ class Tools:
     ) -> CallToolResult:
         argv = (*RIPGREP, *options, "--", path)
         arguments = _given(path=path, session=session, options=list(options), limit=limit)
-        ask = RunAsk(tool, self._target(session), argv, None, None, b"", 60.0, 45.0, background=False, arguments=arguments)
+        ask = RunAsk(
+            tool, self._target(session), argv, None, None, b"", 60.0, 45.0, background=False, arguments=arguments
+        )
         return show_matches(await self.gateway.run(self.caller, ask, _silent), limit)
 
     # --- sessions ----------------------------------------------------------------------------------------------------
 
     async def session_open(
         self,
-        session: Annotated[OptionalText, Field(max_length=64, description="a name of your choice; default: one is made up")] = None,
+        session: Annotated[
+            OptionalText, Field(max_length=64, description="a name of your choice; default: one is made up")
+        ] = None,
         environment: Annotated[OptionalText, Field(description="default: the server's own")] = None,
         network: Annotated[
-            list[str], Field(max_length=64, description="hosts it may reach, out of those allowed; default: all of those")
+            list[str],
+            Field(max_length=64, description="hosts it may reach, out of those allowed; default: all of those"),
         ] = [],  # noqa: B006 - never changed; a default_factory would hide the default from the schema
     ) -> CallToolResult:
         """Open a sandbox of its own. It lives until session_close or the server's end."""
@@ -306,7 +346,11 @@ class Tools:
         async def act(caller: Caller) -> CallToolResult:
             made = await self.gateway.sessions.open(caller.id, session, target.environment, tuple(network))
             text = f"session {made.name} is open: environment {made.spec.environment}, cwd {made.spec.start_dir}. Pass session={made.name!r}."
-            return shaped(text, {"session": made.name, "environment": made.spec.environment, "cwd": made.spec.start_dir}, self.shape)
+            return shaped(
+                text,
+                {"session": made.name, "environment": made.spec.environment, "cwd": made.spec.start_dir},
+                self.shape,
+            )
 
         arguments = _given(session=session, environment=environment, network=network)
         return await self.gateway.use_session(self.caller, SessionAsk("session_open", target, arguments, act))
@@ -347,8 +391,18 @@ class Tools:
 
         async def act(caller: Caller) -> CallToolResult:
             if command is not None:
-                argv = ("/bin/bash", "--noprofile", "--norc", "-c", command)
-                ask = RunAsk("shell", target, argv, command, None, b"", 300, 45, background=False, arguments=arguments)
+                ask = RunAsk(
+                    "shell",
+                    target,
+                    (*BASH, command),
+                    command,
+                    None,
+                    b"",
+                    300,
+                    45,
+                    background=False,
+                    arguments=arguments,
+                )
                 return check_result(*await self.gateway.check(caller, ask), self.shape)
             if path is not None:
                 tool = {"read": "file_read", "list": "file_list"}.get(op, "file_write")

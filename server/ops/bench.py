@@ -69,7 +69,12 @@ def _table(rows: list[Row]) -> Table:
     table = Table("what", "p50", "docker exec p50", "ratio", "target", "met", box=None)
     for row in rows:
         met = "[green]yes[/]" if row.met else "[red]no[/]"
-        values = (f"{row.value:.2f} {row.unit}", f"{row.baseline:.1f} {row.unit}", f"1/{1 / row.ratio:.1f}", f"1/{1 / row.target:.0f}")
+        values = (
+            f"{row.value:.2f} {row.unit}",
+            f"{row.baseline:.1f} {row.unit}",
+            f"1/{1 / row.ratio:.1f}",
+            f"1/{1 / row.target:.0f}",
+        )
         table.add_row(row.what, *values, met)
     return table
 
@@ -108,7 +113,9 @@ async def _rows(engine: DockerEngine, box: DockerSandbox, calls: int, tick: Call
         await _run_true(box)
 
     server_side = await _in_turn(by_agent, by_engine, calls, tick)
-    parameters = StdioServerParameters(command=sys.executable, args=["-P", sys.argv[0], "serve", "--stdio"], env=dict(ENVIRON))
+    parameters = StdioServerParameters(
+        command=sys.executable, args=["-P", sys.argv[0], "serve", "--stdio"], env=dict(ENVIRON)
+    )
     async with Client(parameters) as client:
 
         async def by_shell() -> None:
@@ -137,7 +144,9 @@ async def _in_turn(ours: Timed, theirs: Timed, calls: int, tick: Callable[[], No
 def _row(identity: str, what: str, medians: tuple[float, float], target: float) -> Row:
     value, baseline = medians
     ratio = value / baseline
-    return Row(identity, what, round(value, 3), "ms", round(baseline, 3), round(ratio, 4), round(target, 4), ratio <= target)
+    return Row(
+        identity, what, round(value, 3), "ms", round(baseline, 3), round(ratio, 4), round(target, 4), ratio <= target
+    )
 
 
 class _Over:
@@ -150,6 +159,7 @@ class _Over:
         """`true` says nothing."""
 
     def ended(self, end: Exit) -> None:
+        del end  # how it ended is the tests' business
         self.over.set()
 
 

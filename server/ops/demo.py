@@ -135,7 +135,7 @@ def _steps(project: Path, origin: Origin) -> list[Step]:
             "file_read",
             {"path": cart, "offset": 16, "limit": 6},
             "six lines of it",
-            lambda _, text: "// 10" in text and "of 21" in text or "// 10" in text,
+            lambda _, text: ("// 10" in text and "of 21" in text) or "// 10" in text,
         ),
         Step(
             "The mistake, mended: a percentage is a hundredth",
@@ -217,11 +217,11 @@ async def _take(tally: Tally, client: Client, step: Step) -> None:
     console.print(Text(f"    {step.tool} {_brief(step.arguments)}", style="cyan"))
     streamed = 0
 
-    async def progress(_: float, __: float | None, message: str | None) -> None:
+    async def heard(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001 - the SDK's names
         nonlocal streamed
         streamed += len(message or "")
 
-    result = await client.call_tool(step.tool, step.arguments, progress_callback=progress)
+    result = await client.call_tool(step.tool, step.arguments, progress_callback=heard)
     text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
     shown = text.splitlines()
     for line in shown[:SHOWN_LINES] if len(shown) <= SHOWN_LINES else [*shown[:2], "...", *shown[-SHOWN_LINES + 2 :]]:
@@ -251,7 +251,8 @@ async def _show_record(tally: Tally) -> None:
             await anyio.sleep(0.1)
             found = [line for _, line in lines(load().audit_file) if line.get("decision_id") == decision]
     for line in found:
-        brief = {name: line[name] for name in ("effect", "host", "status", "outcome", "exit_code") if name in line}
+        kept = ("effect", "host", "status", "outcome", "exit_code")
+        brief: dict[str, Any] = {name: line[name] for name in kept if name in line}
         tally.console.print(Text(f"    | {line['time'][11:23]} {line['kind']:18} {_brief(brief)}"))
     holds = wanted <= {line["kind"] for line in found}
     tally.count(holds=holds)

@@ -10,8 +10,8 @@ from typing import Any
 
 import anyio
 
-from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.path import uses
+from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, Ask, Deny, Verdict
 from server.app import BUNDLE_DIR, environments, policy_data, workspaces
 from server.judge.rego import RegoJudge
@@ -152,5 +152,7 @@ def _decisions(line: dict[str, Any]) -> list[str]:
 
 def _line(line: dict[str, Any]) -> str:
     """One line for people: when, what, which decision, and what matters of the rest."""
-    rest = {name: value for name, value in line.items() if name not in ("time", "kind", "decision_id", "previous") and value}
+    rest = {
+        name: value for name, value in line.items() if name not in ("time", "kind", "decision_id", "previous") and value
+    }
     return f"{line['time']} {line['kind']:18} {line.get('decision_id') or '-':18} {json.dumps(rest)[:200]}"

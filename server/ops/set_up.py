@@ -32,7 +32,9 @@ class NotSaved(Exception):
 def doctor(arguments: argparse.Namespace) -> int:
     """0 where Sandgate works here, with or without weaknesses."""
     settings = load()
-    machine = examine.Machine(ENVIRON, HOME, settings.state_dir, settings.runtime_dir / LONGEST_SOCKET, OPEN_FILES_NEEDED)
+    machine = examine.Machine(
+        ENVIRON, HOME, settings.state_dir, settings.runtime_dir / LONGEST_SOCKET, OPEN_FILES_NEEDED
+    )
     checks = examine.run(machine)
     weakened = [examine.Check("settings", "warn", sentence) for sentence in settings.warnings()]
     if arguments.json:
@@ -79,7 +81,9 @@ def allow(arguments: argparse.Namespace) -> int:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_text(tomlkit.dumps(document))
     load()
-    print(f"allowed {'host' if is_host else 'command'} {what} ({path}, [{table}]); running servers take it up by themselves")
+    print(
+        f"allowed {'host' if is_host else 'command'} {what} ({path}, [{table}]); running servers take it up by themselves"
+    )
     return 0
 
 

@@ -201,8 +201,7 @@ class DockerEngine:
                 pid = await anyio.to_thread.run_sync(self._start, spec, identity, folder)
                 link = AgentLink(await _accept(listener, pid))
                 self._tasks.start_soon(link.serve)
-                sandbox = await self._welcome(spec, identity, link)
-            return sandbox
+                return await self._welcome(spec, identity, link)
         except BaseException as exc:
             with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
                 await self.destroy(identity, None)
@@ -236,9 +235,7 @@ class DockerEngine:
             api = self._docker().api
             labels = {LABEL: self.server_id, "sandgate.sandbox": identity}
             config = api.create_host_config(**_host_options(spec.host_config(folder, self._seccomp)))
-            container = api.create_container(
-                host_config=config, **spec.container(f"sandgate-{identity}", labels)
-            )
+            container = api.create_container(host_config=config, **spec.container(f"sandgate-{identity}", labels))
             api.start(container["Id"])
             info = api.inspect_container(container["Id"])
             self._image_env.setdefault(spec.image, _environment(info["Config"]["Env"]))
@@ -253,7 +250,9 @@ class DockerEngine:
     async def _welcome(self, spec: SandboxSpec, identity: str, link: AgentLink) -> DockerSandbox:
         await link.say({"op": "welcome", "key": secrets.token_hex(16), "grace_s": self._grace_s})
         await link.greeted.wait()
-        sandbox = DockerSandbox(self, spec, identity, link, self._surroundings.of(self._image_env[spec.image], spec.home))
+        sandbox = DockerSandbox(
+            self, spec, identity, link, self._surroundings.of(self._image_env[spec.image], spec.home)
+        )
         if not link.hello:
             raise SandboxFailed(f"the agent in {spec.image} ended at once; run: sandgate images build")
         await _compare_mounts(sandbox)

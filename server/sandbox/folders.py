@@ -47,7 +47,9 @@ def _private(runtime: Path) -> None:
     runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
     info = runtime.lstat()
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid() or info.st_mode & 0o077:
-        raise NotPrivate(f"{runtime} is not a folder of yours alone (mode 0700); remove it, or set SANDGATE_RUNTIME_DIR")
+        raise NotPrivate(
+            f"{runtime} is not a folder of yours alone (mode 0700); remove it, or set SANDGATE_RUNTIME_DIR"
+        )
 
 
 def _sweep(runtime: Path, output: Path) -> None:

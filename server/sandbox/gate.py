@@ -29,7 +29,7 @@ TRUST_VARIABLES = (
 
 def variables(link_dir: str) -> Mapping[str, str]:
     """What commands find in their environment: certificates to trust, and the proxy."""
-    proxies = {name: PROXY for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), PROXY)
     trust = dict.fromkeys(TRUST_VARIABLES, f"{link_dir}/{BUNDLE}")
     return {**proxies, **trust, "NO_PROXY": NO_PROXY, "no_proxy": NO_PROXY}
 
@@ -46,7 +46,13 @@ class Gate:
     def __init__(
         self, link: EgressLink, directory: Path, authority: Path, roots: Path | None, tasks: anyio.abc.TaskGroup
     ) -> None:
-        self._link, self._directory, self._authority, self._roots, self._tasks = link, directory, authority, roots, tasks
+        self._link, self._directory, self._authority, self._roots, self._tasks = (
+            link,
+            directory,
+            authority,
+            roots,
+            tasks,
+        )
         self._attached: dict[str, _Attached] = {}
 
     async def attach(self, sandbox_id: str) -> None:

@@ -1,6 +1,7 @@
 """Sessions: which sandbox belongs to which caller, under which name, with which jobs."""
 
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import anyio
+import anyio.to_thread
 
 from policy.verdict import Permit
 from server.sandbox.egress_link import AllowEntry
@@ -104,7 +106,12 @@ class Sessions:
     """All sessions of this server. `environments` is what the operator offers, by name."""
 
     def __init__(
-        self, source: Source, environments: Mapping[str, SandboxSpec], folder: Path, allow: tuple[AllowEntry, ...], most: int
+        self,
+        source: Source,
+        environments: Mapping[str, SandboxSpec],
+        folder: Path,
+        allow: tuple[AllowEntry, ...],
+        most: int,
     ) -> None:
         self._source, self._environments, self._folder, self._most = source, environments, folder, most
         self._allow = allow
@@ -186,7 +193,7 @@ class Sessions:
             await self._source.release(session.sandbox)
         for job in session.jobs.values():
             job.close()
-        await anyio.to_thread.run_sync(lambda: session.folder.exists() and session.folder.rmdir())
+        await anyio.to_thread.run_sync(lambda: shutil.rmtree(session.folder, ignore_errors=True))
 
     async def close_all(self) -> None:
         async with anyio.create_task_group() as tasks:

@@ -17,7 +17,23 @@ from server.sandbox.sandbox import WORKSPACE, Mount
 type Mode = Literal["rw", "ro"]
 
 # What a mount must not cover in the sandbox: its own system. Such a folder goes to /workspace/NAME instead.
-SYSTEM = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "opt", "proc", "run", "sbin", "sys", "usr", "var", "workspace")
+SYSTEM = (
+    "bin",
+    "boot",
+    "dev",
+    "etc",
+    "lib",
+    "lib32",
+    "lib64",
+    "opt",
+    "proc",
+    "run",
+    "sbin",
+    "sys",
+    "usr",
+    "var",
+    "workspace",
+)
 
 
 class BadWorkspace(Exception):
@@ -47,10 +63,14 @@ def check(path: Path, mode: Mode, private: Iterable[Path], *, allow_root_owned: 
     info = _open_without_links(real)
     homes = {Path(entry.pw_dir) for entry in pwd.getpwall() if entry.pw_dir not in ("", "/")}
     if real == Path("/") or real in homes or real == Path("/root"):
-        raise BadWorkspace(f"{real} is a whole {'file system' if real == Path('/') else 'home directory'}; lend a folder in it")
+        raise BadWorkspace(
+            f"{real} is a whole {'file system' if real == Path('/') else 'home directory'}; lend a folder in it"
+        )
     for folder in private:
         if real.is_relative_to(folder) or folder.is_relative_to(real):
-            raise BadWorkspace(f"{real} and {folder}, which Sandgate or the Docker engine keeps for itself, lie in each other")
+            raise BadWorkspace(
+                f"{real} and {folder}, which Sandgate or the Docker engine keeps for itself, lie in each other"
+            )
     if info.st_uid == 0 and not allow_root_owned:
         raise BadWorkspace(f"{real} belongs to root; lend a folder of a user's, or say --allow-root-owned")
     mount = Mount(str(real), _target(real), mode == "ro", info.st_dev, info.st_ino)

@@ -78,7 +78,10 @@ class Home:
         found = []
         for entry in Path("/proc").iterdir():
             try:
-                if entry.name.isdigit() and str(self.folder).encode() in (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes():
+                if (
+                    entry.name.isdigit()
+                    and str(self.folder).encode() in (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+                ):
                     found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
             except OSError:
                 continue
@@ -129,7 +132,9 @@ class RawServer:
 
     def tell(self, method: str, params: dict[str, Any], **more: Any) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", "method": method, "params": params, **more}).encode() + b"\n")
+        self.process.stdin.write(
+            json.dumps({"jsonrpc": "2.0", "method": method, "params": params, **more}).encode() + b"\n"
+        )
         self.process.stdin.flush()
 
     def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:

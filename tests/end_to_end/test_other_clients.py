@@ -7,8 +7,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.end_to_end.rig import Home
 
 ROOT = Path(__file__).parents[2]

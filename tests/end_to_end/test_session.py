@@ -79,10 +79,12 @@ async def test_files_persist_between_calls_and_shell_state_does_not(client: Clie
 async def test_output_streams_as_it_comes(client: Client) -> None:
     seen: list[str] = []
 
-    async def progress(step: float, total: float | None, message: str | None) -> None:
+    async def heard(progress: float, total: float | None, message: str | None) -> None:
         seen.append(message or "")
 
-    await client.call_tool("shell", {"command": "for i in 1 2 3; do echo tick $i; sleep 0.4; done"}, progress_callback=progress)
+    await client.call_tool(
+        "shell", {"command": "for i in 1 2 3; do echo tick $i; sleep 0.4; done"}, progress_callback=heard
+    )
 
     assert "tick 1" in "".join(seen)
     assert len(seen) >= 2
@@ -155,7 +157,9 @@ async def test_the_file_tools_work_together(client: Client) -> None:
         ("file_write", {"path": "/etc/passwd", "content": "x"}, ""),
     ],
 )
-async def test_a_refusal_is_an_answer_with_its_rule(client: Client, tool: str, arguments: dict[str, Any], rule: str) -> None:
+async def test_a_refusal_is_an_answer_with_its_rule(
+    client: Client, tool: str, arguments: dict[str, Any], rule: str
+) -> None:
     result = await client.call_tool(tool, arguments)
 
     assert result.is_error

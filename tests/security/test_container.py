@@ -25,7 +25,9 @@ async def box(anyio_backend: str) -> AsyncGenerator[DockerSandbox]:
 
 
 async def test_a_command_is_nobody(box: DockerSandbox) -> None:
-    said = await shell(box, "id -u; id -G; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; nice; cat /proc/self/oom_score_adj")
+    said = await shell(
+        box, "id -u; id -G; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; nice; cat /proc/self/oom_score_adj"
+    )
     lines = said.text.split()
 
     assert lines[:2] == ["1000", "1000"]
@@ -87,7 +89,7 @@ async def test_what_is_out_of_reach_stays_out_of_reach(box: DockerSandbox, attem
         "python3 -c 'import os; os.mknod(\"s2\", 0o104755)'",
         "python3 -c 'import os; os.fchmod(os.open(\"f\", 0), 0o4755)'",
         "python3 -c 'import ctypes; l = ctypes.CDLL(None, use_errno=True); exit(l.syscall(452, -100, b\"f\", 0o4755, 0) and 1)'",
-        "python3 -c 'import ctypes, struct; l = ctypes.CDLL(None); exit(l.syscall(437, -100, b\"s3\", struct.pack(\"QQQ\", 0o101, 0o4755, 0), 24) < 0)'",
+        'python3 -c \'import ctypes, struct; l = ctypes.CDLL(None); exit(l.syscall(437, -100, b"s3", struct.pack("QQQ", 0o101, 0o4755, 0), 24) < 0)\'',
     ],
 )
 async def test_no_file_ever_gets_a_setuid_bit(box: DockerSandbox, attempt: str) -> None:
@@ -98,7 +100,10 @@ async def test_no_file_ever_gets_a_setuid_bit(box: DockerSandbox, attempt: str) 
 
 
 async def test_files_without_such_a_bit_are_made_and_changed_freely(box: DockerSandbox) -> None:
-    said = await shell(box, "cd /tmp && install -m 755 /bin/true t && chmod 700 t && ./t && mkdir -p a/b && mv a/b c && ln t u && echo fine")
+    said = await shell(
+        box,
+        "cd /tmp && install -m 755 /bin/true t && chmod 700 t && ./t && mkdir -p a/b && mv a/b c && ln t u && echo fine",
+    )
 
     assert said.text == "fine\n"
 
@@ -124,11 +129,11 @@ async def test_there_is_no_interface_but_loopback(box: DockerSandbox) -> None:
         "timeout 5 bash -c 'exec 3<>/dev/tcp/203.0.113.7/9'",
         "timeout 5 bash -c 'exec 3<>/dev/tcp/169.254.169.254/80'",
         "timeout 5 bash -c 'exec 3<>/dev/tcp/172.17.0.1/80'",
-        "timeout 5 python3 -c 'import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.sendto(b\"x\", (\"203.0.113.7\", 9))'",
-        "timeout 5 python3 -c 'import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.sendto(b\"x\", (\"8.8.8.8\", 53))'",
+        'timeout 5 python3 -c \'import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.sendto(b"x", ("203.0.113.7", 9))\'',
+        'timeout 5 python3 -c \'import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.sendto(b"x", ("8.8.8.8", 53))\'',
         "timeout 5 python3 -c 'import socket; socket.create_connection((\"2001:db8::1\", 443), 3)'",
-        "timeout 5 python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 1).sendto(b\"x\" * 8, (\"203.0.113.7\", 0))'",
-        "python3 -c 'import socket; s = socket.socket(16, 3, 0); s.send(b\"\\x14\\0\\0\\0\\x18\\0\\5\\6\" + b\"\\0\" * 12); r = s.recv(99); exit(int.from_bytes(r[16:20], \"little\", signed=True) != 0)'",
+        'timeout 5 python3 -c \'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 1).sendto(b"x" * 8, ("203.0.113.7", 0))\'',
+        'python3 -c \'import socket; s = socket.socket(16, 3, 0); s.send(b"\\x14\\0\\0\\0\\x18\\0\\5\\6" + b"\\0" * 12); r = s.recv(99); exit(int.from_bytes(r[16:20], "little", signed=True) != 0)\'',
     ],
 )
 async def test_no_packet_leaves_by_itself(box: DockerSandbox, attempt: str) -> None:
@@ -138,7 +143,16 @@ async def test_no_packet_leaves_by_itself(box: DockerSandbox, attempt: str) -> N
 
 
 @pytest.mark.promise("files.handle")
-@pytest.mark.parametrize("path", ["/proc/1/environ", "/proc/self/root/etc/hostname", "/proc/self/fd/3", "/opt/sandgate/agent/agent.py", "/etc/shadow"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/proc/1/environ",
+        "/proc/self/root/etc/hostname",
+        "/proc/self/fd/3",
+        "/opt/sandgate/agent/agent.py",
+        "/etc/shadow",
+    ],
+)
 async def test_the_file_tools_reach_no_further_than_commands(box: DockerSandbox, path: str) -> None:
     with pytest.raises(FileRefused):
         await read_file(box, path)
@@ -166,8 +180,8 @@ async def test_path_rules_hold_where_no_parser_looked(box: DockerSandbox) -> Non
     narrow = Access(read=("/usr", "/lib", "/lib64", "/bin", "/etc", "/dev", "/workspace"), write=("/tmp",))
     await shell(box, "echo x > /workspace/kept")
 
-    inside = await shell(box, "python3 -c 'open(\"/tmp/fine\", \"w\")' && cat /workspace/kept", access=narrow)
-    written = await shell(box, "python3 -c 'open(\"/workspace/new\", \"w\")'", access=narrow)
+    inside = await shell(box, 'python3 -c \'open("/tmp/fine", "w")\' && cat /workspace/kept', access=narrow)
+    written = await shell(box, 'python3 -c \'open("/workspace/new", "w")\'', access=narrow)
     read = await shell(box, "python3 -c 'import os; os.system(\"cat /home/agent/.bashrc\")'", access=narrow)
 
     assert inside.text == "x\n"

@@ -32,7 +32,9 @@ async def until(box: DockerSandbox, script: str) -> None:
 
 async def test_under_a_fork_bomb_files_are_read_and_a_stop_ends_it(box: DockerSandbox) -> None:
     said = Said()
-    job = await box.run(command("/bin/bash", "-c", "echo x > /workspace/f; bomb() { bomb | bomb & }; bomb; sleep 60"), said)
+    job = await box.run(
+        command("/bin/bash", "-c", "echo x > /workspace/f; bomb() { bomb | bomb & }; bomb; sleep 60"), said
+    )
     with anyio.fail_after(20):
         while True:
             found = await box.resolve("/workspace/f")
@@ -118,7 +120,9 @@ async def test_what_a_command_leaves_behind_is_counted(box: DockerSandbox) -> No
         ("exec /etc", ("exited", 126, None)),
     ],
 )
-async def test_every_end_is_told_as_it_was(box: DockerSandbox, script: str, end: tuple[str, int | None, int | None]) -> None:
+async def test_every_end_is_told_as_it_was(
+    box: DockerSandbox, script: str, end: tuple[str, int | None, int | None]
+) -> None:
     said = await shell(box, script)
 
     assert (said.end.status, said.end.exit_code, said.end.signal) == end

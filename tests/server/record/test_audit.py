@@ -31,12 +31,16 @@ async def test_a_call_is_a_line_before_and_a_line_after(tmp_path: Path) -> None:
     assert started["decision_id"] == ended["decision_id"]
 
 
+async def denied(ours: Audit) -> None:
+    async with ours.call("ann", "shell", "default", {}) as record:
+        record.decided(Question(CallerFacts("ann"), "shell", SessionFacts("s", "base"), UseSession("x"), {}), NO)
+        raise Denied(NO, record.decision_id)
+
+
 async def test_a_denial_and_a_failure_are_outcomes(tmp_path: Path) -> None:
     ours = audit(tmp_path)
     with pytest.raises(Denied):
-        async with ours.call("ann", "shell", "default", {}) as record:
-            record.decided(Question(CallerFacts("ann"), "shell", SessionFacts("s", "base"), UseSession("x"), {}), NO)
-            raise Denied(NO, record.decision_id)
+        await denied(ours)
     with pytest.raises(ValueError, match="odd"):
         async with ours.call("ann", "shell", "default", {}):
             raise ValueError("odd")

@@ -119,7 +119,9 @@ def test_no_bytes_at_all_raise_in_the_reader(data: bytes) -> None:
 
 
 async def test_answers_for_nobody_are_passed_over() -> None:
-    heard, _ = await after(said({"ev": "answer", "id": 99}) + frame(FILE, FILE_HEAD.pack(99) + b"x") + said(ENDED | USAGE))
+    heard, _ = await after(
+        said({"ev": "answer", "id": 99}) + frame(FILE, FILE_HEAD.pack(99) + b"x") + said(ENDED | USAGE)
+    )
 
     assert heard.end is not None
     assert heard.end.status == "exited"

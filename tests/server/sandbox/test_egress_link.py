@@ -57,7 +57,7 @@ class Setup:
 
 async def eventually(fits: Callable[[], bool]) -> None:
     with anyio.fail_after(15):
-        while not fits():  # noqa: ASYNC110  what is waited for is another process, which sets no event
+        while not fits():
             await anyio.sleep(0.01)
 
 

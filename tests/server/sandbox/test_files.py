@@ -13,14 +13,18 @@ pytestmark = pytest.mark.anyio
 
 PATH = "/workspace/a.py"
 FOUND = Found(1, PATH, True)
-PERMIT = permit(Question(CallerFacts("ann"), "file_read", SessionFacts("s", "base"), UseFile("read", PATH), {}), Allow())
+PERMIT = permit(
+    Question(CallerFacts("ann"), "file_read", SessionFacts("s", "base"), UseFile("read", PATH), {}), Allow()
+)
 
 
 def box(content: bytes) -> FakeSandbox:
     return FakeSandbox(files={PATH: content})
 
 
-async def read(content: bytes, offset: int = 1, limit: int = 100, encoding: Literal["text", "base64"] = "text") -> Text | Binary:
+async def read(
+    content: bytes, offset: int = 1, limit: int = 100, encoding: Literal["text", "base64"] = "text"
+) -> Text | Binary:
     return await files.read(box(content), PERMIT, FOUND, offset, limit, encoding)
 
 
@@ -45,7 +49,8 @@ async def test_bytes_that_are_no_text_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "mime"), [(b"\x89PNG\r\n\x1a\n..", "image/png"), (b"RIFF....WEBPVP8", "image/webp"), (b"\xff\xd8\xff\xe0", "image/jpeg")]
+    ("data", "mime"),
+    [(b"\x89PNG\r\n\x1a\n..", "image/png"), (b"RIFF....WEBPVP8", "image/webp"), (b"\xff\xd8\xff\xe0", "image/jpeg")],
 )
 async def test_images_come_as_images(data: bytes, mime: str) -> None:
     content = await read(data)

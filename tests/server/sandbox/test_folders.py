@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -41,7 +40,7 @@ def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
 
 def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir(mode=0o700)
-    os.symlink(tmp_path / "elsewhere", tmp_path / "run")
+    (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(NotPrivate), own(tmp_path / "run", tmp_path / "jobs", "one"):
         pass

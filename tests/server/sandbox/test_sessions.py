@@ -77,7 +77,7 @@ async def test_a_session_without_a_name_gets_one_that_nobody_guesses(tmp_path: P
 
 
 async def test_an_unknown_environment_is_named_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(NoSuchEnvironment, match="no environment ruby.*base"):
+    with pytest.raises(NoSuchEnvironment, match=r"no environment ruby.*base"):
         await sessions(tmp_path).open("ann", "x", "ruby", ())
 
 

@@ -50,7 +50,9 @@ def test_closing_gives_the_disk_back(spool: Spool, tmp_path: Path) -> None:
 
 
 @given(st.lists(st.binary(max_size=40), max_size=12))
-def test_however_it_arrives_head_and_tail_are_right(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]) -> None:
+def test_however_it_arrives_head_and_tail_are_right(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]
+) -> None:
     spool = Spool(tmp_path_factory.mktemp("spool") / "out", HEAD, TAIL)
     whole = b"".join(pieces)
     for piece in pieces:

@@ -33,7 +33,7 @@ def test_a_plain_folder_keeps_its_own_path_inside(folder: Path) -> None:
 def test_the_mode_must_be_named() -> None:
     assert parse("/srv/x:ro") == (Path("/srv/x"), "ro")
     for text in ("/srv/x", "/srv/x:", "/srv/x:rwx"):
-        with pytest.raises(BadWorkspace, match=":rw.*:ro"):
+        with pytest.raises(BadWorkspace, match=r":rw.*:ro"):
             parse(text)
 
 

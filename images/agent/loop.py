@@ -1,0 +1,61 @@
+"""The relay's loop: descriptors, what to call when they are ready, and connections that may not last for ever."""
+
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+
+class Timed(Protocol):
+    """What may have a deadline, on the monotonic clock."""
+
+    closed: bool
+    deadline: float | None
+
+    def expire(self) -> None: ...
+
+
+class Loop:
+    """Descriptors and what to call when they are ready."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._timed: dict[int, Timed] = {}
+
+    def watch(self, sock: socket.socket, events: int, ready: Callable[[int], None]) -> None:
+        self._selector.register(sock, events, ready)
+
+    def change(self, sock: socket.socket, events: int, ready: Callable[[int], None]) -> None:
+        self._selector.modify(sock, events, ready)
+
+    def forget(self, sock: socket.socket) -> None:
+        self._selector.unregister(sock)
+
+    def time(self, connection: Timed) -> None:
+        self._timed[id(connection)] = connection
+
+    def run(self) -> None:
+        while True:
+            for key, events in self._selector.select(1.0 if self._timed else None):
+                key.data(events)
+            if self._timed:
+                self._expire(time.monotonic())
+
+    def _expire(self, now: float) -> None:
+        for name, connection in list(self._timed.items()):
+            if connection.deadline is None or connection.closed:
+                del self._timed[name]
+            elif now > connection.deadline:
+                connection.expire()
+
+
+def listening(address: tuple[str, int]) -> socket.socket:
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(address)
+    sock.listen(512)
+    sock.setblocking(False)
+    return sock

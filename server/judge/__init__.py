@@ -1,0 +1,1 @@
+"""What says yes or no: the parser, the policy engines, approvals and limits."""

@@ -1,0 +1,92 @@
+"""The embedded judge: our Rego bundle, the operator's settings, and a verdict for every question.
+
+Our own rules are bounded by what they are asked (at most 200 commands), so they run on the event loop's thread in about
+half a millisecond. With an operator's own Rego everything runs in a child process with a deadline instead: the engine
+holds the GIL and cannot be interrupted, so no thread could bound it.
+"""
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import anyio.to_thread
+
+from policy.question import Question
+from policy.verdict import Verdict, engine_error
+from server.judge.bundle import Bundle, BundleError, read_bundle
+from server.judge.decision import DECISION, verdict
+from server.judge.engine import Engine, EngineTrouble, Evaluates
+from server.judge.engine_process import EngineProcess
+from server.judge.self_test import self_test
+
+__all__ = ["BundleError", "RegoJudge"]
+
+DEADLINE_S = 1.0  # for rules of an operator; ours take a thousandth of it
+QUESTION_BYTES = 32 << 20  # a file_write of 16 MB with every character escaped; 0.1 s to take in
+
+
+class RegoJudge:
+    """Decides questions under one revision of the policy. A changed policy is a new judge."""
+
+    def __init__(self, bundle: Bundle, deadline_s: float = DEADLINE_S) -> None:
+        """Loads the engine and asks it what is known. Raises BundleError."""
+        self._bundle = bundle
+        documents = bundle.configured(bundle.settings)
+        self._thread = threading.get_ident()
+        self._engine: Engine | None = None
+        self._child: EngineProcess | None = None
+        try:
+            if bundle.custom:
+                self._child = EngineProcess({**bundle.modules, **bundle.custom}, documents, deadline_s)
+            else:
+                self._engine = Engine(bundle.modules, documents)
+            self_test(bundle, self._asked())
+        except (EngineTrouble, BundleError) as error:
+            self.close()
+            raise BundleError(str(error)) from None
+
+    @classmethod
+    def load(cls, bundle_dir: Path, config: Mapping[str, Any], custom: Sequence[Path] = ()) -> Self:
+        """Read, check and try the bundle with these settings and the operator's own rules. Raises BundleError."""
+        return cls(read_bundle(bundle_dir, config, custom))
+
+    @property
+    def revision(self) -> str:
+        """16 hexadecimal digits over all rules, tables, samples and settings."""
+        return self._bundle.revision
+
+    async def decide(self, question: Question) -> Verdict:
+        """The verdict; never raises for anything that a question or an engine can be."""
+        try:
+            document = json.dumps(question.as_input(), ensure_ascii=False)
+            size = len(document.encode())
+        except (TypeError, ValueError, RecursionError):
+            return engine_error("The call holds text or values that cannot be judged.")
+        if size > QUESTION_BYTES:
+            return engine_error("The call is too large to be judged.")
+        try:
+            return verdict(await self._answer(document), self.revision)
+        except EngineTrouble as trouble:
+            return engine_error(f"The policy engine gave no answer: {trouble}")
+
+    def close(self) -> None:
+        self._engine = None
+        if self._child is not None:
+            self._child.close()
+
+    async def _answer(self, document: str) -> Any:
+        if self._child is None:
+            return self._asked().evaluate(document, DECISION)
+        return await anyio.to_thread.run_sync(self._child.evaluate, document, DECISION)
+
+    def _asked(self) -> Evaluates:
+        """The engine, on the thread it belongs to; to use or drop it on another is a panic."""
+        if self._child is not None:
+            return self._child
+        if threading.get_ident() != self._thread:
+            raise EngineTrouble("it was asked from another thread than the one that loaded it")
+        if self._engine is None:
+            raise EngineTrouble("it is closed")
+        return self._engine

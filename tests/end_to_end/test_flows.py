@@ -1,0 +1,110 @@
+"""What leaves a sandbox: one host is allowed, every other is refused in words, and the audit knows which call it was."""
+
+import json
+import subprocess
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+from mcp import Client
+
+from server.ops.demo_origin import HOST, Origin, serving
+from tests.end_to_end.rig import PROGRAM, Home, connected, structured, text_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.promise("egress.only_gate")]
+
+
+@pytest.fixture(scope="module")
+def origin(folder: Path) -> Iterator[Origin]:
+    with serving(folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def home(folder: Path, origin: Origin) -> Home:
+    return Home(
+        folder,
+        settings=f'[egress]\nallow = ["{HOST}:{origin.port}"]\nresolve = {{"{HOST}" = "127.0.0.1"}}\n'
+        f'networks = ["127.0.0.1/32"]\nupstream_ca = "{origin.certificate}"\n',
+    )
+
+
+@pytest.fixture(scope="module")
+async def client(home: Home, anyio_backend: str) -> AsyncGenerator[Client]:
+    async with connected(home) as made:
+        yield made
+
+
+async def shell(client: Client, command: str) -> tuple[dict[str, object], str]:
+    result = await client.call_tool("shell", {"command": command})
+    assert not result.is_error, text_of(result)
+    return structured(result), text_of(result)
+
+
+async def test_an_allowed_host_answers_and_the_audit_names_the_call(client: Client, home: Home, origin: Origin) -> None:
+    result, text = await shell(client, f"curl -sS {origin.url}")
+
+    assert "the one host that is allowed" in text
+    with anyio.fail_after(5):
+        while not (flows := [f for f in home.audit("egress.flow") if f["decision_id"] == result["decision_id"]]):
+            await anyio.sleep(0.05)
+    assert (flows[0]["host"], flows[0]["port"], flows[0]["status"], flows[0]["method"]) == (
+        HOST,
+        origin.port,
+        200,
+        "GET",
+    )
+
+
+@pytest.mark.promise("egress.refusal_explains")
+async def test_any_other_host_answers_403_with_the_reason_and_the_way_out(client: Client, home: Home) -> None:
+    program = "import urllib.request, urllib.error\ntry: urllib.request.urlopen('https://elsewhere.example/')\nexcept urllib.error.HTTPError as e: print(e.code, e.read().decode())"
+    result, text = await shell(client, f"python3 - <<'EOF'\n{program}\nEOF")
+    code, _, body = str(result["stdout"]).partition(" ")
+    told = json.loads(body)
+
+    assert code == "403"
+    assert (told["host"], told["rule"], told["decision_id"]) == (
+        "elsewhere.example",
+        "egress.not_allowed",
+        result["decision_id"],
+    )
+    assert any(HOST in entry for entry in told["allowed"])
+    assert "[the gate refused elsewhere.example:443" in text
+    assert [line["host"] for line in home.audit("egress.refused") if line["decision_id"] == result["decision_id"]] == [
+        "elsewhere.example"
+    ]
+
+
+async def test_without_any_proxy_variable_names_still_lead_to_the_gate(client: Client) -> None:
+    script = "env -u HTTPS_PROXY -u https_proxy -u HTTP_PROXY -u http_proxy python3 -c \"import urllib.request as u\ntry: u.urlopen('http://elsewhere.example/')\nexcept Exception as e: print(e.code)\""
+    _, text = await shell(client, script)
+
+    assert text.startswith("403")
+
+
+async def test_a_session_may_narrow_its_network_to_nothing_of_it(client: Client, origin: Origin) -> None:
+    refused = await client.call_tool("session_open", {"network": ["elsewhere.example"]})
+
+    assert refused.is_error
+    assert "not among the allowed hosts" in text_of(refused)
+
+
+async def test_what_a_person_allows_is_taken_up_by_the_running_server(client: Client, home: Home) -> None:
+    asked = await client.call_tool("shell", {"command": "git -C /tmp push --porcelain nowhere main"})
+    assert "sandgate allow 'git push'" in text_of(asked)
+
+    done = subprocess.run([PROGRAM, "allow", "git push"], env=home.environ, capture_output=True, text=True, check=True)
+    assert "git push" in done.stdout
+    with anyio.fail_after(10):
+        while (await client.call_tool("shell", {"command": "git -C /tmp push --porcelain nowhere main"})).is_error:
+            await anyio.sleep(0.1)
+
+
+async def test_a_host_that_a_person_allows_opens_without_a_restart(client: Client, home: Home) -> None:
+    subprocess.run([PROGRAM, "allow", "elsewhere.example"], env=home.environ, capture_output=True, check=True)
+    probe = "python3 -c \"import urllib.request as u\ntry: u.urlopen('http://elsewhere.example/')\nexcept Exception as e: print(e.code, e.read().decode())\""
+    with anyio.fail_after(10):
+        while "egress.not_allowed" in (await shell(client, probe))[1]:
+            await anyio.sleep(0.1)
