@@ -32,10 +32,17 @@ class Redirect:
 class SimpleCommand:
     """One command that bash may execute, at any depth, with wrappers such as env, timeout or sudo already taken off.
 
-    argv: decoded words; None where the word is only known at run time. name: last part of argv[0], None if dynamic.
-    dynamic: for each word of argv the reason why it is not static (param, cmdsub, arith, procsub, glob, brace), "" if
-    it is static. via: the wrappers taken off, outermost first ("sudo", "xargs", "sh -c", "$()", "function f", "trap").
-    cwd: where it starts, None if unknown. span: byte offsets in the outermost text.
+    argv: decoded words; None where the word is only known at run time. It is empty where bash runs no program: an
+    assignment or a redirection alone, a loop that sets its variable, the redirections of a compound command.
+    name: last part of argv[0], None if dynamic, "" if argv is empty.
+    dynamic: for each word of argv the reason why it is not static (param, cmdsub, arith, procsub, glob, brace, and input
+    for what xargs or find fills in), "" if it is static.
+    known: for each dynamic word what is known of it: of a glob the pattern, else the text it begins with; "" otherwise.
+    assigns: NAME=value before the command, from env and sudo, and those that export, declare, read or printf -v make.
+    via: the wrappers taken off, outermost first ("sudo", "xargs", "sh -c", "$()", "function f", "trap").
+    cwd: where it starts, None if unknown. other_cwds: where it starts instead if a `cd` before it fails or a branch goes
+    the other way. elsewhere: it runs on another machine or under another root, so its paths are not ours.
+    span: byte offsets in the outermost text.
     """
 
     argv: tuple[str | None, ...]
@@ -47,6 +54,9 @@ class SimpleCommand:
     cwd: str | None = None
     via: tuple[str, ...] = ()
     span: tuple[int, int] = (0, 0)
+    known: tuple[str, ...] = ()
+    other_cwds: tuple[str | None, ...] = ()
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,11 +45,17 @@ class EngineProcess:
             return self._evaluate(question, rule)
         finally:
             self._lock.release()
+            if self._closed:
+                self.close()
 
     def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            self._end()
+        """End the child; never waits: where a question is under way, its thread ends the child after the answer."""
+        self._closed = True
+        if self._lock.acquire(blocking=False):
+            try:
+                self._end()
+            finally:
+                self._lock.release()
 
     def _evaluate(self, question: str, rule: str) -> Any:
         if self._closed:

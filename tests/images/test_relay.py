@@ -1,105 +1,20 @@
 """The relay in a real network namespace, in front of a real gate. Programs beside it know of no proxy."""
 
 import os
-import random
-import socket
-import struct
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.egress.world.certificates import FakeAuthority
 from tests.egress.world.gate import Gate
 from tests.egress.world.origin import Origin
-from tests.images.world import AGENT, Namespace
-
-sys.path.insert(0, str(AGENT))
-import relay
+from tests.images.world import Namespace
 
 needs_namespaces = pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root here")
 
 
-def question(name: str, kind: int = 1, *, number: int = 7, flags: int = 0x0100) -> bytes:
-    labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split(".") if part)
-    return struct.pack("!HHHHHH", number, flags, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", kind, 1)
-
-
-def told(answer: bytes) -> tuple[int, str | None]:
-    """(rcode, address)."""
-    _, flags, _, answers = struct.unpack_from("!HHHH", answer)
-    return flags & 15, socket.inet_ntoa(answer[-4:]) if answers else None
-
-
-@pytest.fixture
-def ask() -> Callable[..., tuple[int, str | None]]:
-    names = relay.Names()
-    return lambda name, kind=1: told(relay.answer(question(name, kind), names))
-
-
-def test_every_name_has_an_address_of_its_own(ask: Any) -> None:
-    first, second, again = ask("one.test"), ask("two.test"), ask("ONE.test")
-
-    assert first == again == (0, "127.64.0.1")
-    assert second == (0, "127.64.0.2")
-
-
-def test_localhost_is_this_sandbox(ask: Any) -> None:
-    assert {ask("localhost"), ask("app.localhost")} == {(0, "127.0.0.1")}
-
-
-@pytest.mark.parametrize("kind", [28, 65, 16, 15, 12, 255])
-def test_every_other_type_has_no_data(ask: Any, kind: int) -> None:
-    assert ask("one.test", kind) == (0, None)
-
-
-def test_what_is_no_host_name_does_not_exist(ask: Any) -> None:
-    assert ask("a b.test") == (3, None)
-
-
-@pytest.mark.parametrize(
-    "packet", [b"", b"x" * 11, question("a.test")[:-3], question("a.test", flags=0x8180), b"\0" * 12, b"\xff" * 600]
-)
-def test_what_is_no_question_is_not_answered(packet: bytes) -> None:
-    with pytest.raises(relay.Malformed):
-        relay.answer(packet, relay.Names())
-
-
-def test_random_packets_never_do_more_than_that() -> None:
-    names, dice = relay.Names(), random.Random(1)
-    for _ in range(20_000):
-        packet = bytearray(question("some.name.test"))
-        for _ in range(dice.randrange(6)):
-            packet[dice.randrange(len(packet))] = dice.randrange(256)
-        try:
-            relay.answer(bytes(packet[: dice.randrange(len(packet) + 1)]), names)
-        except relay.Malformed:
-            continue
-
-
-def test_a_flood_of_names_is_forgotten_and_its_addresses_are_not_reused_soon() -> None:
-    names = relay.Names()
-    first = names.address("first.test")
-    for number in range(100_000):
-        names.address(f"n{number}.test")
-
-    assert names.name(first) is None
-    assert names.name(names.address("n99999.test")) == "n99999.test"
-    assert len(names._names) == len(names._addresses) == relay.MOST_NAMES
-
-
-def test_addresses_come_round_without_meeting_one_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay, "LAST", relay.FIRST + 7)
-    monkeypatch.setattr(relay, "MOST_NAMES", 4)
-    names = relay.Names()
-    for number in range(50):
-        names.address("kept.test")
-        names.address(f"n{number}.test")
-
-    assert len(set(names._names)) == 4
-    assert names.name(names.address("kept.test")) == "kept.test"
+QUESTION = b"\0\7\1\0\0\1\0\0\0\0\0\0\7allowed\4test\0\0\1\0\1"
 
 
 class House:
@@ -109,11 +24,12 @@ class House:
         self.authority = FakeAuthority(folder)
         self.secure = Origin(self.authority.context("allowed.test"), ("127.77.0.1", 443))
         self.plain = Origin(None, ("127.77.0.1", 80))
-        table = {"allowed.test": "127.77.0.1", "denied.test": "127.77.0.1"}
+        self.older = Origin(self.authority.context("older.test", protocols=("http/1.1",)), ("127.77.0.2", 443))
+        table = {"allowed.test": "127.77.0.1", "denied.test": "127.77.0.1", "older.test": "127.77.0.2"}
         self.gate = Gate(folder).ready(upstream_ca=str(self.authority.path), networks=["127.77.0.0/16"], resolve=table)
         self.path = sockets / "e.sock"
         assert self.gate.ask(op="open", session="s", socket=str(self.path))["ok"]
-        assert self.gate.ask(op="bind", session="s", allow=["allowed.test"])["ok"]
+        assert self.gate.ask(op="bind", session="s", allow=["allowed.test", "older.test"])["ok"]
         self.space = Namespace(folder, self.path)
 
     def curl(self, *arguments: str) -> tuple[int, str]:
@@ -125,6 +41,7 @@ class House:
         self.gate.close()
         self.secure.close()
         self.plain.close()
+        self.older.close()
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +67,14 @@ def test_a_program_that_knows_no_proxy_reaches_an_allowed_host(house: House, url
 def test_http2_and_the_proxy_variable_work_too(house: House) -> None:
     assert house.curl("https://allowed.test/x") == (0, "hello over h2")
     assert house.curl("-x", "http://127.0.0.1:3128", "https://allowed.test/x") == (0, "hello over h2")
+
+
+@needs_namespaces
+def test_many_http2_streams_to_an_origin_that_speaks_only_http1_do_not_wait_for_each_other(house: House) -> None:
+    urls = [word for n in range(20) for word in ("-o", "/dev/null", f"https://older.test/big?{2_000_000 + n}")]
+    told = house.curl("--http2", "--parallel", "--parallel-max", "20", "-w", "%{http_version}-%{http_code} ", *urls)
+
+    assert told == (0, "2-200 " * 20)
 
 
 @needs_namespaces
@@ -192,7 +117,7 @@ def test_dns_over_tcp_answers_too(house: House) -> None:
     code = f"""
 import socket, struct
 sock = socket.create_connection(("127.0.0.1", 53), 5)
-packet = {question("allowed.test")!r}
+packet = {QUESTION!r}
 sock.sendall(struct.pack("!H", len(packet)) + packet)
 print(socket.inet_ntoa(sock.recv(600)[-4:]))
 """

@@ -10,8 +10,8 @@ from policy.verdict import Allow, Ask, Denied, Deny, Permit, Rule, Verdict
 from server.call import Caller, FileAsk, Gateway, RunAsk, Target
 from server.sandbox import files
 from server.sandbox.jobs import Job
-from server.sandbox.sessions import Session, Sessions
 from server.sandbox.sandbox import Found
+from server.sandbox.sessions import Session, Sessions
 from tests.fakes import SPEC, FakeAudit, FakeSandbox, FakeSource, FixedJudge, NoLimits, PlainReader
 
 pytestmark = pytest.mark.anyio

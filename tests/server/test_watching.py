@@ -8,7 +8,9 @@ from server.watching import watch
 pytestmark = pytest.mark.anyio
 
 
-async def test_each_change_is_taken_up_and_a_failing_one_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_change_is_taken_up_and_a_failing_one_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "sandgate.toml"
     taken: list[str] = []
 

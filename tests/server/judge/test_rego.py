@@ -16,7 +16,7 @@ from policy.question import CallerFacts, PathUse, Question, RunCommand, SessionF
 from policy.verdict import Allow, Ask, Deny, Verdict
 from server.judge import rego
 from server.judge.bundle import BundleError, read_bundle
-from server.judge.decision import verdict
+from server.judge.decision import DECISION, verdict
 from server.judge.engine import Engine, EngineTrouble
 from server.judge.rego import RegoJudge
 from server.judge.samples import whole
@@ -96,6 +96,17 @@ async def test_a_refusal_names_the_rule_what_was_seen_and_what_would_be_allowed(
     assert "Run the command without it" in answer.rules[0].help
 
 
+@pytest.mark.parametrize(
+    "tool", ["session_open", "session_list", "session_close", "job_output", "job_stop", "job_input"]
+)
+async def test_tools_about_sessions_and_jobs_are_allowed(standard: RegoJudge, tool: str) -> None:
+    question = asks()
+    answer = await standard.decide(
+        Question(question.caller, tool, question.session, question.act, question.call, question.reading)
+    )
+    assert isinstance(answer, Allow)
+
+
 @pytest.mark.promise("policy.strictest_wins")
 async def test_the_strictest_of_all_rules_wins_and_comes_first(standard: RegoJudge) -> None:
     answer = await standard.decide(asks(command("git", "push"), command("sudo", "ls"), command("ls")))
@@ -140,7 +151,7 @@ def test_a_question_of_another_shape_is_denied(odd: dict[str, Any]) -> None:
     bundle = read_bundle(BUNDLE, {"profile": "open"})
     engine = Engine(bundle.modules, bundle.configured({"profile": "open"}))
     question = {**whole({"commands": [{"argv": ["ls"]}]}), **odd} if odd else {}
-    answer = verdict(engine.evaluate(json.dumps(question), rego.DECISION), bundle.revision)
+    answer = verdict(engine.evaluate(json.dumps(question), DECISION), bundle.revision)
     assert isinstance(answer, Deny)
     assert set(ids(answer)) == {"default.deny"}
 
@@ -158,7 +169,7 @@ def test_a_command_of_another_shape_is_denied(field: str, value: Any) -> None:
         given["commands"][1][field] = value
     bundle = read_bundle(BUNDLE, {})
     try:
-        document = Engine(bundle.modules, bundle.configured({})).evaluate(json.dumps(given), rego.DECISION)
+        document = Engine(bundle.modules, bundle.configured({})).evaluate(json.dumps(given), DECISION)
     except EngineTrouble:
         return  # which the judge answers with a deny
     answer = verdict(document, bundle.revision)
@@ -206,7 +217,7 @@ async def test_a_call_that_is_too_large_is_denied(standard: RegoJudge, monkeypat
 def test_an_engine_that_answers_oddly_or_not_at_all_is_denied(module: str) -> None:
     engine = Engine({"main.rego": f"package sandgate\n\n{module}\n"}, ())
     try:
-        document = engine.evaluate("{}", rego.DECISION)
+        document = engine.evaluate("{}", DECISION)
     except EngineTrouble:
         return
     assert ids(verdict(document, "r")) == ["engine.error"]
@@ -300,6 +311,24 @@ async def test_an_operators_rule_that_kills_the_engine_again_and_again_denies_ev
         answer = await loaded.decide(asks(command("ls"), text="fine"))
         assert ids(answer) == ["engine.error"]
         assert "too often" in answer.rules[0].reason
+
+
+async def test_closing_waits_for_no_question_and_leaves_no_process(tmp_path: Path) -> None:
+    slow = "count([1 | some i in numbers.range(1, 20000); some j in numbers.range(1, 20000); i * j == 7]) > 0"
+    rule = custom_rule(
+        tmp_path, f'findings contains {{"effect": "ask"}} if {{\n\tinput.call.command == "slow"\n\t{slow}\n}}'
+    )
+    with judge(None, rule, deadline_s=1.0) as loaded:
+        child = loaded._child._child if loaded._child else None
+        assert child is not None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(loaded.decide, asks(command("ls"), text="slow"))
+            await anyio.wait_all_tasks_blocked()
+            start = time.monotonic()
+            loaded.close()
+            assert time.monotonic() - start < 0.5
+        assert child.poll() is not None
+        assert ids(await loaded.decide(asks(command("ls")))) == ["engine.error"]
 
 
 @pytest.mark.promise("policy.error_is_deny")

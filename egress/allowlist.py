@@ -1,0 +1,176 @@
+"""What one session may reach: the operator's entries, parsed once into matchers. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from egress.destination import BadName, Destination, address_of, clip, normal_host, parse_port
+
+DEFAULT_PORTS = frozenset({80, 443})
+_METHOD = re.compile(r"[A-Z]{1,20}", re.ASCII)
+_KEYS = frozenset({"host", "methods", "paths"})
+_HIDDEN_STEP = re.compile(r"%2e|%2f|%5c|\\|//|/\.{1,2}(?:[/;]|$)", re.IGNORECASE)
+
+
+class BadEntry(ValueError):
+    """An entry of an allowlist cannot be read; the message says which and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of an allowlist. `text` is what the operator wrote; empty methods or paths mean any."""
+
+    text: str
+    host: str
+    subdomains: bool
+    ports: frozenset[int]
+    methods: frozenset[str] = frozenset()
+    paths: tuple[re.Pattern[str], ...] = ()
+
+    def names(self, host: str) -> bool:
+        return host.endswith(f".{self.host}") if self.subdomains else host == self.host
+
+    def why_not(self, port: int, method: str, path: str) -> str | None:
+        """None where the entry admits the request to its host; otherwise the one thing that it does not admit."""
+        if port not in self.ports:
+            return f"`{self.text}` allows port {_either(self.ports)}, not {port}"
+        if self.methods and method not in self.methods:
+            return f"`{self.text}` allows {_either(self.methods)}, not {clip(method, 20)}"
+        if self.paths and not self._admits_path(path):
+            return f"`{self.text}` does not allow the path {clip(path)}"
+        return None
+
+    def _admits_path(self, path: str) -> bool:
+        # a server may decode or fold these before it looks the path up, so what was matched is not what is served
+        return not _HIDDEN_STEP.search(path) and any(glob.fullmatch(path) for glob in self.paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowlist:
+    """The entries of one session; asked on every request."""
+
+    entries: tuple[Entry, ...] = ()
+    _exact: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+    _under: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, entries: Iterable[Any]) -> "Allowlist":
+        """From strings and `{host, methods, paths}` objects; BadEntry on the first that cannot be meant."""
+        parsed = tuple(_entry(raw) for raw in entries)
+        return cls(parsed, _by_host(parsed, subdomains=False), _by_host(parsed, subdomains=True))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(entry.text for entry in self.entries)
+
+    def why_not(self, destination: Destination, method: str, path: str) -> str | None:
+        """None where some entry admits the request; otherwise a sentence with the nearest miss."""
+        misses = [entry.why_not(destination.port, method, path) for entry in self._naming(destination.host)]
+        if None in misses:
+            return None
+        if misses:
+            return f"{destination} is not allowed here: {'; '.join(miss for miss in misses if miss)}."
+        return f"{destination.host} is not on this session's list of allowed hosts{self._hint(destination.host)}."
+
+    def admits_port(self, destination: Destination) -> bool:
+        """Whether any request at all may go there; the connection itself is judged by this."""
+        return any(destination.port in entry.ports for entry in self._naming(destination.host))
+
+    def _naming(self, host: str) -> Iterator[Entry]:
+        yield from self._exact.get(host, ())
+        for parent in _parents(host):
+            yield from self._under.get(parent, ())
+
+    def _hint(self, host: str) -> str:
+        if address_of(host) is not None:
+            return "; addresses are allowed only where the list names them"
+        if host in self._under:
+            return f": `*.{host}` allows its subdomains, not {host} itself"
+        parent = next((name for name in _parents(host) if name in self._exact), None)
+        return f": `{parent}` allows that name alone, `*.{parent}` would allow this one" if parent else ""
+
+
+def _parents(host: str) -> Iterator[str]:
+    while "." in host:
+        host = host.partition(".")[2]
+        yield host
+
+
+def _by_host(entries: tuple[Entry, ...], *, subdomains: bool) -> dict[str, tuple[Entry, ...]]:
+    found: dict[str, tuple[Entry, ...]] = {}
+    for entry in entries:
+        if entry.subdomains is subdomains:
+            found[entry.host] = (*found.get(entry.host, ()), entry)
+    return found
+
+
+def _either(values: Iterable[int | str]) -> str:
+    return " or ".join(str(value) for value in sorted(values, key=str))
+
+
+def _entry(raw: Any) -> Entry:
+    match raw:
+        case str():
+            return _host_entry(raw, frozenset(), ())
+        case {"host": str(host)} if raw.keys() <= _KEYS:
+            methods = frozenset(_method(text) for text in _texts(host, raw, "methods"))
+            return _host_entry(host, methods, tuple(_glob(text) for text in _texts(host, raw, "paths")))
+        case _:
+            raise BadEntry(f"{clip(str(raw))} is neither a host nor an object with host, methods and paths.")
+
+
+def _texts(host: str, rest: Mapping[str, Any], key: str) -> list[str]:
+    texts = rest.get(key, [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise BadEntry(f"The {key} of `{clip(host)}` are not a list of texts.")
+    return texts
+
+
+def _host_entry(text: str, methods: frozenset[str], paths: tuple[re.Pattern[str], ...]) -> Entry:
+    if "://" in text:
+        raise BadEntry(f"`{clip(text)}` carries a scheme; write the host alone, as in `example.com:8443`.")
+    if "/" in text:
+        raise BadEntry(f'`{clip(text)}` carries a path; write {{"host": ..., "paths": [...]}} instead.')
+    host, ports = _host_and_ports(text)
+    subdomains = host.startswith("*.")
+    name = _name(text, host.removeprefix("*."))
+    if subdomains and ("." not in name or address_of(name) is not None):
+        raise BadEntry(f"`{clip(text)}` would allow everything beneath a top-level name; name a domain beneath it.")
+    return Entry(text, name, subdomains, ports, methods, paths)
+
+
+def _host_and_ports(text: str) -> tuple[str, frozenset[int]]:
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]") or (":" in host and not host.endswith("]")):
+        return text, DEFAULT_PORTS
+    try:
+        return host, frozenset({parse_port(port)})
+    except BadName as error:
+        raise BadEntry(f"`{clip(text)}` has no port between 1 and 65535 after the colon.") from error
+
+
+def _name(text: str, host: str) -> str:
+    if "*" in host:
+        raise BadEntry(
+            f"`{clip(text)}` has a `*` that is not its whole first label; only `*.example.com` is a pattern."
+        )
+    try:
+        return normal_host(host)
+    except BadName as error:
+        raise BadEntry(f"`{clip(text)}` is not a host: {error}.") from error
+
+
+def _method(text: str) -> str:
+    if not _METHOD.fullmatch(text.upper()):
+        raise BadEntry(f"`{clip(text)}` is not an HTTP method.")
+    return text.upper()
+
+
+def _glob(text: str) -> re.Pattern[str]:
+    """`*` is anything within one segment of a path, `**` anything at all."""
+    if not text.startswith("/") or "?" in text or "#" in text:
+        raise BadEntry(f"`{clip(text)}` is not a path pattern: it starts with `/` and holds neither `?` nor `#`.")
+    parts = re.split(r"(\*\*|\*)", text)
+    meanings = {"**": ".*", "*": "[^/]*"}
+    return re.compile("".join(meanings.get(part) or re.escape(part) for part in parts))

@@ -1,0 +1,68 @@
+"""mitmproxy's handler of one client connection, put on a line of ours. One of the places that know its inner seams."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from typing import Any
+
+from mitmproxy.connection import Server
+from mitmproxy.master import Master
+from mitmproxy.proxy.commands import StartHook
+from mitmproxy.proxy.layers.modes import HttpProxy
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
+from mitmproxy.proxy.mode_specs import ProxyMode
+
+from egress.held import Held
+from egress.line import Line
+from egress.session import MOST_UPSTREAMS, Session
+
+_MODE = ProxyMode.parse("regular")
+
+
+class Upstream:
+    """The reader of a connection to an origin, which may not send an endless response head either."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+        self.held = Held()
+
+    async def read(self, n: int = -1) -> bytes:
+        data: bytes = await self._reader.read(n)
+        return data if self.held.takes(len(data)) else b""
+
+
+class Connection(ProxyConnectionHandler):
+    """See the module. The session is that of the socket the bytes came on; nothing a program sends can change it."""
+
+    def __init__(self, master: Master, session: Session, line: Line) -> None:
+        super().__init__(master, line, line, master.options, _MODE)  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
+        self.session = session
+        self.line = line
+        self.upstreams: dict[str, Upstream] = {}
+        # five of them by default; the sixth HTTP/2 stream to an HTTP/1 origin would wait, and its dial time out
+        self.max_conns = defaultdict(lambda: asyncio.Semaphore(MOST_UPSTREAMS))
+        self.layer = HttpProxy(self.layer.context)
+
+    def log(self, message: str, level: int = logging.INFO, exc_info: Any = None) -> None:
+        if exc_info:
+            self.line.abort()  # a crashed parser would leave the program waiting for ever
+            super().log(message, level, exc_info)
+        elif level >= logging.ERROR:
+            super().log(message, level)
+
+    async def handle_hook(self, hook: StartHook) -> None:
+        """As mitmproxy does it, less its round of `update` hooks for displays, a tenth of the time of a request."""
+        with self.timeout_watchdog.disarm():
+            await self.master.addons.trigger_event(hook)
+
+    def watch(self, server: Server) -> None:
+        """Bound what this origin may send before its response head is complete."""
+        transport = self.transports[server]
+        upstream = self.upstreams[server.id] = Upstream(transport.reader)
+        transport.reader = upstream  # type: ignore[assignment]  # all that is asked of it is read()
+
+    def give_up(self, server: Server) -> None:
+        """End a dial that takes too long."""
+        transport = self.transports.get(server)
+        if transport is not None and transport.handler is not None:
+            transport.handler.cancel("the connection took too long")

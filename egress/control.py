@@ -1,0 +1,118 @@
+"""The server's line to the gate: one inherited socket, a JSON object a line.
+
+The server asks (configure, open, bind, calls, close), each with an id that the answer carries; the gate also tells of
+itself (ready, flow, refused). When the line ends, so does the gate.
+"""
+
+import asyncio
+import json
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from egress.allowlist import Allowlist
+from egress.destination import Address, Network, address_of, networks, normal_host
+from egress.session import decision_ids
+
+LONGEST_LINE = 4 * 1024 * 1024
+MOST_UNREAD = 8 * 1024 * 1024
+
+
+class Unanswerable(ValueError):
+    """A message of the server cannot be acted upon; the text says why."""
+
+
+class Doors(Protocol):
+    """What the server can ask for. Errors are ValueError or OSError, whose text goes back."""
+
+    def configure(
+        self, *, upstream_ca: str | None, listed: tuple[Network, ...], hosts: Mapping[str, Address], learning: bool
+    ) -> None: ...
+
+    async def open(self, session: str, path: Path) -> None: ...
+
+    def bind(self, session: str, allow: Allowlist) -> None: ...
+
+    def calls(self, session: str, decisions: tuple[str, ...]) -> None: ...
+
+    async def close(self, session: str) -> None: ...
+
+
+class Control:
+    """Reads the server's requests and writes the gate's answers and events."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def over(cls, descriptor: int) -> "Control":
+        sock = socket.socket(fileno=descriptor)
+        reader, writer = await asyncio.open_unix_connection(sock=sock, limit=LONGEST_LINE)
+        return cls(reader, writer)
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        self._writer.write(json.dumps(message).encode() + b"\n")
+
+    @property
+    def unheard(self) -> bool:
+        """Whether the server reads so slowly that events pile up: then nothing more may happen unrecorded."""
+        return self._writer.transport.get_write_buffer_size() > MOST_UNREAD
+
+    async def serve(self, doors: Doors) -> None:
+        """Act on requests in order until the server is gone."""
+        try:
+            while line := await self._reader.readline():
+                await self._act(doors, line)
+        except (OSError, ValueError):
+            return  # the server is gone, or what speaks is not the server
+
+    async def _act(self, doors: Doors, line: bytes) -> None:
+        message = json.loads(line)
+        number = message.get("id")
+        try:
+            await _do(doors, message)
+        except (ValueError, OSError) as error:
+            self._answer(number, {"ok": False, "error": str(error)})
+        else:
+            self._answer(number, {"ok": True})
+
+    def _answer(self, number: Any, outcome: Mapping[str, Any]) -> None:
+        if number is not None:
+            self.tell({"re": number, **outcome})
+
+
+async def _do(doors: Doors, message: Mapping[str, Any]) -> None:
+    match message:
+        case {"op": "configure"}:
+            _configure(doors, message)
+        case {"op": "open", "session": str(session), "socket": str(path)}:
+            await doors.open(session, Path(path))
+        case {"op": "bind", "session": str(session), "allow": list(entries)}:
+            doors.bind(session, Allowlist.parse(entries))
+        case {"op": "calls", "session": str(session)}:
+            doors.calls(session, decision_ids(message))
+        case {"op": "close", "session": str(session)}:
+            await doors.close(session)
+        case _:
+            raise Unanswerable(f"The gate does not know what {str(message.get('op'))[:50]!r} asks for.")
+
+
+def _configure(doors: Doors, message: Mapping[str, Any]) -> None:
+    mode = message.get("mode", "enforce")
+    if mode not in {"enforce", "learn"}:
+        raise Unanswerable(f"The mode is `enforce` or `learn`, not {mode!r}.")
+    doors.configure(
+        upstream_ca=message.get("upstream_ca"),
+        listed=networks(message.get("networks") or ()),
+        hosts={normal_host(name): _address(name, text) for name, text in (message.get("resolve") or {}).items()},
+        learning=mode == "learn",
+    )
+
+
+def _address(name: str, text: str) -> Address:
+    address = address_of(text)
+    if address is None:
+        raise Unanswerable(f"The host table sends {name} to {text!r}, which is not an address.")
+    return address

@@ -1,0 +1,119 @@
+"""The last step outward: names become addresses once, and the process connects to nothing else.
+
+The loop below is default-deny. A connection is made only in a task for which addresses were pinned, and only to those;
+so what was judged is what is dialled, and nothing in this process can look a name up on the side.
+"""
+
+import asyncio
+import functools
+import socket
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from egress.destination import Address, Destination, Network, address_of, why_private
+from egress.refusal import BAD_GATEWAY, Refusal, Refused, refuse
+
+LOOKUP_S = 10.0
+LOOKUPS_AT_ONCE = 32
+
+type Info = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
+
+
+class PinnedLoop(asyncio.SelectorEventLoop):
+    """An event loop that connects only where the running task has a pin."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pins: WeakKeyDictionary[asyncio.Task[Any], tuple[Address, ...]] = WeakKeyDictionary()
+        self.set_default_executor(ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="lookup"))
+
+    def pin(self, addresses: tuple[Address, ...]) -> None:
+        """From now on the current task may connect to these addresses."""
+        task = asyncio.current_task(self)
+        if task is not None:
+            self._pins[task] = addresses
+
+    def _pinned(self) -> tuple[Address, ...]:
+        task = asyncio.current_task(self)
+        return self._pins.get(task, ()) if task is not None else ()
+
+    async def getaddrinfo(self, _host: Any, port: Any, **_how: Any) -> list[Info]:  # type: ignore[override]  # narrower
+        """The pinned addresses of the running task. No lookup happens here."""
+        found = [_info(address, int(port or 0)) for address in self._pinned()]
+        if not found:
+            raise OSError("no address was pinned for this connection")
+        return found
+
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        if sock.family != socket.AF_UNIX and address_of(address[0]) not in self._pinned():
+            raise OSError("this connection was never allowed")
+        await super().sock_connect(sock, address)
+
+
+def _info(address: Address, port: int) -> Info:
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004  the version of IP
+    where = (str(address), port) if family is socket.AF_INET else (str(address), port, 0, 0)
+    return family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", where
+
+
+@dataclass(frozen=True, slots=True)
+class Dialler:
+    """Where names lead. `listed` are the operator's networks, `hosts` a static table that is asked before DNS."""
+
+    listed: tuple[Network, ...] = ()
+    hosts: Mapping[str, Address] = field(default_factory=dict)
+
+    async def addresses(self, destination: Destination) -> tuple[Address, ...]:
+        """The addresses that may be connected to; Refused where there is none, or none that is not private."""
+        found = await self._found(destination)
+        reasons = [(address, self._why_not(address)) for address in found]
+        usable = tuple(address for address, reason in reasons if reason is None)
+        if not usable:
+            address, reason = reasons[0]
+            text = f"{destination.host} leads to {address}, {reason}, which the operator has not listed."
+            raise refuse("egress.private_address", text, destination.host, destination.port)
+        return usable
+
+    def _why_not(self, address: Address) -> str | None:
+        reason = why_private(address, self.listed)
+        if reason is None and not any(address in net for net in self.listed) and is_own(address):
+            return "an address of the gate's own host"
+        return reason
+
+    async def _found(self, destination: Destination) -> tuple[Address, ...]:
+        fixed = destination.literal or self.hosts.get(destination.host)
+        return (fixed,) if fixed is not None else await _look_up(destination)
+
+
+async def _look_up(destination: Destination) -> tuple[Address, ...]:
+    loop = asyncio.get_running_loop()
+    ask = functools.partial(socket.getaddrinfo, destination.host, destination.port, type=socket.SOCK_STREAM)
+    try:
+        async with asyncio.timeout(LOOKUP_S):
+            answers = await loop.run_in_executor(None, ask)
+    except (OSError, UnicodeError, TimeoutError) as error:
+        raise Refused(_unresolved(destination)) from error
+    found = dict.fromkeys(address_of(str(answer[4][0]).partition("%")[0]) for answer in answers)
+    addresses = tuple(address for address in found if address is not None)
+    if not addresses:
+        raise Refused(_unresolved(destination))
+    return addresses
+
+
+def _unresolved(destination: Destination) -> Refusal:
+    reason = f"{destination.host} is allowed, but its name does not resolve."
+    return Refusal("egress.error", reason, destination.host, destination.port, BAD_GATEWAY)
+
+
+def is_own(address: Address) -> bool:
+    """Whether the kernel would deliver to this very host: then it also sends from that address. No packet leaves."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004  the version of IP
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(address), 9))
+            return address_of(probe.getsockname()[0]) == address
+    except OSError:
+        return False  # no route there, so no way to ourselves either

@@ -1,0 +1,298 @@
+"""The addon: what every request, connection and lookup behind a sandbox has to pass. Nothing is let by unless said so."""
+
+import asyncio
+import logging
+from typing import Any
+
+from mitmproxy import connection, http, tls
+from mitmproxy.flow import Error, Flow
+from mitmproxy.proxy.layer import NextLayer
+from mitmproxy.proxy.layers import ClientTLSLayer, ServerTLSLayer
+from mitmproxy.proxy.layers.http import HTTPMode, HttpStream
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+
+from egress.closed import every_hook_fails_closed
+from egress.connection import Connection
+from egress.destination import BadName, Destination, clip
+from egress.dial import Dialler, PinnedLoop
+from egress.flight import Flight
+from egress.journal import Journal
+from egress.layers import HEAD_BYTES, TOO_LONG, UNREADABLE, Cut, SandboxHttp, Unread
+from egress.reading import answer_of, claim_of, write_canonical
+from egress.refusal import BAD_GATEWAY, Refusal, Refused, refuse
+
+log = logging.getLogger("egress")
+
+_TLS_RECORD = 0x16
+_SWITCHING = 101
+_NOT_FOR_SANDBOXES = ("alt-svc", "alternate-protocol", "proxy-authenticate", "x-sandgate-error")
+_ANSWERABLE = frozenset({"http_connect", "requestheaders", "request_invalid", "dial_failed"})
+_FAILED = Refusal("egress.error", "The gate failed while it judged this; nothing was sent.")
+
+
+@every_hook_fails_closed
+class Gate:
+    """mitmproxy calls these hooks by name. `connections` is kept by the listeners, one entry for each open line."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.dialler = Dialler()
+        self.connections: dict[str, Connection] = {}
+        self.unrecorded = False
+
+    # The connection, before any request.
+
+    def client_connected(self, client: connection.Client) -> None:
+        if client.id not in self.connections:
+            client.error = "nobody opened this door"
+
+    def next_layer(self, chosen: NextLayer) -> None:
+        """Only HTTP, or TLS inside a tunnel; the first byte says which."""
+        context = chosen.context
+        tunnelled = any(isinstance(layer, HttpStream) for layer in context.layers)
+        first: bytes = chosen.data_client()[:4]  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
+        if first[:1].isalpha() and first != b"SSH-":
+            chosen.layer = SandboxHttp(context, HTTPMode.transparent if tunnelled else HTTPMode.regular)
+        elif first[:1] == bytes([_TLS_RECORD]) and isinstance(context.layers[-1], HttpStream):
+            chosen.layer = ServerTLSLayer(context)
+            chosen.layer.child_layer = ClientTLSLayer(context)
+        elif first:
+            chosen.layer = Cut(context)
+            self._note(self._at(context.client), self._unspoken(context.client))
+
+    def _unspoken(self, client: connection.Client) -> Refusal:
+        tunnel = self._at(client).line.tunnel or Destination("", 0)
+        return Refusal("egress.protocol", "Only HTTP passes, with or without TLS.", tunnel.host, tunnel.port)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        """Every tunnel to a readable name is accepted; what comes through it is judged, and answered inside it."""
+        at = self._at(flow.client_conn)
+        try:
+            tunnel = Destination.of(flow.request.host, flow.request.port)
+        except BadName as error:
+            self._refuse(flow, Refusal("egress.bad_name", f"{error}.", clip(flow.request.host)))
+            return
+        flow.request.data.host = tunnel.host
+        at.line.connected(tunnel)
+
+    def tls_established_client(self, data: tls.TlsData) -> None:
+        if data.conn.alpn == b"h2":
+            self._at(data.context.client).line.speaks_http2()
+
+    def tls_failed_client(self, data: tls.TlsData) -> None:
+        at = self.connections.get(data.context.client.id)
+        if at is None:
+            return  # it hung up first
+        reason = f"The TLS handshake inside the sandbox failed: {clip(data.conn.error or 'no reason given')}."
+        tunnel = at.line.tunnel or Destination("", 0)
+        self._note(at, Refusal("egress.protocol", reason, tunnel.host, tunnel.port))
+
+    # The request.
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        at = self._at(flow.client_conn)
+        try:
+            flight = self._admitted(flow, at)
+        except Refused as refused:
+            self._refuse(flow, refused.refusal)
+            return
+        write_canonical(flow.request, flight.destination)
+        self.inject_secrets(flow, at)
+        at.line.took_off(flow.id, flight)
+        flow.metadata.update(up=flight.up, down=flight.down)
+        flow.request.stream = flight.up
+
+    def _admitted(self, flow: http.HTTPFlow, at: Connection) -> Flight:
+        request = flow.request
+        if self.unrecorded:
+            raise refuse("egress.error", "Traffic cannot be recorded at the moment, so none is let pass.")
+        if sum(len(name) + len(value) for name, value in request.headers.fields) > HEAD_BYTES:
+            raise Refused(TOO_LONG)
+        destination = claim_of(flow, at.line.tunnel).destination()
+        path = request.path.partition("?")[0]
+        at.session.admit(destination, request.method, path)
+        return Flight(destination, request.scheme, request.method, path, at.session.decisions)
+
+    def inject_secrets(self, flow: http.HTTPFlow, at: Connection) -> None:
+        """The seam for secrets: the head is judged and in its final form, and no byte of it has left."""
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        if flow.id in (line := self._at(flow.client_conn).line).flights:
+            line.heard_out()
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        at = self._at(flow.client_conn)
+        flight = at.line.flights.get(flow.id)
+        if flow.response is None or flight is None:
+            return  # an answer of our own
+        if flow.response.status_code == _SWITCHING and "upgrade" not in flow.request.headers:
+            self._note(at, Refusal("egress.protocol", "The origin switched protocols unasked.", flow.request.host))
+            at.line.abort()
+            return
+        for name in _NOT_FOR_SANDBOXES:
+            flow.response.headers.pop(name, None)
+        flow.response.stream = flight.down
+        if upstream := at.upstreams.get(flow.server_conn.id):
+            upstream.held.lift()
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        at = self._at(flow.client_conn)
+        if flow.websocket is not None:
+            at.line.upgraded()
+            return
+        upstream = at.upstreams.get(flow.server_conn.id)
+        if upstream and flow.server_conn.alpn != b"h2":
+            upstream.held.restart()
+        self._land(flow, at)
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        self.error(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        if at := self.connections.get(flow.client_conn.id):  # else its line is gone, and all flights on it have landed
+            self._land(flow, at)
+
+    def _land(self, flow: http.HTTPFlow, at: Connection) -> None:
+        flight = at.line.landed(flow.id)
+        if flight is not None:
+            status = flow.response.status_code if flow.response else 0
+            self.journal.flow(at.session.name, flight.decisions, flight.facts(status))
+
+    def land_all(self, at: Connection) -> None:
+        """The line is gone: whatever was still under way on it is over."""
+        for name in list(at.line.flights):
+            if flight := at.line.landed(name):
+                self.journal.flow(at.session.name, flight.decisions, flight.facts(0))
+
+    # The way out.
+
+    async def server_connect(self, data: ServerConnectionHookData) -> None:
+        """The choke point. A connection is dialled only for an admitted request, only to addresses that may be reached."""
+        at = self._at(data.client)
+        at.line.upstreams.add(data.server.id)
+        if data.server.address is None or data.server.transport_protocol != "tcp" or data.server.via:
+            raise ValueError("a connection of a kind that no request asks for")
+        at.line.dialling(data.server.id, lambda: at.give_up(data.server))
+        try:
+            await self._aim(at, Destination(*data.server.address[:2]))
+        except Refused as refused:
+            data.server.error = refused.refusal.reason
+            at.line.not_dialled(refused.refusal)
+
+    async def _aim(self, at: Connection, destination: Destination) -> None:
+        if not any(flight.destination == destination for flight in at.line.flights.values()):
+            raise refuse("egress.error", "No request asked for this connection.", destination.host, destination.port)
+        at.session.admit_dial(destination)
+        addresses = await self.dialler.addresses(destination)
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, PinnedLoop):
+            raise TypeError("the gate runs on a loop that would connect anywhere")
+        loop.pin(addresses)
+
+    def server_connected(self, data: ServerConnectionHookData) -> None:
+        at = self._at(data.client)
+        at.watch(data.server)
+        if not data.server.tls:
+            at.line.dialled(data.server.id)
+
+    def tls_established_server(self, data: tls.TlsData) -> None:
+        self._at(data.context.client).line.dialled(data.conn.id)
+
+    def tls_failed_server(self, data: tls.TlsData) -> None:
+        if at := self.connections.get(data.context.client.id):
+            at.line.dialled(data.conn.id)
+
+    def server_connect_error(self, data: ServerConnectionHookData) -> None:
+        self._let_go(data)
+
+    def server_disconnected(self, data: ServerConnectionHookData) -> None:
+        self._let_go(data)
+
+    def _let_go(self, data: ServerConnectionHookData) -> None:
+        at = self.connections.get(data.client.id)
+        if at is None:
+            return  # its line is gone, and all that was counted on it
+        at.line.upstreams.discard(data.server.id)
+        at.upstreams.pop(data.server.id, None)
+        at.line.dialled(data.server.id)
+
+    def dial_failed(self, flow: http.HTTPFlow) -> None:
+        """An admitted request did not reach its origin: by our rules, or because the origin was not to be had."""
+        at = self._at(flow.client_conn)
+        flight = at.line.landed(flow.id)
+        target = Destination(flow.request.host, flow.request.port)
+        refusal = at.line.why_not_dialled(target)
+        if refusal is None:
+            text = clip(flow.error.msg if flow.error else "no reason given")
+            refusal = Refusal(
+                "egress.error", f"{target} was not reached: {text}.", target.host, target.port, BAD_GATEWAY
+            )
+        if flight is not None and refusal.status == BAD_GATEWAY:
+            self.journal.flow(at.session.name, flight.decisions, flight.facts(refusal.status))
+            self._answer(flow, at, refusal)
+        else:
+            self._refuse(flow, refusal)
+
+    # No.
+
+    def request_invalid(self, flow: http.HTTPFlow) -> None:
+        tunnel = self._at(flow.client_conn).line.tunnel or Destination("", 0)
+        refusal = Refusal("egress.protocol", UNREADABLE.reason, tunnel.host, tunnel.port)
+        if flow.client_conn.connected:  # else the reader has told already
+            self._refuse(flow, refusal)
+
+    def unreadable(self, unread: Unread) -> None:
+        at = self._at(unread.client)
+        at.line.linger()
+        self._note(at, unread.refusal)
+
+    def tcp_start(self, flow: Flow) -> None:
+        self.cut(flow)
+
+    def udp_start(self, flow: Flow) -> None:
+        self.cut(flow)
+
+    def dns_request(self, flow: Flow) -> None:
+        self.cut(flow)
+
+    def cut(self, data: Any, hook: str = "") -> None:
+        """Whatever hook it was that failed, what it was asked about ends here."""
+        match data:
+            case http.HTTPFlow() if hook in _ANSWERABLE and data.client_conn.id in self.connections:
+                self._refuse(data, _FAILED)
+            case Flow():
+                data.error = Error(Error.KILLED_MESSAGE)
+                self._abort(data.client_conn)
+            case NextLayer(context=context):
+                data.layer = Cut(context)
+            case ServerConnectionHookData(client=client, server=server):
+                server.error = _FAILED.reason
+                self._abort(client)
+            case Unread(client=client):
+                self._abort(client)
+            case connection.Client():
+                data.error = _FAILED.reason
+                self._abort(data)
+            case _:
+                self._abort(data.context.client)
+
+    def _abort(self, client: connection.Client) -> None:
+        if at := self.connections.get(client.id):
+            at.line.abort()
+
+    def _refuse(self, flow: http.HTTPFlow, refusal: Refusal) -> None:
+        at = self._at(flow.client_conn)
+        self._answer(flow, at, refusal)
+        self.journal.refused(at.session.name, at.session.decisions, refusal, flow.request.method)
+
+    def _answer(self, flow: http.HTTPFlow, at: Connection, refusal: Refusal) -> None:
+        flow.response = answer_of(refusal, flow.request, at.session)
+        flow.request.headers.pop("expect", None)  # no "100 Continue" for a body that nobody wants
+        flow.request.stream = True  # that is: do not wait for the body, see egress.layers
+        at.line.linger()
+
+    def _note(self, at: Connection, refusal: Refusal) -> None:
+        self.journal.refused(at.session.name, at.session.decisions, refusal, "")
+
+    def _at(self, client: connection.Client) -> Connection:
+        return self.connections[client.id]

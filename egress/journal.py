@@ -1,0 +1,105 @@
+"""What the server is told of the traffic: each flow that ended, and refusals, counted so that no sandbox floods a disk."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from egress.destination import clip
+from egress.refusal import Refusal
+
+WINDOW_S = 1.0
+MOST_DISTINCT = 20
+
+type Tell = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(slots=True)
+class _Counted:
+    refusal: Refusal
+    method: str
+    decisions: tuple[str, ...]
+    count: int = 0
+
+
+@dataclass(slots=True)
+class _Window:
+    counted: dict[tuple[str, int, str], _Counted] = field(default_factory=dict)
+    beyond: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFacts:
+    """One request that was let pass, when it is over. bytes are of bodies; path is without its query."""
+
+    host: str
+    port: int
+    scheme: str
+    method: str
+    path: str
+    status: int
+    bytes_up: int
+    bytes_down: int
+    duration_ms: int
+
+
+class Journal:
+    """Hands events to `tell`. Refusals of a session wait for at most a second, to be counted."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._windows: dict[str, _Window] = {}
+
+    def flow(self, session: str, decisions: tuple[str, ...], facts: FlowFacts) -> None:
+        self._tell(
+            {
+                "event": "flow",
+                "session": session,
+                "decisions": list(decisions),
+                "host": facts.host,
+                "port": facts.port,
+                "scheme": facts.scheme,
+                "method": clip(facts.method, 20),
+                "path": clip(facts.path, 500),
+                "status": facts.status,
+                "bytes_up": facts.bytes_up,
+                "bytes_down": facts.bytes_down,
+                "duration_ms": facts.duration_ms,
+            }
+        )
+
+    def refused(self, session: str, decisions: tuple[str, ...], refusal: Refusal, method: str) -> None:
+        if session not in self._windows:
+            self._windows[session] = _Window()
+            asyncio.get_running_loop().call_later(WINDOW_S, self.flush, session)
+        window = self._windows[session]
+        key = (refusal.host, refusal.port, refusal.rule)
+        if key not in window.counted and len(window.counted) >= MOST_DISTINCT:
+            window.beyond += 1
+            return
+        window.counted.setdefault(key, _Counted(refusal, method, decisions)).count += 1
+
+    def flush(self, session: str) -> None:
+        """Tell what one session was refused since its last window began."""
+        window = self._windows.pop(session, _Window())
+        for counted in window.counted.values():
+            self._tell_refused(session, counted)
+        if window.beyond:
+            rest = Refusal("egress.limit", "More was refused in this second than is listed one by one.")
+            self._tell_refused(session, _Counted(rest, "", (), window.beyond))
+
+    def _tell_refused(self, session: str, counted: _Counted) -> None:
+        refusal = counted.refusal
+        self._tell(
+            {
+                "event": "refused",
+                "session": session,
+                "decisions": list(counted.decisions),
+                "host": clip(refusal.host, 253),
+                "port": refusal.port,
+                "method": clip(counted.method, 20),
+                "rule": refusal.rule,
+                "reason": clip(refusal.reason, 500),
+                "count": counted.count,
+            }
+        )

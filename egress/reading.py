@@ -1,0 +1,53 @@
+"""From mitmproxy's request to what it claims, to the one form in which it is sent on, or to the answer that says no."""
+
+from mitmproxy import http
+
+from egress.claim import Claim
+from egress.destination import Destination
+from egress.refusal import BAD_GATEWAY, Refusal
+from egress.session import Session
+
+_NOT_FOR_ORIGINS = ("proxy-authorization", "proxy-connection", "proxy-authenticate", "http2-settings")
+_DEFAULT_PORT = {"http": 80, "https": 443}
+
+
+def claim_of(flow: http.HTTPFlow, tunnel: Destination | None) -> Claim:
+    """Raw fields only: mitmproxy's conveniences decode, guess and prefer one header to another."""
+    request = flow.request
+    return Claim(
+        scheme=request.scheme,
+        method=request.method,
+        path=request.data.path.decode("latin1"),
+        http2=request.is_http2,
+        hosts=tuple(request.headers.get_all("host")),
+        authority=request.data.authority.decode("latin1"),
+        tunnel=tunnel,
+        url=None if tunnel else (request.data.host, request.data.port),
+        sni=flow.client_conn.sni if flow.client_conn.tls_established else None,
+        upgrade=", ".join(request.headers.get_all("upgrade")),
+        h2c="http2-settings" in request.headers,
+    )
+
+
+def write_canonical(request: http.Request, destination: Destination) -> None:
+    """Name the host once, as it was judged, and drop what was meant for a proxy."""
+    for name in _NOT_FOR_ORIGINS:
+        request.headers.pop(name, None)
+    name = destination.without(_DEFAULT_PORT[request.scheme])
+    request.data.host, request.data.port = destination.host, destination.port
+    if not request.is_http2:
+        request.headers["host"] = name
+        return
+    request.data.authority = name.encode()
+    request.headers.pop("host", None)
+    if "xn--" in name:
+        request.headers["host"] = name  # towards an HTTP/1 origin mitmproxy would send the decoded form
+
+
+def answer_of(refusal: Refusal, request: http.Request, session: Session) -> http.Response:
+    """The gate's own answer, for people in JSON and for programs in a header."""
+    body = b"" if request.method == "HEAD" else refusal.body(session.allowed, session.decision_id)
+    headers = {"content-type": "application/json", "x-sandgate-error": refusal.header, "cache-control": "no-store"}
+    if refusal.status == BAD_GATEWAY or "content-length" in request.headers:
+        headers["connection"] = "close"  # mitmproxy never dials twice on one connection; nor is a body read out
+    return http.Response.make(refusal.status, body, headers)

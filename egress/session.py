@@ -1,0 +1,89 @@
+"""The sessions behind the gate: who each listener belongs to, what it may reach, and what it has open."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from egress.allowlist import Allowlist
+from egress.destination import Destination
+from egress.line import Line
+from egress.refusal import Refused, refuse
+
+MOST_LINES = 128
+MOST_UPSTREAMS = 256
+_NO_NAMES: tuple[str, ...] = ()
+
+
+@dataclass(eq=False, slots=True)
+class Session:
+    """One sandbox's share of the gate. `allow` is None until the session is bound."""
+
+    name: str
+    learning: bool = False
+    allow: Allowlist | None = None
+    decisions: tuple[str, ...] = ()
+    lines: set[Line] = field(default_factory=set)
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        return self.allow.texts if self.allow else _NO_NAMES
+
+    @property
+    def decision_id(self) -> str | None:
+        """The newest call that runs in the sandbox; its traffic is the likeliest to be this."""
+        return self.decisions[-1] if self.decisions else None
+
+    def admit(self, destination: Destination, method: str, path: str) -> None:
+        """Refused where this session may not make this request."""
+        allow = self._bound(destination)
+        if self.learning:
+            return
+        reason = allow.why_not(destination, method, path)
+        if reason is not None:
+            raise refuse("egress.not_allowed", reason, destination.host, destination.port)
+
+    def admit_dial(self, destination: Destination) -> None:
+        """Refused where this session may not open a connection there, or has too many open."""
+        allow = self._bound(destination)
+        if not (self.learning or allow.admits_port(destination)):
+            raise refuse(
+                "egress.not_allowed", f"{destination} is not allowed here.", destination.host, destination.port
+            )
+        if sum(len(line.upstreams) for line in self.lines) > MOST_UPSTREAMS:
+            reason = f"This session has {MOST_UPSTREAMS} connections open; close some first."
+            raise refuse("egress.limit", reason, destination.host, destination.port)
+
+    def _bound(self, destination: Destination) -> Allowlist:
+        if self.allow is None:
+            reason = "This session has no network policy yet, so nothing may leave it."
+            raise refuse("egress.not_bound", reason, destination.host, destination.port)
+        return self.allow
+
+    def bind(self, allow: Allowlist) -> None:
+        """From now on this list holds; what is under way to a host that it leaves out is cut."""
+        self.allow = allow
+        for line in list(self.lines):
+            if any(self._revoked(line, name) for name in list(line.flights)):
+                line.abort()
+
+    def _revoked(self, line: Line, name: str) -> bool:
+        flight = line.flights[name]
+        try:
+            self.admit(flight.destination, flight.method, flight.path)
+        except Refused:
+            return True
+        return False
+
+    def hang_up(self) -> None:
+        for line in list(self.lines):
+            line.abort()
+
+
+def most_lines(sessions: int, descriptors: int) -> int:
+    """How many connections each of so many sessions may have, so that none takes a neighbour's share of descriptors."""
+    return min(MOST_LINES, (descriptors - 256) // (2 * max(sessions, 1)))
+
+
+def decision_ids(message: Mapping[str, Any]) -> tuple[str, ...]:
+    ids: Iterable[Any] = message.get("decisions") or ()
+    return tuple(str(one)[:100] for one in ids)[-50:]

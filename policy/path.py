@@ -1,0 +1,83 @@
+"""Paths as the policy sees them: absolute, normalised, each in one area. Links are the sandbox's business, not ours."""
+
+import re
+from collections.abc import Iterator
+from posixpath import normpath
+
+from policy.command import Reading, SimpleCommand
+from policy.operands import operands
+from policy.question import Area, Op, PathUse
+
+_TMP = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # the area's own definition
+_PROC = ("/proc", "/sys")
+_GATE = ("/run/sandgate", "/opt/sandgate", "/var/run/sandgate")
+
+# Streams that bash and the kernel hand out; opening them touches no file.
+_STREAM = re.compile(r"/dev/(?:null|zero|full|random|urandom|tty|stdin|stdout|stderr|fd/\d+|(?:tcp|udp)/.*)")
+
+
+def normalise(path: str, cwd: str, home: str) -> str:
+    """An absolute path without `.`, `..`, `//` and `~`; relative ones start at cwd."""
+    if path == "~" or path.startswith("~/"):
+        path = home + path[1:]
+    joined = path if path.startswith("/") else f"{cwd}/{path}"
+    return "/" + normpath(joined).lstrip("/")
+
+
+def within(path: str, root: str) -> bool:
+    """Whether a normalised path is this folder or lies in it. `/` holds nothing: it is nobody's folder."""
+    return root not in ("", "/") and (path == root or path.startswith(root.rstrip("/") + "/"))
+
+
+def area(path: str, home: str, workspaces: tuple[str, ...]) -> Area:
+    """Where a normalised path lies; what is nowhere else is the system's."""
+    areas: tuple[tuple[Area, tuple[str, ...]], ...] = (
+        ("gate", _GATE),
+        ("proc", _PROC),
+        ("workspace", workspaces),
+        ("tmp", _TMP),
+        ("home", (home,)),
+    )
+    return next((name for name, roots in areas if any(within(path, root) for root in roots)), "system")
+
+
+def uses(reading: Reading, home: str, workspaces: tuple[str, ...]) -> tuple[PathUse, ...]:
+    """Every path the commands of a reading name, once for each directory a command may start in.
+
+    A relative path from an unknown directory has resolved "" and counts as the system's. Of a glob the pattern is
+    resolved, of any other dynamic word the folder it begins with. Commands that run elsewhere name nothing of ours.
+    """
+    found = (
+        use
+        for command in reading.commands
+        if not command.elsewhere
+        for use in (*_opened(command, home, workspaces), *_named(command, home, workspaces))
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _opened(command: SimpleCommand, home: str, workspaces: tuple[str, ...]) -> Iterator[PathUse]:
+    for redirect in command.redirects:
+        if redirect.path and not _STREAM.fullmatch(redirect.path):
+            op: Op = "read" if redirect.op == "<" else "write"
+            yield PathUse(redirect.path, redirect.path, op, area(redirect.path, home, workspaces))
+
+
+def _named(command: SimpleCommand, home: str, workspaces: tuple[str, ...]) -> Iterator[PathUse]:
+    for word, op in operands(command):
+        text = word.begins if word.text is not None or word.reason == "glob" else word.begins.rpartition("/")[0] + "/"
+        if word.text is None and "/" not in text[:-1] and word.reason != "glob" and not word.begins.startswith("/"):
+            continue
+        for cwd in (command.cwd, *command.other_cwds):
+            yield from _use(text, op, cwd, home, workspaces)
+
+
+def _use(text: str, op: Op, cwd: str | None, home: str, workspaces: tuple[str, ...]) -> Iterator[PathUse]:
+    if not text:
+        return
+    if cwd is None and not text.startswith("/"):
+        yield PathUse(text, "", op, "system")
+        return
+    path = normalise(text, cwd or "/", home)
+    if not _STREAM.fullmatch(path):
+        yield PathUse(text, path, op, area(path, home, workspaces))

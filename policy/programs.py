@@ -1,0 +1,83 @@
+"""What common programs do with the paths on their command lines, as a table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from policy.question import Op
+from policy.reading.options import Grammar
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """op: what it does with its operands. skip: how many come first that are no paths (a pattern, a mode), unless one
+    of `instead` is given. last: what it does with the last one. options: what it does with the values of options."""
+
+    op: Op
+    short: str = ""
+    long: tuple[str, ...] = ()
+    skip: int = 0
+    instead: tuple[str, ...] = ()
+    last: Op | None = None
+    options: Mapping[str, Op] = field(default_factory=dict)
+
+    @property
+    def grammar(self) -> Grammar:
+        letters = self.short + "".join(name[1] for name in self.options if not name.startswith("--"))
+        long = self.long + tuple(name.lstrip("-") for name in self.options if name.startswith("--"))
+        return Grammar(letters, "", long, permute=True)
+
+
+_GREP = Program("read", "efmABCdD", ("regexp", "max-count", "context", "include", "exclude", "exclude-dir"), 1,
+                ("-e", "-f", "--regexp", "--file"), options={"-f": "read", "--file": "read"})  # fmt: skip
+_RG = Program("read", "efgtTABCmMjErd", ("regexp", "glob", "type", "max-depth", "replace"), 1,
+              ("-e", "-f", "--regexp", "--file", "--files"), options={"-f": "read", "--file": "read"})  # fmt: skip
+_COPY_OPTIONS: dict[str, Op] = {"-t": "write", "--target-directory": "write"}
+_MODE = Program("write", skip=1, instead=("--reference",), options={"--reference": "read"})
+_READ = Program("read")
+_DELETE = Program("delete")
+_ZIP = Program("write", "S", ("suffix",))
+
+PROGRAMS: dict[str, Program] = {
+    "ack": _GREP, "ag": _GREP, "egrep": _GREP, "fgrep": _GREP, "grep": _GREP, "zgrep": _GREP, "rg": _RG, "ugrep": _GREP,
+    "awk": Program("read", "vFei", ("assign", "field-separator", "source"), 1, ("-f", "--file", "-e", "--source"),
+                   options={"-f": "read", "--file": "read"}),
+    "base32": Program("read", "w"), "base64": Program("read", "w", ("wrap",)),
+    "bat": Program("read", "lrHmAn", ("language", "line-range", "theme", "style")),
+    "bzip2": _ZIP, "gunzip": _ZIP, "gzip": _ZIP, "unxz": _ZIP, "xz": Program("write", "STMF"), "zstd": Program("write", "oTM"),
+    "cat": _READ, "tac": _READ, "nl": Program("read", "bdfhilnsvw"), "rev": _READ, "zcat": _READ, "xzcat": _READ,
+    "chattr": Program("write", skip=1), "setfacl": Program("write", "mxM"),
+    "chgrp": _MODE, "chmod": _MODE, "chown": _MODE,
+    "cksum": _READ, "md5sum": _READ, "sha1sum": _READ, "sha256sum": _READ, "sha512sum": _READ, "b2sum": _READ,
+    "cmp": Program("read", "in"), "comm": _READ, "diff": Program("read", "UCIxFX"), "join": Program("read", "12jtaeov"),
+    "cp": Program("read", "S", ("suffix", "sparse"), last="write", options=_COPY_OPTIONS),
+    "cut": Program("read", "bcdf", ("delimiter", "fields", "characters", "output-delimiter")),
+    "du": Program("list", "dBtX", ("max-depth", "exclude", "block-size")),
+    "ed": Program("write", "p"), "emacs": Program("write"), "nano": Program("write"), "pico": Program("write"),
+    "file": Program("list", "mfFeP"), "stat": Program("list", "cf", ("format", "printf")),
+    "fold": Program("read", "w"), "fmt": Program("read", "wgpt"), "expand": Program("read", "t"),
+    "head": Program("read", "nc", ("lines", "bytes")), "tail": Program("read", "ncs", ("lines", "bytes", "pid", "sleep-interval")),
+    "hexdump": Program("read", "nsef"), "od": Program("read", "ANjtwS"), "xxd": Program("read", "clgos"), "strings": Program("read", "nte"),
+    "install": Program("read", "mogS", ("mode", "owner", "group"), last="write", options=_COPY_OPTIONS),
+    "jq": Program("read", "L", ("indent",), 1, ("-f", "--from-file"), options={"-f": "read", "--from-file": "read"}),
+    "less": Program("read", "bhjkoOpPtTxyz"), "more": Program("read", "n"), "most": _READ,
+    "link": Program("read", last="write"), "ln": Program("read", "S", ("suffix",), last="write", options=_COPY_OPTIONS),
+    "ls": Program("list", "IwT", ("ignore", "hide", "sort", "time", "color", "width")), "dir": Program("list"), "vdir": Program("list"),
+    "tree": Program("list", "LPIHTo"), "exa": Program("list", "L"), "eza": Program("list", "L"), "lsd": Program("list"),
+    "mkdir": Program("write", "m", ("mode",)), "mkfifo": Program("write", "m"), "mktemp": Program("write", "p", ("suffix", "tmpdir")),
+    "mv": Program("delete", "S", ("suffix",), last="write", options=_COPY_OPTIONS), "rename": Program("write", skip=1),
+    "patch": Program("write", "pdBFYzDVg", options={"-i": "read", "--input": "read", "-o": "write", "--output": "write"}),
+    "paste": Program("read", "d"), "pr": Program("read", "lwho"), "shuf": Program("read", "inro"), "tsort": _READ,
+    "readlink": Program("list"), "realpath": Program("list"), "namei": Program("list"), "lsattr": Program("list"),
+    "rm": _DELETE, "rmdir": _DELETE, "unlink": _DELETE, "trash": _DELETE, "srm": _DELETE, "wipe": _DELETE,
+    "shred": Program("delete", "ns", ("iterations", "size", "random-source")),
+    "rsync": Program("read", "efTB", ("exclude", "include", "rsh", "filter"), last="write", options={"--files-from": "read"}),
+    "scp": Program("read", "cFiJloPSDX", last="write"),
+    "sort": Program("read", "kStT", ("key", "buffer-size", "field-separator"), options={"-o": "write", "--output": "write"}),
+    "split": Program("read", "abClntS"), "csplit": Program("read", "bfn"), "source": _READ, ".": _READ,
+    "tee": Program("write"), "touch": Program("write", "dt", ("date", "time"), options={"-r": "read", "--reference": "read"}),
+    "truncate": Program("write", "s", ("size",), options={"-r": "read", "--reference": "read"}),
+    "uniq": Program("read", "fsw"), "wc": Program("read", options={"--files0-from": "read"}),
+    "unzip": Program("read", "xP", options={"-d": "write"}), "zip": Program("write", "tbnP"), "7z": Program("read", "po"),
+    "vim": Program("write", "cSuUwWTit"), "vi": Program("write", "cSuUwWTit"), "nvim": Program("write", "cSuUwWTit"),
+    "yq": Program("read", "pIo", ("indent",), 1),
+}  # fmt: skip

@@ -1,0 +1,277 @@
+"""One command line: what the policy sees of it, and what running it leads to."""
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import replace
+
+from policy.command import Assign, Redirect, SimpleCommand
+from policy.reading.bounds import NESTED_TEXTS, hides_characters, refusal
+from policy.reading.code_options import CODE_VARIABLES, PROMPT_VARIABLES
+from policy.reading.context import DEPTH, FROM_CALL, FROM_PIPE, Context, Input
+from policy.reading.effect import (
+    Call,
+    ChangeDirectory,
+    DefineAlias,
+    Effect,
+    Effects,
+    Evaluate,
+    Expand,
+    Leave,
+    Run,
+    RunInline,
+    RunScript,
+    RunStdin,
+    SetVariable,
+    TakeName,
+    Unchanged,
+)
+from policy.reading.flow import UNKNOWN, Flow, Outcome, Where, resolved, stays, union
+from policy.reading.hosts import hosts, urls
+from policy.reading.knowledge import Knowledge
+from policy.reading.meaning import effects
+from policy.reading.naming import named
+from policy.reading.notes import Notes
+from policy.reading.piece import Word
+from policy.reading.tree import Node, Unparsable, nodes
+from policy.reading.word import Surroundings
+
+_IDENTIFIER = re.compile(r"[A-Za-z_]")
+_HOME = re.compile(r"(?<![\w$/{.-])HOME\b(?!/)|\$\{HOME:?=")
+_PWD = re.compile(r"(?<![\w$/{.-])(?:OLD)?PWD\b(?!/)|\$\{PWD:?=")
+_SOCKET = re.compile(r"/dev/(?:tcp|udp)/([^/]+)/")
+_TEXT = "SANDGATE_TEXT"  # the delimiter of a here-document that no text holds
+
+
+class Commands(ABC):
+    """What statements are made of. The walk over statements is below it: nested texts lead back there."""
+
+    def __init__(self, knowledge: Knowledge, workspaces: tuple[str, ...]) -> None:
+        self.knowledge = knowledge
+        self.workspaces = workspaces
+        self.notes = Notes()
+        self.lastpipe = False  # the last command of a pipeline may run in this shell
+        self.cdpath = False
+        self.replaced_input: Input | None = None  # by `exec < file`
+
+    @abstractmethod
+    def statements(self, stmts: list[Node], context: Context, flow: Flow) -> Outcome: ...
+
+    @abstractmethod
+    def document(self, hdoc: Node, context: Context, flow: Flow) -> None: ...
+
+    def script(self, text: str, context: Context, flow: Flow, unread: RunScript | None = None) -> Outcome:
+        """Read a whole text; one that has not been parsed yet is asked for and read in the next pass."""
+        self.notes.hidden |= hides_characters(text)
+        tree = self._tree(text, unread)
+        return stays(flow) if tree is None else self.statements(nodes(tree, "Stmts"), settled(context, text), flow)
+
+    def invoke(
+        self,
+        words: tuple[Word, ...],
+        assigns: tuple[Assign, ...],
+        redirects: tuple[Redirect, ...],
+        context: Context,
+        flow: Flow,
+        span: tuple[int, int],
+    ) -> Outcome:
+        """Show a command, then follow what it leads to."""
+        if context.depth > DEPTH:
+            self.notes.trouble(f"commands are wrapped deeper than {DEPTH}")
+            return stays(flow)
+        name, path_kind = named(words[0], flow, context.home, self.workspaces) if words else ("", "bare")
+        call = Call(name or "", words)
+        found = effects(call) if name else ()
+        sets = tuple(Assign(effect.name, effect.value) for effect in found if isinstance(effect, SetVariable))
+        command = SimpleCommand(
+            argv=tuple(word.text for word in words),
+            name=name,
+            path_kind=path_kind,
+            dynamic=tuple(word.reason for word in words),
+            known=tuple(word.known for word in words),
+            assigns=assigns + sets,
+            redirects=redirects,
+            span=span,
+        )
+        self.show(command, context, flow)
+        self._note(call, command, context)
+        return self._follow(call, found + _variables(command.assigns), context, flow, span)
+
+    def show(self, command: SimpleCommand, context: Context, flow: Flow) -> None:
+        likely, *others = (where.cwd for where in flow)
+        self.notes.command(
+            replace(
+                command,
+                cwd=likely,
+                other_cwds=tuple(dict.fromkeys(other for other in others if other != likely)),
+                via=context.via,
+                elsewhere=context.elsewhere,
+            )
+        )
+
+    def _note(self, call: Call, command: SimpleCommand, context: Context) -> None:
+        self.notes.hosts |= dict.fromkeys(hosts(call))
+        for assign in command.assigns:
+            self.notes.hosts |= dict.fromkeys(urls(assign.value or ""))
+        for redirect in command.redirects:
+            self.notes.hosts |= dict.fromkeys(_SOCKET.findall(redirect.path or ""))
+        self.notes.literal |= any(word.latent and "[" in word.begins for word in call.words)
+        self.cdpath |= any(assign.name == "CDPATH" for assign in command.assigns)
+        if call.name == "shopt":
+            self.lastpipe |= any(word.text in ("lastpipe", None) for word in call.operands)
+        if call.name == "exec" and not call.operands and 0 in context.inputs:
+            self.replaced_input = context.inputs[0]
+
+    def _follow(self, call: Call, found: Effects, context: Context, flow: Flow, span: tuple[int, int]) -> Outcome:
+        outcome = stays(flow)
+        for effect in found:
+            outcome = self._apply(effect, context, outcome.either or UNKNOWN, span)
+        if self.knowledge.function_moves(call.name) or (call.name in self.notes.functions and call.name in _MOVERS):
+            return stays(union(flow, UNKNOWN))
+        return outcome
+
+    def _apply(self, effect: Effect, context: Context, flow: Flow, span: tuple[int, int]) -> Outcome:
+        match effect:
+            case Run():
+                return self._run(effect, context, flow, span)
+            case RunScript():
+                return self._run_script(effect, context, flow, span)
+            case RunStdin():
+                return self._run_stdin(effect, context, flow, span)
+            case ChangeDirectory():
+                return self._change(effect, context, flow)
+            case Leave():
+                return Outcome((), ())
+            case DefineAlias(name, code):
+                self.notes.aliases[name] = None
+                return self._apply(RunScript(code, "alias", "alias", later=True, lenient=True), context, flow, span)
+            case Expand(text):
+                self.expand(text, context, flow)
+            case RunInline() | TakeName() | Evaluate() | SetVariable():
+                self._remember(effect)
+        return stays(flow)
+
+    def _remember(self, effect: RunInline | TakeName | Evaluate | SetVariable) -> None:
+        match effect:
+            case RunInline(interpreter, code):
+                self.notes.inline(interpreter, code)
+            case TakeName(word) | Evaluate(word):
+                self._evaluate(word, always=isinstance(effect, Evaluate))
+            case SetVariable():
+                pass  # shown with the command
+
+    def _run(self, effect: Run, context: Context, flow: Flow, span: tuple[int, int]) -> Outcome:
+        inner = context.inside(effect.via, elsewhere=effect.elsewhere, span=span)
+        start = flow if isinstance(effect.cwd, Unchanged) else self._there(effect.cwd, context, flow)
+        outcome = self.invoke(effect.words, effect.assigns, (), inner, UNKNOWN if effect.elsewhere else start, span)
+        if effect.replaces:
+            return Outcome((), ())
+        return outcome if effect.via in ("builtin", "command") else stays(flow)
+
+    def _run_script(self, effect: RunScript, context: Context, flow: Flow, span: tuple[int, int]) -> Outcome:
+        if effect.code is None:
+            self.notes.inline(effect.shell, None)
+            return stays(union(flow, UNKNOWN)) if effect.here else stays(flow)
+        start = union(flow, UNKNOWN) if effect.later and self.knowledge.anything_moves() else flow
+        start = UNKNOWN if effect.elsewhere else start
+        inner = context.inside(effect.via, elsewhere=effect.elsewhere, span=span)
+        outcome = self.script(effect.code, inner, start, effect)
+        return outcome if effect.here else stays(flow)
+
+    def _run_stdin(self, effect: RunStdin, context: Context, flow: Flow, span: tuple[int, int]) -> Outcome:
+        source = context.inputs.get(effect.fd) or (FROM_CALL if effect.fd == 0 else FROM_PIPE)
+        source = self.replaced_input or source if source is FROM_CALL else source
+        name = effect.interpreter
+        if source.kind == "text" and effect.is_shell:
+            document = RunScript(source.text, name, f"{name} <<", here=effect.here, elsewhere=effect.elsewhere)
+            return self._run_script(document, context, flow, span)
+        if source.kind == "text":
+            self.notes.inline(name, source.text)
+        elif source.kind == "pipe" or (source.kind == "call" and not effect.optional):
+            self.notes.pipe_to_shell[name] = None
+            self.notes.inline(name, None)
+        return stays(flow)
+
+    def _change(self, effect: ChangeDirectory, context: Context, flow: Flow) -> Outcome:
+        self.knowledge.note_move()
+        match effect.kind:
+            case "back":
+                won = tuple(where.moved(where.old) for where in flow)
+            case "popd":
+                won = tuple(where.popped() for where in flow)
+            case "pushd":
+                won = tuple(where.pushed(self._target(effect.target, context, where)) for where in flow)
+            case "cd":
+                won = tuple(where.moved(self._target(effect.target, context, where)) for where in flow)
+        return Outcome(union(won), flow)
+
+    def _there(self, word: Word, context: Context, flow: Flow) -> Flow:
+        return union(tuple(where.moved(self._target(word, context, where)) for where in flow))
+
+    def _target(self, word: Word | None, context: Context, where: Where) -> str | None:
+        if word is None or word.text is None:
+            return None
+        if word.text == "~":
+            return context.home
+        searched = self.cdpath and not word.text.startswith(("/", "./", "../"))
+        return None if searched else resolved(word.text, where, None)
+
+    def _evaluate(self, word: Word, *, always: bool) -> None:
+        self.notes.latent |= word.latent
+        self.notes.evaluates |= word.text is None or (always and _IDENTIFIER.search(word.text) is not None)
+
+    def expand(self, text: str | None, context: Context, flow: Flow, *, evaluated: bool = False) -> None:
+        """Find what bash would expand in a text that the parser left alone, by reading it as a here-document."""
+        if text is None or not ("$" in text or "`" in text):
+            return
+        self.notes.latent |= evaluated
+        if _TEXT in text:
+            self.notes.trouble("a text could not be read")
+            return
+        tree = self._tree(f": <<{_TEXT}\n{text}\n{_TEXT}\n", None)
+        for stmt in nodes(tree or {}, "Stmts"):
+            for redir in nodes(stmt, "Redirs"):
+                self.document(redir.get("Hdoc") or {}, context, flow)
+
+    def _tree(self, text: str, unread: RunScript | None) -> Node | None:
+        tree = self.knowledge.trees.get(text)
+        if isinstance(tree, Unparsable):
+            if unread is not None and unread.lenient:
+                self.notes.inline(unread.shell, text)
+            else:
+                self.notes.trouble(f"{unread.via}: {tree.reason}" if unread else tree.reason)
+            return None
+        if tree is None:
+            self._want(text)
+        return tree
+
+    def _want(self, text: str) -> None:
+        reason = refusal(text)
+        if reason is None and len(self.knowledge.trees) + len(self.knowledge.wanted) > NESTED_TEXTS:
+            reason = f"there are more than {NESTED_TEXTS} texts inside texts"
+        if reason is None:
+            self.knowledge.wanted[text] = None
+        else:
+            self.notes.trouble(reason)
+
+    def near(self, context: Context, flow: Flow) -> Surroundings:
+        return Surroundings(context.home, flow[0].cwd if len(flow) == 1 and context.pwd else None)
+
+
+_MOVERS = frozenset(("cd", "pushd", "popd", "exit", "chdir"))
+
+
+def settled(context: Context, text: str) -> Context:
+    """Where a text may change HOME or PWD, `~` and $PWD are no longer ours to resolve."""
+    home = None if _HOME.search(text) else context.home
+    return replace(context, home=home, pwd=context.pwd and _PWD.search(text) is None)
+
+
+def _variables(assigns: tuple[Assign, ...]) -> Effects:
+    """Variables that hold a command line, and prompts, in which commands run."""
+    return tuple(
+        RunScript(assign.value, assign.name, f"{assign.name}=", later=True, lenient=True)
+        if assign.name in CODE_VARIABLES
+        else Expand(assign.value)
+        for assign in assigns
+        if assign.value and assign.name in CODE_VARIABLES | PROMPT_VARIABLES
+    )

@@ -1,0 +1,227 @@
+"""Programs on this machine that run other commands in ways of their own: find, xargs, parallel, watch, su, script."""
+
+import re
+
+from policy.reading.effect import UNCHANGED, Call, Effects, Meaning, Run, RunScript, RunStdin, joined
+from policy.reading.options import Grammar, parse
+from policy.reading.piece import FILLED_IN, FOUND, Word
+
+_UNKNOWN_CWD = Word(None, "input")
+_FIND_RUNS = {"-exec": False, "-execdir": True, "-ok": False, "-okdir": True}  # True: where the file lies
+_XARGS = Grammar(
+    short="EILnPsad",
+    attached="iel",
+    long=("max-args", "max-procs", "max-chars", "arg-file", "delimiter", "max-lines", "process-slot-var"),
+)
+_PARALLEL = Grammar(
+    short="jPaIdCnNSEiLlsUM",
+    long=(
+        "jobs", "max-procs", "arg-file", "delimiter", "colsep", "max-args", "max-replace-args", "sshlogin", "timeout",
+        "joblog", "results", "tmpdir", "workdir", "delay", "retries", "halt", "load", "memfree", "nice", "env",
+        "recstart", "recend", "block", "tagstring", "basefile", "return", "sshloginfile", "profile", "seqreplace",
+    ),
+    flags=("tag",),
+)  # fmt: skip
+
+
+def find(call: Call) -> Effects:
+    """Each -exec up to its `;` or `+`; what stands for a found file is not known."""
+    effects, words = list[Run](), call.operands
+    for index, word in enumerate(words):
+        if word.text in _FIND_RUNS:
+            inner = _until_end(words[index + 1 :])
+            cwd = _UNKNOWN_CWD if _FIND_RUNS[word.text] else UNCHANGED
+            effects += [Run(inner, f"find {word.text}", cwd)] if inner else []
+    return tuple(effects)
+
+
+def _until_end(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    inner = list[Word]()
+    for index, word in enumerate(words):
+        if word.text == ";" or (word.text == "+" and index and words[index - 1].text == "{}"):
+            break
+        inner.append(FOUND if "{}" in word.begins else word)
+    return tuple(inner)
+
+
+def xargs(call: Call) -> Effects:
+    """The command with a tail from standard input, or with its placeholder filled in."""
+    parsed = parse(call.operands, _XARGS)
+    if not parsed.operands:
+        return ()
+    marker = parsed.value("-I", "-i", "--replace")
+    text = marker.text if marker else "{}" if parsed.has("-i", "--replace") else None
+    if parsed.has("-I", "-i", "--replace"):
+        filled = tuple(FILLED_IN if _holds(word, text or "{}") else word for word in parsed.operands)
+        return (Run(filled, "xargs"),)
+    return (Run((*parsed.operands, FILLED_IN), "xargs"),)
+
+
+def _holds(word: Word, marker: str) -> bool:
+    return marker in word.begins or word.text is None
+
+
+def parallel(call: Call) -> Effects:
+    """parallel joins its words, fills them in, and hands the text to a shell."""
+    parsed = parse(call.operands, _PARALLEL)
+    end = next((i for i, word in enumerate(parsed.operands) if word.begins.startswith(":::")), len(parsed.operands))
+    words = parsed.operands[:end]
+    if not words:
+        return (RunScript(None, "sh", "parallel"),)
+    text = joined(words)
+    if text is None or _SHELL_TEXT.search(text):
+        return (RunScript(None if text is None else _REPLACED.sub('"$@"', text), "sh", "parallel"),)
+    filled = tuple(FILLED_IN if _REPLACED.search(word.begins) else word for word in words)
+    return (Run(filled if FILLED_IN in filled else (*filled, FILLED_IN), "parallel"),)
+
+
+_SHELL_TEXT = re.compile(r"[;|&<>$`(\n'\"\\]")
+_REPLACED = re.compile(r"\{[^{}\s,]*\}")
+
+
+def watch(call: Call) -> Effects:
+    parsed = parse(call.operands, Grammar(short="nqs", attached="d", long=("interval", "equexit", "shotsdir")))
+    if not parsed.operands:
+        return ()
+    if parsed.has("-x", "--exec"):
+        return (Run(parsed.operands, "watch"),)
+    return (RunScript(joined(parsed.operands), "sh", "watch"),)
+
+
+def su(call: Call) -> Effects:
+    """su, runuser, sg: a text after -c, a command after the user, else a shell on standard input."""
+    grammar = Grammar(
+        short="cCgGsTw", long=("command", "session-command", "group", "supp-group", "shell"), permute=True
+    )
+    parsed = parse(call.operands, grammar)
+    if texts := parsed.values("-c", "-C", "--command", "--session-command"):
+        return tuple(RunScript(text.text, call.name, f"{call.name} -c") for text in texts)
+    if call.name == "runuser" and (user := parse(call.operands, Grammar(short="ugG", long=("user", "group")))).has(
+        "-u", "--user"
+    ):
+        return (Run(user.operands, "runuser"),) if user.operands else ()
+    return (RunStdin(call.name, is_shell=True),)
+
+
+def flock(call: Call) -> Effects:
+    """flock FILE command, or FILE -c text."""
+    parsed = parse(call.operands, Grammar(short="wE", long=("timeout", "wait", "conflict-exit-code")))
+    words = parsed.operands[1:]
+    if words and words[0].text in ("-c", "--command"):
+        return (RunScript(words[1].text if len(words) > 1 else "", "sh", "flock -c"),)
+    return (Run(words, "flock"),) if words else ()
+
+
+def script(call: Call) -> Effects:
+    """script -c text; without one it starts a shell on standard input."""
+    grammar = Grammar(
+        short="cEmoBIOT", attached="t", long=("command", "echo", "logging-format", "output-limit"), permute=True
+    )
+    parsed = parse(call.operands, grammar)
+    text = parsed.value("-c", "--command")
+    dashes = next((i for i, word in enumerate(call.operands) if word.text == "--"), None)
+    if text is None and dashes is not None and call.operands[dashes + 1 :]:
+        return (Run(call.operands[dashes + 1 :], "script"),)
+    return (RunScript(text.text, "sh", "script -c"),) if text else (RunStdin("script", is_shell=True),)
+
+
+def gdb(call: Call) -> Effects:
+    """gdb --args PROGRAM, perf and its like have the program behind a marker."""
+    marker = next((i for i, word in enumerate(call.operands) if word.text in ("--args", "-args", "--")), None)
+    return () if marker is None else (Run(call.operands[marker + 1 :], f"{call.name} --args"),)
+
+
+def perf(call: Call) -> Effects:
+    grammar = Grammar(short="eopFcCtuGgIrjbmDx", long=("event", "output", "pid", "freq", "cpu", "delay"))
+    operands = parse(call.operands[1:], grammar).operands
+    return (Run(operands, "perf"),) if operands else ()
+
+
+def setarch(call: Call) -> Effects:
+    """setarch [architecture] [options] command."""
+    words = parse(call.operands, Grammar()).operands
+    if words and words[0].begins in _ARCHITECTURES:
+        words = parse(words[1:], Grammar()).operands
+    return (Run(words, "setarch"),) if words else ()
+
+
+_ARCHITECTURES = frozenset((
+    "linux32", "linux64", "i386", "i486", "i586", "i686", "athlon", "x86_64", "aarch64", "arm64", "arm", "armv7l",
+    "armv8l", "ppc", "ppc64", "ppc64le", "s390", "s390x", "uname26", "mips", "riscv64", "riscv32",
+))  # fmt: skip
+
+
+def each_text(call: Call) -> Effects:
+    """hyperfine and concurrently: every operand is a shell text."""
+    grammar = Grammar(short="wmMrspcnukSNLD", long=("warmup", "runs", "prepare", "setup", "names", "export-json"))
+    parsed = parse(call.operands, Grammar(grammar.short, "", grammar.long, (), permute=True))
+    texts = (*parsed.operands, *parsed.values("--prepare", "--setup", "-p", "-s"))
+    return tuple(RunScript(word.text, "sh", call.name, lenient=True) for word in texts)
+
+
+def at(call: Call) -> Effects:
+    """at and batch run what they read, later."""
+    return (
+        () if any(word.text in ("-l", "-c", "-f") for word in call.operands) else (RunStdin(call.name, is_shell=True),)
+    )
+
+
+def start_stop_daemon(call: Call) -> Effects:
+    grammar = Grammar(
+        short="xapnucgkdrsNPI", long=("exec", "startas", "pidfile", "name", "user", "chuid", "chdir"), flags=("start",)
+    )
+    parsed = parse(call.operands, grammar)
+    program = parsed.value("-a", "--startas") or parsed.value("-x", "--exec")
+    return (Run((program, *parsed.operands), "start-stop-daemon"),) if program else ()
+
+
+def netns(call: Call) -> Effects:
+    """ip netns exec NAME command."""
+    words = call.operands
+    verbs = tuple(word.text for word in words[:2])
+    return (
+        (Run(words[3:], "ip netns exec", elsewhere=True),)
+        if verbs in (("netns", "exec"), ("vrf", "exec")) and words[3:]
+        else ()
+    )
+
+
+def fd(call: Call) -> Effects:
+    """fd PATTERN -x command: the tail is what it found."""
+    for index, word in enumerate(call.operands):
+        if word.text in ("-x", "-X", "--exec", "--exec-batch"):
+            inner = _until_end(call.operands[index + 1 :])
+            return (Run((*inner, FILLED_IN), f"fd {word.text}"),) if inner else ()
+    return ()
+
+
+def capsh(call: Call) -> Effects:
+    """capsh [options] -- [arguments of a shell]."""
+    marker = next((i for i, word in enumerate(call.operands) if word.text in ("--", "==")), None)
+    return () if marker is None else (Run((Word("bash"), *call.operands[marker + 1 :]), "capsh"),)
+
+
+LAUNCHERS: dict[str, Meaning] = {
+    "at": at,
+    "batch": at,
+    "capsh": capsh,
+    "concurrently": each_text,
+    "fd": fd,
+    "fdfind": fd,
+    "find": find,
+    "flock": flock,
+    "gdb": gdb,
+    "hyperfine": each_text,
+    "ip": netns,
+    "lldb": gdb,
+    "parallel": parallel,
+    "perf": perf,
+    "runuser": su,
+    "script": script,
+    "setarch": setarch,
+    "sg": su,
+    "start-stop-daemon": start_stop_daemon,
+    "su": su,
+    "watch": watch,
+    "xargs": xargs,
+}

@@ -1,0 +1,36 @@
+"""Which tables speak about a command: one question, asked once for every command found."""
+
+from policy.reading import code_options, env, git, prefixes, runners, sed, shells
+from policy.reading.builtins import BUILTINS
+from policy.reading.code_options import CODE_OPTIONS
+from policy.reading.effect import Call, Effects, Meaning
+from policy.reading.launchers import LAUNCHERS
+from policy.reading.prefixes import PREFIXES
+from policy.reading.remote import REMOTE
+from policy.reading.runners import RUNNERS
+from policy.reading.shells import BASH_LIKE, INTERPRETERS, OTHER_SHELLS
+
+_OWN: dict[str, Meaning] = (
+    BUILTINS
+    | LAUNCHERS
+    | REMOTE
+    | {"env": env.run, "git": git.run, "sed": sed.run, "gsed": sed.run, "socat": code_options.socat}
+    | dict.fromkeys(BASH_LIKE | OTHER_SHELLS, shells.shell)
+)
+
+
+def effects(call: Call) -> Effects:
+    """Everything that running this command leads to."""
+    found: Effects = _OWN[call.name](call) if call.name in _OWN else ()
+    if call.name in PREFIXES:
+        found += prefixes.run(call, PREFIXES[call.name])
+    if call.name in RUNNERS:
+        found += runners.run(call)
+    if call.name in CODE_OPTIONS:
+        found += code_options.run(call, CODE_OPTIONS[call.name])
+    return found + _interpreted(call)
+
+
+def _interpreted(call: Call) -> Effects:
+    table = INTERPRETERS.get(call.name) or INTERPRETERS.get(shells.family(call.name))
+    return shells.interpreter(call, table, call.name) if table else ()

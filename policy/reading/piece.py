@@ -1,0 +1,49 @@
+"""What a word is made of before bash expands it, and what it is afterwards."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of a word. `reason` says why it is only known at run time, "" if it is static."""
+
+    text: str
+    quoted: bool = False
+    reason: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """Outside quotes and static: braces, globs and tildes in it mean something."""
+        return not (self.quoted or self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a command. text is None where it is dynamic, for that `reason`.
+
+    known: of a glob the pattern, of any other dynamic word the text it begins with. latent: the text holds a quoted
+    command substitution, which runs if bash ever takes the text for arithmetic. splits: it may become several words.
+    """
+
+    text: str | None
+    reason: str = ""
+    known: str = ""
+    latent: bool = False
+    splits: bool = False
+
+    @property
+    def begins(self) -> str:
+        """The text as far as it is known."""
+        return self.known if self.text is None else self.text
+
+
+def static(text: str) -> Word:
+    return Word(text, latent=is_latent(text))
+
+
+def is_latent(text: str) -> bool:
+    return "$(" in text or "`" in text
+
+
+FILLED_IN = Word(None, "input", splits=True)  # words that xargs or parallel fill in at run time
+FOUND = Word(None, "input")  # one path that find fills in; it starts with a path find was given, so it is no option

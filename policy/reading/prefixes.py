@@ -1,0 +1,167 @@
+"""Programs that run the command written after their own options: one table, one reading."""
+
+from dataclasses import dataclass
+
+from policy.command import Assign
+from policy.reading.effect import UNCHANGED, Call, Effects, Run, RunScript
+from policy.reading.options import NO_OPTIONS, Grammar, Parsed, parse
+from policy.reading.piece import Word
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """skip: operands of its own before the command. chdir: options that name a directory. text: options that hold
+    shell text. idle: options with which it runs nothing. elsewhere: under another root or machine."""
+
+    options: Grammar = NO_OPTIONS
+    skip: int = 0
+    assigns: bool = False
+    chdir: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
+    elsewhere: bool = False
+    replaces: bool = False
+    opens_shell: bool = False  # starts a shell when no command is given
+
+
+_SUDO = Grammar(
+    short="ugChpDRrtTU",
+    long=(
+        "user", "group", "close-from", "host", "prompt", "chdir", "chroot", "role", "type", "command-timeout",
+        "other-user",
+    ),
+)  # fmt: skip
+_STRACE = Grammar(short="abeEIoOpPsSuUX", long=("attach", "output", "user", "trace", "summary-sort-by"))
+_PLAIN = Prefix()
+
+PREFIXES: dict[str, Prefix] = {
+    "arch": _PLAIN,
+    "authbind": _PLAIN,
+    "builtin": _PLAIN,
+    "bwrap": Prefix(Grammar(long=(
+        "chdir", "uid", "gid", "hostname", "unsetenv", "dir", "proc", "dev", "tmpfs", "mqueue", "seccomp", "args",
+        "userns", "userns2", "pidns", "cap-add", "cap-drop", "exec-label", "file-label", "lock-file", "sync-fd",
+        "info-fd", "json-status-fd", "block-fd", "userns-block-fd", "perms", "size", "remount-ro", "argv0",
+    )), elsewhere=True),
+    "busybox": _PLAIN,
+    "caffeinate": Prefix(Grammar(short="tw")),
+    "catchsegv": _PLAIN,
+    "cgexec": Prefix(Grammar(short="g")),
+    "chpst": Prefix(Grammar(short="uUbe/Cnmdcoprst")),
+    "chronic": _PLAIN,
+    "chroot": Prefix(Grammar(long=("userspec", "groups")), skip=1, elsewhere=True, opens_shell=True),
+    "chrt": Prefix(Grammar(short="TPD", long=("sched-runtime", "sched-period", "sched-deadline")), skip=1),
+    "command": Prefix(idle=("-v", "-V")),
+    "cpulimit": Prefix(Grammar(short="lpePc", long=("limit", "pid", "exe", "path"))),
+    "dbus-launch": Prefix(Grammar(long=("exit-with-session",))),
+    "dbus-run-session": Prefix(Grammar(long=("config-file", "dbus-daemon"))),
+    "doas": Prefix(Grammar(short="uC"), opens_shell=True),
+    "dumb-init": Prefix(Grammar(short="r", long=("rewrite",))),
+    "eatmydata": _PLAIN,
+    "entr": Prefix(),
+    "envdir": Prefix(skip=1),
+    "exec": Prefix(Grammar(short="a"), replaces=True),
+    "expect_unbuffer": _PLAIN,
+    "fakechroot": Prefix(Grammar(short="eb"), elsewhere=True),
+    "fakeroot": Prefix(Grammar(short="lsib", long=("lib", "faked"))),
+    "faketime": Prefix(Grammar(short="p"), skip=1),
+    "firejail": _PLAIN,
+    "gosu": Prefix(skip=1),
+    "i386": _PLAIN,
+    "ifne": Prefix(),
+    "ionice": Prefix(Grammar(short="cnpPu", long=("class", "classdata", "pid", "pgid", "uid"))),
+    "linux32": _PLAIN,
+    "linux64": _PLAIN,
+    "ltrace": Prefix(Grammar(short="aADeFlnopsuwxX")),
+    "nice": Prefix(Grammar(short="n", long=("adjustment",))),
+    "nocache": Prefix(Grammar(short="n")),
+    "nocorrect": _PLAIN,
+    "noglob": _PLAIN,
+    "nohup": _PLAIN,
+    "nsenter": Prefix(Grammar(
+        short="tSG", attached="muinpCUTrwNW", long=("target", "setuid", "setgid", "wdns"),
+    ), elsewhere=True, opens_shell=True),
+    "numactl": Prefix(Grammar(short="iNCpPmlw", long=("interleave", "cpunodebind", "physcpubind", "membind"))),
+    "pkexec": Prefix(Grammar(long=("user",))),
+    "prlimit": Prefix(Grammar(short="po", attached="cdefilmnqrstuvxy", long=("pid", "output"))),
+    "proot": Prefix(Grammar(
+        short="rbmqwkivS", long=("rootfs", "bind", "mount", "qemu", "pwd", "cwd", "kernel-release", "change-id"),
+    ), elsewhere=True),
+    "proxychains": Prefix(Grammar(short="f")),
+    "proxychains4": Prefix(Grammar(short="f")),
+    "rlwrap": Prefix(Grammar(short="abcCdDefFhHilmMOpPqsStUvwz")),
+    "run-one": _PLAIN,
+    "s6-setuidgid": Prefix(skip=1),
+    "setpriv": Prefix(Grammar(long=(
+        "reuid", "ruid", "euid", "regid", "rgid", "egid", "groups", "inh-caps", "ambient-caps", "bounding-set",
+        "securebits", "pdeathsig", "selinux-label", "apparmor-profile", "landlock-access", "landlock-rule",
+        "seccomp-filter", "ptracer",
+    ))),
+    "setsid": _PLAIN,
+    "setuidgid": Prefix(skip=1),
+    "softlimit": Prefix(Grammar(short="adfmoplrst")),
+    "stdbuf": Prefix(Grammar(short="ioe", long=("input", "output", "error"))),
+    "strace": Prefix(_STRACE, assigns=False),
+    "su-exec": Prefix(skip=1),
+    "sudo": Prefix(_SUDO, assigns=True, chdir=("-D", "--chdir"), idle=("-l", "--list", "-K", "-V"), opens_shell=True),
+    "systemd-inhibit": Prefix(Grammar(long=("what", "who", "why", "mode"))),
+    "systemd-run": Prefix(Grammar(short="pHMuEt", long=(
+        "property", "host", "machine", "unit", "description", "slice", "uid", "gid", "nice", "working-directory",
+        "setenv", "on-active", "on-boot", "on-calendar", "timer-property", "path-property", "service-type",
+    )), chdir=("--working-directory",)),
+    "taskset": Prefix(Grammar(), skip=1),
+    "time": Prefix(Grammar(short="fo", long=("format", "output"))),
+    "timeout": Prefix(Grammar(short="ks", long=("kill-after", "signal")), skip=1),
+    "tini": Prefix(Grammar(short="pe")),
+    "torify": _PLAIN,
+    "torsocks": Prefix(Grammar(short="Pua", long=("address", "port", "user", "pass"))),
+    "toybox": _PLAIN,
+    "trickle": Prefix(Grammar(short="udwtlLn")),
+    "tsocks": _PLAIN,
+    "unbuffer": _PLAIN,
+    "unshare": Prefix(Grammar(
+        short="SGRw",
+        long=("setuid", "setgid", "root", "wd", "map-user", "map-group", "map-users", "map-groups", "propagation",
+              "setgroups", "monotonic", "boottime"),
+    ), elsewhere=True, opens_shell=True),
+    "valgrind": _PLAIN,
+    "x86_64": _PLAIN,
+    "xvfb-run": Prefix(Grammar(short="enfpsw", long=(
+        "error-file", "server-num", "auth-file", "xauth-protocol", "server-args", "wait",
+    ))),
+}  # fmt: skip
+
+
+def run(call: Call, prefix: Prefix) -> Effects:
+    """The command behind a prefix, and the shell texts in its options."""
+    parsed = parse(call.operands, prefix.options)
+    if parsed.has(*prefix.idle):
+        return ()
+    texts = tuple(
+        RunScript(text.text, call.name, call.name, elsewhere=prefix.elsewhere) for text in parsed.values(*prefix.text)
+    )
+    words, assigns = assigned(parsed.operands) if prefix.assigns else (parsed.operands, ())
+    return texts + _command(call.name, prefix, words[prefix.skip :], assigns, parsed)
+
+
+def _command(
+    name: str, prefix: Prefix, words: tuple[Word, ...], assigns: tuple[Assign, ...], parsed: Parsed
+) -> Effects:
+    if words:
+        cwd = parsed.value(*prefix.chdir) if prefix.chdir else None
+        return (Run(words, name, cwd or UNCHANGED, assigns, prefix.elsewhere, prefix.replaces),)
+    starts_shell = prefix.opens_shell and (
+        name in ("chroot", "unshare", "nsenter") or parsed.has("-s", "-i", "--shell", "--login")
+    )
+    return (Run((Word("sh"),), name, elsewhere=prefix.elsewhere),) if starts_shell else ()
+
+
+def assigned(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], tuple[Assign, ...]]:
+    """NAME=value operands in front of the command, as env and sudo take them."""
+    assigns: list[Assign] = []
+    for index, word in enumerate(words):
+        name, equals, value = word.begins.partition("=")
+        if not equals:
+            return words[index:], tuple(assigns)
+        assigns.append(Assign(name, value if word.text is not None else None))
+    return (), tuple(assigns)

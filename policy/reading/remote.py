@@ -1,0 +1,116 @@
+"""Commands that run on another machine, in a container, or in a terminal of their own."""
+
+import re
+
+from policy.reading.effect import Call, Effects, Meaning, Run, RunScript, RunStdin, joined
+from policy.reading.options import Grammar, parse
+from policy.reading.piece import Word
+
+_SSH = Grammar(short="BbcDEeFIiJLlmOopQRSWw", permute=False)
+_CONTAINER = Grammar(
+    short="aceHhlmpuvw",
+    long=(
+        "config", "context", "host", "log-level", "tlscacert", "tlscert", "tlskey", "env", "env-file", "user",
+        "workdir", "detach-keys", "add-host", "annotation", "attach", "blkio-weight", "cap-add", "cap-drop",
+        "cgroup-parent", "cgroupns", "cidfile", "cpu-period", "cpu-quota", "cpu-shares", "cpus", "cpuset-cpus",
+        "cpuset-mems", "device", "dns", "dns-option", "dns-search", "domainname", "entrypoint", "expose", "gpus",
+        "group-add", "health-cmd", "health-interval", "health-retries", "health-timeout", "hostname", "ip", "ip6",
+        "ipc", "isolation", "kernel-memory", "label", "label-file", "link", "log-driver", "log-opt", "mac-address",
+        "memory", "memory-reservation", "memory-swap", "mount", "name", "network", "net", "network-alias",
+        "oom-score-adj", "pid", "pids-limit", "platform", "publish", "pull", "restart", "runtime", "security-opt",
+        "shm-size", "stop-signal", "stop-timeout", "storage-opt", "sysctl", "tmpfs", "ulimit", "userns", "uts",
+        "volume", "volume-driver", "volumes-from", "file", "project-name", "project-directory", "index", "profile",
+    ),
+    flags=("privileged", "init", "interactive", "tty", "rm", "detach", "read-only", "publish-all", "no-healthcheck"),
+)  # fmt: skip
+_COMPOSE = Grammar(short="fpeuwl", long=_CONTAINER.long, flags=_CONTAINER.flags)
+_TMUX_TEXT = Grammar(short="cefFnstxyLSTIl")
+_TMUX_RUNS = frozenset((
+    "new-session", "new", "new-window", "neww", "split-window", "splitw", "respawn-pane", "respawnp", "respawn-window",
+    "respawnw", "run-shell", "run", "if-shell", "if", "display-popup", "popup", "pipe-pane", "pipep",
+))  # fmt: skip
+
+
+def ssh(call: Call) -> Effects:
+    """The remote text; without one the remote shell reads our standard input."""
+    parsed = parse(call.operands, _SSH)
+    local = tuple(
+        RunScript(text, "sh", f"ssh -o {name}") for name, text in map(_ssh_option, parsed.values("-o")) if name
+    )
+    after = parse(parsed.operands[1:], _SSH)  # options may follow the host
+    if parsed.operands and after.operands:
+        return (*local, RunScript(joined(after.operands), "sh", "ssh", elsewhere=True))
+    return (*local, RunStdin("ssh", is_shell=True, elsewhere=True, optional=True))
+
+
+def _ssh_option(word: Word) -> tuple[str, str | None]:
+    name, *rest = re.split(r"[\s=]+", word.begins, maxsplit=1)
+    text = rest[0] if rest else ""
+    runs = name.lower() in ("proxycommand", "localcommand", "knownhostscommand", "remotecommand")
+    return (name if runs else "", None if word.text is None else text)
+
+
+def container(call: Call) -> Effects:
+    """docker and podman: exec and run, also below `container` and `compose`."""
+    rest = parse(call.operands, _CONTAINER).operands
+    grammar = _CONTAINER
+    while rest and rest[0].text in ("container", "compose"):
+        grammar = _COMPOSE if rest[0].text == "compose" else _CONTAINER
+        rest = parse(rest[1:], grammar).operands
+    if not rest or rest[0].text not in ("exec", "run", "create"):
+        return ()
+    verb = f"{call.name} {rest[0].text}"
+    parsed = parse(rest[1:], grammar)
+    words = parsed.operands[1:]
+    if entry := parsed.value("--entrypoint"):
+        words = (entry, *words)
+    return (Run(words, verb, elsewhere=True),) if words else ()
+
+
+def kubectl(call: Call) -> Effects:
+    """`kubectl exec POD -- command`, and `kubectl run ... -- command`."""
+    for index, word in enumerate(call.operands):
+        if word.text == "--" and any(before.text in ("exec", "run", "debug") for before in call.operands[:index]):
+            return (Run(call.operands[index + 1 :], f"{call.name} exec", elsewhere=True),)
+    return ()
+
+
+def tmux(call: Call) -> Effects:
+    """Commands tmux starts in panes, and the keys it types into the shells there."""
+    rest = parse(call.operands, Grammar(short="cfLST")).operands
+    if not rest:
+        return ()
+    parsed = parse(rest[1:], _TMUX_TEXT)
+    if rest[0].text in ("send-keys", "send"):
+        keys = tuple(word for word in parsed.operands if word.text not in ("Enter", "C-m", "KPEnter"))
+        return (RunScript(joined(keys), "sh", "tmux send-keys", lenient=True),) if keys else ()
+    if rest[0].text not in _TMUX_RUNS or not parsed.operands:
+        return ()
+    if len(parsed.operands) == 1 or rest[0].text in ("if-shell", "if"):
+        return tuple(RunScript(word.text, "sh", "tmux", lenient=True) for word in parsed.operands)
+    return (Run(parsed.operands, "tmux"),)
+
+
+def screen(call: Call) -> Effects:
+    """A command in a window, or text typed into one."""
+    words = call.operands
+    typed = next((i for i, word in enumerate(words) if word.text == "stuff"), None)
+    if typed is not None:
+        return (RunScript(joined(words[typed + 1 :]), "sh", "screen", lenient=True),)
+    operands = parse(words, Grammar(short="cehpsStTX")).operands
+    return (Run(operands, "screen"),) if operands else ()
+
+
+REMOTE: dict[str, Meaning] = {
+    "docker": container,
+    "kubectl": kubectl,
+    "mosh": ssh,
+    "nerdctl": container,
+    "oc": kubectl,
+    "podman": container,
+    "rsh": ssh,
+    "screen": screen,
+    "slogin": ssh,
+    "ssh": ssh,
+    "tmux": tmux,
+}

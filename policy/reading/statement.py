@@ -1,0 +1,259 @@
+"""The walk through a script: every statement in the order bash meets it, and where the shell may be after each."""
+
+import re
+from collections.abc import Callable
+from typing import ClassVar
+
+from policy.command import Assign, SimpleCommand
+from policy.reading import declaration
+from policy.reading.command_line import Commands
+from policy.reading.context import Context
+from policy.reading.expression import Assignment, Evaluation, PromptExpansion, RawText, Substitution, findings
+from policy.reading.flow import UNKNOWN, Flow, Outcome, stays, union
+from policy.reading.piece import Word
+from policy.reading.redirects import facts, inputs, targets
+from policy.reading.tree import Node, kind, literal, nodes, span, value
+from policy.reading.word import Surroundings, assigned, words
+
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_COPROC_AMBIGUOUS = re.compile(r"\d+$|[A-Za-z_]\w*(?:\[.*\])?\+?=", re.DOTALL)
+
+
+class Script(Commands):
+    """One pass over a script, its nested texts included where they have been parsed."""
+
+    def statements(self, stmts: list[Node], context: Context, flow: Flow) -> Outcome:
+        outcome = stays(flow)
+        for stmt in stmts:
+            outcome = self.statement(stmt, context, outcome.either or UNKNOWN)
+        return outcome
+
+    def statement(self, stmt: Node, context: Context, flow: Flow) -> Outcome:
+        node = stmt.get("Cmd")
+        redirs = nodes(stmt, "Redirs")
+        for redir in redirs:
+            self._look(redir, context, flow)
+        if node is None or kind(node) in ("CallExpr", "DeclClause"):
+            outcome = self._simple(stmt, node or {}, context, flow)
+        else:
+            outcome = self._compound(node, self._redirected(stmt, redirs, context, flow), flow)
+        if stmt.get("Negated"):
+            outcome = Outcome(outcome.lost, outcome.won)
+        return stays(flow) if stmt.get("Background") else outcome
+
+    def _redirected(self, stmt: Node, redirs: list[Node], context: Context, flow: Flow) -> Context:
+        """A compound command's redirections hold for all that it runs, and are shown as a command without words."""
+        if not redirs:
+            return context
+        found = targets(redirs, self.near(context, flow))
+        shown = tuple(redirect for redirect in facts(found, flow, context.home) if redirect.path or redirect.dynamic)
+        if shown:
+            self.show(SimpleCommand((), "", "bare", redirects=shown, span=self._span(stmt, context)), context, flow)
+        return context.reading(inputs(found, context.inputs))
+
+    def _compound(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        read = self._CONSTRUCTS.get(kind(node))
+        if read is None:
+            self.notes.trouble(f"{kind(node)} is not a construct this reader knows")
+            return stays(flow)
+        return read(self, node, context, flow)
+
+    def _block(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        return self.statements(nodes(node, "Stmts"), context, flow)
+
+    def _subshell(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        self.statements(nodes(node, "Stmts"), context, flow)
+        return stays(flow)
+
+    def _coproc(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        stmt = node["Stmt"]
+        command = stmt.get("Cmd") or {}
+        if command.get("Assigns") or any(_COPROC_AMBIGUOUS.match(_literal(arg)) for arg in nodes(command, "Args")):
+            self.notes.trouble("coproc with an assignment or a descriptor is not read as bash reads it")
+        self.statement(stmt, context.piped().through("coproc"), flow)
+        return stays(flow)
+
+    def _arithmetic(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        self._look(node.get("X"), context, flow, evaluated=True)
+        return stays(flow)
+
+    def _test(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        self._look(node.get("X"), context, flow)
+        return stays(flow)
+
+    def _while(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        return self._loop(node, nodes(node, "Cond"), context, flow)
+
+    def _binary(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        operator = node.get("Op")
+        if operator in ("|", "|&"):
+            self.statement(node["X"], context, flow)
+            after = self.statement(node["Y"], context.piped(), flow)
+            return stays(union(flow, after.either)) if self.lastpipe else stays(flow)
+        first = self.statement(node["X"], context, flow)
+        if operator == "&&":
+            second = self.statement(node["Y"], context, first.won or UNKNOWN)
+            return Outcome(second.won, union(first.lost, second.lost))
+        second = self.statement(node["Y"], context, first.lost or UNKNOWN)
+        return Outcome(union(first.won, second.won), second.lost)
+
+    def _if(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        condition = self.statements(nodes(node, "Cond"), context, flow) if node.get("Cond") else stays(flow)
+        then = self.statements(nodes(node, "Then"), context, condition.won or UNKNOWN)
+        other = (
+            self._if(node["Else"], context, condition.lost or UNKNOWN) if node.get("Else") else stays(condition.lost)
+        )
+        if not node.get("Cond"):  # the last else
+            return then
+        return Outcome(union(then.won, other.won), union(then.lost, other.lost))
+
+    def _loop(self, node: Node, condition: list[Node], context: Context, flow: Flow) -> Outcome:
+        """Read once; if its body moves the shell, the next pass reads it as starting anywhere."""
+        entry = union(flow, UNKNOWN) if self.knowledge.loop_moves(node) else flow
+        tested = self.statements(condition, context, entry) if condition else stays(entry)
+        body = self.statements(nodes(node, "Do"), context, tested.either or UNKNOWN)
+        after = union(flow, tested.either, body.either)
+        if not set(after) <= set(entry):
+            self.knowledge.moves(node)
+        return stays(after)
+
+    def _for(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        loop = node.get("Loop") or {}
+        for key in ("Init", "Cond", "Post"):
+            self._look(loop.get(key), context, flow, evaluated=True)
+        items = [item for each in nodes(loop, "Items") for item in self.expanded(each, context, flow)]
+        for each in nodes(loop, "Items"):
+            self._look(each, context, flow)
+        if name := value(loop.get("Name")):
+            self._sets(name, items, node, context, flow)
+        return self._loop(node, [], context, flow)
+
+    def _sets(self, name: str, items: list[Word], node: Node, context: Context, flow: Flow) -> None:
+        self.notes.literal |= any(item.latent for item in items)
+        only = items[0].text if len(items) == 1 else None
+        command = SimpleCommand((), "", "bare", assigns=(Assign(name, only),), span=self._span(node, context))
+        self.show(command, context, flow)
+
+    def _case(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        self._look(node.get("Word"), context, flow)
+        ends = [flow]
+        for item in nodes(node, "Items"):
+            for pattern in nodes(item, "Patterns"):
+                self._look(pattern, context, flow)
+            ends.append(self.statements(nodes(item, "Stmts"), context, union(*ends)).either)
+        return stays(union(*ends))
+
+    def _function(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        """A body may be called from anywhere, so it starts anywhere once something in the script moves the shell."""
+        name = value(node.get("Name"))
+        self.notes.functions[name] = None
+        entry = union(flow, UNKNOWN) if self.knowledge.anything_moves() else flow
+        body = self.statement(node["Body"], context.through(f"function {name}"), entry)
+        if not set(body.either) <= set(entry):
+            self.knowledge.moves(name)
+        return stays(flow)
+
+    def _time(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        """`time` before a simple command is shown and taken off like any other prefix; after a pipe it is a program."""
+        stmt = node.get("Stmt") or {"Pos": node["Pos"], "End": node["End"], "Cmd": {"Type": "CallExpr"}}
+        command = stmt.get("Cmd") or {}
+        if kind(command) != "CallExpr" or command.get("Assigns"):
+            return self.statement(stmt, context.through("time"), flow)
+        if re.match(r"-(?!-$)", _first(command)):  # an option to the program, but to the keyword the name of a command
+            self.statement(stmt, context.through("time"), flow)
+        prefix = [literal("time", node), *([literal("-p", node)] if node.get("PosixFormat") else [])]
+        return self.statement({**stmt, "Cmd": {**command, "Args": [*prefix, *nodes(command, "Args")]}}, context, flow)
+
+    def _let(self, node: Node, context: Context, flow: Flow) -> Outcome:
+        for expression in nodes(node, "Exprs"):
+            self._look(expression, context, flow, evaluated=True)
+        self.show(SimpleCommand(("let",), "let", "bare", ("",), span=self._span(node, context)), context, flow)
+        return stays(flow)
+
+    def _simple(self, stmt: Node, node: Node, context: Context, flow: Flow) -> Outcome:
+        self._look_inside(node, context, flow)
+        near = self.near(context, flow)
+        found = targets(nodes(stmt, "Redirs"), near)
+        self.notes.literal |= any(target.latent for _, target in found)
+        inner = context.reading(inputs(found, context.inputs))
+        declared = declaration.words_of(node, near) if kind(node) == "DeclClause" else None
+        argv = declared or [word for arg in nodes(node, "Args") for word in words(arg, near)]
+        values = [(value(assign.get("Name")), _held(assign, near)) for assign in nodes(node, "Assigns")]
+        self.notes.literal |= any(held.latent for _, held in values)
+        if not all(_NAME.fullmatch(name) for name, _ in values):  # to the parser \'x=[ is an assignment, to bash a name
+            self.notes.trouble("an assignment to something that is no name")
+        assigns = tuple(Assign(name, held.text) for name, held in values)
+        redirects = facts(found, flow, context.home)
+        return self.invoke(tuple(argv), assigns, redirects, inner, flow, self._span(stmt, context))
+
+    def _look_inside(self, node: Node, context: Context, flow: Flow) -> None:
+        """Every expression of a simple command; most words are one plain literal and hold nothing."""
+        for assign in nodes(node, "Assigns") + (nodes(node, "Args") if kind(node) == "DeclClause" else []):
+            self._look(assign, context, flow)
+        if kind(node) == "DeclClause":
+            return
+        for arg in nodes(node, "Args"):
+            parts = nodes(arg, "Parts")
+            if len(parts) != 1 or kind(parts[0]) != "Lit":
+                self._look(arg, context, flow)
+
+    def _look(self, node: Node | None, context: Context, flow: Flow, *, evaluated: bool = False) -> None:
+        for finding in findings(node, evaluated=evaluated):
+            match finding:
+                case Substitution(inner, via):
+                    self.statements(nodes(inner, "Stmts"), self._substituted(inner, context.through(via)), flow)
+                case RawText(text, in_arithmetic):
+                    self.expand(text, context, flow, evaluated=in_arithmetic)
+                case Evaluation():
+                    self.notes.evaluates = True
+                case PromptExpansion():
+                    self.notes.latent = True
+                case Assignment(name):
+                    self.show(SimpleCommand((), "", "bare", assigns=(Assign(name, None),)), context, flow)
+
+    def _substituted(self, node: Node, context: Context) -> Context:
+        """>(...) reads what is written to it."""
+        return context.piped() if node.get("Op") == ">(" else context
+
+    def document(self, hdoc: Node, context: Context, flow: Flow) -> None:
+        self._look(hdoc, context, flow)
+
+    def expanded(self, node: Node, context: Context, flow: Flow) -> list[Word]:
+        return words(node, self.near(context, flow))
+
+    def _span(self, node: Node, context: Context) -> tuple[int, int]:
+        return context.span or span(node)
+
+    _CONSTRUCTS: ClassVar[dict[str, Callable[["Script", Node, Context, Flow], Outcome]]] = {
+        "ArithmCmd": _arithmetic,
+        "BinaryCmd": _binary,
+        "Block": _block,
+        "CaseClause": _case,
+        "CoprocClause": _coproc,
+        "ForClause": _for,
+        "FuncDecl": _function,
+        "IfClause": _if,
+        "LetClause": _let,
+        "Subshell": _subshell,
+        "TestClause": _test,
+        "TimeClause": _time,
+        "WhileClause": _while,
+    }
+
+
+def _held(assign: Node, near: Surroundings) -> Word:
+    """The value of an assignment; an array's elements are not told apart."""
+    if array := assign.get("Array"):
+        elements = [assigned(element.get("Value"), near) for element in nodes(array, "Elems")]
+        return Word(None, "param", latent=any(element.latent for element in elements))
+    held = assigned(assign.get("Value"), near)
+    return Word(None, "param", held.begins, held.latent) if assign.get("Append") else held
+
+
+def _first(command: Node) -> str:
+    return next((_literal(arg) for arg in nodes(command, "Args")), "")
+
+
+def _literal(word: Node) -> str:
+    """The text of a word, quotes and expansions left out."""
+    return "".join(value(part) for part in nodes(word, "Parts"))

@@ -1,0 +1,185 @@
+"""A word of the tree turned into the words bash would pass on."""
+
+import re
+from dataclasses import dataclass
+
+from policy.reading import braces, quoting
+from policy.reading.piece import Piece, Word, is_latent, static
+from policy.reading.tree import Node, kind, nodes, value
+
+_ORDINARY = re.compile(r"[^\\{*?\[~`$]*")
+_GLOB = re.compile(r"[*?]|\[.+\]", re.DOTALL)
+_IN_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*\+?=)(.*)", re.DOTALL)
+_REASONS = {"ParamExp": "param", "CmdSubst": "cmdsub", "ArithmExp": "arith", "ProcSubst": "procsub"}
+_PLAIN_PARAM = {"Type", "Pos", "End", "Dollar", "Rbrace", "Short", "Param"}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known about the two variables an expansion may use; None where it is not known."""
+
+    home: str | None
+    cwd: str | None
+
+
+def words(node: Node, near: Surroundings) -> list[Word]:
+    """The words one word expands to: several for braces, one otherwise."""
+    if simple := _ordinary(node):
+        return [static(simple)]
+    pieces = pieces_of(nodes(node, "Parts"), near)
+    try:
+        return [_finished(_tilde(expanded, near)) for expanded in braces.expand(pieces)]
+    except braces.TooMany:
+        return [Word(None, "brace", _start(pieces).partition("{")[0], splits=True)]
+
+
+def word(node: Node, near: Surroundings) -> Word:
+    """A word where braces mean nothing: a redirect target, a case subject, a test operand."""
+    return _finished(_tilde(pieces_of(nodes(node, "Parts"), near), near))
+
+
+def assigned(node: Node | None, near: Surroundings) -> Word:
+    """The value of an assignment: no braces, no globs, a tilde after each colon."""
+    if node is None:
+        return static("")
+    pieces = [_tildes(piece, near) for piece in _tilde(pieces_of(nodes(node, "Parts"), near), near)]
+    return _closed(pieces)
+
+
+def document(node: Node, *, expands: bool, strips_tabs: bool) -> Word:
+    """The body of a here-document."""
+    pieces = [
+        Piece(quoting.heredoc(value(part)) if expands else value(part), quoted=True)
+        if kind(part) == "Lit"
+        else Piece("", quoted=True, reason=_REASONS.get(kind(part), "param"))
+        for part in nodes(node, "Parts")
+    ]
+    body = _closed(pieces)
+    if strips_tabs and body.text is not None:
+        return static(re.sub(r"(?m)^\t+", "", body.text))
+    return body
+
+
+def pieces_of(parts: list[Node], near: Surroundings) -> list[Piece]:
+    return [piece for part in parts for piece in _pieces(part, near)]
+
+
+def _ordinary(node: Node) -> str:
+    """The text of a word with nothing to expand: most words, decided without building pieces."""
+    parts = nodes(node, "Parts")
+    if len(parts) == 1 and kind(parts[0]) == "Lit":
+        text = value(parts[0])
+        return text if _ORDINARY.fullmatch(text) else ""
+    return ""
+
+
+def _pieces(part: Node, near: Surroundings) -> list[Piece]:
+    match kind(part):
+        case "Lit":
+            return [Piece(text, quoted=quoted) for text, quoted in quoting.unquoted(value(part))]
+        case "SglQuoted":
+            text = quoting.ansi_c(value(part)) if part.get("Dollar") else value(part)
+            return [Piece(text, quoted=True)]
+        case "DblQuoted":
+            return [
+                Piece("", quoted=True),
+                *(piece for inner in nodes(part, "Parts") for piece in _quoted(inner, near)),
+            ]
+        case "ExtGlob":
+            return [Piece(f"{part.get('Op', '')}{value(part.get('Pattern'))})", reason="glob")]
+        case _:
+            return [_expansion(part, near)]
+
+
+def _quoted(part: Node, near: Surroundings) -> list[Piece]:
+    if kind(part) == "Lit":
+        return [Piece(quoting.double(value(part)), quoted=True)]
+    return [_expansion(part, near, quoted=True)]
+
+
+def _expansion(part: Node, near: Surroundings, *, quoted: bool = False) -> Piece:
+    """$HOME and $PWD are static where nothing in the text can have changed them; all else is not."""
+    if kind(part) == "ParamExp" and part.keys() <= _PLAIN_PARAM:
+        known = {"HOME": near.home, "PWD": near.cwd}.get(value(part.get("Param")))
+        if known:
+            return Piece(known, quoted=True)
+    whole = quoted and not _is_list(part)
+    return Piece("", quoted=whole, reason=_REASONS.get(kind(part), "param"))
+
+
+def _is_list(part: Node) -> bool:
+    """ "$@" and "${array[@]}" are as many words as they have elements, quotes or not."""
+    index = part.get("Index") or {}
+    names = [value(part.get("Param")), *(value(inner) for inner in nodes(index, "Parts"))]
+    return "@" in names or part.get("Excl") is True
+
+
+def _tilde(pieces: list[Piece], near: Surroundings) -> list[Piece]:
+    if not pieces or not pieces[0].plain:
+        return pieces
+    first, rest = pieces[0], pieces[1:]
+    if found := _IN_ASSIGNMENT.fullmatch(first.text):
+        if "~" not in found[2]:
+            return pieces
+        held = _user([Piece(found[2]), *rest], near) if found[2].startswith("~") else [Piece(found[2]), *rest]
+        return [Piece(found[1]), *(_tildes(piece, near) for piece in held)]
+    return _user(pieces, near)
+
+
+def _user(pieces: list[Piece], near: Surroundings) -> list[Piece]:
+    """A tilde at the very start, up to the first slash."""
+    first, rest = pieces[0], pieces[1:]
+    if not first.text.startswith("~"):
+        return pieces
+    login, slash, path = first.text.partition("/")
+    if not slash and rest:  # ~"x" and ~$x are not expanded
+        return pieces
+    return [_login(login, near), Piece(slash + path), *rest]
+
+
+def _login(login: str, near: Surroundings) -> Piece:
+    home = {"~": near.home, "~+": near.cwd, "~root": "/root"}.get(login)
+    return Piece(home, quoted=True) if home else Piece(login, reason="param")
+
+
+def _tildes(piece: Piece, near: Surroundings) -> Piece:
+    if not piece.plain or ":~" not in piece.text:
+        return piece
+    if near.home is None:
+        return Piece(piece.text, reason="param")
+    home = near.home
+    return Piece(re.sub(r":~(?=/|:|$)", lambda _: ":" + home, piece.text))
+
+
+def _finished(pieces: list[Piece]) -> Word:
+    """One word, after everything but globbing; a lone `[` is no glob."""
+    if any(piece.reason not in ("", "glob") for piece in pieces):
+        return _closed(pieces)
+    visible = "".join(_shadow(piece) for piece in pieces)
+    if any(piece.reason for piece in pieces) or _GLOB.search(visible):
+        pattern = "".join(piece.text for piece in pieces)
+        return Word(None, "glob", pattern, latent=is_latent(pattern), splits=True)
+    return static("".join(piece.text for piece in pieces))
+
+
+def _shadow(piece: Piece) -> str:
+    """The piece as globbing sees it: quoted characters are there, but mean nothing."""
+    return piece.text if not piece.quoted else "x" * len(piece.text)
+
+
+def _closed(pieces: list[Piece]) -> Word:
+    text = "".join(piece.text for piece in pieces)
+    reason = next((piece.reason for piece in pieces if piece.reason), "")
+    if not reason:
+        return static(text)
+    splits = any(piece.reason in ("param", "cmdsub") and not piece.quoted for piece in pieces)
+    return Word(None, reason, _start(pieces), is_latent(text), splits)
+
+
+def _start(pieces: list[Piece]) -> str:
+    known = ""
+    for piece in pieces:
+        if piece.reason:
+            break
+        known += piece.text
+    return known

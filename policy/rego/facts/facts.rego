@@ -1,0 +1,104 @@
+# METADATA
+# title: Facts shared by the rules
+# description: |
+#   What more than one rule needs to know, worked out once for a question. Most commands are of no interest to most
+#   rules, so only those are described closely whose program the table of programs knows.
+package sandgate.facts
+
+# METADATA
+# description: The commands whose program carries a tag, closely described, by tag.
+tagged := {tag: [command | some command in _known; tag in command.tags] |
+	some known in _known
+	some tag in known.tags
+}
+
+_known := [object.union(described(index, command), {"tags": tags}) |
+	some index, command in input.commands
+	tags := _tags(data.sandgate.settings.tags[command.name], command.path_kind)
+]
+
+# ./rm is a file of the workspace, not rm; .venv/bin/pip is pip, and does what pip does.
+_tags(tags, path_kind) := tags if path_kind != "workspace"
+
+_tags(tags, "workspace") := [tag | some tag in tags; tag in {"installer", "interpreter", "publisher"}]
+
+# METADATA
+# description: Whether any path of the question is worth a second look; the rules about paths ask more closely.
+guarded if {
+	input.paths != []
+	regex.match(_marks, lower(concat("\n", [path.resolved | some path in input.paths])))
+}
+
+_marks := concat("", [
+	`/\.(git|env|ssh|netrc|aws|azure|kube|docker|gnupg|pgpass|npmrc|pypirc|circleci|my\.cnf|vault|cargo`,
+	`|bash|profile|zsh|zlogin|inputrc|vscode|idea|claude|cursor|mcp|husky|pre-commit|config|local)`,
+	`|/(g?shadow|sudoers|id_|cron|spool|proc|sys|dev|secrets|sandgate|systemd|profile\.d)|(^|\n)/(home|root)?(\n|$)`,
+])
+
+redirects := [{"op": redirect.op, "path": redirect.path, "dynamic": redirect.dynamic} |
+	some command in input.commands
+	some redirect in command.redirects
+]
+
+assigns := [{"name": assign.name, "value": assign.value, "command": command.name} |
+	some command in input.commands
+	some assign in command.assigns
+]
+
+# METADATA
+# description: A command with its place in the script and its static words, as a list and as lines.
+described(index, command) := object.union(command, {"index": index, "words": words, "text": concat("\n", words)}) if {
+	words := [word | some word in array.slice(command.argv, 1, count(command.argv)); is_string(word)]
+}
+
+label(command) := substring(command.name, 0, 60) if is_string(command.name)
+
+label(command) := "a command" if is_null(command.name)
+
+# Options may be clustered (-rf), and long ones may be cut short (--recurs).
+has_short(command, letters) if {
+	regex.match(concat("", [`(?m)^-[A-Za-z0-9]*[`, letters, `]`]), command.text)
+}
+
+has_long(command, name) if {
+	some word in command.words
+	startswith(word, "--")
+	given := split(word, "=")[0]
+	count(given) > 3
+	startswith(name, given)
+}
+
+runs_by(command, wrapper) if {
+	some via in command.via
+	startswith(via, wrapper)
+}
+
+# METADATA
+# description: The sub-command and what follows it, for each described publisher and git, by place of the command.
+sub_commands := {command.index: verbs(command) | some command in object.get(tagged, "publisher", [])}
+
+# METADATA
+# description: |
+#   The sub-command and all that follows it, past the options in front (git -C x push). null where it is dynamic.
+verbs(command) := [] if count(command.argv) < 2
+
+verbs(command) := array.slice(command.argv, 1, count(command.argv)) if {
+	first := command.argv[1]
+	not _in_front(first)
+}
+
+verbs(command) := array.slice(command.argv, at, count(command.argv)) if {
+	_in_front(command.argv[1])
+	valued := object.get(data.sandgate.settings.valued, command.name, [])
+	at := min(array.concat([count(command.argv)], [place |
+		some place, word in command.argv
+		place > 0
+		not _in_front(word)
+		not command.argv[place - 1] in valued
+	]))
+}
+
+_in_front(word) if {
+	is_string(word)
+	regex.match(`^[-+]`, word)
+}

@@ -1,0 +1,22 @@
+# METADATA
+# title: Code that is made while it runs
+# description: eval, sh -c, trap and their like with text that is only known at run time could do anything.
+package sandgate.rules.code.dynamic_text
+
+_shells := {"sh", "bash", "dash", "zsh", "ksh", "eval", "trap", "source", "."}
+
+findings contains {"effect": "deny", "reason": reason, "help": help} if {
+	some code in input.script.inline_code
+	is_null(code.code)
+	code.interpreter in _shells
+	reason := sprintf("%s would run text that is only known when it runs.", [substring(code.interpreter, 0, 60)])
+	help := "Write the commands out, or write them to a script file and run that by its path."
+}
+
+findings contains {"effect": "ask", "reason": reason, "help": help} if {
+	some code in input.script.inline_code
+	is_null(code.code)
+	not code.interpreter in _shells
+	reason := sprintf("%s would run a program that is only known when it runs.", [substring(code.interpreter, 0, 60)])
+	help := "Write the program into a file with file_write and run that by its path."
+}

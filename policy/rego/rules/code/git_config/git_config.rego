@@ -1,0 +1,128 @@
+# METADATA
+# title: Git settings that run programs
+# description: |
+#   Many git settings and options name a program that git then runs: now with -c or an option, or later when they are
+#   stored with git config.
+package sandgate.rules.code.git_config
+
+_help := "Use git's own commands; settings such as user.name, user.email or init.defaultBranch are fine."
+
+_runs := concat("", [
+	`(?i)^(alias\..*|core\.(fsmonitor|pager|editor|sshcommand|hookspath|askpass|gitproxy|alternaterefscommand|worktree)`,
+	`|diff\.external|(diff|merge)\..*\.(command|textconv|driver)|(difftool|mergetool|browser|man|guitool)\..*(cmd|path)`,
+	`|filter\..*\.(clean|smudge|process)|credential(\..*)?\.helper|gpg(\..*)?\.program|sequence\.editor|pager\..*`,
+	`|interactive\.difffilter|include(if\..*)?\.path|uploadpack\..*|protocol\..*|remote\..*\.(uploadpack|receivepack|vcs)`,
+	`|submodule\..*\.update|sendemail\..*|init\.templatedir|url\..*|http\..*proxy|http\.proxy|web\.browser|help\.browser`,
+	`|ssh\.variant|trailer\..*\.(command|cmd)|instaweb\..*|tar\..*\.command)(=|$)`,
+])
+
+_tame := concat("", [
+	`(?i)^(core\.pager|pager\.[a-z-]+|core\.editor|sequence\.editor|core\.askpass)=`,
+	`(cat|less|more|true|false|:|vim|vi|nano|)$`,
+])
+
+_replaces := `(?m)^(--exec-path=|--upload-p|--receive-p|ext::)`
+
+_drives := `(?m)^(--ext-d|--textc|--tool|--extcmd)`
+
+# One look that spares most commands the closer ones.
+_suspects := [command |
+	some command in data.sandgate.facts.tagged.git
+	regex.match(
+		`(?m)^(-c$|--config|config$|--exec-path=|--upload-p|--receive-p|ext::|-O|--op|--ext-d|--textc|--tool|--extcmd)`,
+		command.text,
+	)
+]
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in _suspects
+	regex.match(`(?m)^(-c|--config-env|--config)$`, command.text)
+	some at, word in command.argv
+	word in {"-c", "--config-env", "--config"}
+	setting := command.argv[at + 1]
+	_dangerous(setting)
+	reason := sprintf("git %s %s names a program for git to run.", [word, _shown(setting)])
+}
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in _suspects
+	contains(command.text, "--config")
+	some word in command.words
+	regex.match(`^--config(-env)?=`, word)
+	_dangerous(regex.replace(word, `^--config(-env)?=`, ""))
+	reason := sprintf("git %s names a program for git to run.", [_shown(word)])
+}
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in _suspects
+	verbs := data.sandgate.facts.sub_commands[command.index]
+	verbs[0] == "config"
+	some at, word in verbs
+	at > 0
+	_stores(verbs, at)
+	reason := sprintf("git config %s would make git run a program from now on.", [_shown(word)])
+}
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in _suspects
+	regex.match(_replaces, command.text)
+	some word in command.words
+	regex.match(_replaces, word)
+	reason := sprintf("git %s replaces programs that git runs.", [_shown(word)])
+}
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in _suspects
+	data.sandgate.facts.sub_commands[command.index][0] == "grep"
+	regex.match(`(?m)^(-O|--op)`, command.text)
+	reason := "git grep -O runs a program on what it finds."
+}
+
+findings contains {"effect": "ask", "reason": reason, "help": _help, "command": command.index} if {
+	some command in _suspects
+	regex.match(_drives, command.text)
+	some word in command.words
+	regex.match(_drives, word)
+	reason := sprintf("git %s runs a program that the repository's settings name.", [_shown(word)])
+}
+
+_dangerous(setting) if is_null(setting)
+
+_dangerous(setting) if {
+	is_string(setting)
+	regex.match(_runs, setting)
+	not regex.match(_tame, setting)
+	not _plain_alias(setting)
+}
+
+# An alias for git's own commands is what it says; only those with ! run a shell.
+_plain_alias(setting) if {
+	regex.match(`(?i)^alias\.[^=]*=[^!]*$`, setting)
+}
+
+# Reading or removing a setting is harmless; a key that is only known when it runs is not.
+_stores(verbs, at) if verbs[at] in {"--edit", "-e"}
+
+_stores(verbs, 1) if is_null(verbs[1])
+
+_stores(verbs, at) if {
+	is_null(verbs[at])
+	startswith(verbs[at - 1], "-")
+}
+
+_stores(verbs, at) if {
+	_dangerous(_setting(verbs[at], array.slice(verbs, at + 1, at + 2)))
+	count(verbs) > at + 1
+	not verbs[1] in {"get", "list", "unset", "--get", "--get-all", "--unset", "--unset-all"}
+}
+
+_setting(key, value) := concat("=", array.concat([key], value)) if {
+	is_string(key)
+	not null in value
+}
+
+_setting(key, [null]) := concat("", [key, "=!"]) if is_string(key)
+
+_shown(word) := substring(word, 0, 60) if is_string(word)
+
+_shown(word) := "..." if is_null(word)

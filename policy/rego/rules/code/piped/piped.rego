@@ -1,0 +1,10 @@
+# METADATA
+# title: Code from a pipe
+# description: A shell or interpreter that reads its program from a pipe runs what nobody has seen.
+package sandgate.rules.code.piped
+
+findings contains {"effect": "deny", "reason": reason, "help": help} if {
+	some shell in input.script.pipe_to_shell
+	reason := sprintf("%s would run whatever comes out of a pipe.", [substring(shell, 0, 60)])
+	help := "Save it to a file first (curl -fsSLo /tmp/install.sh URL), read it, then run it by its path."
+}

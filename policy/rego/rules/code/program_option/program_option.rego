@@ -1,0 +1,87 @@
+# METADATA
+# title: Options that run programs
+# description: |
+#   Tools that look harmless take a program to run, or a file to write, in an option or in their own little language:
+#   rg --pre, tar --to-command, vim -c, the sed commands e and w, system() in awk.
+package sandgate.rules.code.program_option
+
+_options := {
+	"rg": `(?m)^--(pre|hostname-bin)(=|$)`,
+	"tar": `(?m)^(--(checkpoint-ac|to-c|use-c|info-s|new-vol|rsh-c|rmt-c)|-[A-Za-z]*I|-[A-Za-z]*F$)`,
+	"zip": `(?m)^(-[A-Za-z]*TT|--unzip-command)`,
+	"man": `(?m)^(-[PH]|--pager|--html)`,
+	"gdb": `(?m)^(-ex|-eval|-x|--ex|--eval|-iex|--command|-c$)`,
+	"sort": `(?m)^--compress-p`,
+}
+
+findings contains {"effect": "deny", "reason": reason, "help": help} if {
+	some command in data.sandgate.facts.tagged.launcher
+	regex.match(_options[command.name], command.text)
+	not _common_filter(command)
+	reason := sprintf("%s was given an option that makes it run another program.", [command.name])
+	help := "Run that program by itself, and leave the option out."
+}
+
+_filters := concat("", [
+	`(?m)^(-[A-Za-z]*I|--use-compress-program(=|\n))\n?`,
+	`(zstd|gzip|pigz|xz|bzip2|lz4|lzip|unzstd|zstdmt)( -[A-Za-z0-9]+)*$`,
+])
+
+# Compression programs are what -I is for.
+_common_filter(command) if {
+	command.name == "tar"
+	regex.match(_filters, command.text)
+	not regex.match(`(?m)^--(checkpoint-ac|to-c|info-s|new-vol|rsh-c|rmt-c)`, command.text)
+}
+
+findings contains {"effect": "deny", "reason": reason, "help": help} if {
+	some command in data.sandgate.facts.tagged.editor
+	regex.match(`(?m)^(-c$|-c.|--cmd|\+.|-S|-s$|-[eE]s|--eval|-l$|--load|-f$|--script|--batch)`, command.text)
+	reason := sprintf("%s would run commands of its own language, which can start a shell.", [command.name])
+	help := "Edit files with file_edit, or with sed -i."
+}
+
+findings contains {"effect": "deny", "reason": reason, "help": help} if {
+	some command in data.sandgate.facts.tagged.stream_editor
+	some word in command.words
+	what := _sed_act(word)
+	reason := sprintf("The %s script would %s.", [command.name, what])
+	help := "Use s, p and d only; write results with > file, and run commands by themselves."
+}
+
+findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
+	some command in data.sandgate.facts.tagged.awk
+	regex.match(`system\s*\(|\|&?\s*getline|\|\s*"|"\s*\||\|&|@load|\bprint[^;}\n]*\|`, command.text)
+	reason := sprintf("The %s program would start other programs.", [command.name])
+	help := "Print the results, and pipe them into the next command in the shell."
+}
+
+_sed_act(word) := "run a command (e)" if {
+	regex.match(`(^|[;{}\n0-9$!/,])\s*e(\s|$)`, _sed_rest(word))
+	not startswith(word, "-")
+}
+
+_sed_act(word) := "run a command (e)" if regex.match(_sed_flag("e"), word)
+
+_sed_act(word) := "write a file (w)" if {
+	regex.match(`(^|[;{}\n0-9$!/,])\s*[wW]\s+\S`, _sed_rest(word))
+	not regex.match(_sed_flag("e"), word)
+}
+
+_sed_act(word) := "write a file (w)" if {
+	regex.match(_sed_flag("w"), word)
+	not regex.match(_sed_flag("e"), word)
+	not regex.match(`(^|[;{}\n0-9$!/,])\s*e(\s|$)`, _sed_rest(word))
+}
+
+# What is left once substitutions, addresses and plain words are gone.
+_sed_rest(word) := regex.replace(bare, `/([^/\\\n]|\\.)*/`, "0") if {
+	bare := regex.replace(word, _substitution, ";")
+}
+
+_sed_flag(flag) := concat("", ["(", _substitution, ")[gIiMmp0-9]*", flag])
+
+# s and y with the delimiters that people use. There are no back-references in either engine's regex.
+_substitution := concat("|", [sprintf(`[sy]%s([^%s\\]|\\.)*%s([^%s\\]|\\.)*%s`, [d, d, d, d, d]) |
+	some d in ["/", `\|`, "#", ",", "@", ":", "!", "%", "_", "~", ";", "="]
+])

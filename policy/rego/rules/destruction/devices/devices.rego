@@ -1,0 +1,31 @@
+# METADATA
+# title: Disks and devices
+# description: Disk tools and block devices are denied, and so is writing in /dev, but for null, the streams and shm.
+package sandgate.rules.destruction.devices
+
+_help := "Write to a file in the workspace or in /tmp; /dev/null and /dev/stdout are fine."
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in data.sandgate.facts.tagged.disk
+	reason := sprintf("%s works on disks, and there is none to work on.", [command.name])
+}
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some path in input.paths
+	path.op == "write"
+	startswith(path.resolved, "/dev/")
+	not regex.match(`^/dev/(null|zero|full|tty|stdin|stdout|stderr|fd/[0-9]+|(shm|pts)/.*)$`, path.resolved)
+	reason := sprintf("The device %s was to be written.", [path.resolved])
+}
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some path in input.paths
+	path.op == "read"
+	regex.match(_disks, path.resolved)
+	reason := sprintf("The device %s was to be read.", [path.resolved])
+}
+
+_disks := concat("", [
+	`^/dev/((sd|hd|vd|xvd)[a-z]+[0-9]*|(nvme|mmcblk|loop|dm-|md|ram|sr|zd|nbd)[0-9].*`,
+	`|(mapper|disk|block)/.*|mem|kmem|port|kmsg|fuse|kvm)$`,
+])

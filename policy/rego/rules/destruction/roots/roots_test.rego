@@ -1,0 +1,90 @@
+package sandgate.rules.destruction.roots_test
+
+import data.sandgate.testing
+
+test_the_whole_workspace_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.runs([["rm", "-rf", "/workspace"]])
+}
+
+test_the_root_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.runs([["rm", "-fr", "--no-preserve-root", "/"]])
+}
+
+test_a_dot_in_the_workspace_s_root_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.runs([["rm", "-r", "."]])
+}
+
+test_a_climb_to_the_root_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.asks({"commands": [{"argv": ["rm", "-r", "../.."], "cwd": "/workspace/src"}]})
+}
+
+test_a_star_beneath_the_workspace_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.asks({
+			"commands": [{"argv": ["rm", "-rf", null], "dynamic": ["", "", "glob"], "known": ["", "", "*"]}],
+		})
+}
+
+test_find_delete_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.runs([["find", "/", "-maxdepth", "1", "-name", "workspace", "-delete"]])
+}
+
+test_find_without_a_test_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.runs([["find", ".", "-delete"]])
+}
+
+test_modes_of_the_whole_system_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.runs([["chmod", "-R", "777", "/"]])
+}
+
+test_the_long_option_cut_short_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.runs([["rm", "--recurs", "-f", "/home"]])
+}
+
+test_a_system_file_overwritten_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.runs([["shred", "/dev/sda"]])
+}
+
+test_a_folder_in_the_workspace_is_let_pass if {
+	count(data.sandgate.rules.destruction.roots.findings) == 0
+		with input as testing.runs([["rm", "-rf", "build", "dist"]])
+}
+
+test_files_by_pattern_is_let_pass if {
+	count(data.sandgate.rules.destruction.roots.findings) == 0
+		with input as testing.asks({
+			"commands": [{"argv": ["rm", "-f", null], "dynamic": ["", "", "glob"], "known": ["", "", "*.pyc"]}],
+		})
+}
+
+test_a_glob_in_a_folder_is_let_pass if {
+	count(data.sandgate.rules.destruction.roots.findings) == 0
+		with input as testing.asks({
+			"commands": [
+				{
+					"argv": ["rm", "-rf", null],
+					"dynamic": ["", "", "glob"],
+					"known": ["", "", "build/*"],
+				},
+			],
+		})
+}
+
+test_find_with_a_name_is_let_pass if {
+	count(data.sandgate.rules.destruction.roots.findings) == 0
+		with input as testing.runs([["find", ".", "-name", "*.pyc", "-delete"]])
+}
+
+test_a_plain_find_from_the_root_is_let_pass if {
+	count(data.sandgate.rules.destruction.roots.findings) == 0
+		with input as testing.runs([["find", "/", "-name", "libssl*"]])
+}

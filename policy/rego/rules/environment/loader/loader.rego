@@ -1,0 +1,68 @@
+# METADATA
+# title: Variables that load code
+# description: Variables that make every later program load or run something are denied (LD_PRELOAD, BASH_ENV, PS4 ...).
+package sandgate.rules.environment.loader
+
+_names := concat("", [
+	`^(LD_.*|DYLD_.*|BASH_ENV|ENV|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|BASH_FUNC_.*|GCONV_PATH|NLSPATH|HOSTALIASES`,
+	`|PYTHONSTARTUP|PYTHONHOME|PYTHONINSPECT|PYTHONBREAKPOINT|PERL5OPT|PERL5DB|PERL5LIB|RUBYOPT|RUBYLIB|JAVA_TOOL_OPTIONS`,
+	`|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|LESSOPEN|LESSCLOSE|GIT_EXEC_PATH|GIT_TEMPLATE_DIR|GIT_CONFIG.*|GIT_EXTERNAL_DIFF`,
+	`|GIT_PROXY_COMMAND|GIT_SSH|GIT_SSH_COMMAND|GIT_ASKPASS|SSH_ASKPASS|SUDO_ASKPASS|CDPATH|RUSTC_WRAPPER|SHELL)$`,
+])
+
+findings contains {"effect": "deny", "reason": reason, "help": help} if {
+	some assign in data.sandgate.facts.assigns
+	regex.match(_names, assign.name)
+	not _tame(assign)
+	reason := sprintf("Setting %s makes later programs load or run other code.", [substring(assign.name, 0, 60)])
+	help := "Leave it as it is; pass options to the program itself."
+}
+
+# IFS splits words, and a slash or a letter in it takes names apart.
+findings contains {"effect": "deny", "reason": reason, "help": help} if {
+	some assign in data.sandgate.facts.assigns
+	assign.name == "IFS"
+	not assign.command in {"read", "mapfile", "readarray"}
+	_odd_separator(assign.value)
+	reason := "Setting IFS to letters, slashes or text that is not known changes how the commands after it are read."
+	help := "Set it for one command only, such as `IFS=: read -ra parts`."
+}
+
+findings contains {"effect": "ask", "reason": reason, "help": help} if {
+	some assign in data.sandgate.facts.assigns
+	assign.name == "NODE_OPTIONS"
+	_loads(assign.value)
+	reason := "NODE_OPTIONS would make every node program load other code."
+	help := "Options such as --max-old-space-size=4096 are fine."
+}
+
+_odd_separator(value) if is_null(value)
+
+_odd_separator(value) if {
+	is_string(value)
+	regex.match(`[A-Za-z0-9/_.-]`, value)
+}
+
+_loads(value) if is_null(value)
+
+_loads(value) if {
+	is_string(value)
+	regex.match(`-r|--require|--import|--loader|--experimental-loader|--eval|-e`, value)
+}
+
+# Git without questions, and a configuration that is empty, are what tests and scripts need.
+_tame(assign) if {
+	assign.name in {"GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"}
+	assign.value in {"0", "1", "/dev/null"}
+	not {assign.name, assign.value} == {"GIT_CONFIG_COUNT", "1"}
+}
+
+_tame(assign) if {
+	assign.name in {"GIT_ASKPASS", "SSH_ASKPASS"}
+	assign.value in {"", "true", "/bin/true", "echo"}
+}
+
+_tame(assign) if {
+	assign.name == "SHELL"
+	assign.value in {"/bin/sh", "/bin/bash", "/usr/bin/bash"}
+}

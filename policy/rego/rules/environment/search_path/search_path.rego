@@ -1,0 +1,20 @@
+# METADATA
+# title: The search path
+# description: |
+#   With another PATH the names that were judged mean other programs, so it is only set to the system's own folders.
+package sandgate.rules.environment.search_path
+
+_system := `^(/usr/local/s?bin|/usr/s?bin|/s?bin)(:(/usr/local/s?bin|/usr/s?bin|/s?bin))*$`
+
+findings contains {"effect": "deny", "reason": reason, "help": help} if {
+	some assign in data.sandgate.facts.assigns
+	assign.name == "PATH"
+	not _is_system(assign.value)
+	reason := "Setting PATH makes the names of commands mean other programs than those that were judged."
+	help := "Call a program by its path instead, such as .venv/bin/pytest; installed tools are on PATH already."
+}
+
+_is_system(value) if {
+	is_string(value)
+	regex.match(_system, value)
+}

@@ -1,0 +1,27 @@
+# METADATA
+# title: Where files may be changed
+# description: |
+#   Workspaces, /tmp and the home folder may be changed; the system is read-only, for commands too, and /proc is shut to
+#   the file tools.
+package sandgate.rules.files.areas
+
+_help := "Use files in the workspace, in /tmp or in the home folder; reading system files is fine."
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some path in input.paths
+	path.area == "proc"
+	not _by_command
+	reason := sprintf("%s belongs to a process or to the kernel.", [substring(path.resolved, 0, 120)])
+}
+
+# A relative path from a folder that is not known has no place of its own, and is the kernel's to hold.
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some path in input.paths
+	path.area == "system"
+	path.op in {"write", "delete"}
+	path.resolved != ""
+	not startswith(path.resolved, "/dev/")
+	reason := sprintf("%s is part of the system and is not changed.", [substring(path.resolved, 0, 120)])
+}
+
+_by_command if input.tool in {"shell", "exec", "policy_check"}

@@ -1,0 +1,93 @@
+# METADATA
+# title: Requests to hosts
+# description: |
+#   A command that talks to a host by hand carries data out as easily as in, so a person is asked. Loopback is free, and
+#   so are the hosts that the operator lists. The gate judges every request again, whoever sends it.
+package sandgate.rules.outward.fetch
+
+findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
+	some command in data.sandgate.facts.tagged.fetcher
+	not _only_listed(command)
+	not _only_tells(command)
+	reason := sprintf("%s would talk to a host by hand%s.", [command.name, _towards(command)])
+	help := "Package managers work as they are; localhost is free. The operator can list a host or allow this command."
+}
+
+findings contains {"effect": "ask", "reason": reason, "help": help} if {
+	some redirect in data.sandgate.facts.redirects
+	is_string(redirect.path)
+	regex.match(`^/dev/(tcp|udp)/`, redirect.path)
+	not regex.match(`^/dev/(tcp|udp)/(localhost|127\.[0-9.]+|::1)/`, redirect.path)
+	reason := sprintf("A redirection would open a connection (%s).", [redirect.path])
+	help := "Connections to localhost are free; package managers work as they are."
+}
+
+# Every operand must be a listed host, or a word that cannot be one.
+_only_listed(command) if {
+	not null in command.argv
+	some word in command.words
+	_names_listed(word)
+	not _names_other(command)
+}
+
+_names_other(command) if {
+	some place, word in command.words
+	not regex.match(`^(-|[0-9]{1,5}$)`, word)
+	not _names_listed(word)
+	not _value(command, place)
+}
+
+# Options that send the request another way, or take its addresses from a file.
+_names_other(command) if regex.match(`(?m)^(-x|-K|--(pre)?proxy|--socks|--connect-to|--resolve|--conf)`, command.text)
+
+_names_other(command) if {
+	command.name != "curl"
+	regex.match(`(?m)^(-[a-zA-Z]*[ie]|--input|--exec|--use-proxy)`, command.text)
+}
+
+# The word after one of these is a file, a header or a method, even where it looks like a host.
+_value(command, place) if {
+	place > 0
+	regex.match(_valued[command.name], command.words[place - 1])
+}
+
+_valued := {
+	"curl": concat("", [
+		`^(-[a-zA-Z]*[oHAdwXbcFTmu]|--(output|header|user-agent|data(-[a-z]+)?|json|write-out|request|cookie|cookie-jar`,
+		`|form|form-string|upload-file|cacert|cert|key|max-time|connect-timeout|retry|retry-delay|user|output-dir))$`,
+	]),
+	"wget": `^(-[OoPU]|--(output-document|output-file|directory-prefix|header|user-agent|post-data|tries|timeout))$`,
+}
+
+_names_listed(word) if _host(word) in {"localhost", "127.0.0.1", "0.0.0.0", "[::1]", "::1"}
+
+_names_listed(word) if endswith(_host(word), ".localhost")
+
+_names_listed(word) if _host(word) in data.sandgate.settings.all.hosts
+
+_names_listed(word) if {
+	some host in data.sandgate.settings.all.hosts
+	startswith(host, "*.")
+	endswith(_host(word), substring(host, 1, -1))
+}
+
+# What stands before the first slash, without scheme and port; a name with a user in it is never one of the listed.
+_host(word) := lower(regex.replace(bare, `:[0-9]*$`, "")) if {
+	authority := regex.replace(word, `^[a-zA-Z][a-zA-Z0-9+.-]*://`, "")
+	bare := regex.replace(authority, `[/?#\\].*$`, "")
+}
+
+_only_tells(command) if {
+	count(command.argv) == 2
+	command.argv[1] in {"--version", "-V", "--help", "-h"}
+}
+
+_towards(command) := sprintf(" (%s)", [substring(url, 0, 80)]) if {
+	urls := [word | some word in command.words; contains(word, "://")]
+	count(urls) > 0
+	url := urls[0]
+}
+
+_towards(command) := "" if {
+	not contains(command.text, "://")
+}

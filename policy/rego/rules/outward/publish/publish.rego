@@ -1,0 +1,50 @@
+# METADATA
+# title: Publishing
+# description: What leaves for a shared place, a push or a release, cannot be taken back, so a person is asked.
+package sandgate.rules.outward.publish
+
+_acts := concat("", [
+	`^(git (push|send-email|send-pack)|npm (publish|unpublish|deprecate|owner|dist-tag|access|login|adduser|token)`,
+	`|pnpm (publish|login)|yarn (publish|login)|yarn npm (publish|login|tag)|bun publish|twine (upload|register)`,
+	`|cargo (publish|yank|owner|login)|gem (push|yank|owner|signin)|(poetry|uv|flit|hatch|pdm) publish`,
+	`|(gh|glab|hub) .*|mvn .*deploy|mvn .*release:perform|(dotnet nuget|nuget) (push|delete))( |$)`,
+])
+
+# Spares most commands the closer look.
+_hints := concat("", [
+	`(?m)^(push|send|publish|unpublish|deprecate|owner|dist-tag|access|login|adduser|token|npm|upload|register|yank`,
+	`|signin|nuget|delete)|deploy|release|^(pr|mr|issue|repo|run|ci|workflow|gist|label|api|auth|secret|variable|ssh-key`,
+	`|snippet|fork|pull|create)`,
+])
+
+_looks := concat("", [
+	`^(gh|glab|hub) ((pr|mr|issue|release|repo|run|ci|workflow|gist|label) `,
+	`(list|view|status|diff|checks|show|download|checkout)`,
+	`|(search|browse|help|version|completion|--version|--help|status|log|diff|branch|checkout|fetch|clone)( |$))`,
+])
+
+findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
+	some command in data.sandgate.facts.tagged.publisher
+	regex.match(_hints, command.text)
+	verbs := data.sandgate.facts.sub_commands[command.index]
+	act := concat(" ", array.concat([command.name], [_word(word) | some word in array.slice(verbs, 0, 2)]))
+	regex.match(_acts, act)
+	not regex.match(_looks, act)
+	not _dry(command)
+	reason := sprintf("%s %s sends work to a place outside the sandbox.", [command.name, verbs[0]])
+	help := "Commit and build locally; a person can push or publish, or the operator can allow this command."
+}
+
+findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
+	some command in data.sandgate.facts.tagged.publisher
+	null in command.argv
+	is_null(data.sandgate.facts.sub_commands[command.index][0])
+	reason := sprintf("What %s would do is only known when it runs.", [command.name])
+	help := "Write the sub-command out, such as `git status`."
+}
+
+_word(word) := substring(word, 0, 40) if is_string(word)
+
+_word(word) := "?" if is_null(word)
+
+_dry(command) if regex.match(`(?m)^(--dry-run|--help)$`, command.text)

@@ -1,0 +1,45 @@
+# METADATA
+# title: .env files
+# description: A .env file holds the project's secrets; a program may find it by itself, no tool prints or sends it.
+package sandgate.rules.secrets.env_files
+
+_env := `/\.env[*?]*(\.[a-z0-9_*?-]+)*$`
+
+_public := `\.(example|sample|template|dist|defaults?|schema)$`
+
+_help := "Ask which variables are needed; .env.example may be read, and `test -f .env` is fine."
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some path in _read
+	not _only_sourced(path.asked)
+	reason := sprintf("%s holds the project's secrets, and was to be read.", [substring(path.resolved, 0, 120)])
+}
+
+# Taking the variables over is what the file is for; showing them is not.
+findings contains {"effect": "ask", "reason": reason, "help": _help, "path": path.resolved} if {
+	some path in _read
+	_only_sourced(path.asked)
+	reason := sprintf("The variables of %s would be taken over, secrets among them.", [substring(path.resolved, 0, 120)])
+}
+
+_read := [path |
+	some path in input.paths
+	path.op == "read"
+	regex.match(_env, lower(path.resolved))
+	not regex.match(_public, lower(path.resolved))
+]
+
+_only_sourced(asked) if {
+	some command in input.commands
+	command.name in {"source", "."}
+	asked in command.argv
+	not _named_elsewhere(asked)
+}
+
+_named_elsewhere(asked) if {
+	some command in input.commands
+	not command.name in {"source", "."}
+	some word in command.argv
+	is_string(word)
+	contains(word, asked)
+}

@@ -1,0 +1,27 @@
+# METADATA
+# title: Keys and credentials
+# description: Private keys, password databases and the credential files of well-known tools are not opened.
+package sandgate.rules.secrets.keys
+
+_keys := concat("", [
+	`/\.ssh(/[^/]*)?$|/id_(rsa|dsa|ecdsa|ed25519)$|/etc/(shadow|gshadow|sudoers)(-|$|\.d(/|$))`,
+	`|/\.(netrc|pgpass|git-credentials|pypirc|my\.cnf|vault-token)$|/\.(aws|azure)(/|$)|/\.config/(gcloud|gh|op)(/|$)`,
+	`|/\.kube/config$|/\.docker/config\.json$|/\.gnupg(/|$)|/run/secrets(/|$)|/\.cargo/credentials(\.toml)?$`,
+])
+
+_public := `/\.ssh/(known_hosts(\.old)?|[^/]*\.pub)$`
+
+_help := "Work without it: the operator gives credentials to a host, and the gate adds them on the way."
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some path in input.paths
+	path.op != "list"
+	_is_key(path.resolved)
+	shown := substring(path.resolved, 0, 120)
+	reason := sprintf("%s holds keys or credentials, and was to be opened (%s).", [shown, path.op])
+}
+
+_is_key(path) if {
+	regex.match(_keys, lower(path))
+	not regex.match(_public, lower(path))
+}

@@ -1,0 +1,25 @@
+# METADATA
+# title: Other processes
+# description: /proc gives away the environment, memory and open files of processes, and links out of any folder.
+package sandgate.rules.secrets.process_memory
+
+_proc := concat("", [
+	`^(/proc/([^/]+/(task/[^/]+/)?(environ|mem|fd|fdinfo|root|cwd|exe|map_files|maps|smaps|pagemap|ns|auxv|stack)`,
+	`|kcore|kallsyms|kmsg|sysrq-trigger|sys|keys|key-users)|/sys/(kernel|fs/cgroup|firmware))(/|$)`,
+])
+
+_help := "Read /proc/cpuinfo, /proc/meminfo or /proc/self/status; the command's own environment is in `env`."
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some path in input.paths
+	path.op != "list"
+	regex.match(_proc, path.resolved)
+	not _harmless(path.resolved)
+	shown := substring(path.resolved, 0, 120)
+	reason := sprintf("%s belongs to a process or to the kernel, and was to be opened.", [shown])
+}
+
+# Descriptors of the command itself, under the names that scripts use.
+_harmless(path) if regex.match(`^/proc/self/fd/[0-9]+$`, path)
+
+_harmless(path) if regex.match(`^/proc/sys/kernel/(hostname|osrelease|version|random/uuid)$`, path)

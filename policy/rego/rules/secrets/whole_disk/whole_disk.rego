@@ -1,0 +1,23 @@
+# METADATA
+# title: Searches of the whole disk
+# description: A recursive search from / reads every file of the machine to find secrets, and takes minutes.
+package sandgate.rules.secrets.whole_disk
+
+findings contains {"effect": "deny", "reason": reason, "help": help} if {
+	some path in input.paths
+	path.op == "read"
+	path.resolved in {"/", "/proc", "/sys", "/root", "/home"}
+	some command in input.commands
+	_searches(command)
+	reason := sprintf("%s was to search every file under %s.", [command.name, path.resolved])
+	help := "Search the workspace, or name the folder, such as /usr/include."
+}
+
+_searches(command) if command.name in {"rg", "ag", "ack"}
+
+_searches(command) if {
+	command.name in {"grep", "egrep", "fgrep", "ggrep", "zgrep"}
+	some word in command.argv
+	is_string(word)
+	regex.match(`^(-[A-Za-z0-9]*[rR]|--rec|--deref)`, word)
+}

@@ -1,0 +1,17 @@
+# METADATA
+# title: The operator's settings
+# description: |
+#   The one place that reads data.sandgate_config and the table of programs. Rules ask here, because a rule is worked
+#   out once for a question, and each reference to data costs the embedded engine as much as thirty to a rule.
+#   The loader writes every setting; where one is missing the rules that need it are undefined, and the answer is deny.
+package sandgate.settings
+
+all := data.sandgate_config
+
+# METADATA
+# description: For each program the tags by which rules know it.
+tags := data.sandgate.programs.tags
+
+# METADATA
+# description: For each program the options that take the next word as their value.
+valued := data.sandgate.programs.valued

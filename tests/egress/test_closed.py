@@ -1,0 +1,55 @@
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from mitmproxy.flow import Error
+
+from egress.closed import every_hook_fails_closed
+
+
+class Hooks:
+    def __init__(self) -> None:
+        self.cuts: list[tuple[Any, str]] = []
+
+    def requestheaders(self, flow: Any) -> None:
+        raise RuntimeError("on purpose")
+
+    async def server_connect(self, data: Any) -> None:
+        raise RuntimeError("on purpose")
+
+    def not_a_hook(self, data: Any) -> None:
+        raise RuntimeError("on purpose")
+
+    def cut(self, data: Any, hook: str) -> None:
+        self.cuts.append((data, hook))
+        if data == "nobody can":
+            raise RuntimeError("on purpose too")
+
+
+Closed = every_hook_fails_closed(type("Closed", (), dict(vars(Hooks))))
+
+
+@pytest.mark.promise("egress.start_refused")
+def test_a_hook_that_fails_cuts_what_it_was_asked_about() -> None:
+    addon: Any = Closed()
+    addon.requestheaders("flow")
+    asyncio.run(addon.server_connect("data"))
+
+    assert addon.cuts == [("flow", "requestheaders"), ("data", "server_connect")]
+    with pytest.raises(RuntimeError):
+        addon.not_a_hook("data")
+
+
+@pytest.mark.promise("egress.start_refused")
+def test_where_cutting_fails_too_the_flow_is_killed() -> None:
+    class Stubborn(Hooks):
+        def cut(self, data: Any, hook: str) -> None:
+            raise RuntimeError("on purpose too")
+
+    stubborn: Any = every_hook_fails_closed(type("Stubborn", (), {**vars(Hooks), "cut": Stubborn.cut}))()
+    flow, dial = SimpleNamespace(error=None), SimpleNamespace(server=SimpleNamespace(error=None))
+    stubborn.requestheaders(flow)
+    asyncio.run(stubborn.server_connect(dial))
+
+    assert str(flow.error) == str(dial.server.error) == Error.KILLED_MESSAGE

@@ -1,0 +1,53 @@
+import pytest
+
+from egress.allowlist import Allowlist
+from egress.destination import Destination
+from egress.refusal import Refused
+from egress.session import Session, decision_ids, most_lines
+
+HERE = Destination("a.test", 443)
+
+
+def rule_of(session: Session, destination: Destination = HERE) -> str:
+    with pytest.raises(Refused) as caught:
+        session.admit(destination, "GET", "/")
+    with pytest.raises(Refused):
+        session.admit_dial(destination)
+    return caught.value.refusal.rule
+
+
+@pytest.mark.promise("egress.start_refused")
+def test_unbound_is_refused_even_while_learning() -> None:
+    assert rule_of(Session("s")) == rule_of(Session("s", learning=True)) == "egress.not_bound"
+
+
+def test_what_is_bound_holds_from_then_on() -> None:
+    session = Session("s")
+    session.bind(Allowlist.parse(["a.test"]))
+    session.admit(HERE, "GET", "/")
+    session.admit_dial(HERE)
+
+    assert rule_of(session, Destination("b.test", 443)) == "egress.not_allowed"
+
+
+def test_learning_admits_what_is_on_no_list() -> None:
+    session = Session("s", learning=True, allow=Allowlist())
+
+    session.admit(HERE, "GET", "/")
+    session.admit_dial(HERE)
+
+
+def test_the_newest_call_is_the_one_that_is_named() -> None:
+    assert Session("s", decisions=("d-1", "d-2")).decision_id == "d-2"
+    assert Session("s").decision_id is None
+
+
+def test_what_the_server_says_of_calls_is_bounded() -> None:
+    assert decision_ids({"decisions": ["x" * 1000] * 1000}) == ("x" * 100,) * 50
+    assert decision_ids({}) == ()
+
+
+def test_many_sessions_share_what_descriptors_there_are() -> None:
+    assert most_lines(1, 20_000) == 128
+    assert most_lines(100, 20_000) == 98
+    assert most_lines(1000, 1024) < 8

@@ -1,0 +1,179 @@
+"""An origin on loopback: HTTP/1.1, HTTP/2 and WebSocket, with or without TLS. It writes down everything it is sent."""
+
+import hashlib
+import socket
+import ssl
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import h2.config
+import h2.connection
+import h2.events
+
+BLOCK = b"\xa5" * 65536
+MARK = b"TLS handshake for "
+
+
+@dataclass
+class Heard:
+    """What arrived on one connection."""
+
+    sni: str | None = None
+    alpn: str | None = None
+    heads: list[bytes] = field(default_factory=list)
+
+    @property
+    def everything(self) -> bytes:
+        return MARK + (self.sni or "-").encode() + b"\n" + b"\n".join(self.heads)
+
+
+class Origin:
+    """Listens from construction to `close`; `heard` grows with each connection."""
+
+    def __init__(self, context: ssl.SSLContext | None, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+        self._context = context
+        if context is not None:
+            context.sni_callback = self._remember_sni
+        self._listener = socket.create_server(address, backlog=256)
+        self.port: int = self._listener.getsockname()[1]
+        self.heard: list[Heard] = []
+        self._names = threading.local()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    @property
+    def everything(self) -> bytes:
+        return b"\n".join(heard.everything for heard in self.heard)
+
+    def _remember_sni(self, sock: Any, name: str | None, _context: Any) -> None:
+        self._names.sni = name
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._serve, args=[sock], daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        heard = Heard()
+        self.heard.append(heard)
+        with sock:
+            try:
+                if self._context is None:
+                    _Http1(sock, heard).serve()
+                    return
+                with self._context.wrap_socket(sock, server_side=True) as secure:
+                    heard.sni, heard.alpn = getattr(self._names, "sni", None), secure.selected_alpn_protocol()
+                    speaker = _Http2(secure, heard) if heard.alpn == "h2" else _Http1(secure, heard)
+                    speaker.serve()
+            except OSError:
+                return
+
+
+class _Http1:
+    def __init__(self, sock: socket.socket, heard: Heard) -> None:
+        self._sock = sock
+        self._heard = heard
+        self._file = sock.makefile("rb")
+
+    def serve(self) -> None:
+        while head := self._head():
+            self._heard.heads.append(head)
+            self._answer(head)
+
+    def _head(self) -> bytes:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = self._file.readline()
+            if not line:
+                return b""
+            head += line
+        return head
+
+    def _answer(self, head: bytes) -> None:
+        method, target, _ = head.split(b"\r\n", 1)[0].split(b" ")
+        path, _, query = target.partition(b"?")
+        if path == b"/ws":
+            self._websocket()
+        elif path == b"/big":
+            self._stream(int(query))
+        elif path == b"/endless-head":
+            self._endless()
+        else:
+            size, digest = self._body(head)
+            more = b'Alt-Svc: h3=":443"\r\nX-Sandgate-Error: forged\r\n' if path == b"/odd" else b""
+            self._send(
+                more, head if path == b"/echo" else b"hello %s %d %s" % (target, size, digest), bare=method == b"HEAD"
+            )
+
+    def _send(self, more: bytes, body: bytes, *, bare: bool) -> None:
+        self._sock.sendall(
+            b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n" % (more, len(body)) + (b"" if bare else body)
+        )
+
+    def _stream(self, size: int) -> None:
+        self._sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        while size > 0:
+            self._sock.sendall(BLOCK[:size])
+            size -= len(BLOCK)
+
+    def _endless(self) -> None:
+        self._sock.sendall(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            self._sock.sendall(b"X-Filler: " + b"a" * 8000 + b"\r\n")
+
+    def _websocket(self) -> None:
+        self._sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        while data := self._file.read1(65536):
+            self._sock.sendall(data)
+
+    def _body(self, head: bytes) -> tuple[int, bytes]:
+        digest, size = hashlib.sha256(), 0
+        for block in self._blocks(head.lower()):
+            digest.update(block)
+            size += len(block)
+        return size, digest.hexdigest().encode()
+
+    def _blocks(self, head: bytes) -> Any:
+        if b"transfer-encoding: chunked" in head:
+            while length := int(self._file.readline(), 16):
+                yield self._file.read(length)
+                self._file.readline()
+            self._file.readline()
+        elif b"content-length:" in head:
+            left = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
+            while left > 0 and (block := self._file.read(min(left, 65536))):
+                left -= len(block)
+                yield block
+
+
+class _Http2:
+    def __init__(self, sock: socket.socket, heard: Heard) -> None:
+        self._sock = sock
+        self._heard = heard
+        self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+
+    def serve(self) -> None:
+        self._h2.initiate_connection()
+        self._sock.sendall(self._h2.data_to_send())
+        while data := self._sock.recv(65536):
+            for event in self._h2.receive_data(data):
+                self._on(event)
+            self._sock.sendall(self._h2.data_to_send())
+
+    def _on(self, event: h2.events.Event) -> None:
+        if isinstance(event, h2.events.RequestReceived):
+            fields = [(str(name), str(value)) for name, value in event.headers]
+            self._heard.heads.append("".join(f"{name}: {value}\n" for name, value in fields).encode())
+        elif isinstance(event, h2.events.DataReceived):
+            self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.StreamEnded):
+            self._h2.send_headers(event.stream_id, [(":status", "200")])
+            self._h2.send_data(event.stream_id, b"hello over h2", end_stream=True)

@@ -1,0 +1,120 @@
+"""Origins, a gate, and sessions at it: what the tests of the gate share."""
+
+import itertools
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.egress.world.certificates import FakeAuthority
+from tests.egress.world.gate import ROOT, Gate
+from tests.egress.world.origin import Origin
+from tests.egress.world.sandbox import Sandbox
+
+NAMES = ("allowed.test", "*.allowed.test", "denied.test", "other.test", "xn--bcher-kva.test")
+TABLE = {
+    "allowed.test": ["127.0.0.1"],
+    "other.test": ["127.0.0.1"],
+    "denied.test": ["127.0.0.1"],
+    "xn--bcher-kva.test": ["127.0.0.1"],
+    "mixed.allowed.test": ["10.9.9.9", "127.0.0.1"],
+    "meta.allowed.test": ["169.254.169.254"],
+    "loop.allowed.test": ["127.0.0.2"],
+    "priv.allowed.test": ["10.0.0.7"],
+    "cgnat.allowed.test": ["100.64.0.7"],
+    "zero.allowed.test": ["0.0.0.0"],
+    "v6map.allowed.test": ["::ffff:169.254.169.254"],
+    "v6loop.allowed.test": ["::1"],
+    "nat64.allowed.test": ["64:ff9b::a00:7"],
+    "sixtofour.allowed.test": ["2002:a00:7::1"],
+    "ula.allowed.test": ["fd00::1"],
+}
+
+
+@dataclass
+class Town:
+    """A gate whose operator listed 127.0.0.1 alone, an origin with TLS, one without, and what the gate looked up."""
+
+    gate: Gate
+    secure: Origin
+    plain: Origin
+    looked_up: Path
+    folder: Path
+    numbers: "itertools.count[int]"
+
+    def session(self, *allow: Any, bound: bool = True) -> "Guest":
+        """A new sandbox. Entries get the port of the origin with TLS where they end in a colon, of the other in `:80`."""
+        name = f"s{next(self.numbers)}"
+        path = self.folder / f"{name}.sock"
+        assert self.gate.ask(op="open", session=name, socket=str(path))["ok"]
+        guest = Guest(self, name, path)
+        if bound:
+            guest.bind(*allow)
+        return guest
+
+    @property
+    def arrived(self) -> bytes:
+        return self.secure.everything + self.plain.everything
+
+    def lookups(self) -> list[str]:
+        return self.looked_up.read_text().split() if self.looked_up.exists() else []
+
+
+@dataclass
+class Guest:
+    """One session, seen from inside of its sandbox and from its server."""
+
+    town: Town
+    name: str
+    path: Path
+
+    def bind(self, *allow: Any) -> None:
+        told = self.town.gate.ask(op="bind", session=self.name, allow=[self._entry(entry) for entry in allow])
+        assert told == {"re": told["re"], "ok": True}
+
+    def _entry(self, entry: Any) -> Any:
+        if isinstance(entry, dict):
+            return {**entry, "host": self._entry(entry["host"])}
+        host, colon, port = entry.partition(":")
+        if not colon:
+            return f"{host}:{self.town.secure.port}"
+        return f"{host}:{self.town.plain.port}" if port == "80" else entry
+
+    def dial(self) -> Sandbox:
+        return Sandbox(self.path, self.town.gate.ca)
+
+    def at(self, host: str) -> str:
+        return f"{host}:{self.town.secure.port}"
+
+    def tunnel(self, host: str, sni: str | None = None, protocols: Sequence[str] = ("http/1.1",)) -> Sandbox:
+        sandbox = self.dial()
+        assert sandbox.connect(self.at(host)).status == 200
+        return sandbox.tls(sni or host, tuple(protocols))
+
+    def refused(self, **fields: Any) -> dict[str, Any]:
+        """A refusal as it was told; the session is closed for it, which tells what was still being counted."""
+        self.town.gate.ask(op="close", session=self.name)
+        return self.town.gate.event("refused", self.name, **fields)
+
+    def flow(self, **fields: Any) -> dict[str, Any]:
+        return self.town.gate.event("flow", self.name, **fields)
+
+
+def build(folder: Path, **configure: Any) -> Town:
+    authority = FakeAuthority(folder)
+    log = folder / "lookups"
+    sockets = Path(tempfile.mkdtemp(prefix="sg", dir="/tmp"))  # the path of a unix socket may have 107 bytes
+    gate = Gate(
+        folder,
+        [str(ROOT / "tests/egress/world/spied_gate.py")],
+        {"SPY_TABLE": json.dumps(TABLE), "SPY_LOG": str(log)},
+    )
+    settings = {
+        "upstream_ca": str(authority.path),
+        "networks": ["127.0.0.1/32"],
+        "resolve": {"static.test": "127.0.0.1"},
+    }
+    gate.ready(**{**settings, **configure})
+    return Town(gate, Origin(authority.context(*NAMES)), Origin(None), log, sockets, itertools.count())

@@ -1,0 +1,63 @@
+"""The whole chain, shell text to verdict: known evasions are caught, and ordinary work is not in anybody's way."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policy.path import uses
+from policy.question import CallerFacts, Question, RunCommand, SessionFacts
+from policy.verdict import Allow, Ask, Deny, Verdict
+from server.judge.rego import RegoJudge
+from server.judge.shfmt import ShellParser
+
+HERE = Path(__file__).parent
+BUNDLE = Path(__file__).parents[3] / "policy" / "rego"
+HOME, WORKSPACES = "/home/agent", ("/workspace",)
+EFFECTS: dict[type[Verdict], str] = {Allow: "allow", Ask: "ask", Deny: "deny"}
+pytestmark = pytest.mark.anyio
+
+
+def lines(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (HERE / name).read_text().splitlines()]
+
+
+async def verdicts(texts: list[str]) -> list[Verdict]:
+    judge = RegoJudge.load(BUNDLE, {"workspaces": WORKSPACES, "home": HOME})
+    async with ShellParser() as parser:
+        return [await judge.decide(await question(parser, text)) for text in texts]
+
+
+async def question(parser: ShellParser, text: str) -> Question:
+    reading = await parser.read_script(text, "/workspace", HOME, WORKSPACES)
+    act = RunCommand(("bash", "-c", text), "/workspace", b"", 300, background=False)
+    session, paths = SessionFacts("default", "python"), uses(reading, HOME, WORKSPACES)
+    return Question(CallerFacts("local"), "shell", session, act, {"command": text}, reading, paths)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.promise("policy.strictest_wins")
+async def test_every_known_evasion_gets_the_verdict_it_needs_or_a_stricter_one() -> None:
+    evasions = lines("evasions.jsonl")
+    strictness = ["allow", "ask", "deny"]
+    found = await verdicts([evasion["command"] for evasion in evasions])
+    for evasion, verdict in zip(evasions, found, strict=True):
+        wanted, got = evasion["verdict"].removesuffix("_contained"), EFFECTS[type(verdict)]
+        stricter = ["ask", "deny"] if wanted == "ask" else [wanted]
+        assert got in stricter, (evasion["id"], verdict)
+        assert strictness.index(got) >= strictness.index(wanted)
+
+
+async def test_ordinary_work_is_seldom_asked_about() -> None:
+    commands = [entry["command"] for entry in lines("commands.jsonl")]
+    found = await verdicts(commands)
+    counts = Counter(EFFECTS[type(verdict)] for verdict in found)
+    assert counts["allow"] >= 0.85 * len(commands), counts
+    for command, verdict in zip(commands, found, strict=True):
+        assert isinstance(verdict, Allow) or all(rule.help for rule in verdict.rules), command
