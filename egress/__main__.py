@@ -79,6 +79,7 @@ async def run(control: Control, ca_dir: Path, ca_cert: Path) -> None:
         clock = tasks.create_task(tick(listeners, gate, control))
         control.tell({"event": "ready", "ca_cert": str(ca_cert)})
         await control.serve(listeners)
+        await listeners.close_all()
         clock.cancel()
         master.shutdown()  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
         await proxy

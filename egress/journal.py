@@ -44,7 +44,7 @@ class FlowFacts:
 
 
 class Journal:
-    """Hands events to `tell`. Refusals of a session wait for at most a second, to be counted."""
+    """Hands events to `tell`. A refusal is told at once; the same again within a second is counted and told after it."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
@@ -77,13 +77,18 @@ class Journal:
         if key not in window.counted and len(window.counted) >= MOST_DISTINCT:
             window.beyond += 1
             return
-        window.counted.setdefault(key, _Counted(refusal, method, decisions)).count += 1
+        if key in window.counted:
+            window.counted[key].count += 1
+            return
+        window.counted[key] = _Counted(refusal, method, decisions)
+        self._tell_refused(session, _Counted(refusal, method, decisions, 1))
 
     def flush(self, session: str) -> None:
         """Tell what one session was refused since its last window began."""
         window = self._windows.pop(session, _Window())
         for counted in window.counted.values():
-            self._tell_refused(session, counted)
+            if counted.count:
+                self._tell_refused(session, counted)
         if window.beyond:
             rest = Refusal("egress.limit", "More was refused in this second than is listed one by one.")
             self._tell_refused(session, _Counted(rest, "", (), window.beyond))

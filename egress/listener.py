@@ -84,6 +84,11 @@ class Listeners:
         self._sessions.pop(session).hang_up()
         self._journal.flush(session)
 
+    async def close_all(self) -> None:
+        """No socket outlives the gate, also where the server that would have asked for it is gone."""
+        for session in list(self._doors):
+            await self.close(session)
+
     def _session(self, name: str) -> Session:
         try:
             return self._sessions[name]

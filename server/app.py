@@ -78,6 +78,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                     await sessions.close_all()
                     await pool.close()
                 engine.close()
+                judge.close()
                 audit.write("server.ended", {"server": server_id})
 
             try:

@@ -26,7 +26,7 @@ default decision := {
 # entrypoint: true
 decision := {
 	"effect": _strictest({entry[2] | some entry in _entries}),
-	"rules": [{"id": entry[1], "effect": entry[2], "reason": entry[3], "help": entry[4]} | some entry in sort(_entries)],
+	"rules": [_rule(entry) | some entry in sort(_entries)],
 	"limits": data.sandgate.settings.all.limits,
 	"access": data.sandgate.access.paths,
 	"revision": data.sandgate.settings.all.revision,
@@ -54,18 +54,44 @@ _strictest(effects) := "ask" if effects == {"ask"}
 _strictest(effects) := "allow" if effects == set()
 
 # Sorted, these come strictest first and then by id: equal questions get equal answers.
-_entries contains [0, "default.deny", "deny", reason, help] if {
+_entries contains [0, "default.deny", "deny", reason, help, ""] if {
 	not data.sandgate.shape.sound
 	some reason in data.sandgate.shape.faults
 	help := "Call one of the listed tools with the arguments it describes."
 }
 
-_entries contains [_rank(finding.effect), id, finding.effect, substring(finding.reason, 0, 300), finding.help] if {
+_entries contains [_rank(finding.effect), id, finding.effect, reason, finding.help, _grant(finding)] if {
 	data.sandgate.shape.sound
 	some [id, finding] in array.concat(data.sandgate.index.found, _custom)
 	not _granted(finding)
 	_holds(id)
+	reason := substring(finding.reason, 0, 300)
 }
+
+_rule(entry) := {"id": entry[1], "effect": entry[2], "reason": entry[3], "help": entry[4], "grant": entry[5]}
+
+# The entry with which an operator's list answers an ask: what the rule says, else the command and its sub-command.
+_grant(finding) := finding.grant if finding.effect == "ask"
+
+_grant(finding) := concat(" ", array.concat([input.commands[finding.command].name], _sub_command(finding.command))) if {
+	finding.effect == "ask"
+	not finding.grant
+	is_string(input.commands[finding.command].name)
+}
+
+_grant(finding) := "" if {
+	finding.effect == "ask"
+	not finding.grant
+	not is_string(input.commands[finding.command].name)
+}
+
+_grant(finding) := "" if finding.effect != "ask"
+
+_sub_command(index) := [word |
+	some place, word in object.get(data.sandgate.facts.sub_commands, index, [])
+	place == 0
+	is_string(word)
+]
 
 _custom := [[concat(".", ["custom", package_name]), finding] |
 	some package_name

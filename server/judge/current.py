@@ -16,3 +16,6 @@ class CurrentJudge:
         """From the next question on; a question under way is answered by the judge it was put to."""
         before, self._judge = self._judge, judge
         before.close()
+
+    def close(self) -> None:
+        self._judge.close()

@@ -6,7 +6,7 @@ from policy.verdict import Access, Allow, Ask, Deny, Limits, Rule, Verdict, engi
 
 DECISION = "data.sandgate.decision"  # where the answer is
 _KEYS = {"effect", "rules", "limits", "access", "revision"}
-_ROOM = {"id": 200, "effect": 5, "reason": 1_000, "help": 1_000}  # characters
+_ROOM = {"id": 200, "effect": 5, "reason": 1_000, "help": 1_000, "grant": 300}  # characters
 _MOST_RULES = 1_000
 _MOST_PATHS = 256
 

@@ -5,13 +5,25 @@
 #   so are the hosts that the operator lists. The gate judges every request again, whoever sends it.
 package sandgate.rules.outward.fetch
 
-findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
+findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index, "grant": grant} if {
 	some command in data.sandgate.facts.tagged.fetcher
 	not _only_listed(command)
 	not _only_tells(command)
 	reason := sprintf("%s would talk to a host by hand%s.", [command.name, _towards(command)])
 	help := "Package managers work as they are; localhost is free. The operator can list a host or allow this command."
+	grant := _grant(command)
 }
+
+# The host where one is written out, else the program.
+_grant(command) := array.concat(_hosts(command), [command.name])[0]
+
+_hosts(command) := [host |
+	some word in command.words
+	contains(word, "://")
+	not _names_listed(word)
+	host := _host(word)
+	regex.match(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`, host)
+]
 
 findings contains {"effect": "ask", "reason": reason, "help": help} if {
 	some redirect in data.sandgate.facts.redirects
