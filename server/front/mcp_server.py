@@ -11,8 +11,9 @@ from mcp.server import MCPServer
 
 from server.app import App, open_app
 from server.call import Caller
+from server.front.front import Front
 from server.front.results import Shape
-from server.front.tools import Tools
+from server.front.tools import register
 from server.settings import Settings, Source
 
 LOCAL = Caller("local", ("user",))
@@ -34,7 +35,8 @@ def build(app: App, caller: Caller = LOCAL) -> MCPServer[Any]:
         version=version("sandgate"),
         log_level="WARNING",
     )
-    Tools(app.gateway, caller, app.settings.environment, _shape(app.settings)).register(mcp, app.settings.tools)
+    front = Front(app.gateway, caller, app.settings.environment, _shape(app.settings))
+    register(mcp, front, app.settings.tools)
     return mcp
 
 

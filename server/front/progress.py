@@ -20,7 +20,7 @@ def streaming(ctx: Context[Any, Any]) -> Progress:
     async def progress(job: Job) -> None:
         readers = {stream: _Reader(job, stream) for stream in ("stdout", "stderr")}
         step = 0
-        while True:
+        while job.end is None:
             with anyio.move_on_after(HEARTBEAT_S):
                 await job.news()
             step += 1

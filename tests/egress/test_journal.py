@@ -29,7 +29,7 @@ def no(host: str) -> Refusal:
 def test_a_refusal_is_told_at_once_and_the_same_again_is_counted() -> None:
     event, again = told(no("a.test"), no("a.test"), no("a.test"))
 
-    assert again == event | {"count": 2}
+    assert again == {**event, "count": 2}
     assert event == {
         "event": "refused",
         "session": "s",

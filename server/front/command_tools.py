@@ -1,0 +1,165 @@
+"""shell and exec, and the jobs that long commands become."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import anyio
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from server.call import Caller, RunAsk, SessionAsk
+from server.front.front import Front
+from server.front.parameters import (
+    BASH,
+    MAX_COMMAND,
+    MAX_WAIT_S,
+    Background,
+    Chars,
+    Folder,
+    OptionalText,
+    SessionName,
+    Timeout,
+    Wait,
+    given,
+)
+from server.front.progress import streaming
+from server.front.results import RunResult, plain, run_result
+from server.front.showing import show_job
+from server.sandbox.jobs import Job
+
+SIGNALS = {"TERM": 15, "INT": 2, "KILL": 9, "HUP": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """The parameters that shell and exec share."""
+
+    session: str | None
+    cwd: str | None
+    stdin: str | None
+    timeout_s: float
+    wait_s: float
+    background: bool
+
+    def given(self) -> dict[str, Any]:
+        return given(
+            session=self.session, cwd=self.cwd, stdin=self.stdin, timeout_s=self.timeout_s, background=self.background
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTools:
+    front: Front
+
+    async def shell(
+        self,
+        command: Annotated[str, Field(max_length=MAX_COMMAND, description="bash script; one line or many")],
+        ctx: Context[Any, Any],
+        session: SessionName = None,
+        cwd: Folder = None,
+        stdin: OptionalText = None,
+        timeout_s: Timeout = 300,
+        wait_s: Wait = 45,
+        background: Background = False,
+        max_chars: Chars = 20_000,
+    ) -> Annotated[CallToolResult, RunResult]:
+        """Run a bash script in the sandbox. Files persist between calls; shell state (cd, variables) does not: each call
+        starts in cwd. No root, no sudo; the network reaches only allowed hosts. After wait_s the answer says "running"
+        and names a job. Long output is cut in the middle; job_output reads the rest."""
+        how = _How(session, cwd, stdin, timeout_s, wait_s, background)
+        argv = (*BASH, command)
+        return await self._run("shell", argv, command, how, {"command": command}, ctx, max_chars)
+
+    async def exec(
+        self,
+        argv: Annotated[list[str], Field(min_length=1, max_length=1024, description="program and its arguments")],
+        ctx: Context[Any, Any],
+        session: SessionName = None,
+        cwd: Folder = None,
+        stdin: OptionalText = None,
+        timeout_s: Timeout = 300,
+        wait_s: Wait = 45,
+        background: Background = False,
+        max_chars: Chars = 20_000,
+    ) -> Annotated[CallToolResult, RunResult]:
+        """Run one program in the sandbox without a shell: no quoting, globs or pipes. Otherwise like shell."""
+        how = _How(session, cwd, stdin, timeout_s, wait_s, background)
+        return await self._run("exec", tuple(argv), None, how, {"argv": argv}, ctx, max_chars)
+
+    async def _run(
+        self,
+        tool: str,
+        argv: tuple[str, ...],
+        script: str | None,
+        how: "_How",
+        what: dict[str, Any],
+        ctx: Context[Any, Any],
+        max_chars: int,
+    ) -> CallToolResult:
+        ask = RunAsk(
+            tool=tool,
+            target=self.front.target(how.session),
+            argv=argv,
+            script=script,
+            cwd=how.cwd,
+            stdin=(how.stdin or "").encode("utf-8", "surrogateescape"),
+            timeout_s=how.timeout_s,
+            wait_s=0 if how.background else how.wait_s,
+            background=how.background,
+            arguments=what | how.given(),
+        )
+        ran = await self.front.gateway.run(self.front.caller, ask, streaming(ctx))
+        return run_result(ran, max_chars, self.front.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class JobTools:
+    front: Front
+
+    async def job_output(
+        self,
+        job: Annotated[OptionalText, Field(description="job name; default: the newest")] = None,
+        session: SessionName = None,
+        stream: Literal["stdout", "stderr"] = "stdout",
+        offset: Annotated[int, Field(ge=0, description="byte to start at")] = 0,
+        limit: Annotated[int, Field(ge=1, le=1_000_000, description="bytes at most")] = 20_000,
+        wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S, description="wait for output past offset, or the end")] = 0,
+        encoding: Literal["text", "base64"] = "text",
+    ) -> CallToolResult:
+        """Read a job's output from any byte offset; the answer names the next offset. Output is kept while the session
+        lives, beginning and end for certain."""
+        target = self.front.target(session)
+
+        async def act(caller: Caller) -> CallToolResult:
+            found = self.front.gateway.sessions.find(caller.id, target.session).job(job)
+            await _wait_for(found, stream, offset, wait_s)
+            return show_job(found, stream, found.streams[stream].read(offset, limit), encoding)
+
+        arguments = given(job=job, session=session, stream=stream, offset=offset, limit=limit)
+        return await self.front.gateway.use_session(self.front.caller, SessionAsk("job_output", target, arguments, act))
+
+    async def job_stop(
+        self,
+        job: Annotated[OptionalText, Field(description="job name; default: the newest")] = None,
+        session: SessionName = None,
+        signal: Literal["TERM", "INT", "KILL", "HUP"] = "TERM",
+    ) -> CallToolResult:
+        """End a job and every process it started; KILL follows after 2 s."""
+        target = self.front.target(session)
+
+        async def act(caller: Caller) -> CallToolResult:
+            found = self.front.gateway.sessions.find(caller.id, target.session).job(job)
+            end = await found.stop(SIGNALS[signal], "killed")
+            return plain(
+                f"job {found.name}: {found.status}" if end else f"job {found.name} did not end; it is being killed"
+            )
+
+        arguments = given(job=job, session=session, signal=signal)
+        return await self.front.gateway.use_session(self.front.caller, SessionAsk("job_stop", target, arguments, act))
+
+
+async def _wait_for(job: Job, stream: Literal["stdout", "stderr"], offset: int, wait_s: float) -> None:
+    with anyio.move_on_after(wait_s):
+        while job.end is None and job.streams[stream].total <= offset:
+            await job.news()

@@ -1,0 +1,24 @@
+from pathlib import Path
+
+from policy.verdict import Allow
+from server.app import App
+from server.call import Gateway
+from server.front.mcp_server import build
+from server.sandbox.sessions import Sessions
+from server.settings import Settings
+from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, PlainReader
+
+
+async def nothing() -> None: ...
+
+
+def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> None:
+    sessions = Sessions(FakeSource(), {"base": SPEC}, tmp_path, (), 1)
+    gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
+    server = build(App(gateway, Settings(environment="base"), nothing))
+
+    assert server.name == "sandgate"
+    assert server.version
+    assert server.instructions is not None
+    assert "Commands start in /workspace." in server.instructions
+    assert len(server.instructions) < 2000

@@ -1,0 +1,66 @@
+from pathlib import Path
+from typing import Any, cast
+
+import anyio
+import pytest
+from mcp.server.mcpserver import Context
+
+from server.front.progress import MAX_MESSAGE, streaming
+from server.sandbox.jobs import Job
+from server.sandbox.sandbox import Exit
+
+pytestmark = pytest.mark.anyio
+
+
+class FakeContext:
+    def __init__(self) -> None:
+        self.told: list[tuple[float, str]] = []
+
+    async def report_progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
+        self.told.append((progress, message or ""))
+
+
+async def heard(job: Job, *pieces: bytes) -> list[tuple[float, str]]:
+    ctx = FakeContext()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(streaming(cast("Context[Any, Any]", ctx)), job)
+        for number, piece in enumerate(pieces, 1):
+            await anyio.wait_all_tasks_blocked()
+            job.write(1, piece)
+            with anyio.fail_after(5):
+                while len(ctx.told) < number:
+                    await anyio.sleep(0.01)
+            await anyio.sleep(0.11)  # the pause between two notifications, so that the next piece is waited for
+        tasks.cancel_scope.cancel()
+    return ctx.told
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return Job("j1", "shell", tmp_path, "d-1", lambda end: None)
+
+
+async def test_output_is_told_as_it_comes_and_each_step_is_further(job: Job) -> None:
+    told = await heard(job, b"one\n", b"two\n")
+
+    assert [message for _, message in told] == ["one\n", "two\n"]
+    assert [step for step, _ in told] == sorted({step for step, _ in told})
+
+
+async def test_a_character_cut_in_two_is_told_whole(job: Job) -> None:
+    told = await heard(job, "ä".encode()[:1], "ä".encode()[1:])
+
+    assert "".join(message for _, message in told if "running" not in message) == "ä"
+
+
+async def test_a_flood_is_told_by_its_newest_part(job: Job) -> None:
+    ((_, message),) = await heard(job, b"x" * 1_000_000 + b"end")
+
+    assert len(message) == MAX_MESSAGE
+    assert message.endswith("end")
+
+
+async def test_the_end_of_a_job_is_not_progress(job: Job) -> None:
+    job.ended(Exit("exited", 0))
+
+    assert await heard(job) == []

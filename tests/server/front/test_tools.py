@@ -1,0 +1,53 @@
+import json
+from pathlib import Path
+
+import pytest
+from mcp.server import MCPServer
+from mcp.types import Tool
+
+from policy.verdict import Allow
+from server.call import Caller, Gateway
+from server.front.front import Front
+from server.front.results import Shape
+from server.front.tools import register
+from server.sandbox.sessions import Sessions
+from server.settings import ALL_GROUPS, ToolGroup
+from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, PlainReader
+
+pytestmark = pytest.mark.anyio
+
+
+async def listed(folder: Path, groups: tuple[ToolGroup, ...] = ALL_GROUPS, shape: Shape = "both") -> list[Tool]:
+    sessions = Sessions(FakeSource(), {"base": SPEC}, folder, (), 1)
+    gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
+    mcp: MCPServer[None] = MCPServer("test")
+    register(mcp, Front(gateway, Caller("ann"), "base", shape), groups)
+    return await mcp.list_tools()
+
+
+async def test_groups_choose_tools_and_keep_their_order(tmp_path: Path) -> None:
+    assert [tool.name for tool in await listed(tmp_path, ("jobs", "shell"))] == [
+        "shell",
+        "exec",
+        "job_output",
+        "job_stop",
+    ]
+
+
+async def test_every_schema_is_flat(tmp_path: Path) -> None:
+    for tool in await listed(tmp_path):
+        schema = json.dumps([tool.input_schema, tool.output_schema])
+        assert not any(word in schema for word in ("$ref", "$defs", "anyOf", "oneOf", "allOf")), tool.name
+        assert tool.input_schema["type"] == "object"
+
+
+async def test_the_listing_stays_small_enough_for_every_host(tmp_path: Path) -> None:
+    tools = await listed(tmp_path)
+
+    assert len(tools) <= 15
+    assert len(json.dumps([tool.model_dump(mode="json", exclude_none=True) for tool in tools])) < 16_000
+
+
+async def test_without_structured_results_no_output_schema_is_listed(tmp_path: Path) -> None:
+    assert {tool.name for tool in await listed(tmp_path) if tool.output_schema} == {"shell", "exec"}
+    assert not any(tool.output_schema for tool in await listed(tmp_path, shape="text"))
