@@ -223,7 +223,7 @@ class Agent:
             if len(self.rulesets) > 64:
                 os.close(self.rulesets.pop(next(iter(self.rulesets))))
             assert isinstance(access, dict)  # noqa: S101 - the server's own shape
-            sets = kernel.Access(*(tuple(_strings(access[right])) for right in ("read", "write", "execute")))
+            sets = kernel.Access(*(_strings(access[right]) for right in ("read", "write", "execute")))
             self.rulesets[name] = kernel.landlock_ruleset(sets, self.abi)
         return self.rulesets[name]
 

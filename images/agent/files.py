@@ -6,11 +6,9 @@ Nothing here forks, blocks on a FIFO, follows a magic link, or opens the judged 
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import kernel
 
@@ -30,15 +28,13 @@ class Refused(Exception):
     """A file request cannot be served; the sentence says why."""
 
 
-@dataclass
 class Handle:
     """What was opened: `directory` and `name` say where a write goes, `file` is -1 where nothing exists yet."""
 
-    file: int
-    directory: int
-    name: str
-    real: str
-    until: float
+    __slots__ = ("directory", "file", "name", "real", "until")
+
+    def __init__(self, file: int, directory: int, name: str, real: str, until: float) -> None:
+        self.file, self.directory, self.name, self.real, self.until = file, directory, name, real, until
 
     def close(self) -> None:
         for handle in (self.file, self.directory):
@@ -46,11 +42,11 @@ class Handle:
                 os.close(handle)
 
 
-@dataclass
 class Files:
-    user: kernel.AsUser
-    handles: dict[int, Handle] = field(default_factory=dict)
-    last: int = 0
+    def __init__(self, user: kernel.AsUser) -> None:
+        self.user = user
+        self.handles: dict[int, Handle] = {}
+        self.last = 0
 
     def answer(self, request: Answer, incoming: bytes, send: SendChunk) -> Answer:
         """Serve one request as uid 1000. Raises Refused or OSError with the reason."""
@@ -251,7 +247,7 @@ def _append(handle: Handle, content: bytes) -> Answer:
 def _replace(directory: int, name: str, handle: Handle, content: bytes) -> Answer:
     """Write beside it and rename over it, so that a reader sees the old file or the new one, never half of one."""
     mode = stat.S_IMODE(os.fstat(handle.file).st_mode) & 0o777 if handle.file >= 0 else 0o644
-    temporary = f".{name[:100]}.{secrets.token_hex(6)}"
+    temporary = f".{name[:100]}.{os.urandom(6).hex()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     file = os.open(temporary, flags, mode, dir_fd=directory)
     try:

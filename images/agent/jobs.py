@@ -9,7 +9,6 @@ import selectors
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import tree
 from spawn import EXEC_PATIENCE_S, Keeper, Plan
@@ -43,29 +42,33 @@ class OomCounter:
         return 0
 
 
-@dataclass
 class Job:
     """The agent's view of one command. `deadline` is monotonic seconds; None for as long as the session lives."""
 
-    number: int
-    keeper: Keeper
-    wire: Wire
-    selector: selectors.BaseSelector
-    deadline: float | None
-    oom: OomCounter
-    oom_before: int
-    started: float
-    stdin: int = -1
-    stdin_queue: bytearray = field(default_factory=bytearray)
-    stdin_closing: bool = False
-    outputs: dict[int, int] = field(default_factory=dict)  # descriptor -> stream number
-    running: bool = False
-    reason: str = "exited"
-    kill_at: float | None = None
-    drain_until: float | None = None
-    end: dict[str, object] | None = None
-    reported: bool = False
-    keeper_gone: bool = False
+    def __init__(
+        self,
+        number: int,
+        keeper: Keeper,
+        wire: Wire,
+        selector: selectors.BaseSelector,
+        oom: OomCounter,
+        timeout_s: float | None,
+    ) -> None:
+        self.number, self.keeper, self.wire, self.selector = number, keeper, wire, selector
+        self.started = time.monotonic()
+        self.deadline = None if timeout_s is None else self.started + timeout_s
+        self.oom, self.oom_before = oom, oom.read()
+        self.stdin = -1
+        self.stdin_queue = bytearray()
+        self.stdin_closing = False
+        self.outputs: dict[int, int] = {}  # descriptor -> stream number
+        self.running = False
+        self.reason = "exited"
+        self.kill_at: float | None = None
+        self.drain_until: float | None = None
+        self.end: dict[str, object] | None = None
+        self.reported = False
+        self.keeper_gone = False
 
     # --- bytes -------------------------------------------------------------------------------------------------------
 
@@ -259,19 +262,9 @@ def launch(
         os.set_blocking(handle, False)
     with contextlib.suppress(OSError):  # a host may bound pipe memory per user; the default then does
         fcntl.fcntl(out_read, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    now = time.monotonic()
-    job = Job(
-        number=number,
-        keeper=keeper,
-        wire=wire,
-        selector=selector,
-        deadline=None if timeout_s is None else now + timeout_s,
-        oom=oom,
-        oom_before=oom.read(),
-        started=now,
-        stdin=stdin_write,
-        outputs={out_read: 1, err_read: 2},
-    )
+    job = Job(number, keeper, wire, selector, oom, timeout_s)
+    job.stdin = stdin_write
+    job.outputs = {out_read: 1, err_read: 2}
     try:
         keeper.start(plan, stdin_read, out_write, err_write, ruleset)
     finally:

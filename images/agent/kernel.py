@@ -5,9 +5,7 @@ Everything here is prepared before a fork, so that the child only has to call.
 
 import ctypes
 import os
-import platform
 import struct
-from dataclasses import dataclass
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -98,11 +96,13 @@ def landlock_abi() -> int:
     return abi if abi >= MIN_ABI else 0
 
 
-@dataclass(frozen=True)
 class Access:
-    read: tuple[str, ...]
-    write: tuple[str, ...]
-    execute: tuple[str, ...]
+    """Allow-only sets of absolute paths. No dataclass in the agent: importing that takes 8 ms and 3 MB of each sandbox."""
+
+    __slots__ = ("execute", "read", "write")
+
+    def __init__(self, read: list[str], write: list[str], execute: list[str]) -> None:
+        self.read, self.write, self.execute = read, write, execute
 
 
 def landlock_ruleset(access: Access, abi: int) -> int:
@@ -178,7 +178,7 @@ def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> 
 
 def set_id_filter() -> bytes:
     """BPF: no call may give a file a setuid or setgid bit; openat2 hides its mode behind a pointer, so it is absent."""
-    machine = platform.machine()
+    machine = os.uname().machine
     column = list(_AUDIT_ARCH).index(machine)
     program = [
         _instruction(_LOAD, 4),

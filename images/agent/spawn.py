@@ -10,7 +10,6 @@ import signal
 import socket
 import struct
 import time
-from dataclasses import dataclass
 
 import kernel
 
@@ -21,15 +20,13 @@ _STATUS = struct.Struct(">ii")  # which step failed, its errno
 STEPS = ("oom score", "identity", "working directory", "landlock", "seccomp", "exec")
 
 
-@dataclass(frozen=True)
 class Plan:
-    """What a keeper is told: exactly this argv, with this environment, in this directory."""
+    """What a keeper is told: exactly this argv, with this environment, in this directory, as this user."""
 
-    argv: list[str]
-    env: dict[str, str]
-    cwd: str
-    uid: int
-    gid: int
+    __slots__ = ("argv", "cwd", "env", "gid", "uid")
+
+    def __init__(self, argv: list[str], env: dict[str, str], cwd: str, uid: int, gid: int) -> None:
+        self.argv, self.env, self.cwd, self.uid, self.gid = argv, env, cwd, uid, gid
 
 
 class Keeper:

@@ -20,12 +20,13 @@ class Spool:
 
     def __init__(self, path: Path, head_bytes: int, tail_bytes: int) -> None:
         self._path, self._head_bytes, self._tail_bytes = path, head_bytes, tail_bytes
-        self._head = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._tail = -1
+        self._head = self._tail = -1  # made when there is something to keep: most commands say little, many nothing
         self.total = 0
 
     def write(self, data: bytes) -> None:
         room = self._head_bytes - self.total
+        if self._head < 0:
+            self._head = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         if room > 0:
             os.pwrite(self._head, data[:room], self.total)
         self._write_ring(data[max(0, room) :], max(self.total, self._head_bytes))
@@ -55,6 +56,8 @@ class Spool:
 
     def read(self, offset: int, limit: int) -> Slice:
         """Up to `limit` bytes from `offset`; a dropped range is stepped over and counted in `skipped`."""
+        if self._head < 0:
+            return Slice(b"", 0, 0)
         if offset < self._head_bytes:
             data = os.pread(self._head, min(limit, self._head_bytes - offset), offset)
             return Slice(data, offset, offset + len(data))

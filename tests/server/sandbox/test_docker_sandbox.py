@@ -58,7 +58,7 @@ async def test_an_image_without_our_agent_fails_in_words_and_leaves_nothing() ->
         api.tag("sandgate/base:packages", "sandgate/test-without-agent", "latest")
     try:
         async with engine() as made:
-            with pytest.raises(SandboxFailed, match="did not answer|ended at once"):
+            with pytest.raises(SandboxFailed, match=r"did not answer|ended at once"):
                 await made.create(replace(BASE, image="sandgate/test-without-agent"))
             with client() as api:
                 assert api.containers(all=True, filters={"label": f"sandgate.server={made.server_id}"}) == []
