@@ -32,7 +32,7 @@ INTRODUCTION = """\
 An agent is about to work on a small Python project in a sandbox of yours.
 It starts the real server (sandgate serve --stdio), calls its tools as any MCP client would, and checks every answer.
 Nothing needs root; nothing leaves this machine; a copy of the project in a temporary folder is all that changes.
-It takes about 15 seconds.
+It takes about 15 seconds. Lines with ~ stream while a command runs, lines with | are its answer.
 """
 
 
@@ -145,11 +145,11 @@ def _steps(project: Path, origin: Origin) -> list[Step]:
             lambda _, text: "// 100" in text and text.count("\n+") >= 1,
         ),
         Step(
-            "The tests again, streaming",
+            "The tests again, one by one",
             "shell",
-            {"command": "python -m pytest -v --no-header | cat"},
-            "all four pass",
-            lambda result, text: _exit(result) == 0 and "4 passed" in text,
+            {"command": "for test in sum percent full negative; do python -m pytest -q -k $test | tail -1; done"},
+            "all four pass, each told as it ends",
+            lambda result, text: _exit(result) == 0 and text.count("1 passed") == 4,  # noqa: PLR2004 - four tests
         ),
         Step(
             "A new file",
@@ -215,19 +215,18 @@ async def _take(tally: Tally, client: Client, step: Step) -> None:
     console = tally.console
     console.print(f"[bold]{tally.total + 1:2}. {step.title}[/]")
     console.print(Text(f"    {step.tool} {_brief(step.arguments)}", style="cyan"))
-    streamed = 0
+    streamed: list[str] = []
 
     async def heard(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001 - the SDK's names
-        nonlocal streamed
-        streamed += len(message or "")
+        streamed.extend((message or "").splitlines())
+        for line in (message or "").splitlines()[-SHOWN_LINES:]:
+            console.print(Text(f"    ~ {line[:150]}", style="dim"))
 
     result = await client.call_tool(step.tool, step.arguments, progress_callback=heard)
     text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
-    shown = text.splitlines()
-    for line in shown[:SHOWN_LINES] if len(shown) <= SHOWN_LINES else [*shown[:2], "...", *shown[-SHOWN_LINES + 2 :]]:
+    fresh = [line for line in text.splitlines() if line not in streamed]
+    for line in fresh if len(fresh) <= SHOWN_LINES else [*fresh[:2], "...", *fresh[2 - SHOWN_LINES :]]:
         console.print(Text(f"    | {line[:150]}"))
-    if streamed:
-        console.print(f"    [dim]({streamed} characters of it streamed while it ran)[/]")
     holds = step.holds(result, text)
     tally.count(holds=holds)
     tally.decisions[step.title] = str((result.structured_content or {}).get("decision_id", ""))
