@@ -63,7 +63,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
         async with ShellParser() as parser, link, anyio.create_task_group() as tasks:
             gate = Gate(link, folders.sockets, _authority(settings) / "ca.pem", _system_roots(), tasks)
-            engine = _engine(settings, folders.sockets, server_id, tasks)
+            engine = _engine(settings, folders.sockets, server_id, tasks, lambda sentence: _weakened(audit, sentence))
             pool = Pool(engine, gate, tasks, settings.sandbox.idle, lambda kind, box: audit.write(kind, _box(box)))
             sessions = Sessions(pool, offered, folders.output, hosts(settings), settings.limits.sessions)
             sessions_of.sessions = sessions
@@ -115,7 +115,9 @@ async def _sync(audit: Audit) -> None:
 # --- sandboxes ---------------------------------------------------------------------------------------------------------
 
 
-def _engine(settings: Settings, directory: Path, server_id: str, tasks: anyio.abc.TaskGroup) -> DockerEngine:
+def _engine(
+    settings: Settings, directory: Path, server_id: str, tasks: anyio.abc.TaskGroup, weakened: Callable[[str], None]
+) -> DockerEngine:
     return DockerEngine(
         find=lambda: find_engine(ENVIRON, HOME, settings.state_dir).url,
         directory=directory,
@@ -124,6 +126,7 @@ def _engine(settings: Settings, directory: Path, server_id: str, tasks: anyio.ab
         surroundings=Surroundings(variables(LINK_DIR)),
         grace_s=settings.sandbox.grace_s,
         tasks=tasks,
+        weakened=weakened,
     )
 
 
@@ -150,6 +153,7 @@ def environments(settings: Settings, spaces: tuple[Workspace, ...]) -> dict[str,
             mounts=tuple(space.mount for space in spaces),
             cpus=box.cpus,
             memory_bytes=box.memory_mb * MIB,
+            disk_bytes=box.disk_mb * MIB,
             pids=box.pids,
             open_files=box.open_files,
             runtime=box.runtime,
@@ -158,6 +162,12 @@ def environments(settings: Settings, spaces: tuple[Workspace, ...]) -> dict[str,
         )
         for name, image in box.images.items()
     }
+
+
+def _weakened(audit: Audit, sentence: str) -> None:
+    """A control that this machine lacks, found when the first sandbox was made."""
+    log.warning("weakened: %s", sentence)
+    audit.write("server.weakened", {"sentence": sentence})
 
 
 def _box(sandbox: Sandbox) -> dict[str, Any]:

@@ -6,12 +6,14 @@ What a command does is named as `module:function` and imported when it runs: `se
 import argparse
 import importlib
 import logging
+import os
+import select
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-FAILED, INTERRUPTED = 1, 130
+FAILED, INTERRUPTED, UNREAD = 1, 130, 141
 GROUPS = "shell, jobs, files, sessions, policy"
 
 
@@ -22,10 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         module, function = arguments.work.split(":")
         code: int = getattr(importlib.import_module(f"server.ops.{module}"), function)(arguments)
+        sys.stdout.flush()
         return code
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as exc:
+        if _is_of(exc, BrokenPipeError) and _reader_has_left():
+            return UNREAD
         sentence = _sentence(exc)
         if sentence is None:
             raise
@@ -38,6 +43,21 @@ def _sentence(exc: BaseException) -> str | None:
     if isinstance(exc, BaseExceptionGroup):
         return next((found for inner in exc.exceptions if (found := _sentence(inner))), None)
     return str(exc) if type(exc).__module__.split(".")[0] == "server" else None
+
+
+def _is_of(exc: BaseException, kind: type[BaseException]) -> bool:
+    return isinstance(exc, kind) or (isinstance(exc, BaseExceptionGroup) and exc.subgroup(kind) is not None)
+
+
+def _reader_has_left() -> bool:
+    """As `head` does when it has enough: nobody's error. What is still unsaid goes nowhere, quietly."""
+    output, watched = sys.stdout.fileno(), select.poll()
+    watched.register(output, 0)
+    if not any(event & select.POLLERR for _, event in watched.poll(0)):
+        return False
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), output)
+    return True
 
 
 # --- the words ---------------------------------------------------------------------------------------------------------
@@ -68,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     _audit_words(commands)
     bench = _add(commands, "bench", "measure the speeds we promise, as ratios in one run", "bench:bench")
     bench.add_argument("--json", action="store_true", help="for programs")
-    bench.add_argument("--calls", type=int, default=200, metavar="N", help="calls per row (default 200)")
+    bench.add_argument("--calls", type=_count, default=200, metavar="N", help="calls per row (default 200)")
     return parser
 
 
@@ -76,6 +96,12 @@ def _add(commands: Any, name: str, words: str, work: str) -> argparse.ArgumentPa
     parser: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
     parser.set_defaults(work=work)
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
 
 
 def _group(commands: Any, name: str, words: str) -> Any:
@@ -148,7 +174,7 @@ def _audit_words(commands: Any) -> None:
     audit = _group(commands, "audit", "what happened")
     _add(audit, "verify", "walk the chain from the first line to the last", "look:audit_verify")
     tail = _add(audit, "tail", "the newest lines", "look:audit_tail")
-    tail.add_argument("-n", type=int, default=20, metavar="LINES")
+    tail.add_argument("-n", type=_count, default=20, metavar="LINES")
     show = _add(audit, "show", "everything under one decision", "look:audit_show")
     show.add_argument("decision", help="as printed with a refusal, such as d-0123456789abcdef")
     for parser in (*audit.choices.values(),):

@@ -83,7 +83,7 @@ async def read_file(sandbox: DockerSandbox, path: str) -> tuple[Found, bytes]:
 
 
 @asynccontextmanager
-async def engine(grace_s: float = 5) -> AsyncGenerator[DockerEngine]:
+async def engine(grace_s: float = 5, weakened: list[str] | None = None) -> AsyncGenerator[DockerEngine]:
     folder = Path(tempfile.mkdtemp(prefix="sg"))
     async with anyio.create_task_group() as tasks:
         made = DockerEngine(
@@ -94,6 +94,7 @@ async def engine(grace_s: float = 5) -> AsyncGenerator[DockerEngine]:
             surroundings=Surroundings(variables(LINK_DIR)),
             grace_s=grace_s,
             tasks=tasks,
+            weakened=(weakened if weakened is not None else []).append,
         )
         try:
             yield made

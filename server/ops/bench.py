@@ -102,7 +102,13 @@ def _engine(settings: Settings, folder: Path, tasks: anyio.abc.TaskGroup) -> Doc
         surroundings=Surroundings(),
         grace_s=5.0,
         tasks=tasks,
+        weakened=_pass_over,
     )
+
+
+def _pass_over(sentence: str) -> None:
+    """What this machine lacks is doctor's to say; the bench measures with it."""
+    del sentence
 
 
 async def _rows(engine: DockerEngine, box: DockerSandbox, calls: int, tick: Callable[[], None]) -> list[Row]:

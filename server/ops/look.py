@@ -2,23 +2,27 @@
 
 import argparse
 import json
+import os
 import sys
+from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from policy.path import uses
+from policy.path import normalise, uses
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, Ask, Deny, Verdict
 from server.app import BUNDLE_DIR, environments, policy_data, workspaces
 from server.judge.rego import RegoJudge
 from server.judge.rego_tests import run_tests
 from server.judge.shfmt import ShellParser
-from server.record.audit import lines, verify
+from server.record.audit import verify
 from server.sandbox.sandbox import SandboxSpec
+from server.sandbox.sessions import NoSuchEnvironment
 from server.settings import Settings, load
 
 EFFECTS = {Allow: "allow", Ask: "ask", Deny: "deny"}
@@ -34,37 +38,39 @@ class BadInput(Exception):
 def policy_check(arguments: argparse.Namespace) -> int:
     """0 where the answer was given, whatever it is; with one plain command 1 for anything but allow."""
     settings = load(arguments.config)
+    if arguments.jsonl == (arguments.command is not None):
+        raise BadInput("give a command, or --jsonl and one JSON object per line of input")
     if arguments.jsonl:
         anyio.run(_check_lines, settings)
         return 0
-    if arguments.command is None:
-        raise BadInput("give a command, or --jsonl and one JSON object per line of input")
     return anyio.run(_check_one, settings, arguments.command, arguments.json)
 
 
 async def _check_one(settings: Settings, command: str, as_json: bool) -> int:  # noqa: FBT001 - anyio.run takes no keywords
     async with ShellParser() as parser:
-        judge = _judge(settings)
-        question, verdict = await _decide(settings, parser, judge, {"command": command})
+        with closing(_judge(settings)) as judge:
+            question, verdict = await _decide(settings, parser, judge, {"command": command})
     print(json.dumps(_document(question, verdict)) if as_json else _words(verdict))
     return 0 if isinstance(verdict, Allow) else 1
 
 
 async def _check_lines(settings: Settings) -> None:
     async with ShellParser() as parser:
-        judge = _judge(settings)
-        for asked in _asked():
-            print(json.dumps(_document(*await _decide(settings, parser, judge, asked))), flush=True)
+        with closing(_judge(settings)) as judge:
+            for asked in _asked():
+                print(json.dumps(_document(*await _decide(settings, parser, judge, asked))), flush=True)
 
 
 def _asked() -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(sys.stdin, 1):
+    for number, line in enumerate(sys.stdin.buffer, 1):
         try:
             asked = json.loads(line)
-        except ValueError as exc:
-            raise BadInput(f"line {number} is not JSON: {exc}") from exc
+        except (ValueError, RecursionError) as exc:
+            raise BadInput(f"line {number} is not JSON: {getattr(exc, 'msg', exc)}") from exc
         if not isinstance(asked, dict) or not isinstance(asked.get("command"), str):
             raise BadInput(f'line {number} is not an object with a "command"')
+        if odd := [key for key in ("cwd", "session") if not isinstance(asked.get(key, ""), str)]:
+            raise BadInput(f'line {number} has a "{odd[0]}" that is no text')
         yield asked
 
 
@@ -75,19 +81,28 @@ def _judge(settings: Settings) -> RegoJudge:
 async def _decide(
     settings: Settings, parser: ShellParser, judge: RegoJudge, asked: dict[str, Any]
 ) -> tuple[Question, Verdict]:
-    spec: SandboxSpec = environments(settings, workspaces(settings))[settings.environment]
-    text, cwd = str(asked["command"]), str(asked.get("cwd") or spec.start_dir)
+    spec = _spec(settings)
+    text, cwd = asked["command"], normalise(asked.get("cwd") or spec.start_dir, spec.start_dir, spec.home)
     reading = await parser.read_script(text, cwd, spec.home, spec.workspaces)
     question = Question(
         caller=CallerFacts("local", ("user",)),
         tool="shell",
-        session=SessionFacts(str(asked.get("session") or "default"), settings.environment),
+        session=SessionFacts(asked.get("session") or "default", settings.environment),
         act=RunCommand(("/bin/bash", "--noprofile", "--norc", "-c", text), cwd, b"", 300, background=False),
         call={"command": text},
         reading=reading,
         paths=uses(reading, spec.home, spec.workspaces),
     )
     return question, await judge.decide(question)
+
+
+def _spec(settings: Settings) -> SandboxSpec:
+    offered = environments(settings, workspaces(settings))
+    if settings.environment not in offered:
+        raise NoSuchEnvironment(
+            f"there is no environment {settings.environment}; the settings offer {', '.join(offered)}"
+        )
+    return offered[settings.environment]
 
 
 def _document(question: Question, verdict: Verdict) -> dict[str, Any]:
@@ -121,7 +136,23 @@ def _file(arguments: argparse.Namespace) -> Path:
     path: Path = arguments.file or load().audit_file
     if not path.is_file():
         raise BadInput(f"{path} is not there; nothing has been recorded yet, or name another with --file")
+    if not os.access(path, os.R_OK):
+        raise BadInput(f"{path} is not yours to read; ask as the user whose servers write it")
     return path
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Every line, also one that a crash cut short: to judge them is the work of `verify`."""
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, 1):
+            try:
+                line = json.loads(raw)
+            except ValueError:
+                line = None
+            if isinstance(line, dict):
+                yield line
+            elif raw.strip():
+                yield {"kind": "unreadable", "line": number, "text": raw.decode("utf-8", "replace").strip()}
 
 
 def audit_verify(arguments: argparse.Namespace) -> int:
@@ -131,14 +162,14 @@ def audit_verify(arguments: argparse.Namespace) -> int:
 
 
 def audit_tail(arguments: argparse.Namespace) -> int:
-    for _, line in list(lines(_file(arguments)))[-arguments.n :]:
+    for line in deque(_lines(_file(arguments)), arguments.n):
         print(_line(line))
     return 0
 
 
 def audit_show(arguments: argparse.Namespace) -> int:
     wanted = arguments.decision
-    found = [line for _, line in lines(_file(arguments)) if wanted in _decisions(line)]
+    found = [line for line in _lines(_file(arguments)) if wanted in _decisions(line)]
     for line in found:
         print(json.dumps(line, indent=2))
     if not found:
@@ -147,12 +178,12 @@ def audit_show(arguments: argparse.Namespace) -> int:
 
 
 def _decisions(line: dict[str, Any]) -> list[str]:
-    return [line.get("decision_id") or "", *line.get("decision_ids", [])]
+    return [decision for decision in (line.get("decision_id"), *line.get("decision_ids", [])) if decision]
 
 
 def _line(line: dict[str, Any]) -> str:
     """One line for people: when, what, which decision, and what matters of the rest."""
-    rest = {
-        name: value for name, value in line.items() if name not in ("time", "kind", "decision_id", "previous") and value
-    }
-    return f"{line['time']} {line['kind']:18} {line.get('decision_id') or '-':18} {json.dumps(rest)[:200]}"
+    told = ("time", "kind", "decision_id", "previous")
+    rest = {name: value for name, value in line.items() if name not in told and value not in (None, "", [], {})}
+    when, kind, decision = (line.get(name) or "-" for name in told[:3])
+    return f"{when} {kind:18} {decision:18} {json.dumps(rest)[:200]}"

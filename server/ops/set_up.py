@@ -1,6 +1,7 @@
 """Commands that prepare a machine, a client or the settings."""
 
 import argparse
+import ipaddress
 import json
 import re
 import sys
@@ -9,24 +10,32 @@ from pathlib import Path
 
 import tomlkit
 from rich.console import Console
-from tomlkit.items import Array, Table
+from tomlkit import TOMLDocument
+from tomlkit.items import Array
 
+from server.judge.operator_settings import SettingsError, rego_settings
 from server.ops import doctor as examine
 from server.ops import engine_setup
 from server.ops import images as image_words
 from server.ops import install as clients
 from server.sandbox.engine import find_engine
 from server.sandbox.image_build import list_images
-from server.settings import ENVIRON, HOME, TEMPLATE, Settings, load, user_file
+from server.settings import ENVIRON, HOME, MANAGED, TEMPLATE, Settings, load, user_file
 
 OPEN_FILES_NEEDED = 4096
 LONGEST_SOCKET = "00000000/000000000000/control.sock"
 MARKS = {"ok": "[green]ok[/]  ", "warn": "[yellow]weak[/]", "fail": "[red]no[/]  "}
-HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)+(:\d{1,5})?", re.IGNORECASE)
+_LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
+HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?=[a-z]){_LABEL}", re.IGNORECASE)  # python3.13 is a command
+LAST_PORT = 65535
 
 
 class NotSaved(Exception):
     """The settings file could not be changed; the sentence says why."""
+
+
+class NotInForce(Exception):
+    """The line stands in the user's file, and a file with the later word says otherwise."""
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -55,36 +64,88 @@ def init(arguments: argparse.Namespace) -> int:
         return 0
     if path.exists():
         raise NotSaved(f"{path} exists; edit it, or see all settings with `sandgate init --print`")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(TEMPLATE)
+    _save(path, TEMPLATE)
     print(f"wrote {path}; every line in it is a default, change what you like")
     return 0
 
 
 def allow(arguments: argparse.Namespace) -> int:
     """Add one line to the user's own settings; servers that run take it up within a second."""
-    what: str = arguments.what.strip()
-    is_host = HOST.fullmatch(what) is not None and " " not in what
-    table = "egress" if is_host else "policy"
+    what = " ".join(arguments.what.split())
+    table = _table_of(what)
     path = user_file()
-    document = tomlkit.parse(path.read_text()) if path.exists() else tomlkit.document()
-    section = document.setdefault(table, tomlkit.table())
-    assert isinstance(section, Table)  # noqa: S101 - load() has refused anything else
-    entries = section.setdefault("allow", tomlkit.array())
-    assert isinstance(entries, Array)  # noqa: S101 - load() has refused anything else
-    load()
+    document = _parsed(path)
+    load()  # refuses what is no setting, so the file is of the shape we expect
+    entries = _entries(document, table)
     if what in entries:
+        _demand_in_force(what, table)
         print(f"{what} is allowed already ({path})")
         return 0
     entries.append(what)
     entries.multiline(multiline=True)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(tomlkit.dumps(document))
-    load()
-    print(
-        f"allowed {'host' if is_host else 'command'} {what} ({path}, [{table}]); running servers take it up by themselves"
-    )
+    _save(path, tomlkit.dumps(document))
+    _demand_in_force(what, table)
+    kind = "host" if table == "egress" else "command"
+    print(f"allowed {kind} {what} ({path}, [{table}]); running servers take it up by themselves")
     return 0
+
+
+def _table_of(what: str) -> str:
+    """Where it belongs. Raises NotSaved for what no server would start with."""
+    if _is_host(what):
+        return "egress"
+    try:
+        rego_settings({"allow": [what]}, "")
+    except SettingsError:
+        raise NotSaved(
+            f"{what!r} is neither a host (example.com, *.example.com, example.com:8443)"
+            ' nor a command by name and sub-command ("git push"); nothing was changed'
+        ) from None
+    return "policy"
+
+
+def _is_host(what: str) -> bool:
+    host, colon, port = what.partition(":")
+    if colon and not (port.isascii() and port.isdecimal() and 0 < int(port) <= LAST_PORT):
+        return False
+    try:
+        return HOST.fullmatch(host) is not None or ipaddress.IPv4Address(host) is not None
+    except ValueError:
+        return False
+
+
+def _parsed(path: Path) -> TOMLDocument:
+    try:
+        return tomlkit.parse(path.read_bytes().decode())  # bytes: the ends of its lines stay as they are
+    except FileNotFoundError:
+        return tomlkit.document()
+    except (OSError, ValueError) as exc:
+        raise NotSaved(f"{path} cannot be read ({exc}); nothing was changed") from exc
+
+
+def _entries(document: TOMLDocument, table: str) -> Array:
+    section = document.setdefault(table, tomlkit.table())  # a table, an inline one, or parts of one that lie apart
+    entries: Array = section.setdefault("allow", tomlkit.array())
+    return entries
+
+
+def _save(path: Path, text: str) -> None:
+    """In one step, so that no server reads half of it; a link into someone's dotfiles stays a link."""
+    target = path.resolve()
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        clients._replace(target, text)
+    except OSError as exc:
+        raise NotSaved(f"{path} cannot be written ({exc.strerror}); nothing was changed") from exc
+
+
+def _demand_in_force(what: str, table: str) -> None:
+    settings = load()
+    if what not in (settings.egress.allow if table == "egress" else settings.policy.allow):
+        raise NotInForce(
+            f"{what} stands in {user_file()}, but {MANAGED} or the file that SANDGATE_CONFIG names has a list of its own"
+            f" ([{table}].allow), which replaces yours; ask whoever keeps that one"
+        )
 
 
 # --- clients -----------------------------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ import secrets
 import shutil
 import socket
 import struct
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from policy.question import RunCommand
 from policy.verdict import Permit
 from server.sandbox.agent_link import AgentLink
 from server.sandbox.engine import NoEngine
+from server.sandbox.image_build import ImageMissing, ImageOutdated, require
+from server.sandbox.image_recipe import REPOSITORY, known_images
 from server.sandbox.sandbox import (
     Content,
     Found,
@@ -120,19 +122,21 @@ class DockerSandbox:
 
     async def resolve(self, path: str) -> Found:
         said, _ = await self._link.ask({"op": "file", "do": "resolve", "path": path})
-        real = said["real"]
-        if not isinstance(real, str) or not real.startswith("/"):
-            raise SandboxLost("the agent gave an odd path")
-        kind, size = str(said.get("type", "")), int(said.get("size", 0))
-        inode = (int(said.get("dev", 0)), int(said.get("ino", 0)))
-        return Found(int(said["handle"]), real, said["exists"] is True, kind, size, inode)
+        with _believing():
+            real = said["real"]
+            if not isinstance(real, str) or not real.startswith("/"):
+                raise ValueError(real)
+            kind, size = str(said.get("type", "")), int(said.get("size", 0))
+            inode = (int(said.get("dev", 0)), int(said.get("ino", 0)))
+            return Found(int(said["handle"]), real, said["exists"] is True, kind, size, inode)
 
     async def read(self, permit: Permit, found: Found, limit: int, *, keep: bool = False) -> Content:
         """The file's first `limit` bytes; `keep` leaves the handle for a write that follows."""
         _judged(permit, found)
         request = {"op": "file", "do": "read", "handle": found.handle, "offset": 0, "limit": limit, "keep": keep}
         said, content = await self._link.ask(request)
-        return Content(content[:limit], int(said["size"]), int(said["mtime_ns"]))
+        with _believing():
+            return Content(content[:limit], int(said["size"]), int(said["mtime_ns"]))
 
     async def write(
         self, permit: Permit, found: Found, content: bytes, mode: WriteMode, unchanged_since: int | None = None
@@ -152,7 +156,8 @@ class DockerSandbox:
     async def entries(self, permit: Permit, found: Found, limit: int) -> tuple[int, list[dict[str, Any]]]:
         _judged(permit, found)
         said, _ = await self._link.ask({"op": "file", "do": "list", "handle": found.handle, "limit": limit})
-        return int(said["total"]), [dict(entry) for entry in said["entries"]][:limit]
+        with _believing():
+            return int(said["total"]), [dict(entry) for entry in said["entries"]][:limit]
 
     async def ping(self) -> None:
         await self._link.ask({"op": "ping"})
@@ -164,6 +169,15 @@ class DockerSandbox:
 
     def __repr__(self) -> str:
         return f"<sandbox {self.id} {self.spec.environment} {'alive' if self.alive else 'gone'}>"
+
+
+@contextmanager
+def _believing() -> Iterator[None]:
+    """What an agent answers is taken apart in here: one that makes no sense is as good as lost."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as exc:
+        raise SandboxLost("the agent's answer made no sense") from exc
 
 
 def _judged(permit: Permit, found: Found) -> None:
@@ -184,12 +198,16 @@ class DockerEngine:
         surroundings: Surroundings,
         grace_s: float,
         tasks: anyio.abc.TaskGroup,
+        weakened: Callable[[str], None],
     ) -> None:
+        """`weakened` is told once of each control that this engine or its kernel lacks, in a sentence."""
         self._find, self.directory, self.server_id = find, directory, server_id
         self._surroundings, self._grace_s, self._tasks = surroundings, grace_s, tasks
         self._seccomp = json.dumps(json.loads(seccomp.read_text()))
         self._client: docker.DockerClient | None = None
         self._image_env: dict[str, dict[str, str]] = {}
+        self._weakened, self._said = weakened, set[str]()
+        self._disk_quota = True  # until the engine says otherwise
 
     async def create(self, spec: SandboxSpec) -> DockerSandbox:
         """A new container whose agent has answered. Raises SandboxFailed with one sentence."""
@@ -233,19 +251,40 @@ class DockerEngine:
         """Create and start the container (in a thread: the docker package blocks). PID 1's pid on the host."""
         try:
             api = self._docker().api
-            labels = {LABEL: self.server_id, "sandgate.sandbox": identity}
-            config = api.create_host_config(**_host_options(spec.host_config(folder, self._seccomp)))
-            container = api.create_container(host_config=config, **spec.container(f"sandgate-{identity}", labels))
+            if spec.image not in self._image_env:
+                _require(self._find(), spec.image)
+            container = self._create(spec, identity, folder)
             api.start(container["Id"])
             info = api.inspect_container(container["Id"])
             self._image_env.setdefault(spec.image, _environment(info["Config"]["Env"]))
             return int(info["State"]["Pid"])
         except ImageNotFound as exc:
             raise SandboxFailed(f"the image {spec.image} is missing; run: sandgate images build") from exc
-        except NoEngine as exc:
+        except (NoEngine, ImageMissing, ImageOutdated) as exc:
             raise SandboxFailed(str(exc)) from exc
         except (APIError, DockerException) as exc:
             raise SandboxFailed(f"the Docker engine refused to start a sandbox: {_first_line(exc)}") from exc
+
+    def _create(self, spec: SandboxSpec, identity: str, folder: Path) -> dict[str, Any]:
+        """With a disk quota where the engine has one; where it refuses that, without, and that is said."""
+        api = self._docker().api
+        labels = {LABEL: self.server_id, "sandgate.sandbox": identity}
+        settings = spec.container(f"sandgate-{identity}", labels)
+        options = spec.host_config(folder, self._seccomp)
+        quota = {"storage_opt": {"size": str(spec.disk_bytes)}} if self._disk_quota else {}
+        try:
+            return dict(api.create_container(host_config=_host_config(api, options | quota), **settings))
+        except APIError as exc:
+            if not self._disk_quota or "storage-opt" not in str(exc.explanation):
+                raise
+            self._disk_quota = False
+            self._say("The engine cannot limit a sandbox's disk: it takes overlay2 on XFS with pquota.")
+            return dict(api.create_container(host_config=_host_config(api, options), **settings))
+
+    def _say(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self._weakened(sentence)
 
     async def _welcome(self, spec: SandboxSpec, identity: str, link: AgentLink) -> DockerSandbox:
         await link.say({"op": "welcome", "key": secrets.token_hex(16), "grace_s": self._grace_s})
@@ -256,8 +295,12 @@ class DockerEngine:
         if not link.hello:
             raise SandboxFailed(f"the agent in {spec.image} ended at once; run: sandgate images build")
         await _compare_mounts(sandbox)
-        if spec.landlock_required and not sandbox.landlock_abi:
-            raise SandboxFailed("the kernel has no usable Landlock, and sandbox.require_landlock is set")
+        if not sandbox.landlock_abi:
+            if spec.landlock_required:
+                raise SandboxFailed("the kernel has no usable Landlock, and sandbox.require_landlock is set")
+            self._say(
+                "The kernel has no usable Landlock: path rules hold for tools and parsed commands, not in scripts."
+            )
         return sandbox
 
     async def destroy(self, identity: str, link: AgentLink | None) -> None:
@@ -312,10 +355,16 @@ async def _compare_mounts(sandbox: DockerSandbox) -> None:
             raise SandboxFailed(f"{mount.source} was swapped for another folder since it was checked; start again")
 
 
-def _host_options(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None and name != "cgroupns"} | {
-        "cgroupns": options["cgroupns"]
-    }
+def _host_config(api: docker.APIClient, options: dict[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in options.items() if value is not None}
+    return dict(api.create_host_config(**given))
+
+
+def _require(engine_url: str, image: str) -> None:
+    """An image of ours must be this version's: another's agent speaks another language."""
+    repository, _, name = image.partition("/")
+    if repository == REPOSITORY and name in known_images():
+        require(engine_url, name)
 
 
 def _environment(pairs: list[str] | None) -> dict[str, str]:

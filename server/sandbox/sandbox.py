@@ -134,6 +134,7 @@ class SandboxSpec:
     mounts: tuple[Mount, ...] = ()
     cpus: float = 2.0
     memory_bytes: int = 2048 * MIB
+    disk_bytes: int = 4096 * MIB  # where the engine has a quota
     pids: int = 1024
     open_files: int = 4096
     ports: tuple[int, ...] = (80, 443)

@@ -38,6 +38,19 @@ def lent(folder: Path, mode: str) -> Mount:
     return check(folder, "rw" if mode == "rw" else "ro", [], allow_root_owned=False).mount
 
 
+@pytest.mark.promise("weakening.said")
+async def test_a_missing_disk_quota_is_said_once() -> None:
+    said: list[str] = []
+    async with engine(weakened=said) as made:
+        for _ in range(2):
+            box = await made.create(BASE)
+            await box.close()
+    with client() as api:
+        has_quota = dict(api.info()["DriverStatus"]).get("Backing Filesystem") == "xfs"
+
+    assert [sentence for sentence in said if "disk" in sentence] == ([] if has_quota else said[:1])
+
+
 async def test_a_missing_image_says_how_to_build_it() -> None:
     async with engine() as made:
         with pytest.raises(SandboxFailed, match="sandgate images build"):
@@ -47,7 +60,7 @@ async def test_a_missing_image_says_how_to_build_it() -> None:
 async def test_a_socket_path_that_is_too_long_says_which_setting_shortens_it(tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 100)
     async with anyio.create_task_group() as tasks:
-        made = DockerEngine(lambda: "", deep, "s", seccomp_file(), Surroundings(), 1, tasks)
+        made = DockerEngine(lambda: "", deep, "s", seccomp_file(), Surroundings(), 1, tasks, lambda sentence: None)
         with pytest.raises(SandboxFailed, match="SANDGATE_RUNTIME_DIR"):
             await made.create(BASE)
 
