@@ -6,19 +6,22 @@ current directory: a cloned repository could loosen its own cage.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 SYSTEM = Path("/etc/sandgate/sandgate.toml")
 MANAGED = Path("/etc/sandgate/managed.toml")
 PREFIX = "SANDGATE_"
 TOP_LEVEL = ("state_dir", "runtime_dir", "results", "tools", "environment")  # what has a variable of its own
 MIB = 1 << 20
+# A name below at least one dot (`*` and `*.com` would be no list), or an address written out; a port where it is another.
+HOST_ENTRY = re.compile(r"((\*\.)?[\w-]+(\.[\w-]+)+|\[[0-9a-fA-F:.]+\]|localhost)(:\d{1,5})?")
 
 # The process environment, read here and handed on: nothing else looks at it.
 ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 - this is the one reader
@@ -52,16 +55,25 @@ class PolicySettings(_Table):
     custom: tuple[Path, ...] = ()  # folders with Rego of your own, package sandgate_custom
 
 
+def _entry_host(host: str) -> str:
+    if not HOST_ENTRY.fullmatch(host):
+        raise ValueError(f"{host!r} is not a host: write example.com, *.example.com (not the apex) or example.com:8443")
+    return host
+
+
+type HostEntry = Annotated[str, AfterValidator(_entry_host)]
+
+
 class EgressRule(_Table):
     """An allowlist entry with more than a host: methods, and globs over the path."""
 
-    host: str
+    host: HostEntry
     methods: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
 
 
 class EgressSettings(_Table):
-    allow: tuple[str | EgressRule, ...] = ()
+    allow: tuple[HostEntry | EgressRule, ...] = ()
     mode: Literal["enforce", "learn"] = "enforce"
     networks: tuple[str, ...] = ()  # private networks that allowed names may resolve to
     resolve: dict[str, str] = Field(default_factory=dict)  # a host table of the operator's

@@ -31,14 +31,17 @@ RELAY = 1001  # uid and gid of the resolver and relay
 FIRST_DIAL_S = 15.0
 REDIAL_EVERY_S = 0.5
 RELAY_OPEN_FILES = 1024
+RELAY_REST_S = 1.0  # between two starts of a relay that keeps ending
+ENDING_S = 5.0  # how long lost commands are waited for: what the kernel cannot end goes with the container
 CALM_S = 0.05
 
 
 class Agent:
     """The loop and all that it holds. `key` is what a server must show to take over after the first was lost."""
 
-    def __init__(self, uid: int, gid: int, home: str) -> None:
-        self.uid, self.gid = uid, gid
+    def __init__(self, uid: int, gid: int, home: str, ports: tuple[int, ...]) -> None:
+        self.uid, self.gid, self.ports = uid, gid, ports
+        self.relay, self.relay_started = 0, 0.0
         self.selector = selectors.DefaultSelector()
         self.abi = kernel.landlock_abi()
         self.oom = jobs.OomCounter()
@@ -59,6 +62,7 @@ class Agent:
 
     def live(self) -> None:
         """Serve one server after the other until one says close, or none comes within the grace."""
+        self._reap()
         while self._dial():
             with contextlib.suppress(ConnectionError, BrokenPipeError, wire.BadFrame):
                 self._serve()
@@ -87,7 +91,8 @@ class Agent:
         self.wire.sock.close()
         for job in self.jobs.values():
             job.stop(signal.SIGKILL, "server_lost")
-        while any(not job.over for job in self.jobs.values()):
+        until = time.monotonic() + ENDING_S
+        while any(not job.over for job in self.jobs.values()) and time.monotonic() < until:
             self._turn(0.1)
         self.jobs.clear()
         self.incoming.clear()
@@ -120,13 +125,19 @@ class Agent:
         moments = [moment for job in self.jobs.values() if (moment := job.next_moment()) is not None]
         if self.spare is None:
             moments.append(time.monotonic() + CALM_S)
+        if not self.relay:
+            moments.append(time.monotonic() + RELAY_REST_S)
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def _reap(self) -> None:
-        """What nobody waits for: keepers that are done."""
+        """What nobody waits for: keepers that are done, and the relay should it ever end: then there is another."""
         with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+                self.relay = 0 if pid == self.relay else self.relay
+        if not self.relay and time.monotonic() - self.relay_started > RELAY_REST_S:
+            self.relay_started = time.monotonic()
+            with contextlib.suppress(OSError):  # no room for a process: the next look tries again
+                self.relay = start_relay(self.ports)
 
     def _relieve(self, connection: wire.Wire) -> None:
         """Back-pressure: while the server does not take output, the commands' pipes are not read."""
@@ -265,6 +276,7 @@ def start_relay(ports: tuple[int, ...]) -> int:
     if pid:
         return pid
     try:
+        os.closerange(3, 1 << 16)  # the line to the server is not for it
         resource.setrlimit(resource.RLIMIT_NOFILE, (RELAY_OPEN_FILES, RELAY_OPEN_FILES))
         os.setgroups([])
         os.setresgid(RELAY, RELAY, RELAY)
@@ -284,10 +296,9 @@ def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     user, home, *ports = sys.argv[1:]
     uid, gid = map(int, user.split(":"))
-    start_relay(tuple(map(int, ports)))
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     gc.freeze()
-    Agent(uid, gid, home).live()
+    Agent(uid, gid, home, tuple(map(int, ports))).live()
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ OUTPUT_BYTES = 4 * 1024 * 1024  # a 32 KiB script of short commands makes 2 MiB 
 MEMORY_BYTES = 512 * 1024 * 1024
 ADDRESS_BYTES = 2 * 1024 * 1024 * 1024  # Go reserves 1.2 GB before it reads a byte; under 1 GiB one start in 50 failed
 CPU_S = 2
-READY = 2  # one for the text, one for a text inside it
+READY = 4  # for the text, for texts inside it, and for the call that comes before the next are started
+PAUSE_S = 0.003  # starting one takes as long as a parse: the call that was just read goes on first
 _ERROR_BYTES = 4096
 _LAST_LINE = b"\n}\n"  # of an indented tree: waiting for the process to end takes half a millisecond more
 _CRASHES = (b"fatal error:", b"runtime:", b"SIGSEGV", b"panic:")
@@ -171,6 +172,7 @@ class ShellParser:
                 while len(self._ready) < self._want:
                     self._ready.append(await self._start())
             await self._answered.wait()
+            await anyio.sleep(PAUSE_S)
 
     async def _start(self) -> Waiting:
         """A process with plain pipes: asyncio's streams cost as much again as the parse."""

@@ -3,6 +3,7 @@
 Nothing here holds a command up: the gate is told in the background, and until it knows a sandbox it refuses it.
 """
 
+import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ import anyio
 import anyio.abc
 
 from server.sandbox.egress_link import AllowEntry, EgressLink, GateDown, GateRefused
+
+log = logging.getLogger("sandgate.egress")
 
 SOCKET, BUNDLE = "egress.sock", "ca.pem"
 PROXY = "http://127.0.0.1:3128"  # the agent's relay, for programs that prefer to be told
@@ -97,7 +100,9 @@ class Gate:
         await attached.opened.wait()
         try:
             await self._link.bind(sandbox_id, allow)
-        except (GateDown, GateRefused):
+        except GateRefused as exc:
+            log.warning("the gate does not take the list of hosts, so nothing leaves: %s", exc)
+        except GateDown:
             return  # the link tells the next process; unbound means refused
 
     def calls(self, sandbox_id: str, decisions: tuple[str, ...]) -> None:

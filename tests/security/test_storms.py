@@ -8,6 +8,7 @@ import pytest
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.sandbox import Exit
 from tests.live import Said, command, read_file, run, sandbox, shell
+from tests.real_engine import client
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("sandbox.survives")]
 
@@ -163,3 +164,15 @@ async def test_a_closed_sandbox_ends_its_commands_truthfully(box: DockerSandbox)
         await said.over.wait()
 
     assert said.end == Exit("killed", detail="the sandbox was lost")
+
+
+async def test_a_relay_that_dies_is_there_again(box: DockerSandbox) -> None:
+    look = "python3 -c 'import socket; print(socket.gethostbyname(\"docs.example\"))'"
+    await until(box, look)
+    with client() as api:
+        made = api.exec_create(f"sandgate-{box.id}", ["/bin/bash", "-c", "kill -9 -1"], user="1001")
+        api.exec_start(made["Id"])
+
+    await until(box, "pgrep -u relay")
+    await until(box, look)
+    assert (await shell(box, look)).text.startswith("127.")

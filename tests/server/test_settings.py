@@ -65,6 +65,9 @@ def test_the_current_directory_is_never_read(machine: Path, monkeypatch: pytest.
         ("[sandbox]\ncpus = -1\n", r"sandbox\.cpus"),
         ("[policy]\nprofile = 'lax'\n", r"policy\.profile"),
         ("not toml", "cannot be read"),
+        ('[egress]\nallow = ["https://x.example/"]\n', r"egress\.allow.*is not a host"),
+        ('[egress]\nallow = ["*.com"]\n', r"egress\.allow.*is not a host"),
+        ('[egress]\nallow = ["*"]\n', r"egress\.allow.*is not a host"),
     ],
 )
 def test_a_bad_line_is_one_sentence_that_names_file_and_key(machine: Path, text: str, sentence: str) -> None:

@@ -1,9 +1,48 @@
+"""An operator's rules run in a child: it meets its deadline, is replaced when it dies, and outlives nobody."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import anyio
+import pytest
+
+from policy.verdict import Allow
+from server.judge import engine_process
+from server.judge.engine import EngineTrouble
+from server.judge.engine_process import MOST_DEATHS, EngineProcess
+from tests.server.judge.judging import asks, command, custom_rule, ids, judge
+
+pytestmark = pytest.mark.anyio
+
+SLOW = """findings contains {"effect": "ask"} if {
+\tinput.call.command == "slow"
+\tcount([1 | some i in numbers.range(1, 20000); some j in numbers.range(1, 20000); i * j == 7]) > 0
+}"""
+ECHO = {"p.rego": "package p\n\nq := input.x\n\nmany := numbers.range(1, 400000)\n"}
+
+
+@pytest.fixture
+def echo() -> Iterator[EngineProcess]:
+    with closing(EngineProcess(ECHO, (), 5.0)) as made:
+        yield made
+
+
+def kill(process: EngineProcess) -> None:
+    assert process._child is not None
+    process._child.kill()
+    process._child.wait()
+
+
+def ask(process: EngineProcess, value: object) -> object:
+    return process.evaluate(json.dumps({"x": value}), "data.p.q")
+
+
 @pytest.mark.promise("policy.error_is_deny")
 async def test_an_operators_rule_that_never_ends_meets_its_deadline_and_is_denied(tmp_path: Path) -> None:
-    slow = "count([1 | some i in numbers.range(1, 20000); some j in numbers.range(1, 20000); i * j == 7]) > 0"
-    rule = custom_rule(
-        tmp_path, f'findings contains {{"effect": "ask"}} if {{\n\tinput.call.command == "slow"\n\t{slow}\n}}'
-    )
+    rule = custom_rule(tmp_path, SLOW)
     with judge(None, rule, deadline_s=0.2) as loaded:
         start = time.monotonic()
         answer = await loaded.decide(asks(command("ls"), text="slow"))
@@ -28,10 +67,7 @@ async def test_an_operators_rule_that_kills_the_engine_again_and_again_denies_ev
 
 
 async def test_closing_waits_for_no_question_and_leaves_no_process(tmp_path: Path) -> None:
-    slow = "count([1 | some i in numbers.range(1, 20000); some j in numbers.range(1, 20000); i * j == 7]) > 0"
-    rule = custom_rule(
-        tmp_path, f'findings contains {{"effect": "ask"}} if {{\n\tinput.call.command == "slow"\n\t{slow}\n}}'
-    )
+    rule = custom_rule(tmp_path, SLOW)
     with judge(None, rule, deadline_s=1.0) as loaded:
         child = loaded._child._child if loaded._child else None
         assert child is not None
@@ -43,3 +79,52 @@ async def test_closing_waits_for_no_question_and_leaves_no_process(tmp_path: Pat
             assert time.monotonic() - start < 0.5
         assert child.poll() is not None
         assert ids(await loaded.decide(asks(command("ls")))) == ["engine.error"]
+
+
+def test_the_child_answers_as_the_engine_does(echo: EngineProcess) -> None:
+    assert ask(echo, {"text": "ü\n\u2028", "none": None}) == {"text": "ü\n\u2028", "none": None}
+    with pytest.raises(EngineTrouble, match=r"data\.p\.q is undefined"):
+        echo.evaluate("{}", "data.p.q")
+    assert ask(echo, 1) == 1
+
+
+def test_rules_that_cannot_be_loaded_are_known_at_once() -> None:
+    with pytest.raises(EngineTrouble, match=r"p\.rego:1:"), closing(EngineProcess({"p.rego": "words"}, (), 1.0)):
+        pass
+
+
+@pytest.mark.promise("policy.error_is_deny")
+def test_a_child_that_somebody_killed_is_one_refusal_and_then_replaced(echo: EngineProcess) -> None:
+    kill(echo)
+
+    with pytest.raises(EngineTrouble, match="stopped the policy engine"):
+        ask(echo, 1)
+    assert ask(echo, 2) == 2
+
+
+def test_deaths_count_only_in_a_row(echo: EngineProcess) -> None:
+    for _ in range(MOST_DEATHS + 1):
+        kill(echo)
+        with pytest.raises(EngineTrouble, match="stopped the policy engine"):
+            ask(echo, 1)
+        assert ask(echo, 2) == 2
+
+
+@pytest.mark.promise("policy.error_is_deny")
+def test_an_answer_without_end_is_trouble(echo: EngineProcess) -> None:
+    with pytest.raises(EngineTrouble):
+        echo.evaluate("{}", "data.p.many")
+
+
+@pytest.mark.promise("policy.error_is_deny")
+def test_where_the_queue_is_too_long_the_answer_is_no(echo: EngineProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_process, "QUEUE_S", 0.01)
+
+    with echo._lock, pytest.raises(EngineTrouble, match="busy"):
+        ask(echo, 1)
+
+
+def test_the_child_knows_nothing_of_our_environment(echo: EngineProcess) -> None:
+    assert echo._child is not None
+
+    assert Path(f"/proc/{echo._child.pid}/environ").read_bytes() == b""

@@ -1,3 +1,18 @@
+"""What an operator writes under [policy] is refused in one sentence or means exactly what it says."""
+
+from typing import Any
+
+import pytest
+
+from policy.verdict import Allow, Ask, Deny
+from server.judge.bundle import BundleError
+from server.judge.operator_settings import SettingsError, rego_settings
+from server.judge.rego import RegoJudge
+from tests.server.judge.judging import BUNDLE, asks, command, judge, opens
+
+pytestmark = pytest.mark.anyio
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -44,3 +59,62 @@ async def test_limits_and_access_come_from_the_settings() -> None:
     assert (answer.limits.timeout_s, answer.limits.output_bytes) == (20, 1000)
     assert answer.access.execute == ("/usr",)
     assert answer.access.write == ("/srv/a", "/tmp", "/var/tmp", "/home/x", "/dev")
+
+
+def test_commands_are_one_table_keyed_by_program() -> None:
+    table = rego_settings({"allow": ["git push", "ls"], "deny": [{"command": "git  push --force"}]}, "r")["commands"]
+
+    assert table == {
+        "git": [{"effect": "allow", "words": ["push"]}, {"effect": "deny", "words": ["push", "--force"]}],
+        "ls": [{"effect": "allow", "words": []}],
+    }
+
+
+def test_a_folder_is_meant_by_the_glob_of_what_is_in_it() -> None:
+    rules = rego_settings({"paths": [{"glob": "/workspace/s*/**", "effect": "deny", "ops": ["read"]}]}, "r")["paths"]
+
+    assert [(rule["glob"], rule["prefix"], rule["ops"]) for rule in rules] == [
+        ("/workspace/s*/**", "/workspace/s", ["read"]),
+        ("/workspace/s*", "/workspace/s", ["read"]),
+    ]
+
+
+async def test_an_operators_path_rule_denies_what_it_names_and_nothing_beside_it() -> None:
+    with judge({"paths": [{"glob": "/workspace/secrets/**", "effect": "deny"}]}) as loaded:
+        for path in ("/workspace/secrets", "/workspace/secrets/a/b"):
+            assert isinstance(await loaded.decide(opens(path)), Deny)
+        assert isinstance(await loaded.decide(opens("/workspace/secrets.md")), Allow)
+
+
+def test_without_settings_the_profile_is_standard_and_nothing_is_listed() -> None:
+    document = rego_settings({}, "r")
+
+    assert (document["profile"], document["commands"], document["paths"], document["hosts"]) == ("standard", {}, [], [])
+    assert document["workspaces"] == ["/workspace"]
+    assert document["limits"] == {"output_bytes": None, "timeout_s": None}
+    assert document["revision"] == "r"
+
+
+def test_hosts_are_compared_in_lower_case() -> None:
+    assert rego_settings({"hosts": ["API.Example.com"]}, "r")["hosts"] == ["api.example.com"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"allow": [""]},
+        {"allow": [5]},
+        {"allow": ["a;b"]},
+        {"allow": [{"command": "ls", "rol": "x"}]},
+        {"paths": ["/a"]},
+        {"paths": [{"glob": "/ä", "effect": "deny"}]},
+        {"paths": [{"glob": "/a", "ops": "read", "effect": "deny"}]},
+        {"home": "/home/../etc"},
+        {"limits": []},
+        {"limits": {"timeout_s": True}},
+    ],
+    ids=str,
+)
+def test_what_nobody_can_mean_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        rego_settings(settings, "r")

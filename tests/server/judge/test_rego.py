@@ -1,3 +1,27 @@
+"""The embedded judge: fails closed, cannot be weakened by an operator's data or rules, and names its revision."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from policy.question import Question
+from policy.verdict import Allow, Ask, Deny, Verdict
+from server.judge import rego
+from server.judge.bundle import read_bundle
+from server.judge.decision import DECISION, verdict
+from server.judge.engine import Engine, EngineTrouble
+from server.judge.rego import RegoJudge
+from server.judge.samples import whole
+from tests.server.judge.judging import BUNDLE, asks, command, custom_rule, ids, judge, opens
+
+pytestmark = pytest.mark.anyio
+
+
 @pytest.fixture(scope="module")
 def standard() -> Iterator[RegoJudge]:
     with judge() as loaded:
