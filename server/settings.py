@@ -21,7 +21,7 @@ PREFIX = "SANDGATE_"
 TOP_LEVEL = ("state_dir", "runtime_dir", "results", "tools", "environment")  # what has a variable of its own
 MIB = 1 << 20
 # A name below at least one dot (`*` and `*.com` would be no list), or an address written out; a port where it is another.
-HOST_ENTRY = re.compile(r"((\*\.)?[\w-]+(\.[\w-]+)+|\[[0-9a-fA-F:.]+\]|localhost)(:\d{1,5})?")
+HOST_ENTRY = re.compile(r"((\*\.)?[\w-]+(\.[\w-]+)+|\[[0-9a-fA-F:.]+\]|localhost)(:[1-9]\d{0,4})?")
 
 # The process environment, read here and handed on: nothing else looks at it.
 ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 - this is the one reader
@@ -204,7 +204,7 @@ def load(
         raise BadSettings(f"{named} is not a file; give --config the path of a sandgate.toml")
     merged: dict[str, Any] = {"state_dir": default_state(environ, home), "runtime_dir": default_runtime(environ)}
     for path in files:
-        merged = _merge(merged, _read(path))
+        merged = _merge(merged, _read(path), join=True)
     merged = _merge(merged, _variables(environ))
     merged = _merge(merged, dict(overrides or {}))
     merged = _merge(merged, _read(managed))
@@ -217,7 +217,7 @@ def _read(path: Path) -> dict[str, Any]:
             document = tomllib.load(file)
     except FileNotFoundError:
         return {}
-    except (OSError, tomllib.TOMLDecodeError) as exc:
+    except (OSError, ValueError) as exc:  # not there to be read, not UTF-8, or not TOML
         raise BadSettings(f"{path} cannot be read: {exc}") from exc
     _checked(document, str(path))  # so that a bad key is blamed on the file it is in
     return document
@@ -233,13 +233,25 @@ def _variables(environ: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables are merged key by key; a value above replaces the one below."""
+def _merge(below: dict[str, Any], above: Mapping[str, Any], *, join: bool = False) -> dict[str, Any]:
+    """Tables are merged key by key; a value above replaces the one below, or with `join` a list of a table goes on it.
+
+    So a user's list adds to the system's, and the managed file, merged without `join`, has the last word.
+    """
     merged = dict(below)
     for name, value in above.items():
         inner = merged.get(name)
-        merged[name] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, Mapping) else value
+        if isinstance(inner, dict) and isinstance(value, Mapping):
+            merged[name] = {**_merge(inner, value), **(_joined(inner, value) if join else {})}
+        else:
+            merged[name] = value
     return merged
+
+
+def _joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, list[Any]]:
+    shared = {name: (below[name], above[name]) for name in below.keys() & above.keys()}
+    lists = {name: pair for name, pair in shared.items() if all(isinstance(value, list) for value in pair)}
+    return {name: [*low, *(value for value in high if value not in low)] for name, (low, high) in lists.items()}
 
 
 def _checked(document: Mapping[str, Any], source: str) -> Settings:
@@ -272,10 +284,6 @@ TEMPLATE = """\
 # ask = []
 # deny = []
 # custom = []                   # folders with Rego of your own, package sandgate_custom.NAME
-# [[policy.paths]]
-# glob = "/workspace/secrets/**"
-# ops = ["read", "write", "delete", "list"]
-# effect = "deny"
 
 [egress]
 # allow = []                    # hosts: "example.com", "*.example.com" (not the apex), "example.com:8443",
@@ -295,6 +303,11 @@ TEMPLATE = """\
 # idle = 1                      # warm sandboxes of each kind in use
 # require_landlock = false      # refuse to start where the kernel cannot hold path rules
 # images = {base = "sandgate/base", python = "sandgate/python"}
+
+# [[policy.paths]]              # a path rule: allow | ask | deny
+# glob = "/workspace/secrets/**"
+# ops = ["read", "write", "delete", "list"]
+# effect = "deny"
 
 # [[workspace]]                 # a folder of yours, lent to every sandbox
 # path = "/home/me/project"

@@ -76,7 +76,11 @@ class EngineProcess:
             stderr=subprocess.DEVNULL,
             env={},
         )
-        self._exchange(self._load, START_S)
+        try:
+            self._exchange(self._load, START_S)
+        except EngineTrouble:
+            self._end()
+            raise
 
     def _exchange(self, request: Mapping[str, Any], timeout_s: float) -> Any:
         child = self._child

@@ -72,7 +72,7 @@ def apply(plan: Plan, now: datetime) -> Written:
         raise NotOurs(f"{plan.path} has just been changed by another program; run the command again.")
     target.parent.mkdir(parents=True, exist_ok=True)
     backup = _back_up(target, now) if plan.before is not None else None
-    _replace(target, plan.after)
+    replace_file(target, plan.after)
     return Written(plan.path, backup)
 
 
@@ -134,7 +134,7 @@ def _back_up(target: Path, now: datetime) -> Path:
     return backup
 
 
-def _replace(target: Path, text: str) -> None:
+def replace_file(target: Path, text: str) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:

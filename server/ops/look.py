@@ -185,5 +185,5 @@ def _line(line: dict[str, Any]) -> str:
     """One line for people: when, what, which decision, and what matters of the rest."""
     told = ("time", "kind", "decision_id", "previous")
     rest = {name: value for name, value in line.items() if name not in told and value not in (None, "", [], {})}
-    when, kind, decision = (line.get(name) or "-" for name in told[:3])
+    when, kind, decision = (str(line.get(name) or "-") for name in told[:3])
     return f"{when} {kind:18} {decision:18} {json.dumps(rest)[:200]}"

@@ -134,7 +134,7 @@ def _save(path: Path, text: str) -> None:
     target = path.resolve()
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        clients._replace(target, text)
+        clients.replace_file(target, text)
     except OSError as exc:
         raise NotSaved(f"{path} cannot be written ({exc.strerror}); nothing was changed") from exc
 

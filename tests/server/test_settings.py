@@ -44,6 +44,15 @@ def test_each_layer_goes_over_the_one_below(machine: Path) -> None:
     assert (found.policy.profile, found.results) == ("strict", "text")
 
 
+def test_a_users_list_adds_to_the_systems_and_a_managed_one_replaces_both(machine: Path) -> None:
+    (machine / "etc.toml").write_text('[egress]\nallow = ["a.example"]\n')
+    user(machine, '[egress]\nallow = ["b.example", "a.example"]\n')
+    assert loaded(machine).egress.allow == ("a.example", "b.example")
+
+    (machine / "managed.toml").write_text('[egress]\nallow = ["a.example"]\n')
+    assert loaded(machine).egress.allow == ("a.example",)
+
+
 def test_what_is_managed_has_the_last_word(machine: Path) -> None:
     (machine / "managed.toml").write_text('[policy]\nprofile = "strict"\n')
     user(machine, '[policy]\nprofile = "open"\n')

@@ -88,11 +88,6 @@ def test_the_child_answers_as_the_engine_does(echo: EngineProcess) -> None:
     assert ask(echo, 1) == 1
 
 
-def test_rules_that_cannot_be_loaded_are_known_at_once() -> None:
-    with pytest.raises(EngineTrouble, match=r"p\.rego:1:"), closing(EngineProcess({"p.rego": "words"}, (), 1.0)):
-        pass
-
-
 @pytest.mark.promise("policy.error_is_deny")
 def test_a_child_that_somebody_killed_is_one_refusal_and_then_replaced(echo: EngineProcess) -> None:
     kill(echo)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from server.judge.bundle import BundleError
+from server.judge.engine import EngineTrouble
 from server.judge.rego_tests import names_of_tests, run_tests
 from tests.server.judge.judging import copied
 
@@ -43,5 +43,5 @@ def test_a_test_that_does_not_hold_fails_with_its_reason(tmp_path: Path, rule: s
 
 
 def test_a_test_module_that_is_no_rego_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(BundleError):
+    with pytest.raises(EngineTrouble, match=r"piped_test\.rego:\d+:\d+: "):
         run_tests(added(tmp_path, "test_added if ("))
