@@ -23,6 +23,7 @@ import jobs
 import kernel
 import relay
 import spawn
+import tree
 import wire
 
 CONTROL = "/run/sandgate/control.sock"
@@ -111,9 +112,16 @@ class Agent:
         now = time.monotonic()
         for job in list(self.jobs.values()):
             job.tend(now)
+            if job.abandoned:
+                job.abandoned = False
+                tree.end_orphans(self._own_processes())
             if job.over:
                 del self.jobs[job.number]
         self._reap()
+
+    def _own_processes(self) -> set[int]:
+        spare = {self.spare.pid} if self.spare else set[int]()
+        return {job.keeper.pid for job in self.jobs.values()} | spare | {self.relay}
 
     def _keep_a_spare(self) -> None:
         """Fork the next job's keeper ahead, but not while a command has just started: that would hold up its end."""

@@ -69,6 +69,7 @@ class Job:
         self.end: dict[str, object] | None = None
         self.reported = False
         self.keeper_gone = False
+        self.abandoned = False  # the keeper may have left something behind
 
     # --- bytes -------------------------------------------------------------------------------------------------------
 
@@ -168,6 +169,7 @@ class Job:
         self.selector.unregister(self.keeper.channel)
         self.keeper.channel.close()
         self.keeper_gone = True
+        self.abandoned = self.end is None or bool(self.end.get("more"))
         if self.end is None:  # it died itself: PID 1's own uid, so only the OOM killer does that
             lasted = (time.monotonic() - self.started) * 1000
             never_ran = self.reason == "not_started"

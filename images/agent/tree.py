@@ -29,6 +29,13 @@ def below(root: int) -> set[int]:
     return found
 
 
+def end_orphans(kept: set[int]) -> None:
+    """End what the agent inherited: a keeper that died (the OOM killer may choose one) leaves its tree to PID 1."""
+    for pid in [pid for pid, parent in parents().items() if parent == 1 and pid not in kept]:
+        end_all(pid)
+        _send(pid, signal.SIGKILL)
+
+
 def signal_all(root: int, number: int) -> int:
     """Send one signal to all below `root`; the number of processes it reached."""
     return sum(_send(pid, number) for pid in below(root))

@@ -176,3 +176,19 @@ async def test_a_relay_that_dies_is_there_again(box: DockerSandbox) -> None:
     await until(box, "pgrep -u relay")
     await until(box, look)
     assert (await shell(box, look)).text.startswith("127.")
+
+
+async def test_what_a_dead_keeper_leaves_does_not_live_on(box: DockerSandbox) -> None:
+    said = Said()
+    await box.run(command("/bin/bash", "-c", "(setsid sleep 78 &); sleep 78"), said)
+    await until(box, "[ $(pgrep -cfx 'sleep 78') = 2 ]")
+    with client() as api:
+        script = "kill -9 $(ps -o ppid= -p $(pgrep -ofx 'sleep 78'))"
+        made = api.exec_create(f"sandgate-{box.id}", ["/bin/bash", "-c", script], user="0")
+        api.exec_start(made["Id"])
+    with anyio.fail_after(10):
+        await said.over.wait()
+
+    assert said.end.status == "killed"
+    await until(box, "! pgrep -fx 'sleep 78'")
+    assert (await run(box, "true")).end.status == "exited"
