@@ -24,7 +24,7 @@ from server.record.audit import lines, verify
 from server.sandbox.sandbox import USER_ID
 from server.settings import ENVIRON, load
 
-SHOP = Path(__file__).parents[2] / "examples" / "shop"
+EXAMPLE = Path("examples") / "shop"
 SHOWN_LINES = 6
 FORBIDDEN_HOST = "elsewhere.example"
 
@@ -77,7 +77,9 @@ def _project(folder: Path) -> Path:
     """A copy of the example that belongs to whoever sandboxes run as: root's folders are not lent."""
     folder.chmod(0o755)
     project = folder / "shop"
-    shutil.copytree(SHOP, project, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
+    checkout = Path(__file__).parents[2] / EXAMPLE
+    source = checkout if checkout.is_dir() else Path(sys.prefix) / "share" / "sandgate" / EXAMPLE
+    shutil.copytree(source, project, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
     if os.geteuid() == 0:
         for path in (project, *project.rglob("*")):
             os.chown(path, USER_ID, USER_ID)
