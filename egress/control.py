@@ -88,7 +88,10 @@ async def _do(doors: Doors, message: Mapping[str, Any]) -> None:
         case {"op": "configure"}:
             _configure(doors, message)
         case {"op": "open", "session": str(session), "socket": str(path)}:
+            listed = Allowlist.parse(message["allow"]) if "allow" in message else None
             await doors.open(session, Path(path))
+            if listed is not None:
+                doors.bind(session, listed)  # before any connection gets its turn
         case {"op": "bind", "session": str(session), "allow": list(entries)}:
             doors.bind(session, Allowlist.parse(entries))
         case {"op": "calls", "session": str(session)}:

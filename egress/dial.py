@@ -73,7 +73,7 @@ class Dialler:
         usable = tuple(address for address, reason in reasons if reason is None)
         if not usable:
             address, reason = reasons[0]
-            text = f"{destination.host} leads to {address}, {reason}, which the operator has not listed."
+            text = f"{destination.host} leads to {address}, {reason}, which [egress] networks in the settings does not list."
             raise refuse("egress.private_address", text, destination.host, destination.port)
         return usable
 

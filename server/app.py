@@ -233,6 +233,13 @@ def _egress_link(settings: Settings, audit: Audit, late: _Late) -> EgressLink:
     )
 
 
+def _how_to_allow(event: dict[str, Any]) -> str:
+    if event.get("rule") != "egress.not_allowed":
+        return ""
+    port = "" if event["port"] in (80, 443) else f":{event['port']}"
+    return f" A person can allow it with: sandgate allow {event['host']}{port}"
+
+
 def _record_flow(event: dict[str, Any], audit: Audit, late: _Late) -> None:
     """A flow or a refusal becomes a line of the audit under the decision of the call that caused it.
 
@@ -253,7 +260,7 @@ def _record_flow(event: dict[str, Any], audit: Audit, late: _Late) -> None:
         },
     )
     if kind == "egress.refused" and session is not None:
-        told = f"{event['host']}:{event['port']}: {event['reason']}"
+        told = f"{event['host']}:{event['port']}: {event['reason']}{_how_to_allow(event)}"
         for job in session.jobs.values():
             if (
                 job.decision_id in decisions

@@ -18,7 +18,7 @@ from policy.path import uses as path_uses
 from policy.question import CallerFacts, Op, PathUse, Question, RunCommand, SessionFacts, UseFile, UseSession
 from policy.verdict import Allow, Ask, Denied, Deny, Permit, Verdict, permit
 from server.sandbox.jobs import Job
-from server.sandbox.sandbox import Exit, Found, SandboxSpec
+from server.sandbox.sandbox import Exit, FileRefused, Found, SandboxSpec
 from server.sandbox.sessions import Session, Sessions
 
 type Progress = Callable[[Job], Coroutine[Any, Any, None]]
@@ -137,7 +137,7 @@ class Gateway:
         async with self._admitted(caller, ask) as record:
             question = await self._understand(caller, ask)
             granted = await self._clear(record, question)
-            session, is_new = await self._session(caller, ask.target)
+            session = await self._session(caller, ask.target)
             job = await session.start(granted, ask.tool, record.decision_id, lambda end: _ended(record, end))
             try:
                 end = await _follow(job, ask.wait_s, progress)
@@ -146,18 +146,18 @@ class Gateway:
                     await job.stop(KILL, "cancelled")
                 raise
             record.ended(**_outcome(job, end))
-            return Ran(job, end, session, is_new, record.decision_id, _run_command(granted).cwd)
+            return Ran(job, end, session, session.introduce(), record.decision_id, _run_command(granted).cwd)
 
     async def use_file[R](self, caller: Caller, ask: FileAsk[R]) -> R:
         """A file: judged as named, opened, judged again as what it really is, used by that same handle."""
         async with self._admitted(caller, ask) as record:
             question = self._file_question(caller, ask)
             granted = await self._clear(record, question)
-            session, _ = await self._session(caller, ask.target)
-            found = await session.sandbox.resolve(question.paths[0].resolved)
+            session = await self._session(caller, ask.target)
+            found = await _naming(question.paths[0].resolved, session.sandbox.resolve(question.paths[0].resolved))
             if found.real != question.paths[0].resolved:
                 granted = await self._clear(record, self._as_found(question, found, session))
-            result = await ask.act(session, granted, found)
+            result = await _naming(found.real, ask.act(session, granted, found))
             record.ended(outcome="done", path=found.real)
             return result
 
@@ -234,8 +234,16 @@ class Gateway:
             case _:
                 assert_never(verdict)
 
-    async def _session(self, caller: Caller, target: Target) -> tuple[Session, bool]:
+    async def _session(self, caller: Caller, target: Target) -> Session:
         return await self.sessions.find_or_open(caller.id, target.session, target.environment)
+
+
+async def _naming[R](path: str, doing: Awaitable[R]) -> R:
+    """What the sandbox says of a file, with the file's name."""
+    try:
+        return await doing
+    except FileRefused as exc:
+        raise FileRefused(f"{path}: {exc}", exc.number) from exc
 
 
 def _run_command(granted: Permit) -> RunCommand:

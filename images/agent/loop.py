@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+HURRIED_S = 0.02
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -24,6 +25,7 @@ class Loop:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._timed: dict[int, Timed] = {}
+        self.hurried = 0  # how many of them cannot wait a second for their turn
 
     def watch(self, sock: socket.socket, events: int, ready: Callable[[int], None]) -> None:
         self._selector.register(sock, events, ready)
@@ -39,10 +41,15 @@ class Loop:
 
     def run(self) -> None:
         while True:
-            for key, events in self._selector.select(1.0 if self._timed else None):
+            for key, events in self._selector.select(self._patience()):
                 key.data(events)
             if self._timed:
                 self._expire(time.monotonic())
+
+    def _patience(self) -> float | None:
+        if self.hurried:
+            return HURRIED_S
+        return 1.0 if self._timed else None
 
     def _expire(self, now: float) -> None:
         for name, connection in list(self._timed.items()):

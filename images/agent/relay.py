@@ -19,6 +19,7 @@ MOST_CONNECTIONS = 200
 CHUNK = 64 * 1024  # what a slow reader leaves of it is held, for each of 200 connections and both ways
 MOST_REPLY = 16 * 1024  # the gate's answer to CONNECT
 REPLY_S = 15.0
+GATE_S = 12.0  # how long a connection is held while the gate is not there: at a start, or after it died
 LINGER_S = 5.0
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 seconds: close with RST
 
@@ -180,6 +181,31 @@ class Connection:
         self._relay.ended()
 
 
+class Held:
+    """A program's connection while the gate does not listen: what it says waits in the kernel, and a reset comes late."""
+
+    def __init__(self, relay: "Relay", program: socket.socket, connect: bytes) -> None:
+        self._relay, self._program, self._connect = relay, program, connect
+        self._until = time.monotonic() + GATE_S
+        self.deadline: float | None = time.monotonic()
+        self.closed = False
+        relay.loop.hurried += 1
+        relay.loop.time(self)
+
+    def expire(self) -> None:
+        """Try once more; give up when it has taken too long."""
+        if self._relay.through(self._program, self._connect):
+            self._finish()
+        elif time.monotonic() > self._until:
+            _reset(self._program)
+            self._relay.ended()
+            self._finish()
+
+    def _finish(self) -> None:
+        self.closed = True
+        self._relay.loop.hurried -= 1
+
+
 class Relay:
     """Listeners, and the connections they led to; at most so many that the rest waits in the kernel."""
 
@@ -217,15 +243,20 @@ class Relay:
 
     def _connect(self, program: socket.socket, connect: bytes) -> None:
         program.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else small answers wait 40 ms for an ACK
+        self._open += 1
+        if not self.through(program, connect):
+            Held(self, program, connect)
+        if self._open >= MOST_CONNECTIONS:
+            self._pause()
+
+    def through(self, program: socket.socket, connect: bytes) -> bool:
+        """Whether the gate took it; where it does not listen, somebody has to try again."""
         try:
             gate = _dial(self._gate)
         except OSError:
-            _reset(program)
-            return
-        self._open += 1
+            return False
         Connection(self, program, gate, connect)
-        if self._open >= MOST_CONNECTIONS:
-            self._pause()
+        return True
 
     def _pause(self) -> None:
         if not self._paused:

@@ -13,6 +13,7 @@ from server.app import App, open_app
 from server.call import Caller
 from server.front.front import Front
 from server.front.results import Shape
+from server.front.strict import KnownParameters
 from server.front.tools import register
 from server.settings import Settings, Source
 
@@ -37,6 +38,7 @@ def build(app: App, caller: Caller = LOCAL) -> MCPServer[Any]:
     )
     front = Front(app.gateway, caller, app.settings.environment, _shape(app.settings))
     register(mcp, front, app.settings.tools)
+    mcp.middleware.append(KnownParameters(mcp))
     return mcp
 
 

@@ -10,7 +10,7 @@ type Client = Literal["claude-code", "claude-desktop", "cursor", "vscode"]
 CLIENTS: Final[tuple[Client, ...]] = get_args(Client.__value__)
 NAME: Final = "sandgate"
 IDE_TOOLS: Final = ("--tools", "shell,jobs")
-_ENGINE_VARIABLES: Final = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")
+_ENGINE_VARIABLES: Final = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "SSL_CERT_FILE")
 
 
 class NoProjectFile(Exception):

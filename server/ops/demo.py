@@ -21,8 +21,10 @@ from rich.text import Text
 
 from server.ops.demo_origin import HOST, Origin, serving
 from server.record.audit import lines, verify
+from server.sandbox.engine import find_engine
+from server.sandbox.image_build import require
 from server.sandbox.sandbox import USER_ID
-from server.settings import ENVIRON, load
+from server.settings import ENVIRON, HOME, load
 
 EXAMPLE = Path("examples") / "shop"
 SHOWN_LINES = 6
@@ -31,7 +33,7 @@ FORBIDDEN_HOST = "elsewhere.example"
 INTRODUCTION = """\
 An agent is about to work on a small Python project in a sandbox of yours.
 It starts the real server (sandgate serve --stdio), calls its tools as any MCP client would, and checks every answer.
-Nothing needs root; nothing leaves this machine; a copy of the project in a temporary folder is all that changes.
+Nothing needs root and nothing leaves this machine. It works on a copy of the project; your audit gains its lines.
 It takes about 15 seconds. Lines with ~ stream while a command runs, lines with | are its answer.
 """
 
@@ -61,6 +63,8 @@ class Tally:
 
 def demo(_: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
+    engine = find_engine(ENVIRON, HOME, load().state_dir)
+    require(engine.url, load().environment)
     console.print(INTRODUCTION, markup=False)
     tally = Tally(console)
     with tempfile.TemporaryDirectory(prefix="sandgate-demo-") as folder:

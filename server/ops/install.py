@@ -129,7 +129,7 @@ def _text(content: dict[str, Any], before: str | None) -> str:
 
 
 def _back_up(target: Path, now: datetime) -> Path:
-    backup = target.with_name(f"{target.name}.sandgate-{now:%Y%m%d-%H%M%S}.bak")
+    backup = target.with_name(f"{target.name}.sandgate-{now:%Y%m%d-%H%M%S-%f}.bak")  # never over an older one
     shutil.copy2(target, backup)
     return backup
 

@@ -46,6 +46,21 @@ def policy_check(arguments: argparse.Namespace) -> int:
     return anyio.run(_check_one, settings, arguments.command, arguments.json)
 
 
+def verdict_of(settings: Settings, command: str) -> Verdict:
+    """What the policy says of one command; nothing runs."""
+    return anyio.run(_verdict_of, settings, command)
+
+
+async def _verdict_of(settings: Settings, command: str) -> Verdict:
+    async with ShellParser() as parser:
+        judge = _judge(settings)
+        try:
+            _, verdict = await _decide(settings, parser, judge, {"command": command})
+        finally:
+            judge.close()
+    return verdict
+
+
 async def _check_one(settings: Settings, command: str, as_json: bool) -> int:  # noqa: FBT001 - anyio.run takes no keywords
     async with ShellParser() as parser:
         with closing(_judge(settings)) as judge:

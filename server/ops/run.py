@@ -6,9 +6,10 @@ from typing import Any
 
 import anyio
 
+from server.app import workspaces
 from server.front.mcp_server import serve_stdio
 from server.sandbox.workspaces import parse
-from server.settings import Source
+from server.settings import ALL_GROUPS, BadSettings, Source
 
 
 def serve(arguments: argparse.Namespace) -> int:
@@ -19,11 +20,19 @@ def serve(arguments: argparse.Namespace) -> int:
         overrides["allow_root_owned"] = True
     if arguments.environment:
         overrides["environment"] = arguments.environment
-    if arguments.tools:
-        overrides["tools"] = tuple(arguments.tools.split(","))
+    if arguments.tools is not None:
+        overrides["tools"] = _groups(arguments.tools)
     source = Source(arguments.config, overrides)
     settings = source.read()
+    workspaces(settings)  # what cannot be lent is an error, before anything is said of what is
     for sentence in settings.warnings():
         print(f"sandgate: weakened: {sentence}", file=sys.stderr)
     anyio.run(serve_stdio, settings, source)
     return 0
+
+
+def _groups(text: str) -> tuple[str, ...]:
+    chosen = tuple(part.strip() for part in text.split(","))
+    if unknown := [group for group in chosen if group not in ALL_GROUPS]:
+        raise BadSettings(f"--tools has no group {unknown[0]!r}; there are {', '.join(ALL_GROUPS)}")
+    return chosen

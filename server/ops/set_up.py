@@ -13,17 +13,19 @@ from rich.console import Console
 from tomlkit import TOMLDocument
 from tomlkit.items import Array
 
+from policy.verdict import Deny
 from server.judge.operator_settings import SettingsError, rego_settings
 from server.ops import doctor as examine
 from server.ops import engine_setup
 from server.ops import images as image_words
 from server.ops import install as clients
+from server.ops.look import verdict_of
 from server.sandbox.engine import find_engine
+from server.sandbox.folders import LONGEST_SOCKET
 from server.sandbox.image_build import list_images
 from server.settings import ENVIRON, HOME, MANAGED, TEMPLATE, Settings, load, user_file
 
 OPEN_FILES_NEEDED = 4096
-LONGEST_SOCKET = "00000000/000000000000/control.sock"
 MARKS = {"ok": "[green]ok[/]  ", "warn": "[yellow]weak[/]", "fail": "[red]no[/]  "}
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?=[a-z]){_LABEL}", re.IGNORECASE)  # python3.13 is a command
@@ -50,7 +52,7 @@ def doctor(arguments: argparse.Namespace) -> int:
         rows = [{"name": c.name, "outcome": c.outcome, "sentence": c.sentence} for c in (*checks, *weakened)]
         print(json.dumps(rows, indent=2))
     else:
-        console = Console(highlight=False)
+        console = Console(highlight=False, soft_wrap=True)
         for check in (*checks, *weakened):
             console.print(f"{MARKS[check.outcome]} {check.name:14}", end="")
             console.print(check.sentence, markup=False)
@@ -81,6 +83,8 @@ def allow(arguments: argparse.Namespace) -> int:
         _demand_in_force(what, table)
         print(f"{what} is allowed already ({path})")
         return 0
+    if table == "policy":
+        _demand_liftable(what)
     entries.append(what)
     entries.multiline(multiline=True)
     _save(path, tomlkit.dumps(document))
@@ -102,6 +106,16 @@ def _table_of(what: str) -> str:
             ' nor a command by name and sub-command ("git push"); nothing was changed'
         ) from None
     return "policy"
+
+
+def _demand_liftable(command: str) -> None:
+    """A list answers questions beforehand; what a rule denies it does not lift, so it is not written either."""
+    verdict = verdict_of(load(), command)
+    # How code reaches an interpreter is judged by the whole call, which a bare name is not.
+    lasting = [rule for rule in verdict.rules if not rule.id.startswith("code.")]
+    if isinstance(verdict, Deny) and lasting:
+        rule = lasting[0]
+        raise NotSaved(f"{command} is denied by {rule.id}, which no list lifts: {rule.reason} Nothing was changed")
 
 
 def _is_host(what: str) -> bool:
@@ -190,8 +204,16 @@ def _carry_out(plan: clients.Plan, *, only_show: bool) -> int:
 def images_build(arguments: argparse.Namespace) -> int:
     settings = load()
     engine = find_engine(ENVIRON, HOME, settings.state_dir)
-    image_words.build_images(engine.url, Console(), ca_bundle=arguments.ca_bundle, force=arguments.force)
+    image_words.build_images(
+        engine.url, Console(), ca_bundle=arguments.ca_bundle or _company_certificates(), force=arguments.force
+    )
     return 0
+
+
+def _company_certificates() -> Path | None:
+    """SSL_CERT_FILE, where it names a bundle: what this machine trusts, its images must trust too."""
+    named = ENVIRON.get("SSL_CERT_FILE")
+    return Path(named) if named and Path(named).is_file() else None
 
 
 def images_list(_: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ from policy.question import RunCommand
 from policy.verdict import Permit
 from server.sandbox.agent_link import AgentLink
 from server.sandbox.engine import NoEngine
+from server.sandbox.folders import SOCKET_PATH_LIMIT
 from server.sandbox.image_build import ImageMissing, ImageOutdated, require
 from server.sandbox.image_recipe import REPOSITORY, known_images
 from server.sandbox.sandbox import (
@@ -34,7 +35,6 @@ from server.sandbox.sandbox import (
     WriteMode,
 )
 
-SOCKET_PATH_LIMIT = 107  # bytes, the kernel's sun_path
 START_PATIENCE_S = 20.0
 CLOSE_PATIENCE_S = 10.0
 LABEL = "sandgate.server"
@@ -259,7 +259,7 @@ class DockerEngine:
             self._image_env.setdefault(spec.image, _environment(info["Config"]["Env"]))
             return int(info["State"]["Pid"])
         except ImageNotFound as exc:
-            raise SandboxFailed(f"the image {spec.image} is missing; run: sandgate images build") from exc
+            raise SandboxFailed(f"the engine has no image {spec.image}; {_how_to_get(spec.image)}") from exc
         except (NoEngine, ImageMissing, ImageOutdated) as exc:
             raise SandboxFailed(str(exc)) from exc
         except (APIError, DockerException) as exc:
@@ -321,7 +321,9 @@ class DockerEngine:
         api.exec_start(made["Id"])
 
     def _remove(self, identity: str) -> None:
-        with suppress(NotFound, APIError, DockerException):  # auto-remove is often first; what is gone is gone
+        with suppress(
+            NoEngine, NotFound, APIError, DockerException
+        ):  # auto-remove is often first; what is gone is gone
             self._docker().api.remove_container(f"sandgate-{identity}", force=True)
 
     def _docker(self) -> docker.DockerClient:
@@ -358,6 +360,11 @@ async def _compare_mounts(sandbox: DockerSandbox) -> None:
 def _host_config(api: docker.APIClient, options: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value is not None}
     return dict(api.create_host_config(**given))
+
+
+def _how_to_get(image: str) -> str:
+    ours = image.partition("/")[0] == REPOSITORY
+    return "run: sandgate images build" if ours else "pull or build it, or change [sandbox] images in the settings"
 
 
 def _require(engine_url: str, image: str) -> None:

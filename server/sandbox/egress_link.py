@@ -111,11 +111,11 @@ class EgressLink:
             raise GateDown("The egress process has not been ready yet.")
         return self._ca_cert
 
-    async def open(self, session: str, socket_path: Path) -> None:
-        """Listen for a session; whatever it asks is refused until it is bound. Waits up to 15 s for the process."""
-        self._wanted[session] = _Wanted(socket_path)
+    async def open(self, session: str, socket_path: Path, allow: Sequence[AllowEntry] | None = None) -> None:
+        """Listen for a session; without a list, whatever it asks is refused until it is bound. Waits up to 15 s."""
+        wanted = self._wanted[session] = _Wanted(socket_path, None if allow is None else tuple(allow))
         try:
-            await self._ask({"op": "open", "session": session, "socket": str(socket_path)})
+            await self._ask(_opening(session, wanted))
         except BaseException:
             self._wanted.pop(session, None)
             raise
@@ -232,9 +232,7 @@ class EgressLink:
         if wanted is None:
             return
         try:
-            await running.ask({"op": "open", "session": session, "socket": str(wanted.socket)})
-            if wanted.allow is not None:
-                await running.ask({"op": "bind", "session": session, "allow": list(wanted.allow)})
+            await running.ask(_opening(session, wanted))
             running.tell({"op": "calls", "session": session, "decisions": list(wanted.decisions)})
         except GateRefused as error:
             log.warning("The session %s stays without a network: %s", session, error)
@@ -263,3 +261,9 @@ async def _end(process: Process) -> None:
 
 
 __all__ = ["AllowEntry", "EgressLink", "Event", "GateDown", "GateRefused"]
+
+
+def _opening(session: str, wanted: _Wanted) -> Event:
+    """The request for a listener, with its list where one is known: so it is never there without it."""
+    request: Event = {"op": "open", "session": session, "socket": str(wanted.socket)}
+    return request if wanted.allow is None else {**request, "allow": list(wanted.allow)}

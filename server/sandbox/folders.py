@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOCK = "server.lock"
+SOCKET_PATH_LIMIT = 107  # bytes, the kernel's sun_path
+LONGEST_SOCKET = "00000000/000000000000/control.sock"  # server, sandbox, socket
 
 
 class NotPrivate(Exception):
-    """The folder for sockets belongs to somebody else, or others may enter it."""
+    """The folder for sockets cannot be used: not ours alone, not a folder, or its path is too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Folders:
 @contextmanager
 def own(runtime: Path, output: Path, server_id: str) -> Iterator[Folders]:
     """Make this server's folders, and remove those of servers that are gone. Raises NotPrivate."""
+    _check_length(runtime)
     _private(runtime)
     output.mkdir(mode=0o700, parents=True, exist_ok=True)
     _sweep(runtime, output)
@@ -42,10 +45,23 @@ def own(runtime: Path, output: Path, server_id: str) -> Iterator[Folders]:
         os.close(lock)
 
 
+def _check_length(runtime: Path) -> None:
+    longest = runtime / LONGEST_SOCKET
+    over = len(os.fsencode(longest)) - SOCKET_PATH_LIMIT
+    if over > 0:
+        raise NotPrivate(
+            f"{runtime} is {over} bytes too long for the sockets below it (the kernel takes {SOCKET_PATH_LIMIT}); "
+            "set SANDGATE_RUNTIME_DIR to a shorter folder"
+        )
+
+
 def _private(runtime: Path) -> None:
     """Ours alone: in a folder for everyone, such as /tmp, somebody may have made it first."""
-    runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
-    info = runtime.lstat()
+    try:
+        runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+        info = runtime.lstat()
+    except OSError as exc:
+        raise NotPrivate(f"{runtime} cannot be used for sockets ({exc.strerror}); set SANDGATE_RUNTIME_DIR") from exc
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid() or info.st_mode & 0o077:
         raise NotPrivate(
             f"{runtime} is not a folder of yours alone (mode 0700); remove it, or set SANDGATE_RUNTIME_DIR"

@@ -58,22 +58,26 @@ class Gate:
         )
         self._attached: dict[str, _Attached] = {}
 
-    async def attach(self, sandbox_id: str) -> None:
-        """Give a new sandbox its listener; returns at once, except in the installation's very first start."""
+    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None) -> None:
+        """Give a new sandbox its listener, and its list where it is claimed already.
+
+        Returns at once, except in the installation's very first start; until the gate listens, the sandbox's relay
+        holds what its programs send.
+        """
         attached = self._attached[sandbox_id] = _Attached()
         self._link.start()
         if self._authority.exists():
             self._write_bundle(sandbox_id)
-            self._tasks.start_soon(self._open, sandbox_id, attached)
+            self._tasks.start_soon(self._open, sandbox_id, allow, attached)
         else:
-            await self._open(sandbox_id, attached)
+            await self._open(sandbox_id, allow, attached)
             self._write_bundle(sandbox_id)
 
-    async def _open(self, sandbox_id: str, attached: _Attached) -> None:
+    async def _open(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, attached: _Attached) -> None:
         if sandbox_id not in self._attached:
             return  # detached before its turn came
         try:
-            await self._link.open(sandbox_id, self._directory / sandbox_id / SOCKET)
+            await self._link.open(sandbox_id, self._directory / sandbox_id / SOCKET, allow)
         except (GateDown, GateRefused):
             pass  # the link tries on by itself; until then this sandbox has no network
         finally:

@@ -19,7 +19,7 @@ class Makes(Protocol):
 class Gate(Protocol):
     """The egress gate as the pool sees it: a listener for each sandbox, a list bound to it at the claim."""
 
-    async def attach(self, sandbox_id: str) -> None: ...
+    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None) -> None: ...
 
     def bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None: ...
 
@@ -47,8 +47,11 @@ class Pool:
 
     async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...]) -> Sandbox:
         """A sandbox nobody has had before, with this list bound at the gate. Raises SandboxFailed."""
-        sandbox = await self._take_warm(spec) or await self._make(spec)
-        self._gate.bind(sandbox.id, allow)
+        sandbox = await self._take_warm(spec)
+        if sandbox is not None:
+            self._gate.bind(sandbox.id, allow)
+        else:
+            sandbox = await self._make(spec, allow)
         self._note("sandbox.claimed", sandbox)
         self._refill(spec)
         return sandbox
@@ -61,9 +64,9 @@ class Pool:
             await self.release(sandbox)
         return None
 
-    async def _make(self, spec: SandboxSpec) -> Sandbox:
+    async def _make(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...] | None) -> Sandbox:
         sandbox = await self._maker.create(spec)
-        await self._gate.attach(sandbox.id)
+        await self._gate.attach(sandbox.id, allow)
         self._note("sandbox.created", sandbox)
         return sandbox
 
@@ -75,7 +78,7 @@ class Pool:
     async def _fill(self, spec: SandboxSpec) -> None:
         try:
             while not self._closed and len(self._warm.setdefault(spec, [])) < self._idle:
-                sandbox = await self._make(spec)
+                sandbox = await self._make(spec, None)
                 if self._closed:
                     await self.release(sandbox)
                 else:

@@ -66,6 +66,12 @@ class Session:
     hosts: tuple[str, ...] = ()  # what it narrowed its network to; empty: whatever the operator allows
     jobs: dict[str, Job] = field(default_factory=dict)
     made: int = 0
+    introduced: bool = False
+
+    def introduce(self) -> bool:
+        """True once: whoever asks first tells the caller that it is new."""
+        before, self.introduced = self.introduced, True
+        return not before
 
     async def start(self, permit: Permit, shown: str, decision_id: str, on_end: Callable[[Exit], None]) -> Job:
         """Run what was permitted as a new job."""
@@ -125,8 +131,8 @@ class Sessions:
             raise NoSuchSession(f"there is no session {name}; session_open makes one, session_list shows yours")
         return session
 
-    async def find_or_open(self, owner: str, name: str, environment: str) -> tuple[Session, bool]:
-        """The caller's session of that name, made where it is not there; True where it is new.
+    async def find_or_open(self, owner: str, name: str, environment: str) -> Session:
+        """The caller's session of that name, made where it is not there.
 
         A session whose sandbox is gone is replaced: its name stays, its files do not.
         """
@@ -134,10 +140,10 @@ class Sessions:
             session = self._open.get((owner, name))
             if session is not None and session.sandbox.alive:
                 session.used = time.time()
-                return session, False
+                return session
             if session is not None:
                 await self._discard(session)
-            return await self._make(owner, name, environment, ()), True
+            return await self._make(owner, name, environment, ())
 
     async def open(self, owner: str, name: str | None, environment: str, hosts: tuple[str, ...]) -> Session:
         """A new session, its name made up where none is given. Raises SessionExists, HostNotAllowed."""

@@ -52,7 +52,7 @@ class Workspace:
 def parse(text: str) -> tuple[Path, Mode]:
     """`DIR:rw` or `DIR:ro` as on the command line; the mode must be named."""
     folder, colon, mode = text.rpartition(":")
-    if not colon or mode not in ("rw", "ro"):
+    if not folder or not colon or mode not in ("rw", "ro"):
         raise BadWorkspace(f"{text}: say how it is lent, {text}:rw (the agent changes it) or {text}:ro (it only reads)")
     return Path(folder), "rw" if mode == "rw" else "ro"
 
@@ -114,7 +114,7 @@ def check_all(
     for number, source in enumerate(sources):
         for other in sources[number + 1 :]:
             if source.is_relative_to(other) or other.is_relative_to(source):
-                raise BadWorkspace(f"{source} and {other} lie in each other; lend only the outer one")
+                raise BadWorkspace(f"of {source} and {other} one lies in the other; lend only the outer one")
     if len({space.uid for space in spaces}) > 1:
         raise BadWorkspace("the workspaces belong to different users; commands run as one")
     return spaces

@@ -57,6 +57,13 @@ async def test_an_allowed_host_answers_and_the_audit_names_the_call(client: Clie
     )
 
 
+async def test_the_very_first_call_of_a_server_already_has_a_network(folder: Path, home: Home, origin: Origin) -> None:
+    async with connected(home) as fresh:
+        _, text = await shell(fresh, f"curl -sS {origin.url}")
+
+    assert "the one host that is allowed" in text
+
+
 @pytest.mark.promise("egress.refusal_explains")
 async def test_any_other_host_answers_403_with_the_reason_and_the_way_out(client: Client, home: Home) -> None:
     program = "import urllib.request, urllib.error\ntry: urllib.request.urlopen('https://elsewhere.example/')\nexcept urllib.error.HTTPError as e: print(e.code, e.read().decode())"

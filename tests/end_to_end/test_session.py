@@ -195,6 +195,15 @@ async def test_sessions_are_opened_listed_used_and_closed(client: Client) -> Non
     assert (await client.call_tool("job_output", {"session": name})).is_error
 
 
+async def test_a_parameter_that_is_none_is_answered_with_those_there_are(client: Client) -> None:
+    result = await client.call_tool("shell", {"command": "touch /workspace/ran", "timeout": 1})
+
+    assert result.is_error
+    assert "no parameter 'timeout'" in text_of(result)
+    assert "timeout_s" in text_of(result)
+    assert (await client.call_tool("file_read", {"path": "/workspace/ran"})).is_error
+
+
 async def test_what_is_asked_wrongly_is_answered_with_what_to_do(client: Client) -> None:
     missing = await client.call_tool("file_read", {"path": "no/such/file"})
     assert missing.is_error

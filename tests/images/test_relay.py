@@ -1,13 +1,15 @@
 """The relay in a real network namespace, in front of a real gate. Programs beside it know of no proxy."""
 
 import os
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.egress.world.certificates import FakeAuthority
-from tests.egress.world.gate import Gate
+from tests.egress.world.gate import Gate, eventually
 from tests.egress.world.origin import Origin
 from tests.images.world import Namespace
 
@@ -184,9 +186,29 @@ print(len([answer for answer in answers if answer == b"HTTP/"]))
 
 
 @needs_namespaces
-def test_an_idle_relay_uses_no_cpu_and_outlives_its_gate(house: House, tmp_path: Path) -> None:
+def test_a_connection_is_held_until_the_gate_listens(house: House, tmp_path: Path) -> None:
+    path = tmp_path / "late.sock"
+    space = Namespace(house.space._folder, path)
+    with socket.socket(socket.AF_UNIX) as late, ThreadPoolExecutor(1) as beside:
+        told = beside.submit(space.python, CONNECT, "allowed.test", "80")
+        eventually(lambda: space.connections() > 0)
+        late.bind(str(path))
+        late.listen()
+        gate, _ = late.accept()
+        with gate:
+            heard = gate.recv(1000)
+            gate.sendall(b"HTTP/1.1 200 OK\r\n\r\nafter all")
+
+            assert told.result(20) == "b'after all'"
+    assert heard.startswith(b"CONNECT allowed.test:80 ")
+    space.close()
+
+
+@needs_namespaces
+def test_a_gate_that_never_comes_costs_no_cpu_and_ends_in_a_reset(house: House, tmp_path: Path) -> None:
     space = Namespace(house.space._folder, tmp_path / "nobody.sock")
     before = space.cpu_s()
-    assert space.python(CONNECT, "allowed.test", "80") == "ConnectionResetError"
-    assert space.cpu_s() - before < 0.1
+
+    assert space.python(CONNECT.replace(", 5)", ", 20)"), "allowed.test", "80", seconds=30) == "ConnectionResetError"
+    assert space.cpu_s() - before < 0.5
     space.close()

@@ -47,6 +47,11 @@ class Namespace:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
 
+    def connections(self) -> int:
+        """Established connections inside, as the kernel lists them."""
+        rows = Path(f"/proc/{self.process.pid}/net/tcp").read_text().splitlines()[1:]
+        return sum(row.split()[3] == "01" for row in rows)
+
     def memory_mb(self) -> float:
         return int(Path(f"/proc/{self.process.pid}/status").read_text().partition("VmRSS:")[2].split()[0]) / 1024
 

@@ -83,7 +83,7 @@ def test_the_old_file_is_kept_beside_it_with_the_time(tmp_path: Path) -> None:
 
     written = apply(install(tmp_path), NOW)
 
-    assert written.backup == path.with_name("mcp.json.sandgate-20260504-030201.bak")
+    assert written.backup == path.with_name("mcp.json.sandgate-20260504-030201-000000.bak")
     assert written.backup.read_text() == "{}"
 
 

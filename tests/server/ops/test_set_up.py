@@ -263,3 +263,9 @@ def test_the_real_program_writes_below_the_home_it_is_given(tmp_path: Path) -> N
         subprocess.run([PROGRAM, *argv], env=environ, capture_output=True, check=True, timeout=30)
 
     assert read(tmp_path / ".config/sandgate/sandgate.toml")["egress"]["allow"] == ["example.com"]
+
+
+@pytest.mark.parametrize("what", ["sudo", "rm -rf /", "git push --force"])
+def test_what_a_rule_denies_is_not_written_because_no_list_lifts_it(capsys: Said, mine: Path, what: str) -> None:
+    assert "no list lifts" in refused(capsys, "allow", what)
+    assert not mine.exists()

@@ -44,3 +44,18 @@ def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(NotPrivate), own(tmp_path / "run", tmp_path / "jobs", "one"):
         pass
+
+
+def test_a_path_too_long_for_sockets_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 100)
+
+    with pytest.raises(NotPrivate, match="SANDGATE_RUNTIME_DIR"), own(deep, tmp_path / "jobs", "one"):
+        pass
+    assert not deep.exists()
+
+
+def test_a_file_in_its_place_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+
+    with pytest.raises(NotPrivate), own(tmp_path / "run", tmp_path / "jobs", "one"):
+        pass

@@ -20,7 +20,7 @@ class FakeLink(EgressLink):
     def start(self) -> None:
         self.said.append(("start", None))
 
-    async def open(self, session: str, socket_path: Path) -> None:
+    async def open(self, session: str, socket_path: Path, allow: Sequence[AllowEntry] | None = None) -> None:
         await anyio.lowlevel.checkpoint()
         if self.down:
             raise GateDown("it is down")
@@ -50,7 +50,7 @@ async def test_the_list_is_bound_after_the_listener_is_there(tmp_path: Path) -> 
     link = FakeLink()
     async with anyio.create_task_group() as tasks:
         ours = gate(tmp_path, link, tasks)
-        await ours.attach("box")
+        await ours.attach("box", None)
         ours.bind("box", ("docs.example",))
         ours.calls("box", ("d-1",))
 
@@ -61,7 +61,7 @@ async def test_the_list_is_bound_after_the_listener_is_there(tmp_path: Path) -> 
 
 async def test_a_sandbox_trusts_the_gate_and_the_system(tmp_path: Path) -> None:
     async with anyio.create_task_group() as tasks:
-        await gate(tmp_path, FakeLink(), tasks).attach("box")
+        await gate(tmp_path, FakeLink(), tasks).attach("box", None)
 
     assert (tmp_path / "box" / BUNDLE).read_text() == "OUR CERTIFICATE\nTHEIR CERTIFICATES\n"
 
@@ -69,7 +69,7 @@ async def test_a_sandbox_trusts_the_gate_and_the_system(tmp_path: Path) -> None:
 async def test_a_gate_that_is_down_holds_nobody_up(tmp_path: Path) -> None:
     async with anyio.create_task_group() as tasks:
         ours = gate(tmp_path, FakeLink(down=True), tasks)
-        await ours.attach("box")
+        await ours.attach("box", None)
         ours.bind("box", ())
 
 
@@ -77,7 +77,7 @@ async def test_detaching_closes_once(tmp_path: Path) -> None:
     link = FakeLink()
     async with anyio.create_task_group() as tasks:
         ours = gate(tmp_path, link, tasks)
-        await ours.attach("box")
+        await ours.attach("box", None)
         await ours.detach("box")
         await ours.detach("box")
 

@@ -28,8 +28,8 @@ class Maker:
 class FakeGate:
     said: list[tuple[str, str]] = field(default_factory=list)
 
-    async def attach(self, sandbox_id: str) -> None:
-        self.said.append(("attach", sandbox_id))
+    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None) -> None:
+        self.said.append(("attach" if allow is None else "attach with its list", sandbox_id))
 
     def bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None:
         self.said.append(("bind", sandbox_id))
@@ -97,12 +97,16 @@ async def test_a_warm_sandbox_that_died_is_not_handed_out() -> None:
 
 
 @pytest.mark.promise("egress.start_refused")
-async def test_a_sandbox_has_its_listener_before_its_list() -> None:
+async def test_a_cold_sandbox_never_listens_without_its_list_and_a_warm_one_waits_for_its_own() -> None:
     gate = FakeGate()
     async with anyio.create_task_group() as tasks:
-        await Pool(Maker(), gate, tasks, 0, note).claim(SPEC, ("docs.example",))
+        pool = Pool(Maker(), gate, tasks, 1, note)
+        await pool.claim(SPEC, ("docs.example",))
+        await settled()
+        await pool.claim(SPEC, ("docs.example",))
+        await settled()
 
-    assert gate.said == [("attach", "box0"), ("bind", "box0")]
+    assert gate.said[:3] == [("attach with its list", "box0"), ("attach", "box1"), ("bind", "box1")]
 
 
 async def test_a_failing_engine_is_told_to_whoever_claims() -> None:

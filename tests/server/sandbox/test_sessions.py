@@ -33,11 +33,11 @@ def nothing(end: Exit) -> None: ...
 async def test_the_second_call_finds_the_first_ones_session(tmp_path: Path) -> None:
     ours = sessions(tmp_path)
 
-    first, is_new = await ours.find_or_open("ann", "default", "base")
-    second, is_new_again = await ours.find_or_open("ann", "default", "base")
+    first = await ours.find_or_open("ann", "default", "base")
+    second = await ours.find_or_open("ann", "default", "base")
 
     assert first is second
-    assert (is_new, is_new_again) == (True, False)
+    assert [first.introduce(), second.introduce()] == [True, False]
 
 
 @pytest.mark.promise("session.alone")
@@ -56,9 +56,9 @@ async def test_a_session_whose_sandbox_died_gets_a_new_one(tmp_path: Path) -> No
     await ours.find_or_open("ann", "default", "base")
     source.claimed[0].alive = False
 
-    session, is_new = await ours.find_or_open("ann", "default", "base")
+    session = await ours.find_or_open("ann", "default", "base")
 
-    assert is_new
+    assert session.introduce()
     assert session.sandbox is source.claimed[1]
 
 

@@ -1,0 +1,34 @@
+"""A call with a parameter its tool does not have is answered with the ones it has: `timeout` is not `timeout_s`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+
+from server.front.results import failed
+
+
+class KnownParameters:
+    """Middleware: the SDK itself passes unknown arguments over in silence."""
+
+    def __init__(self, mcp: MCPServer[Any]) -> None:
+        self._mcp = mcp
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        if ctx.method == "tools/call" and (sentence := await self._objection(ctx.params or {})):
+            return failed(sentence)
+        return await call_next(ctx)
+
+    async def _objection(self, params: Mapping[str, Any]) -> str | None:
+        if not self._known:
+            tools = await self._mcp.list_tools()
+            self._known = {tool.name: tuple(tool.input_schema["properties"]) for tool in tools}
+        name, arguments = params.get("name"), params.get("arguments")
+        if not isinstance(arguments, Mapping) or not isinstance(name, str) or name not in self._known:
+            return None  # the SDK's own answer says what is wrong
+        unknown = [key for key in arguments if key not in self._known[name]]
+        if not unknown:
+            return None
+        return f"{name} has no parameter {unknown[0]!r:.60}; it takes {', '.join(self._known[name])}. Nothing ran."
