@@ -51,6 +51,7 @@ class Row:
 def bench(arguments: argparse.Namespace) -> int:
     """0 where it measured, whether or not the targets are met."""
     settings = load()
+    find_engine(ENVIRON, HOME, settings.state_dir)  # where there is none, that is said before a bar is drawn
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("calls", total=2 * (arguments.calls + WARM_UP))
         rows = anyio.run(_measure, settings, arguments.calls, progress, task)
