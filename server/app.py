@@ -20,7 +20,7 @@ from server.judge.shfmt import ShellParser
 from server.record.audit import Audit
 from server.sandbox.docker_sandbox import DockerEngine, Surroundings
 from server.sandbox.egress_link import AllowEntry, EgressLink
-from server.sandbox.engine import find_engine
+from server.sandbox.engine import engine_folders, find_engine
 from server.sandbox.folders import own
 from server.sandbox.gate import Gate, variables
 from server.sandbox.image_recipe import seccomp_file
@@ -55,7 +55,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     source: where the settings are read again when one of their files has changed.
     """
     server_id = secrets.token_hex(4)
-    spaces = workspaces(settings)
+    spaces = workspaces(settings, source.files)
     offered = environments(settings, spaces)
     audit = Audit(settings.audit_file, settings.audit.fsync)
     with own(settings.runtime_dir, settings.state_dir / "jobs", server_id) as folders:
@@ -78,6 +78,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                     await sessions.close_all()
                     await pool.close()
                 engine.close()
+                folders.remove()
                 judge.close()
                 audit.write("server.ended", {"server": server_id})
 
@@ -130,7 +131,9 @@ def _engine(
     )
 
 
-def workspaces(settings: Settings) -> tuple[Workspace, ...]:
+def workspaces(settings: Settings, files: tuple[Path, ...]) -> tuple[Workspace, ...]:
+    """What is lent, after every check. `files` are those the settings were read from: no agent may write them."""
+    ours = [*files, *settings.policy.custom, *([settings.egress.upstream_ca] if settings.egress.upstream_ca else [])]
     private = [
         settings.state_dir,
         settings.runtime_dir,
@@ -140,7 +143,10 @@ def workspaces(settings: Settings) -> tuple[Workspace, ...]:
         Path("/var/lib/docker"),
     ]
     wanted = [(space.path, space.mode) for space in settings.workspace]
-    return check_all(wanted, private, allow_root_owned=settings.allow_root_owned)
+    if not wanted:
+        return ()
+    sockets = engine_folders(ENVIRON, HOME, settings.state_dir)
+    return check_all(wanted, [*private, *ours, *sockets], allow_root_owned=settings.allow_root_owned)
 
 
 def environments(settings: Settings, spaces: tuple[Workspace, ...]) -> dict[str, SandboxSpec]:

@@ -4,7 +4,8 @@ Three doors, the same steps: what runs (`run`), what touches a file (`use_file`)
 (`use_session`). Each is audited before anything else, admitted, understood, judged, cleared; only a Permit gets further.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, assert_never
@@ -17,6 +18,7 @@ from policy.path import normalise
 from policy.path import uses as path_uses
 from policy.question import CallerFacts, Op, PathUse, Question, RunCommand, SessionFacts, UseFile, UseSession
 from policy.verdict import Allow, Ask, Denied, Deny, Permit, Verdict, permit
+from server.record.audit import AuditFailed
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Exit, FileRefused, Found, SandboxSpec
 from server.sandbox.sessions import Session, Sessions
@@ -24,6 +26,8 @@ from server.sandbox.sessions import Session, Sessions
 type Progress = Callable[[Job], Coroutine[Any, Any, None]]
 
 KILL = 9
+
+log = logging.getLogger("sandgate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class FileAsk[R]:
     path: str
     arguments: Mapping[str, Any]
     act: Callable[[Session, Permit, Found], Awaitable[R]]
+    reads_too: bool = False  # an edit shows what it found, so it is a read as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class Ran:
     session: Session
     is_new_session: bool
     decision_id: str
-    cwd: str
+    act: RunCommand
 
 
 class Record(Protocol):
@@ -146,7 +151,7 @@ class Gateway:
                     await job.stop(KILL, "cancelled")
                 raise
             record.ended(**_outcome(job, end))
-            return Ran(job, end, session, session.introduce(), record.decision_id, _run_command(granted).cwd)
+            return Ran(job, end, session, session.introduce(), record.decision_id, _run_command(granted))
 
     async def use_file[R](self, caller: Caller, ask: FileAsk[R]) -> R:
         """A file: judged as named, opened, judged again as what it really is, used by that same handle."""
@@ -177,6 +182,15 @@ class Gateway:
         question = self._file_question(caller, ask)
         return question, await self.judge.decide(question)
 
+    async def may_read(self, caller: Caller, target: Target, paths: Iterable[str]) -> frozenset[str]:
+        """Those of the paths that file_read would be allowed: a search shows no more than that."""
+        allowed = []
+        for path in paths:
+            ask = FileAsk[None]("file_read", target, "read", path, {"path": path}, _nothing)
+            if isinstance(await self.judge.decide(self._file_question(caller, ask)), Allow):
+                allowed.append(path)
+        return frozenset(allowed)
+
     # --- the steps ---------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
@@ -201,15 +215,14 @@ class Gateway:
         spec = self._spec(caller, ask.target)
         path = normalise(ask.path, spec.start_dir, spec.home)
         use = PathUse(ask.path, path, ask.op, path_area(path, spec.home, spec.workspaces))
-        return replace(self._question(caller, ask, UseFile(ask.op, path)), paths=(use,))
+        uses = (use, replace(use, op="read")) if ask.reads_too else (use,)
+        return replace(self._question(caller, ask, UseFile(ask.op, path)), paths=uses)
 
     def _as_found(self, question: Question, found: Found, session: Session) -> Question:
         """The same question about the path that the handle really is."""
-        asked = question.paths[0]
-        use = replace(
-            asked, resolved=found.real, area=path_area(found.real, session.spec.home, session.spec.workspaces)
-        )
-        return replace(question, act=UseFile(asked.op, found.real), paths=(use,))
+        area = path_area(found.real, session.spec.home, session.spec.workspaces)
+        uses = tuple(replace(use, resolved=found.real, area=area) for use in question.paths)
+        return replace(question, act=UseFile(question.paths[0].op, found.real), paths=uses)
 
     def _question(
         self, caller: Caller, ask: RunAsk | FileAsk[Any] | SessionAsk[Any], act: RunCommand | UseFile | UseSession
@@ -246,6 +259,10 @@ async def _naming[R](path: str, doing: Awaitable[R]) -> R:
         raise FileRefused(f"{path}: {exc}", exc.number) from exc
 
 
+async def _nothing(*_: object) -> None:
+    """What a question that is only asked does."""
+
+
 def _run_command(granted: Permit) -> RunCommand:
     act = granted.question.act
     assert isinstance(act, RunCommand)  # noqa: S101 - run() made it
@@ -262,7 +279,17 @@ async def _follow(job: Job, wait_s: float, progress: Progress) -> Exit | None:
 
 
 def _ended(record: Record, end: Exit) -> None:
-    """A job may outlive its call: its end is a line of its own, under the same decision."""
+    """A job may outlive its call: its end is a line of its own, under the same decision.
+
+    Where that cannot be written no new call starts either, but what runs in other sessions is not ended for it.
+    """
+    try:
+        _write_end(record, end)
+    except AuditFailed:
+        log.exception("the end of a job is not recorded")
+
+
+def _write_end(record: Record, end: Exit) -> None:
     record.write(
         "sandbox.job_ended",
         {

@@ -32,6 +32,7 @@ RELAY = 1001  # uid and gid of the resolver and relay
 FIRST_DIAL_S = 15.0
 REDIAL_EVERY_S = 0.5
 RELAY_OPEN_FILES = 1024
+MOST_FILE_BYTES = 96 << 20  # queued for the server: more would be the agent's own memory
 RELAY_REST_S = 1.0  # between two starts of a relay that keeps ending
 ENDING_S = 5.0  # how long lost commands are waited for: what the kernel cannot end goes with the container
 CALM_S = 0.05
@@ -197,6 +198,14 @@ class Agent:
             case other:
                 raise wire.BadFrame(f"unknown order {other!r}")
 
+    def _file_sender(self, connection: wire.Wire, request: int) -> Callable[[bytes], None]:
+        def send(data: bytes) -> None:
+            if connection.queued > MOST_FILE_BYTES:
+                raise files.Refused("too much is being read at once; try again")
+            connection.file_bytes(request, data)
+
+        return send
+
     def _say(self, message: dict[str, object]) -> None:
         if self.wire is not None:
             self.wire.say(message)
@@ -252,11 +261,13 @@ class Agent:
         assert self.wire is not None  # noqa: S101 - the message came over it
         connection = self.wire
         try:
-            answer = self.files.answer(message, content, lambda data: connection.file_bytes(request, data))
+            answer = self.files.answer(message, content, self._file_sender(connection, request))
         except files.Refused as exc:
             answer = {"error": str(exc), "errno": 0}
         except OSError as exc:
             answer = {"error": os.strerror(exc.errno or 0), "errno": exc.errno}
+        except ValueError as exc:  # a NUL in a path, for one
+            answer = {"error": str(exc), "errno": 0}
         self._say({"ev": "answer", "id": request, "ok": "error" not in answer, **answer})
 
 

@@ -16,6 +16,7 @@ MAX_HANDLES = 64
 HANDLE_LIFE_S = 30.0
 MAX_READ = 64 << 20
 MAX_ENTRIES = 100_000
+MAX_LISTING = 800_000  # bytes of JSON, below what a frame may hold
 CHUNK = 1 << 19
 MAX_LINKS = 40  # what the kernel itself follows
 AT_FDCWD = -100
@@ -137,7 +138,7 @@ class Files:
             folder = os.open(f"/proc/self/fd/{handle.file}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 names = sorted(os.listdir(folder)[:MAX_ENTRIES])
-                return {"total": len(names), "entries": [_entry(folder, name) for name in names[:limit]]}
+                return {"total": len(names), "entries": _entries(folder, names[:limit])}
             finally:
                 os.close(folder)
 
@@ -162,30 +163,45 @@ def _open_target(path: str) -> Handle:
         except FileNotFoundError:
             parent, name = _nearest(path)
             try:
-                link = os.readlink(name, dir_fd=parent)
-            except OSError:
-                real = os.path.join(os.readlink(f"/proc/self/fd/{parent}"), name)
-                return Handle(-1, parent, name, real, until)
-            path = os.path.join(os.readlink(f"/proc/self/fd/{parent}"), link)
-            os.close(parent)
+                where = os.readlink(f"/proc/self/fd/{parent}")
+                link = _link(name, parent)
+                if link is None:
+                    return Handle(-1, os.dup(parent), name, os.path.join(where, name), until)
+                path = os.path.join(where, link)
+            finally:
+                os.close(parent)
     raise Refused("too many symbolic links")
 
 
-def _with_directory(file: int, until: float) -> Handle | None:
-    """The file with the folder that holds it; None where somebody moved things meanwhile, and the walk starts again."""
-    real = os.readlink(f"/proc/self/fd/{file}")
-    name = os.path.basename(real)
+def _link(name: str, parent: int) -> str | None:
     try:
-        directory = kernel.openat2(AT_FDCWD, os.path.dirname(real), os.O_PATH, kernel.RESOLVE_NO_MAGICLINKS)
-        if not name:
-            return Handle(file, directory, name, real, until)
-        entry, opened = os.stat(name, dir_fd=directory, follow_symlinks=False), os.fstat(file)
-    except FileNotFoundError:
-        os.close(file)
+        return os.readlink(name, dir_fd=parent)
+    except OSError:
         return None
-    handle = Handle(file, directory, name, os.path.join(os.readlink(f"/proc/self/fd/{directory}"), name), until)
-    if (entry.st_dev, entry.st_ino) == (opened.st_dev, opened.st_ino):
-        return handle
+
+
+def _with_directory(file: int, until: float) -> Handle | None:
+    """The file with the folder that holds it; None where somebody moved things meanwhile, and the walk starts again.
+
+    Whatever happens, no descriptor is left over: a sandbox that could make us lose them would end us.
+    """
+    handle = Handle(file, -1, "", "", until)
+    try:
+        real = os.readlink(f"/proc/self/fd/{file}")
+        name = os.path.basename(real)
+        directory = kernel.openat2(AT_FDCWD, os.path.dirname(real), os.O_PATH, kernel.RESOLVE_NO_MAGICLINKS)
+        handle.directory, handle.name, handle.real = directory, name, real
+        if not name:
+            return handle
+        entry, opened = os.stat(name, dir_fd=directory, follow_symlinks=False), os.fstat(file)
+        if (entry.st_dev, entry.st_ino) == (opened.st_dev, opened.st_ino):
+            handle.real = os.path.join(os.readlink(f"/proc/self/fd/{directory}"), name)
+            return handle
+    except FileNotFoundError:
+        pass
+    except BaseException:
+        handle.close()
+        raise
     handle.close()
     return None
 
@@ -267,6 +283,17 @@ def _write_all(file: int, content: bytes) -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(file, view) :]
+
+
+def _entries(folder: int, names: list[str]) -> list[Answer]:
+    """As many as an answer holds: names of bytes that are no text grow sixfold in JSON."""
+    entries, room = [], MAX_LISTING
+    for name in names:
+        room -= 6 * len(name) + 100
+        if room < 0:
+            break
+        entries.append(_entry(folder, name))
+    return entries
 
 
 def _entry(folder: int, name: str) -> Answer:

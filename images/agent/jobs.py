@@ -83,6 +83,16 @@ class Job:
         else:
             self._close_output(handle)
 
+    def _drain(self, handle: int) -> None:
+        """All that the leader left in the pipe, also where back-pressure kept it unread; not what others add for ever."""
+        for _ in range(2 * PIPE_BYTES // READ):
+            if handle not in self.outputs:
+                return
+            before = self.wire.queued
+            self.read_output(handle)
+            if self.wire.queued == before:
+                return
+
     def _close_output(self, handle: int) -> None:
         with contextlib.suppress(KeyError):  # back-pressure may have taken it out already
             self.selector.unregister(handle)
@@ -212,7 +222,7 @@ class Job:
 
     def _report(self) -> None:
         for handle in list(self.outputs):
-            self.read_output(handle)
+            self._drain(handle)
         for handle in list(self.outputs):
             self._close_output(handle)
         if self.stdin >= 0:

@@ -6,12 +6,15 @@ from typing import Annotated, Literal
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from policy.verdict import Permit
 from server.call import FileAsk, RunAsk
 from server.front.front import Front
-from server.front.parameters import OptionalText, SessionName, given
-from server.front.showing import show_edited, show_entries, show_file, show_matches, show_written
+from server.front.parameters import FilePath, OptionalText, SessionName, given
+from server.front.showing import matches, show_edited, show_entries, show_file, show_matches, show_written
 from server.sandbox import files
 from server.sandbox.jobs import Job
+from server.sandbox.sandbox import Found
+from server.sandbox.sessions import Session
 
 RIPGREP = (
     "rg",
@@ -21,7 +24,10 @@ RIPGREP = (
     "--sort=path",
     "--max-columns=400",
     "--max-columns-preview",
+    "--null",  # after each file's name, which may hold a colon
+    "--with-filename",
 )
+MOST_FILES = 500  # of a search's files that are judged and shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class FileTools:
 
     async def file_read(
         self,
-        path: str,
+        path: FilePath,
         session: SessionName = None,
         offset: Annotated[int, Field(ge=1, description="first line, counted from 1")] = 1,
         limit: Annotated[int, Field(ge=1, le=20_000, description="lines at most")] = 2000,
@@ -49,7 +55,7 @@ class FileTools:
 
     async def file_write(
         self,
-        path: str,
+        path: FilePath,
         content: str,
         session: SessionName = None,
         encoding: Literal["text", "base64"] = "text",
@@ -71,7 +77,7 @@ class FileTools:
 
     async def file_edit(
         self,
-        path: str,
+        path: FilePath,
         old: Annotated[str, Field(description="exact text, with enough lines around it to be there once")],
         new: str,
         session: SessionName = None,
@@ -85,12 +91,13 @@ class FileTools:
             path,
             given(path=path, session=session, replace_all=replace_all, old=old, new=new),
             lambda used, permit, found: files.edit(used.sandbox, permit, found, old, new, replace_all=replace_all),
+            reads_too=True,
         )
         return show_edited(await self.front.gateway.use_file(self.front.caller, ask))
 
     async def file_list(
         self,
-        path: str = ".",
+        path: FilePath = ".",
         session: SessionName = None,
         glob: Annotated[
             OptionalText, Field(description="such as *.py: lists files at any depth, .gitignore honoured")
@@ -113,7 +120,7 @@ class FileTools:
     async def file_search(
         self,
         pattern: Annotated[str, Field(min_length=1, max_length=1000, description="regular expression (Rust syntax)")],
-        path: str = ".",
+        path: FilePath = ".",
         session: SessionName = None,
         glob: Annotated[OptionalText, Field(description="only files that match, such as *.py")] = None,
         limit: Annotated[int, Field(ge=1, le=5000, description="lines at most")] = 200,
@@ -125,12 +132,21 @@ class FileTools:
     async def _ripgrep(
         self, tool: str, path: str, session: str | None, options: tuple[str, ...], limit: int
     ) -> CallToolResult:
-        argv = (*RIPGREP, *options, "--", path)
+        """Search below what the path really is, and show only files that file_read may read."""
+        front, target = self.front, self.front.target(session)
         arguments = given(path=path, session=session, options=list(options), limit=limit)
-        ask = RunAsk(
-            tool, self.front.target(session), argv, None, None, b"", 60.0, 45.0, background=False, arguments=arguments
-        )
-        return show_matches(await self.front.gateway.run(self.front.caller, ask, _silent), limit)
+        real = await front.gateway.use_file(front.caller, FileAsk(tool, target, "list", path, arguments, _real))
+        argv = (*RIPGREP, *options, "--", real)
+        ask = RunAsk(tool, target, argv, None, None, b"", 60.0, 45.0, background=False, arguments=arguments)
+        ran = await front.gateway.run(front.caller, ask, _silent)
+        found = matches(ran)
+        seen = dict.fromkeys(path for path, _ in found[: 4 * limit])
+        shown = await front.gateway.may_read(front.caller, target, list(seen)[:MOST_FILES])
+        return show_matches(ran, found, shown, limit)
+
+
+async def _real(session: Session, permit: Permit, found: Found) -> str:  # noqa: ARG001 - the shape of every act
+    return found.real
 
 
 async def _silent(job: Job) -> None:

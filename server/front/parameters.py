@@ -13,8 +13,11 @@ MAX_WAIT_S = 50.0  # hosts give up on a call after 60 s
 MAX_TIMEOUT_S = 3600.0
 BASH = ("/bin/bash", "--noprofile", "--norc", "-c")
 OptionalText = Annotated[str | None, WithJsonSchema({"type": "string"})]
-SessionName = Annotated[OptionalText, Field(description="sandbox to use; default: your own, made at the first call")]
-Folder = Annotated[OptionalText, Field(description="directory to start in; default: the workspace")]
+SessionName = Annotated[
+    OptionalText, Field(max_length=128, description="sandbox to use; default: your own, made at the first call")
+]
+Folder = Annotated[OptionalText, Field(max_length=4096, description="directory to start in; default: the workspace")]
+FilePath = Annotated[str, Field(max_length=4096)]
 Chars = Annotated[int, Field(ge=100, le=200_000, description="characters of stdout in the answer; the rest is kept")]
 Timeout = Annotated[float, Field(gt=0, le=MAX_TIMEOUT_S, description="seconds until the command is stopped")]
 Wait = Annotated[float, Field(ge=0, le=MAX_WAIT_S, description="seconds to wait before answering with a running job")]

@@ -100,14 +100,14 @@ def run_result(ran: Ran, max_chars: int, shape: Shape) -> CallToolResult:
         stderr=err.text,
         stdout_bytes=ran.job.streams["stdout"].total,
         stderr_bytes=ran.job.streams["stderr"].total,
-        truncated=bool(out.left_out or err.left_out),
+        truncated=bool(out.left_out or err.left_out or ran.job.lost_bytes),
         job=ran.job.name,
         duration_ms=end.duration_ms if end else 0,
         decision_id=ran.decision_id,
         session=ran.session.name,
-        cwd=ran.cwd,
+        cwd=ran.act.cwd,
     )
-    notes = [*_end_note(end, ran.job), *_session_note(ran), *_refused_hosts(ran)]
+    notes = [*_end_note(end, ran.job), *_lost_note(ran.job), *_session_note(ran), *_refused_hosts(ran)]
     text = "\n".join([part for part in (out.text.rstrip("\n"), _labelled(err.text, out.text)) if part] + notes)
     return shaped(text or "(no output)", result.model_dump(exclude={"rules"}), shape)
 
@@ -135,6 +135,12 @@ def _end_note(end: Exit | None, job: Job) -> list[str]:
     left = f"{end.left_behind} of its processes still run; job_stop ends them" if end.left_behind else ""
     note = "; ".join(part for part in (told, left) if part)
     return [f"[{note}]"] if note else []
+
+
+def _lost_note(job: Job) -> list[str]:
+    return (
+        [f"[{job.lost_bytes} bytes of output could not be kept: the server's disk is full]"] if job.lost_bytes else []
+    )
 
 
 def _session_note(ran: Ran) -> list[str]:

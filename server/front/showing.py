@@ -53,8 +53,17 @@ def _visible(name: object) -> str:
     return text if text.isprintable() else json.dumps(text)
 
 
-def show_matches(ran: Ran, limit: int) -> CallToolResult:
-    """What ripgrep found, at most `limit` lines; its own words where it failed."""
+def matches(ran: Ran) -> list[tuple[str, str]]:
+    """What ripgrep found: a file and `line:text`, or a file and nothing; as far as one answer holds."""
+    text = ran.job.streams["stdout"].read(0, 1 << 20).data.decode("utf-8", "replace")
+    if "--files" in ran.act.argv:
+        return [(path, "") for path in text.split("\0") if path]
+    split = (line.partition("\0") for line in text.splitlines())
+    return [(path, rest) for path, null, rest in split if null]
+
+
+def show_matches(ran: Ran, found: list[tuple[str, str]], shown: frozenset[str], limit: int) -> CallToolResult:
+    """At most `limit` lines of files that may be shown; ripgrep's own words where it failed."""
     if ran.end is None:
         return plain(f"still searching as job {ran.job.name}; narrow path or glob")
     if ran.end.exit_code not in (0, NO_MATCH):
@@ -62,9 +71,11 @@ def show_matches(ran: Ran, limit: int) -> CallToolResult:
         return CallToolResult(
             content=[TextContent(type="text", text=said or f"search {ran.job.status}")], is_error=True
         )
-    lines = ran.job.streams["stdout"].read(0, 1 << 20).data.decode("utf-8", "replace").splitlines()
-    more = [f"[{len(lines) - limit} more lines; narrow the pattern, path or glob]"] if len(lines) > limit else []
-    return plain("\n".join([*lines[:limit], *more]) or "(nothing found)")
+    lines = [f"{_visible(path)}:{text}" if text else _visible(path) for path, text in found if path in shown]
+    hidden = len({path for path, _ in found} - shown)
+    notes = [f"[{len(lines) - limit} more lines; narrow the pattern, path or glob]"] if len(lines) > limit else []
+    notes += [f"[{hidden} more files are not shown: policy, or too many; narrow path or glob]"] if hidden else []
+    return plain("\n".join([*lines[:limit], *notes]) or "(nothing found)")
 
 
 def show_job(job: Job, stream: Stream, piece: Slice, encoding: Literal["text", "base64"]) -> CallToolResult:

@@ -27,7 +27,7 @@ from server.sandbox.docker_sandbox import DockerEngine, DockerSandbox, Surroundi
 from server.sandbox.engine import find_engine
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.sandbox import Exit
-from server.settings import ENVIRON, HOME, Settings, load
+from server.settings import ENVIRON, HOME, Settings, load, settings_files
 
 WARM_UP = 5
 
@@ -84,7 +84,9 @@ async def _measure(settings: Settings, calls: int, progress: Progress, task: Tas
     with tempfile.TemporaryDirectory(prefix="sg") as folder:
         async with anyio.create_task_group() as tasks:
             engine = _engine(settings, Path(folder), tasks)
-            box = await engine.create(environments(settings, workspaces(settings))[settings.environment])
+            box = await engine.create(
+                environments(settings, workspaces(settings, settings_files()))[settings.environment]
+            )
             try:
                 rows = await _rows(engine, box, calls, lambda: progress.advance(task))
             finally:

@@ -23,7 +23,7 @@ from server.judge.shfmt import ShellParser
 from server.record.audit import verify
 from server.sandbox.sandbox import SandboxSpec
 from server.sandbox.sessions import NoSuchEnvironment
-from server.settings import Settings, load
+from server.settings import Settings, load, settings_files
 
 EFFECTS = {Allow: "allow", Ask: "ask", Deny: "deny"}
 
@@ -90,7 +90,9 @@ def _asked() -> Iterator[dict[str, Any]]:
 
 
 def _judge(settings: Settings) -> RegoJudge:
-    return RegoJudge.load(BUNDLE_DIR, policy_data(settings, workspaces(settings)), settings.policy.custom)
+    return RegoJudge.load(
+        BUNDLE_DIR, policy_data(settings, workspaces(settings, settings_files())), settings.policy.custom
+    )
 
 
 async def _decide(
@@ -112,7 +114,7 @@ async def _decide(
 
 
 def _spec(settings: Settings) -> SandboxSpec:
-    offered = environments(settings, workspaces(settings))
+    offered = environments(settings, workspaces(settings, settings_files()))
     if settings.environment not in offered:
         raise NoSuchEnvironment(
             f"there is no environment {settings.environment}; the settings offer {', '.join(offered)}"

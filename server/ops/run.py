@@ -1,6 +1,7 @@
 """`sandgate serve`."""
 
 import argparse
+import resource
 import sys
 from typing import Any
 
@@ -13,6 +14,7 @@ from server.settings import ALL_GROUPS, BadSettings, Source
 
 
 def serve(arguments: argparse.Namespace) -> int:
+    _raise_open_files()
     overrides: dict[str, Any] = {}
     if arguments.workspace:
         overrides["workspace"] = tuple({"path": path, "mode": mode} for path, mode in map(parse, arguments.workspace))
@@ -24,11 +26,17 @@ def serve(arguments: argparse.Namespace) -> int:
         overrides["tools"] = _groups(arguments.tools)
     source = Source(arguments.config, overrides)
     settings = source.read()
-    workspaces(settings)  # what cannot be lent is an error, before anything is said of what is
+    workspaces(settings, source.files)  # what cannot be lent is an error, before anything is said of what is
     for sentence in settings.warnings():
         print(f"sandgate: weakened: {sentence}", file=sys.stderr)
     anyio.run(serve_stdio, settings, source)
     return 0
+
+
+def _raise_open_files() -> None:
+    """Each session holds some files; the usual soft limit of 1,024 is reached by a handful of busy ones."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _groups(text: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 A call's first line is written before anything else happens to it; where it cannot be written, nothing happens.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -19,7 +20,8 @@ from policy.question import Question
 from policy.verdict import Allow, Ask, Denied, Deny, Verdict
 
 GENESIS = "0" * 64
-TAIL = 1 << 20  # longer than any line: every field that comes from outside is capped
+TAIL = 1 << 16  # longer than most lines: every field that comes from outside is capped
+MAX_WORD = 512  # characters of one word of a command, or of a path
 MAX_TEXT = 4096  # characters of one argument that a line keeps
 
 type Fsync = Literal["always", "interval"]
@@ -67,7 +69,7 @@ class Audit:
         size = os.fstat(file).st_size
         if size == self._size:
             return
-        tail = os.pread(file, TAIL, max(0, size - TAIL))
+        tail = _end_of(file, size)
         if tail and not tail.endswith(b"\n"):
             os.write(file, b"\n")
             size += 1
@@ -78,7 +80,8 @@ class Audit:
         line = json.dumps(document, separators=(",", ":"), ensure_ascii=True, default=str).encode()
         written = os.write(file, line + b"\n")
         if written != len(line) + 1:
-            raise OSError(28, "the disk is full")
+            os.ftruncate(file, self._size)  # no half of a line stays
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if self._fsync == "always":
             os.fdatasync(file)
         self._head, self._size = _digest(line), self._size + len(line) + 1
@@ -96,7 +99,8 @@ class Audit:
         record = Record(self, f"d-{secrets.token_hex(8)}")
         started = time.monotonic()
         record.write(
-            "call.started", {"caller": caller, "tool": tool, "session": session, "arguments": shorten(arguments)}
+            "call.started",
+            {"caller": caller, "tool": tool, "session": session[:MAX_WORD], "arguments": shorten(arguments)},
         )
         try:
             yield record
@@ -139,14 +143,28 @@ class Record:
                 "rules": [asdict(rule) for rule in verdict.rules],
                 "revision": verdict.revision,
                 "question": question.digest(),
-                "commands": [list(command.argv)[:64] for command in question.reading.commands[:64]],
-                "paths": [f"{use.op} {use.resolved}" for use in question.paths[:64]],
+                "commands": [[_word(word) for word in c.argv[:32]] for c in question.reading.commands[:32]],
+                "paths": [f"{use.op} {use.resolved}"[:MAX_WORD] for use in question.paths[:64]],
             },
         )
 
     def ended(self, **outcome: Any) -> None:
         """How it went; written with the call's last line."""
         self.outcome = outcome
+
+
+def _end_of(file: int, size: int) -> bytes:
+    """At least the whole last line, however long somebody made it."""
+    reach = TAIL
+    while True:
+        tail = os.pread(file, reach, max(0, size - reach))
+        if reach >= size or b"\n" in tail.rstrip(b"\n"):
+            return tail
+        reach *= 4
+
+
+def _word(word: str | None) -> str | None:
+    return None if word is None else word[:MAX_WORD]
 
 
 def shorten(arguments: Mapping[str, Any]) -> dict[str, Any]:

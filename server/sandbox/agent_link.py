@@ -92,6 +92,8 @@ class AgentLink:
 
     async def say(self, message: dict[str, Any]) -> None:
         body = json.dumps(message).encode()
+        if len(body) > MAX_BODY:
+            raise FileRefused(f"the request is larger than {MAX_BODY} bytes; put what is long into a file first")
         await self._send(HEAD.pack(len(body), JSON) + body)
 
     def _next(self) -> int:

@@ -215,8 +215,9 @@ class DockerEngine:
         folder = self.directory / identity
         listener = self._listen(folder)
         try:
+            # A thread cannot be interrupted: it is left behind, and what it still makes finds no server and ends itself.
             with anyio.fail_after(START_PATIENCE_S):
-                pid = await anyio.to_thread.run_sync(self._start, spec, identity, folder)
+                pid = await anyio.to_thread.run_sync(self._start, spec, identity, folder, abandon_on_cancel=True)
                 link = AgentLink(await _accept(listener, pid))
                 self._tasks.start_soon(link.serve)
                 return await self._welcome(spec, identity, link)
@@ -308,7 +309,7 @@ class DockerEngine:
             with suppress(SandboxLost):
                 await link.say({"op": "close"})
             link.close()
-        await anyio.to_thread.run_sync(self._remove, identity)
+        await anyio.to_thread.run_sync(self._remove, identity, abandon_on_cancel=True)
         await anyio.to_thread.run_sync(lambda: shutil.rmtree(self.directory / identity, ignore_errors=True))
 
     async def exec_by_engine(self, identity: str, argv: list[str]) -> None:

@@ -85,6 +85,13 @@ def candidates(environ: Mapping[str, str], home: Path, state_dir: Path) -> Itera
     yield Candidate(private_url(state_dir), "the private engine")
 
 
+def engine_folders(environ: Mapping[str, str], home: Path, state_dir: Path) -> tuple[Path, ...]:
+    """The folders of all sockets that an engine may answer on: whoever can enter one of them owns the machine."""
+    urls = [candidate.url for candidate in candidates(environ, home, state_dir)]
+    sockets = [Path(url.removeprefix("unix://")) for url in urls if url.startswith("unix://")]
+    return tuple(dict.fromkeys(folder for socket in sockets for folder in (socket.parent, socket.resolve().parent)))
+
+
 def probe(url: str, source: str, timeout_s: float = PROBE_S) -> Engine:
     """Ask for a sign of life and the version."""
     if get(url, "/_ping", timeout_s).strip() != b"OK":

@@ -2,6 +2,7 @@
 
 import base64
 import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +12,8 @@ from server.sandbox.sandbox import FileRefused, Found, Sandbox, WriteMode
 MAX_TEXT = 16 << 20  # bytes of one file that a text read or an edit takes in
 MAX_BASE64 = 8 << 20
 MAX_DIFF_LINES = 200
-NEAR_BYTES = 1 << 20  # a larger file is not searched for what was nearly meant
+DIFF_WIDTH, CONTEXT = 400, 2  # characters of a line, lines around a change
+NEAR_BYTES, NEAR_LINES, NEAR_WIDTH = 1 << 20, 3000, 200  # how far, and how wide, is looked for what was nearly meant
 IMAGES = {b"\x89PNG\r\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
 
 type Encoding = Literal["text", "base64"]
@@ -109,7 +111,7 @@ async def edit(sandbox: Sandbox, permit: Permit, found: Found, old: str, new: st
     count = _occurrences(before, old, new, replace_all=replace_all)
     after = before.replace(old, new)
     await sandbox.write(permit, found, after.encode(), "overwrite", unchanged_since=content.mtime_ns)
-    return Edited(found.real, count, _diff(before, after, found.real))
+    return Edited(found.real, count, _diff(before, old, new, found.real))
 
 
 def _occurrences(before: str, old: str, new: str, *, replace_all: bool) -> int:
@@ -136,23 +138,52 @@ def _lines(before: str, old: str) -> str:
 
 
 def _near(before: str, old: str) -> str:
-    """What in the file is nearly `old`: a different indent, or the closest run of lines."""
-    if len(before) > NEAR_BYTES:
-        return ""
-    lines, wanted = before.splitlines(), old.strip("\n").splitlines()
-    stripped = [line.strip() for line in lines]
+    """What in the file is nearly `old`: the closest run of lines. Bounded, for this runs on the server's one loop."""
+    lines, wanted = before[:NEAR_BYTES].splitlines()[:NEAR_LINES], old.strip("\n").splitlines()
     first = wanted[0].strip() if wanted else ""
-    close = difflib.get_close_matches(first, stripped, n=1, cutoff=0.6)
+    stripped = [line.strip()[:NEAR_WIDTH] for line in lines]
+    close = difflib.get_close_matches(first[:NEAR_WIDTH], stripped, n=1, cutoff=0.6) if first else []
     if not close:
         return "; no line of the file is near it: read the file first"
     at = stripped.index(close[0])
-    near = "\n".join(lines[at : at + min(len(wanted), 12)])
+    near = "\n".join(line[:NEAR_WIDTH] for line in lines[at : at + min(len(wanted), 12)])
     return f"; nearest, at line {at + 1}:\n{near}"
 
 
-def _diff(before: str, after: str, path: str) -> str:
-    lines = list(
-        difflib.unified_diff(before.splitlines(), after.splitlines(), f"a{path}", f"b{path}", lineterm="", n=2)
-    )
-    more = [f"... {len(lines) - MAX_DIFF_LINES} more lines of diff"] if len(lines) > MAX_DIFF_LINES else []
-    return "\n".join([*lines[:MAX_DIFF_LINES], *more])
+def _diff(before: str, old: str, new: str, path: str) -> str:
+    """What changed, hunk by hunk: where is known, so nothing has to be compared."""
+    lines = before.splitlines(keepends=True)
+    out = [f"--- a{path}", f"+++ b{path}"]
+    shift = 0
+    for first, last in _changed(before, old):
+        was = lines[first : last + 1]
+        now = "".join(was).replace(old, new).splitlines(keepends=True)
+        head, tail = lines[max(0, first - CONTEXT) : first], lines[last + 1 : last + 1 + CONTEXT]
+        start = first - len(head) + 1
+        sizes = len(head) + len(was) + len(tail), len(head) + len(now) + len(tail)
+        out.append(f"@@ -{start},{sizes[0]} +{start + shift},{sizes[1]} @@")
+        shift += len(now) - len(was)
+        marked = [(" ", head), ("-", was), ("+", now), (" ", tail)]
+        out += [f"{mark}{line.rstrip(chr(10))[:DIFF_WIDTH]}" for mark, part in marked for line in part]
+        if len(out) > MAX_DIFF_LINES:
+            return "\n".join([*out[:MAX_DIFF_LINES], "... more changes, not shown"])
+    return "\n".join(out)
+
+
+def _changed(before: str, old: str) -> Iterator[tuple[int, int]]:
+    """First and last line (0-based) of each changed place; places on one line are one."""
+    line, counted, at = 0, 0, before.find(old)
+    pending: tuple[int, int] | None = None
+    while at >= 0:
+        line += before.count("\n", counted, at)
+        counted = at
+        last = line + before.count("\n", at, at + len(old) - 1)
+        if pending is not None and line <= pending[1]:
+            pending = pending[0], last
+        else:
+            if pending is not None:
+                yield pending
+            pending = line, last
+        at = before.find(old, at + len(old))
+    if pending is not None:
+        yield pending

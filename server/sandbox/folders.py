@@ -25,6 +25,10 @@ class Folders:
     sockets: Path
     output: Path
 
+    def remove(self) -> None:
+        for folder in (self.output, self.sockets):
+            shutil.rmtree(folder, ignore_errors=True)
+
 
 @contextmanager
 def own(runtime: Path, output: Path, server_id: str) -> Iterator[Folders]:
@@ -32,17 +36,19 @@ def own(runtime: Path, output: Path, server_id: str) -> Iterator[Folders]:
     _check_length(runtime)
     _private(runtime)
     output.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _sweep(runtime, output)
     ours = Folders(runtime / server_id, output / server_id)
-    ours.sockets.mkdir(mode=0o700)
-    ours.output.mkdir(mode=0o700)
-    lock = os.open(ours.sockets / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    held: list[int] = []
     try:
+        for place, folder in ((runtime, ours.sockets), (output, ours.output)):
+            with _alone(place):
+                _sweep(place)
+                folder.mkdir(mode=0o700)
+                held.append(_hold(folder / LOCK))
         yield ours
     finally:
-        _remove(ours)
-        os.close(lock)
+        ours.remove()
+        for lock in held:
+            os.close(lock)
 
 
 def _check_length(runtime: Path) -> None:
@@ -68,17 +74,34 @@ def _private(runtime: Path) -> None:
         )
 
 
-def _sweep(runtime: Path, output: Path) -> None:
-    for folder in runtime.iterdir():
-        if (folder / LOCK).exists() and _is_abandoned(folder / LOCK):
-            _remove(Folders(folder, output / folder.name))
-    for folder in output.iterdir():
-        if not (runtime / folder.name).exists():
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Nobody else makes or sweeps folders in here meanwhile: a newcomer's is never taken for a dead one's."""
+    handle = _hold(place / LOCK)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _hold(lock: Path) -> int:
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def _sweep(place: Path) -> None:
+    """Each place by its own locks: two servers may share the one and not the other."""
+    for folder in place.iterdir():
+        if folder.is_dir() and _is_abandoned(folder / LOCK):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_abandoned(lock: Path) -> bool:
-    handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -86,8 +109,3 @@ def _is_abandoned(lock: Path) -> bool:
     finally:
         os.close(handle)
     return True
-
-
-def _remove(folders: Folders) -> None:
-    for folder in (folders.output, folders.sockets):
-        shutil.rmtree(folder, ignore_errors=True)

@@ -31,6 +31,7 @@ class Job:
             "stderr": Spool(folder / f"{name}.err", HEAD_BYTES, TAIL_BYTES),
         }
         self.end: Exit | None = None
+        self.lost_bytes = 0  # of its output, that could not be kept
         self.refused_hosts: list[str] = []  # what the gate refused while it ran, the first few
         self.command: Running | None = None
         self._over = anyio.Event()
@@ -40,7 +41,10 @@ class Job:
     # --- Output ------------------------------------------------------------------------------------------------------
 
     def write(self, stream: int, data: bytes) -> None:
-        self.streams["stdout" if stream == 1 else "stderr"].write(data)
+        try:
+            self.streams["stdout" if stream == 1 else "stderr"].write(data)
+        except OSError:  # the server's disk is full, or its folder gone: the command goes on, and its result says so
+            self.lost_bytes += len(data)
         self._wake()
 
     def ended(self, end: Exit) -> None:

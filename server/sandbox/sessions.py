@@ -122,7 +122,8 @@ class Sessions:
         self._source, self._environments, self._folder, self._most = source, environments, folder, most
         self._allow = allow
         self._open: dict[tuple[str, str], Session] = {}
-        self._opening = anyio.Lock()
+        self._opening: dict[tuple[str, str], anyio.Lock] = {}
+        self._being_made = 0
 
     def find(self, owner: str, name: str) -> Session:
         """Raises NoSuchSession, also for a session of somebody else."""
@@ -136,10 +137,13 @@ class Sessions:
 
         A session whose sandbox is gone is replaced: its name stays, its files do not.
         """
-        async with self._opening:
+        session = self._open.get((owner, name))
+        if session is not None and session.sandbox.alive:  # whoever has one never waits for others to get theirs
+            session.used = time.time()
+            return session
+        async with self._opening.setdefault((owner, name), anyio.Lock()):
             session = self._open.get((owner, name))
             if session is not None and session.sandbox.alive:
-                session.used = time.time()
                 return session
             if session is not None:
                 await self._discard(session)
@@ -150,8 +154,8 @@ class Sessions:
         for host in hosts:
             if not self._covers(host):
                 raise HostNotAllowed(f"{host} is not among the allowed hosts: {_listed(self._allow)}")
-        async with self._opening:
-            name = name or f"s-{secrets.token_hex(8)}"
+        name = name or f"s-{secrets.token_hex(8)}"
+        async with self._opening.setdefault((owner, name), anyio.Lock()):
             session = self._open.get((owner, name))
             if session is not None and session.sandbox.alive:
                 raise SessionExists(f"session {name} is open already; use it, or close it with session_close first")
@@ -160,10 +164,14 @@ class Sessions:
             return await self._make(owner, name, environment, hosts)
 
     async def _make(self, owner: str, name: str, environment: str, hosts: tuple[str, ...]) -> Session:
-        if len(self._open) >= self._most:
+        if len(self._open) + self._being_made >= self._most:
             raise TooManySessions(f"{self._most} sessions are open, as many as allowed; close one with session_close")
         spec = self._spec(environment)
-        sandbox = await self._source.claim(spec, hosts or self._allow)
+        self._being_made += 1
+        try:
+            sandbox = await self._source.claim(spec, hosts or self._allow)
+        finally:
+            self._being_made -= 1
         now = time.time()
         session = Session(name, owner, sandbox, spec, self._folder / sandbox.id, now, now, self._announce, hosts)
         self._open[owner, name] = session
@@ -195,6 +203,7 @@ class Sessions:
 
     async def _discard(self, session: Session) -> None:
         del self._open[session.owner, session.name]
+        self._opening.pop((session.owner, session.name), None)
         with anyio.CancelScope(shield=True):
             await self._source.release(session.sandbox)
         for job in session.jobs.values():

@@ -140,12 +140,15 @@ class RawServer:
     def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         self.last += 1
         self.tell(method, params, id=self.last)
+        return self.answer_to(self.last)
+
+    def answer_to(self, number: int) -> dict[str, Any]:
         assert self.process.stdout is not None
         while True:
             line = self.process.stdout.readline()
             assert line, "the server hung up"
             message = json.loads(line)
-            if message.get("id") == self.last:
+            if message.get("id") == number:
                 return dict(message["result"])
 
     def shell(self, command: str, **arguments: Any) -> dict[str, Any]:

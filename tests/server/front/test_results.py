@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from mcp.types import CallToolResult, TextContent
 
+from policy.question import RunCommand
 from policy.verdict import Allow, Ask, Deny, Rule
 from server.call import Ran
 from server.front.results import REFUSAL_TEXT, clip, refusal, run_result
@@ -19,7 +20,8 @@ def job(tmp_path: Path) -> Job:
 
 def ran(job: Job, end: Exit | None, *, is_new: bool = False) -> Ran:
     session = Session("default", "ann", FakeSandbox(), SPEC, Path("/nowhere"), 0, 0, lambda session: None)
-    return Ran(job, end, session, is_new, "d-1", "/workspace")
+    act = RunCommand(("true",), "/workspace", b"", 10, background=False)
+    return Ran(job, end, session, is_new, "d-1", act)
 
 
 def text_of(result: CallToolResult) -> str:

@@ -13,7 +13,7 @@ def test_a_server_leaves_no_folder(tmp_path: Path) -> None:
         (ours.sockets / "box").mkdir()
         (ours.output / "box").mkdir()
 
-    assert list(runtime.iterdir()) == list(output.iterdir()) == []
+    assert [path for place in (runtime, output) for path in place.iterdir() if path.is_dir()] == []
 
 
 def test_what_a_dead_server_left_is_swept_and_a_live_ones_is_not(tmp_path: Path) -> None:
@@ -27,6 +27,11 @@ def test_what_a_dead_server_left_is_swept_and_a_live_ones_is_not(tmp_path: Path)
             assert not dead.exists()
             assert not (output / "dead").exists()
             assert live.sockets.exists()
+
+
+def test_servers_that_share_only_the_state_leave_each_others_output_alone(tmp_path: Path) -> None:
+    with own(tmp_path / "run", tmp_path / "jobs", "one") as one, own(tmp_path / "other", tmp_path / "jobs", "two"):
+        assert one.output.exists()
 
 
 def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
