@@ -37,6 +37,7 @@ from server.sandbox.sandbox import (
 
 START_PATIENCE_S = 20.0
 CLOSE_PATIENCE_S = 10.0
+LOOK_AGAIN_S = 0.02
 LABEL = "sandgate.server"
 _PEER = struct.Struct("3i")  # SO_PEERCRED: pid, uid, gid
 
@@ -207,6 +208,7 @@ class DockerEngine:
         self._client: docker.DockerClient | None = None
         self._image_env: dict[str, dict[str, str]] = {}
         self._weakened, self._said = weakened, set[str]()
+        self._starting: set[str] = set()  # whose threads are at work
         self._disk_quota = True  # until the engine says otherwise
 
     async def create(self, spec: SandboxSpec) -> DockerSandbox:
@@ -214,15 +216,19 @@ class DockerEngine:
         identity = secrets.token_hex(6)
         folder = self.directory / identity
         listener = self._listen(folder)
+        self._starting.add(identity)
         try:
-            # A thread cannot be interrupted: it is left behind, and what it still makes finds no server and ends itself.
             with anyio.fail_after(START_PATIENCE_S):
                 pid = await anyio.to_thread.run_sync(self._start, spec, identity, folder, abandon_on_cancel=True)
                 link = AgentLink(await _accept(listener, pid))
                 self._tasks.start_soon(link.serve)
                 return await self._welcome(spec, identity, link)
         except BaseException as exc:
+            # A thread cannot be interrupted: it is waited for, but not for ever; what it makes after that finds no server
+            # and ends itself.
             with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
+                while identity in self._starting:  # noqa: ASYNC110 - a thread sets no event of ours
+                    await anyio.sleep(LOOK_AGAIN_S)
                 await self.destroy(identity, None)
             if isinstance(exc, TimeoutError):
                 raise SandboxFailed(f"the sandbox did not answer within {START_PATIENCE_S:.0f} s") from exc
@@ -265,6 +271,8 @@ class DockerEngine:
             raise SandboxFailed(str(exc)) from exc
         except (APIError, DockerException) as exc:
             raise SandboxFailed(f"the Docker engine refused to start a sandbox: {_first_line(exc)}") from exc
+        finally:
+            self._starting.discard(identity)
 
     def _create(self, spec: SandboxSpec, identity: str, folder: Path) -> dict[str, Any]:
         """With a disk quota where the engine has one; where it refuses that, without, and that is said."""
