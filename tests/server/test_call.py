@@ -8,6 +8,7 @@ import pytest
 from policy.question import RunCommand
 from policy.verdict import Allow, Ask, Denied, Deny, Permit, Rule, Verdict
 from server.call import Caller, FileAsk, Gateway, RunAsk, Target
+from server.record.audit import AuditFailed
 from server.sandbox import files
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Found
@@ -141,3 +142,16 @@ async def test_two_callers_with_one_name_have_two_sandboxes(tmp_path: Path) -> N
     bob = await rig.gateway.run(Caller("bob"), shell("true"), silent)
 
     assert ann.session.sandbox is not bob.session.sandbox
+
+
+async def test_an_end_that_cannot_be_recorded_ends_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = Rig(tmp_path, Allow())
+
+    def full(kind: str, fields: Any) -> None:
+        raise AuditFailed("the disk is full")
+
+    monkeypatch.setattr(rig.audit.record, "write", full)
+
+    assert (await rig.gateway.run(ANN, shell("echo hi"), silent)).end is not None

@@ -1,11 +1,12 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from policy.question import CallerFacts, Question, SessionFacts, UseSession
 from policy.verdict import Denied, Deny, Rule
-from server.record.audit import Audit, AuditFailed, BrokenChain, lines, shorten, verify
+from server.record.audit import TAIL, Audit, AuditFailed, BrokenChain, lines, shorten, verify
 
 pytestmark = pytest.mark.anyio
 
@@ -108,3 +109,29 @@ def test_long_arguments_are_kept_by_their_digest() -> None:
     assert kept["content"]["characters"] == 10_000
     assert len(kept["content"]["sha256"]) == 64
     assert set(kept) == {"content", "path"}
+
+
+@pytest.mark.promise("audit.chain")
+def test_a_line_that_the_disk_had_no_room_for_leaves_no_half_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = audit(tmp_path)
+    ours.write("server.note", {"number": 0})
+    whole = os.write
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda file, data: whole(file, data[:10]))
+        with pytest.raises(AuditFailed):
+            ours.write("server.note", {"number": 1})
+    ours.write("server.note", {"number": 2})
+
+    assert verify(tmp_path / "audit.jsonl")[0] == 2
+
+
+@pytest.mark.promise("audit.chain")
+def test_a_line_longer_than_one_look_back_is_still_continued(tmp_path: Path) -> None:
+    one, two = audit(tmp_path), audit(tmp_path)
+    one.write("server.note", {"text": "x" * (5 * TAIL)})
+    two.write("server.note", {"number": 1})
+    one.write("server.note", {"number": 2})
+
+    assert verify(tmp_path / "audit.jsonl")[0] == 3

@@ -97,3 +97,20 @@ async def test_line_endings_are_left_as_they_are() -> None:
 async def test_content_that_is_not_what_it_says_is_refused(content: str, encoding: Literal["text", "base64"]) -> None:
     with pytest.raises(FileRefused, match="not valid"):
         files.decode(content, encoding)
+
+
+async def test_a_near_miss_looks_at_the_beginning_of_long_lines_only() -> None:
+    line = "".join(chr(0x4E00 + number % 150) for number in range(150_000))
+    with pytest.raises(FileRefused) as missed:
+        await edit(line.encode(), line + "z", "y")
+
+    assert len(str(missed.value)) < 2 * files.NEAR_WIDTH
+
+
+async def test_a_diff_names_its_lines_and_merges_places_on_one_line() -> None:
+    edited, after = await edit(b"1\n2\na a\n4\n5\n6\n7\na\n", "a", "b\nc", replace_all=True)
+
+    assert after == b"1\n2\nb\nc b\nc\n4\n5\n6\n7\nb\nc\n"
+    assert "@@ -1,5 +1,7 @@" in edited.diff
+    assert "@@ -6,3 +8,4 @@" in edited.diff
+    assert edited.diff.count("-a a") == 1

@@ -56,3 +56,19 @@ async def test_stopping_a_finished_job_reaches_what_it_left_behind(tmp_path: Pat
     await made.stop(15, "killed")
 
     assert command.stopped == ["killed"]
+
+
+async def test_output_that_cannot_be_kept_is_counted_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = job(tmp_path)
+
+    def full(data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(made.streams["stdout"], "write", full)
+    made.write(1, b"12345")
+    made.ended(Exit("exited", exit_code=0))
+
+    assert made.lost_bytes == 5
+    assert made.status == "exited"

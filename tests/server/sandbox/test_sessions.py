@@ -1,11 +1,13 @@
 from pathlib import Path
 
+import anyio
 import pytest
 
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
+from server.sandbox.egress_link import AllowEntry
 from server.sandbox.jobs import NoSuchJob
-from server.sandbox.sandbox import Exit
+from server.sandbox.sandbox import Exit, SandboxSpec
 from server.sandbox.sessions import (
     HostNotAllowed,
     NoSuchEnvironment,
@@ -150,3 +152,23 @@ async def test_a_changed_list_reaches_open_sessions_and_widens_no_narrowed_one(t
     ours.allow_from_now_on(("docs.example", "new.example"))
 
     assert source.bound == [("docs.example", "new.example"), ("docs.example",)]
+
+
+class StuckSource(FakeSource):
+    """An engine that hangs as soon as it has made one sandbox."""
+
+    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...]) -> FakeSandbox:
+        if self.claimed:
+            await anyio.sleep_forever()
+        return await super().claim(spec, allow)
+
+
+async def test_an_engine_that_hangs_holds_up_no_session_that_is_open(tmp_path: Path) -> None:
+    ours = sessions(tmp_path, StuckSource())
+    mine = await ours.find_or_open("ann", "default", "base")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ours.find_or_open, "bob", "default", "base")
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(5):
+            assert await ours.find_or_open("ann", "default", "base") is mine
+        tasks.cancel_scope.cancel()
