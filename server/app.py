@@ -18,7 +18,7 @@ from server.judge.limits import Limits
 from server.judge.rego import RegoJudge
 from server.judge.shfmt import ShellParser
 from server.record.audit import Audit
-from server.sandbox.docker_sandbox import DockerEngine, Surroundings
+from server.sandbox.docker_engine import DockerEngine, Surroundings
 from server.sandbox.egress_link import AllowEntry, EgressLink
 from server.sandbox.engine import engine_folders, find_engine
 from server.sandbox.folders import own

@@ -11,7 +11,8 @@ import anyio
 
 from policy.question import CallerFacts, PathUse, Question, RunCommand, SessionFacts, UseFile
 from policy.verdict import Access, Allow, Permit, permit
-from server.sandbox.docker_sandbox import DockerEngine, DockerSandbox, Surroundings
+from server.sandbox.docker_engine import DockerEngine, Surroundings
+from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.gate import variables
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.sandbox import HOME, LINK_DIR, Exit, Found, SandboxSpec

@@ -23,7 +23,8 @@ from rich.table import Table
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
 from server.app import environments, workspaces
-from server.sandbox.docker_sandbox import DockerEngine, DockerSandbox, Surroundings
+from server.sandbox.docker_engine import DockerEngine, Surroundings
+from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.engine import find_engine
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.sandbox import Exit

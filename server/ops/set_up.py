@@ -23,7 +23,8 @@ from server.ops.look import verdict_of
 from server.sandbox.engine import find_engine
 from server.sandbox.folders import LONGEST_SOCKET
 from server.sandbox.image_build import list_images
-from server.settings import ENVIRON, HOME, MANAGED, TEMPLATE, Settings, load, user_file
+from server.settings import ENVIRON, HOME, MANAGED, Settings, load, user_file
+from server.settings_template import TEMPLATE
 
 OPEN_FILES_NEEDED = 4096
 MARKS = {"ok": "[green]ok[/]  ", "warn": "[yellow]weak[/]", "fail": "[red]no[/]  "}

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from server import settings
-from server.settings import TEMPLATE, BadSettings, Settings, load
+from server.settings import BadSettings, Settings, load
+from server.settings_template import TEMPLATE
 
 
 @pytest.fixture

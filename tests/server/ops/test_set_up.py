@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from server import cli, settings
-from server.settings import TEMPLATE
+from server.settings_template import TEMPLATE
 
 type Said = pytest.CaptureFixture[str]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from server.sandbox.docker_sandbox import DockerEngine, Surroundings
+from server.sandbox.docker_engine import DockerEngine, Surroundings
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.sandbox import Mount, SandboxFailed
 from server.sandbox.workspaces import check

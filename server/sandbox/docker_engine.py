@@ -1,0 +1,254 @@
+"""Containers of a Docker engine: made, greeted, destroyed."""
+
+import json
+import secrets
+import shutil
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+from server.sandbox.agent_link import AgentLink
+from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox
+from server.sandbox.engine import NoEngine
+from server.sandbox.folders import SOCKET_PATH_LIMIT
+from server.sandbox.image_build import ImageMissing, ImageOutdated, require
+from server.sandbox.image_recipe import REPOSITORY, known_images
+from server.sandbox.sandbox import SandboxFailed, SandboxLost, SandboxSpec
+
+START_PATIENCE_S = 20.0
+LOOK_AGAIN_S = 0.02
+LABEL = "sandgate.server"
+_PEER = struct.Struct("3i")  # SO_PEERCRED: pid, uid, gid
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every command finds in its environment, beside the image's own PATH."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, image_env: Mapping[str, str], home: str) -> dict[str, str]:
+        ours = {
+            "HOME": home,
+            "USER": "agent",
+            "LOGNAME": "agent",
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "SHELL": "/bin/bash",
+        }
+        return {**image_env, **ours, **self.variables}
+
+
+class DockerEngine:
+    """Makes and destroys sandboxes on one Docker engine. `directory` holds a folder of sockets for each."""
+
+    def __init__(
+        self,
+        find: Callable[[], str],
+        directory: Path,
+        server_id: str,
+        seccomp: Path,
+        surroundings: Surroundings,
+        grace_s: float,
+        tasks: anyio.abc.TaskGroup,
+        weakened: Callable[[str], None],
+    ) -> None:
+        """`weakened` is told once of each control that this engine or its kernel lacks, in a sentence."""
+        self._find, self.directory, self.server_id = find, directory, server_id
+        self._surroundings, self._grace_s, self._tasks = surroundings, grace_s, tasks
+        self._seccomp = json.dumps(json.loads(seccomp.read_text()))
+        self._client: docker.DockerClient | None = None
+        self._image_env: dict[str, dict[str, str]] = {}
+        self._weakened, self._said = weakened, set[str]()
+        self._starting: set[str] = set()  # whose threads are at work
+        self._disk_quota = True  # until the engine says otherwise
+
+    async def create(self, spec: SandboxSpec) -> DockerSandbox:
+        """A new container whose agent has answered. Raises SandboxFailed with one sentence."""
+        identity = secrets.token_hex(6)
+        folder = self.directory / identity
+        listener = self._listen(folder)
+        self._starting.add(identity)
+        try:
+            with anyio.fail_after(START_PATIENCE_S):
+                pid = await anyio.to_thread.run_sync(self._start, spec, identity, folder, abandon_on_cancel=True)
+                link = AgentLink(await _accept(listener, pid))
+                self._tasks.start_soon(link.serve)
+                return await self._welcome(spec, identity, link)
+        except BaseException as exc:
+            # A thread cannot be interrupted: it is waited for, but not for ever; what it makes after that finds no server
+            # and ends itself.
+            with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
+                while identity in self._starting:  # noqa: ASYNC110 - a thread sets no event of ours
+                    await anyio.sleep(LOOK_AGAIN_S)
+                await self.destroy(identity, None)
+            if isinstance(exc, TimeoutError):
+                raise SandboxFailed(f"the sandbox did not answer within {START_PATIENCE_S:.0f} s") from exc
+            raise
+        finally:
+            listener.close()
+            (folder / "control.sock").unlink(missing_ok=True)
+
+    def _listen(self, folder: Path) -> socket.socket:
+        """The socket that the agent dials. Parent 0700 keeps the host's other users out, 0755 and 0666 let the agent in."""
+        path = folder / "control.sock"
+        if len(str(path).encode()) > SOCKET_PATH_LIMIT:
+            raise SandboxFailed(
+                f"the socket path {path} is longer than {SOCKET_PATH_LIMIT} bytes; set SANDGATE_RUNTIME_DIR to a shorter folder"
+            )
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o755)
+        folder.chmod(0o755)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        path.chmod(0o666)
+        listener.listen(4)
+        listener.setblocking(False)
+        return listener
+
+    def _start(self, spec: SandboxSpec, identity: str, folder: Path) -> int:
+        """Create and start the container (in a thread: the docker package blocks). PID 1's pid on the host."""
+        try:
+            api = self._docker().api
+            if spec.image not in self._image_env:
+                _require(self._find(), spec.image)
+            container = self._create(spec, identity, folder)
+            api.start(container["Id"])
+            info = api.inspect_container(container["Id"])
+            self._image_env.setdefault(spec.image, _environment(info["Config"]["Env"]))
+            return int(info["State"]["Pid"])
+        except ImageNotFound as exc:
+            raise SandboxFailed(f"the engine has no image {spec.image}; {_how_to_get(spec.image)}") from exc
+        except (NoEngine, ImageMissing, ImageOutdated) as exc:
+            raise SandboxFailed(str(exc)) from exc
+        except (APIError, DockerException) as exc:
+            raise SandboxFailed(f"the Docker engine refused to start a sandbox: {_first_line(exc)}") from exc
+        finally:
+            self._starting.discard(identity)
+
+    def _create(self, spec: SandboxSpec, identity: str, folder: Path) -> dict[str, Any]:
+        """With a disk quota where the engine has one; where it refuses that, without, and that is said."""
+        api = self._docker().api
+        labels = {LABEL: self.server_id, "sandgate.sandbox": identity}
+        settings = spec.container(f"sandgate-{identity}", labels)
+        options = spec.host_config(folder, self._seccomp)
+        quota = {"storage_opt": {"size": str(spec.disk_bytes)}} if self._disk_quota else {}
+        try:
+            return dict(api.create_container(host_config=_host_config(api, options | quota), **settings))
+        except APIError as exc:
+            if not self._disk_quota or "storage-opt" not in str(exc.explanation):
+                raise
+            self._disk_quota = False
+            self._say("The engine cannot limit a sandbox's disk: it takes overlay2 on XFS with pquota.")
+            return dict(api.create_container(host_config=_host_config(api, options), **settings))
+
+    def _say(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self._weakened(sentence)
+
+    async def _welcome(self, spec: SandboxSpec, identity: str, link: AgentLink) -> DockerSandbox:
+        await link.say({"op": "welcome", "key": secrets.token_hex(16), "grace_s": self._grace_s})
+        await link.greeted.wait()
+        sandbox = DockerSandbox(
+            self, spec, identity, link, self._surroundings.of(self._image_env[spec.image], spec.home)
+        )
+        if not link.hello:
+            raise SandboxFailed(f"the agent in {spec.image} ended at once; run: sandgate images build")
+        await _compare_mounts(sandbox)
+        if not sandbox.landlock_abi:
+            if spec.landlock_required:
+                raise SandboxFailed("the kernel has no usable Landlock, and sandbox.require_landlock is set")
+            self._say(
+                "The kernel has no usable Landlock: path rules hold for tools and parsed commands, not in scripts."
+            )
+        return sandbox
+
+    async def destroy(self, identity: str, link: AgentLink | None) -> None:
+        if link is not None:
+            with suppress(SandboxLost):
+                await link.say({"op": "close"})
+            link.close()
+        await anyio.to_thread.run_sync(self._remove, identity, abandon_on_cancel=True)
+        await anyio.to_thread.run_sync(lambda: shutil.rmtree(self.directory / identity, ignore_errors=True))
+
+    async def exec_by_engine(self, identity: str, argv: list[str]) -> None:
+        """`docker exec` as the engine does it: what `sandgate bench` compares us with, and nothing else uses."""
+        await anyio.to_thread.run_sync(self._exec, identity, argv)
+
+    def _exec(self, identity: str, argv: list[str]) -> None:
+        api = self._docker().api
+        made = api.exec_create(f"sandgate-{identity}", argv, user="1000")
+        api.exec_start(made["Id"])
+
+    def _remove(self, identity: str) -> None:
+        with suppress(
+            NoEngine, NotFound, APIError, DockerException
+        ):  # auto-remove is often first; what is gone is gone
+            self._docker().api.remove_container(f"sandgate-{identity}", force=True)
+
+    def _docker(self) -> docker.DockerClient:
+        if self._client is None:
+            self._client = docker.DockerClient(base_url=self._find(), timeout=60)
+        return self._client
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        with suppress(OSError):
+            self.directory.rmdir()
+
+
+async def _accept(listener: socket.socket, pid: int) -> socket.socket:
+    """The first connection that really is the container's PID 1; whoever else dials is hung up on."""
+    while True:
+        await anyio.wait_readable(listener)
+        sock, _ = listener.accept()
+        peer_pid, peer_uid, _ = _PEER.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+        if (peer_pid, peer_uid) == (pid, 0):
+            return sock
+        sock.close()
+
+
+async def _compare_mounts(sandbox: DockerSandbox) -> None:
+    """The folder inside must be the one that was checked: the engine resolved its path again, as root."""
+    for mount in sandbox.spec.mounts:
+        found = await sandbox.resolve(mount.target)
+        if found.identity != (mount.device, mount.inode):
+            raise SandboxFailed(f"{mount.source} was swapped for another folder since it was checked; start again")
+
+
+def _host_config(api: docker.APIClient, options: dict[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in options.items() if value is not None}
+    return dict(api.create_host_config(**given))
+
+
+def _how_to_get(image: str) -> str:
+    ours = image.partition("/")[0] == REPOSITORY
+    return "run: sandgate images build" if ours else "pull or build it, or change [sandbox] images in the settings"
+
+
+def _require(engine_url: str, image: str) -> None:
+    """An image of ours must be this version's: another's agent speaks another language."""
+    repository, _, name = image.partition("/")
+    if repository == REPOSITORY and name in known_images():
+        require(engine_url, name)
+
+
+def _environment(pairs: list[str] | None) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in pairs or [] if "=" in pair)
+
+
+def _first_line(exc: Exception) -> str:
+    text = exc.explanation if isinstance(exc, APIError) and exc.explanation else str(exc)
+    return str(text).splitlines()[0][:300] if text else type(exc).__name__

@@ -1,0 +1,56 @@
+"""Every setting as a commented file: what `sandgate init` writes."""
+
+TEMPLATE = """\
+# Sandgate's settings. Every line here is a default; take a # away to change it. Unknown keys are errors.
+# Weakest first: /etc/sandgate/sandgate.toml, this file, --config or SANDGATE_CONFIG, SANDGATE_* variables;
+# /etc/sandgate/managed.toml has the last word.
+
+# environment = "python"        # what sandboxes are made of: base, python
+# results = "auto"              # auto | text | structured | both: what a client is sent
+# tools = ["shell", "jobs", "files", "sessions", "policy"]
+# allow_root_owned = false      # lend folders that belong to root
+
+[policy]
+# profile = "standard"          # open | standard | strict
+# allow = []                    # commands by name and sub-command that need no question: ["git push"]
+# ask = []
+# deny = []
+# custom = []                   # folders with Rego of your own, package sandgate_custom.NAME
+
+[egress]
+# allow = []                    # hosts: "example.com", "*.example.com" (not the apex), "example.com:8443",
+#                               # {host = "api.example.com", methods = ["GET"], paths = ["/v1/*"]}
+# mode = "enforce"              # learn refuses nothing public and records everything
+# networks = []                 # private networks that allowed names may lead to: ["10.1.0.0/16"]
+# resolve = {}                  # names you resolve yourself: {"git.example" = "10.1.2.3"}
+# upstream_ca = ""              # certificates to trust beyond the gate, beside the system's
+
+[sandbox]
+# cpus = 2.0
+# memory_mb = 2048
+# disk_mb = 4096                # where the engine has a quota (overlay2 on XFS with pquota)
+# pids = 1024
+# open_files = 4096
+# grace_s = 30                  # how long a sandbox waits for a server it lost
+# idle = 1                      # warm sandboxes of each kind in use
+# require_landlock = false      # refuse to start where the kernel cannot hold path rules
+# images = {base = "sandgate/base", python = "sandgate/python"}
+
+# [[policy.paths]]              # a path rule: allow | ask | deny
+# glob = "/workspace/secrets/**"
+# ops = ["read", "write", "delete", "list"]
+# effect = "deny"
+
+# [[workspace]]                 # a folder of yours, lent to every sandbox
+# path = "/home/me/project"
+# mode = "rw"                   # rw | ro
+
+[limits]
+# calls_per_second = 50
+# burst = 200
+# concurrent = 64
+# sessions = 100
+
+[audit]
+# fsync = "interval"            # always: every line is on the disk before its call goes on
+"""
