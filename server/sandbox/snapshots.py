@@ -1,0 +1,376 @@
+"""Snapshots of sandboxes' file systems: who owns which, how long each is kept, and what becomes of its image."""
+
+import fcntl
+import logging
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+import anyio
+import anyio.to_thread
+
+from server.sandbox.sandbox import MIB, SandboxSpec
+
+REPOSITORY: Final = "sandgate-snapshot"  # of the images; the tag is the snapshot's id
+LOCK: Final = "snapshots.lock"
+QUIET_S: Final = 60.0  # between two rounds of tidying
+SLACK: Final = 256 * MIB  # beside the disk limit: what is held to that is blocks, what is measured here is lengths
+NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+type Kind = Literal["named", "parked", "prepared"]
+type Note = Callable[[str, Mapping[str, Any]], None]  # a line of the audit
+type Tell = Callable[[str], None]  # what is being done, for whoever waits; called from a thread
+
+log = logging.getLogger("sandgate")
+
+
+class SnapshotFailed(Exception):
+    """A snapshot could not be taken or deleted; nothing half-made is left, and the sentence says what to do."""
+
+
+class NoSuchSnapshot(Exception):
+    """The caller has no snapshot of that name, whoever else may have one."""
+
+
+class BadSnapshotName(Exception):
+    """A snapshot's name is empty, too long, or has characters that are not allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Files of a sandbox as they were at `created` (seconds since 1970). A sandbox is made from `image`.
+
+    size_bytes: what it adds to the image its source was made from. user: uid and gid of its source's commands.
+    left_out: folders of its source that are not part of it.
+    """
+
+    id: str
+    name: str
+    owner: str
+    kind: Kind
+    image: str
+    environment: str
+    size_bytes: int
+    created: float
+    user: tuple[int, int]
+    left_out: tuple[str, ...] = ()
+
+    def spec(self, environment: SandboxSpec) -> SandboxSpec:
+        """How a sandbox of it is made; its files belong to its source's user, so that is who commands run as."""
+        return replace(environment, image=self.image, user=self.user)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    image: str
+    size_bytes: int
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """A snapshot's image as the engine has it, whoever made it. size_bytes: with all that it stands on."""
+
+    id: str
+    names: tuple[str, ...]
+    installation: str
+    state_dir: str
+    host: str
+    in_use: bool
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How many named snapshots a caller has, and for how many seconds what nobody used is kept; 0 is for ever."""
+
+    each: int = 20
+    named_s: float = 30 * 86400
+    prepared_s: float = 30 * 86400
+
+
+class HasFiles(Protocol):
+    """A sandbox as far as its snapshot goes."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def spec(self) -> SandboxSpec: ...
+
+
+class Images(Protocol):
+    """The engine's side. Its calls block: they are made in threads. Each raises SnapshotFailed."""
+
+    def commit(self, sandbox_id: str, snapshot_id: str, most_bytes: int, tell: Tell) -> Committed: ...
+
+    def again(self, known: str, snapshot_id: str) -> str: ...
+
+    def remove(self, references: Iterable[str]) -> None: ...
+
+    def sweep(self, known: frozenset[str]) -> list[str]: ...
+
+
+class Records(Protocol):
+    """The rows, shared by all servers of one installation. A caller's name is there once for each kind."""
+
+    def put(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Insert; answers with the row that it replaced."""
+
+    def all(self, **equal: str) -> list[Mapping[str, Any]]:
+        """Oldest first."""
+
+    def used(self, snapshot_id: str, when: float) -> None: ...
+
+    def remove(self, snapshot_id: str) -> None: ...
+
+
+def checked(name: str) -> str:
+    """Raises BadSnapshotName."""
+    if not NAME.fullmatch(name):
+        raise BadSnapshotName(f"{name!r:.80} is no name for a snapshot: 1 to 64 letters, digits, dots, dashes, _")
+    return name
+
+
+class Snapshots:
+    """All snapshots of one installation. `folder` is its state directory, where the lock between its servers lies."""
+
+    def __init__(self, records: Records, images: Images, folder: Path, retention: Retention, note: Note) -> None:
+        self._records, self._images, self._lock, self._note = records, images, folder / LOCK, note
+        self.retention = retention
+        self._woken = anyio.Event()
+
+    async def take(
+        self,
+        sandbox: HasFiles,
+        owner: str,
+        name: str,
+        environment: str,
+        kind: Kind = "named",
+        tell: Tell = lambda _: None,
+    ) -> Snapshot:
+        """Keep the sandbox's files as they are now; one of the same name is replaced. Raises SnapshotFailed.
+
+        Cancelled, it leaves nothing: what the engine cannot be stopped from making is removed when it is made.
+        """
+        made_id, name = secrets.token_hex(6), checked(name)
+        most = sandbox.spec.disk_bytes + SLACK
+        with await _holding(self._lock) as lock:
+            made = await self._made(lambda: self._images.commit(sandbox.id, made_id, most, tell), made_id, lock)
+            snapshot = Snapshot(
+                id=made_id,
+                name=name,
+                owner=owner,
+                kind=kind,
+                image=made.image,
+                environment=environment,
+                size_bytes=made.size_bytes,
+                created=time.time(),
+                user=sandbox.spec.user,
+                left_out=made.left_out,
+            )
+            await self._put(snapshot)
+        return snapshot
+
+    async def copy(self, source: Snapshot, owner: str, name: str) -> Snapshot:
+        """The same files under a name of the caller's: how a parked session, which has no sandbox, is kept."""
+        made_id, name = secrets.token_hex(6), checked(name)
+        with await _holding(self._lock) as lock:
+            image = await self._made(lambda: self._images.again(source.image, made_id), made_id, lock)
+            snapshot = replace(
+                source, id=made_id, name=name, owner=owner, kind="named", image=image, created=time.time()
+            )
+            await self._put(snapshot)
+        return snapshot
+
+    async def _made[T](self, make: Callable[[], T], made_id: str, lock: int) -> T:
+        unwanted = threading.Event()
+        held = os.dup(lock)  # the thread may outlast us; nobody sweeps before it has removed what it made
+
+        def work() -> T:
+            try:
+                made = make()
+                if unwanted.is_set():
+                    self._images.remove([f"{REPOSITORY}:{made_id}"])
+                return made
+            finally:
+                os.close(held)
+
+        try:
+            return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+        except anyio.get_cancelled_exc_class():
+            unwanted.set()
+            raise
+
+    async def _put(self, snapshot: Snapshot) -> None:
+        replaced = self._records.put(_row(snapshot))
+        self._note("snapshot.taken", _facts(snapshot))
+        if replaced is not None:
+            before = _snapshot(replaced)
+            self._note("snapshot.deleted", _facts(before) | {"reason": "replaced"})
+            await self._remove_image(before)
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    def find(self, owner: str, name: str, kind: Kind = "named") -> Snapshot:
+        """Raises NoSuchSnapshot, also for one of somebody else."""
+        rows = self._records.all(owner=owner, name=name, kind=kind)
+        if not rows:
+            known = ", ".join(snapshot.name for snapshot in self.of(owner)) or "none yet"
+            raise NoSuchSnapshot(f"there is no snapshot {name!r:.80}; yours: {known}")
+        self._records.used(str(rows[0]["id"]), time.time())
+        return _snapshot(rows[0])
+
+    def of(self, owner: str, kind: Kind = "named") -> list[Snapshot]:
+        """Oldest first."""
+        return [_snapshot(row) for row in self._records.all(owner=owner, kind=kind)]
+
+    def every(self) -> list[Snapshot]:
+        """Of all callers and kinds, for the operator."""
+        return [_snapshot(row) for row in self._records.all()]
+
+    # --- going -------------------------------------------------------------------------------------------------------
+
+    async def delete(self, owner: str, name: str, kind: Kind = "named") -> None:
+        """Raises NoSuchSnapshot, and SnapshotFailed with nothing deleted where the engine is away."""
+        snapshot = self.find(owner, name, kind)
+        await self._drop(snapshot, "snapshot.deleted", "asked")
+
+    async def expire(self) -> list[Snapshot]:
+        """Let go what retention does not keep; answers with it."""
+        now, gone = time.time(), []
+        for row in self._records.all():
+            limit = {"named": self.retention.named_s, "prepared": self.retention.prepared_s, "parked": 0}[row["kind"]]
+            if limit and now - float(row["used"]) > limit:
+                gone.append((_snapshot(row), f"unused for {limit:.0f} s"))
+        for snapshot, reason in gone:
+            await self._drop(snapshot, "snapshot.expired", reason)
+        return [snapshot for snapshot, _ in gone]
+
+    async def make_room(self, owner: str) -> list[Snapshot]:
+        """The oldest beyond the number that a caller may have give way; answers with them."""
+        gone = self.of(owner)[: -self.retention.each]
+        for snapshot in gone:
+            await self._drop(snapshot, "snapshot.expired", f"{self.retention.each} are kept")
+        return gone
+
+    async def _drop(self, snapshot: Snapshot, kind: str, reason: str) -> None:
+        await anyio.to_thread.run_sync(self._images.remove, [snapshot.image])
+        self._records.remove(snapshot.id)
+        self._note(kind, _facts(snapshot) | {"reason": reason})
+
+    async def _remove_image(self, snapshot: Snapshot) -> None:
+        try:
+            await anyio.to_thread.run_sync(self._images.remove, [snapshot.image])
+        except SnapshotFailed:
+            log.warning("the image of a replaced snapshot stays until the engine answers again", exc_info=True)
+
+    # --- tidying -----------------------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """A sandbox came or went: there may be something to tidy."""
+        self._woken.set()
+
+    async def keep(self) -> None:
+        """For as long as the server lives: retention and leftovers, once in a while and only where sandboxes are made."""
+        while True:
+            await self._woken.wait()
+            self._woken = anyio.Event()
+            try:
+                await self.expire()
+                await self.sweep()
+            except SnapshotFailed as exc:
+                log.warning("snapshots are not tidied: %s", exc)
+            await anyio.sleep(QUIET_S)
+
+    async def sweep(self) -> list[str]:
+        """Remove images that no record names; not while any server of this installation takes a snapshot."""
+        return await anyio.to_thread.run_sync(self._sweep, abandon_on_cancel=True)
+
+    def _sweep(self) -> list[str]:
+        with _alone(self._lock) as alone:
+            if not alone:
+                return []
+            return self._images.sweep(frozenset(str(row["image"]) for row in self._records.all()))
+
+
+# --- the lock between servers ------------------------------------------------------------------------------------------
+
+
+async def _holding(path: Path) -> "_Held":
+    """Shared by all who take a snapshot; only a sweep wants it alone."""
+    return await anyio.to_thread.run_sync(_Held, path)
+
+
+class _Held:
+    """A shared lock, let go when this and every copy of its handle is closed."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = _opened(path)
+        fcntl.flock(self._handle, fcntl.LOCK_SH)
+
+    def __enter__(self) -> int:
+        return self._handle
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._handle)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[bool]:
+    handle = _opened(path)
+    try:
+        yield _locked(handle)
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _opened(path: Path) -> int:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+# --- rows --------------------------------------------------------------------------------------------------------------
+
+
+def _row(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "id": snapshot.id,
+        "name": snapshot.name,
+        "owner": snapshot.owner,
+        "kind": snapshot.kind,
+        "image": snapshot.image,
+        "environment": snapshot.environment,
+        "size_bytes": snapshot.size_bytes,
+        "created": snapshot.created,
+        "used": snapshot.created,
+        "user": "{}:{}".format(*snapshot.user),
+        "left_out": "\n".join(snapshot.left_out),
+    }
+
+
+def _snapshot(row: Mapping[str, Any]) -> Snapshot:
+    uid, _, gid = str(row["user"]).partition(":")
+    fields = ("id", "name", "owner", "kind", "image", "environment", "size_bytes", "created")
+    left_out = tuple(filter(None, str(row["left_out"]).split("\n")))
+    return Snapshot(**{field: row[field] for field in fields}, user=(int(uid), int(gid)), left_out=left_out)
+
+
+def _facts(snapshot: Snapshot) -> dict[str, Any]:
+    facts = ("name", "owner", "kind", "environment", "size_bytes", "image")
+    return {"snapshot": snapshot.id} | {fact: getattr(snapshot, fact) for fact in facts}

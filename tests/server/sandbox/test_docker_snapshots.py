@@ -1,0 +1,221 @@
+"""Images made of live sandboxes, on the real engine: what they keep, what they leave out, and what they cost."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.sandbox.docker_sandbox import DockerSandbox
+from server.sandbox.docker_snapshots import MAX_LAYERS, DockerSnapshots, Installation
+from server.sandbox.sandbox import MIB
+from server.sandbox.snapshots import SnapshotFailed
+from tests.live import BASE, engine, sandbox, shell
+from tests.real_engine import client, engine_url
+
+pytestmark = pytest.mark.anyio
+
+ROOM = 512 * MIB
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Iterator[DockerSnapshots]:
+    made = DockerSnapshots(engine_url, Installation(secrets.token_hex(6), tmp_path, "this-machine"), 0)
+    yield made
+    made.sweep(frozenset())
+    assert ours(made) == []
+
+
+def ours(images: DockerSnapshots) -> list[str]:
+    return [entry.id for entry in images.stored() if entry.installation == images.installation.id]
+
+
+def keep(images: DockerSnapshots, box: DockerSandbox, most: int = ROOM) -> str:
+    return images.commit(box.id, secrets.token_hex(6), most, lambda _: None).image
+
+
+def inspected(image: str) -> dict[str, Any]:
+    with client() as api:
+        return dict(api.inspect_image(image))  # type: ignore[no-untyped-call]  # docker's types leave it out
+
+
+async def said_in(image: str, script: str) -> str:
+    async with sandbox(replace(BASE, image=image)) as box:
+        return (await shell(box, script)).text
+
+
+async def test_a_fork_has_the_files_owners_modes_and_environment_and_the_source_goes_on(
+    images: DockerSnapshots,
+) -> None:
+    look = "cd; cat /workspace/a; stat -c '%u:%g %a %h %N' run.sh twin link; ./run.sh; echo $PATH $HOME $LANG; find . -type p"
+    async with sandbox() as box:
+        await shell(
+            box,
+            "echo 1 >/workspace/a; cd; printf '#!/bin/sh\\necho ran\\n' >run.sh; chmod 751 run.sh; ln run.sh twin; "
+            "ln -s run.sh link; mkfifo pipe; rm .bashrc",
+        )
+        before = (await shell(box, look)).text
+        forked = keep(images, box)
+        await shell(box, "echo 2 >/workspace/a")
+
+        assert await said_in(forked, look) == before
+        assert "No such file" in await said_in(forked, "ls ~/.bashrc; echo fork >/workspace/a")
+        assert (await shell(box, "cat /workspace/a")).text == "2\n"
+
+
+async def test_a_frozen_sandbox_is_kept_and_stays_frozen(images: DockerSnapshots) -> None:
+    async with sandbox() as box:
+        await shell(box, "echo cold >/workspace/a")
+        with client() as api:
+            api.pause(f"sandgate-{box.id}")
+            forked = keep(images, box)
+            still = api.inspect_container(f"sandgate-{box.id}")["State"]["Paused"]
+            api.unpause(f"sandgate-{box.id}")
+
+    assert still
+    assert await said_in(forked, "cat /workspace/a") == "cold\n"
+
+
+async def test_holes_of_a_sparse_file_count_since_a_commit_would_write_them(images: DockerSnapshots) -> None:
+    async with sandbox() as box:
+        await shell(box, "truncate -s 900G /workspace/hole")
+        with pytest.raises(SnapshotFailed, match=r"966\.4 GB .* at most 537 MB: delete"):
+            keep(images, box)
+        await shell(box, "rm /workspace/hole")
+
+        assert (await shell(box, "echo goes on")).text == "goes on\n"
+        assert ours(images) == []
+
+
+async def test_what_the_engine_s_disk_cannot_hold_is_refused_before_it_is_written(tmp_path: Path) -> None:
+    images = DockerSnapshots(engine_url, Installation("a" * 12, tmp_path, "this-machine"), 1 << 60)
+    async with sandbox() as box:
+        with pytest.raises(SnapshotFailed, match="held back; a person can make room: sandgate images prune"):
+            keep(images, box)
+
+        assert (await shell(box, "echo goes on")).text == "goes on\n"
+    assert ours(images) == []
+
+
+async def test_an_engine_that_is_gone_leaves_nothing_and_says_so(tmp_path: Path) -> None:
+    images = DockerSnapshots(lambda: f"unix://{tmp_path}/gone.sock", Installation("b" * 12, tmp_path, "m"), 0)
+
+    with pytest.raises(SnapshotFailed, match=r"does not answer .*no such socket"):
+        images.commit("0" * 12, "c" * 12, ROOM, lambda _: None)
+
+
+async def test_a_sandbox_that_ended_meanwhile_is_said_to_have(images: DockerSnapshots) -> None:
+    with pytest.raises(SnapshotFailed, match="does not have it any more: No such container"):
+        images.commit("0" * 12, "c" * 12, ROOM, lambda _: None)
+
+
+async def test_a_failure_after_the_commit_takes_the_image_away_again(
+    images: DockerSnapshots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.sandbox.docker_snapshots.MAX_LAYERS", 2)
+
+    def full(*_: object) -> None:
+        raise SnapshotFailed("the disk is full")
+
+    monkeypatch.setattr(images, "_flatten", full)
+    async with sandbox() as box:
+        with pytest.raises(SnapshotFailed, match="the disk is full"):
+            keep(images, box)
+
+    assert ours(images) == []
+
+
+async def test_thirty_snapshots_of_snapshots_stay_shallow_and_lose_nothing(images: DockerSnapshots) -> None:
+    layers, last = [], BASE.image
+    async with engine() as made:
+        for number in range(30):
+            box = await made.create(replace(BASE, image=last))
+            await shell(
+                box,
+                f"cd /workspace; echo {number} >>log; touch -d @{1000 + number} f{number}; chmod 640 f{number}",
+            )
+            before, last = last, keep(images, box)
+            await box.close()
+            if before != BASE.image:
+                images.remove([before])
+            layers.append(len(inspected(last)["RootFS"]["Layers"]))
+
+    assert max(layers) <= MAX_LAYERS
+    assert layers.count(1) == 1, "one join on the way"
+    assert len(ours(images)) == 1, "what came before is not kept beside it"
+    assert await said_in(last, "wc -l <log; stat -c '%u:%g %a %Y' f0 f29; ls | wc -l") == (
+        "30\n1000:1000 640 1000\n1000:1000 640 1029\n31\n"
+    )
+
+
+async def test_a_join_keeps_what_an_image_is_beside_its_files(
+    images: DockerSnapshots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = "env | sort; id; stat -c '%u:%g %a %N %s' ~/* /usr/bin/sh /tmp ~ /workspace; find / -xdev -perm /6000 2>/dev/null"
+    async with sandbox() as box:
+        await shell(box, "cd; echo x >a; chmod 604 a; ln a b; ln -s a c; mkdir -m 1770 d; chmod 4755 a; chmod 2755 d")
+        before = (await shell(box, look)).text
+        monkeypatch.setattr("server.sandbox.docker_snapshots.MAX_LAYERS", 2)
+        joined = keep(images, box)
+
+    found, source = inspected(joined), inspected(BASE.image)
+    assert len(found["RootFS"]["Layers"]) == 1
+    assert found["Config"]["Env"] == source["Config"]["Env"]
+    assert found["Config"]["Labels"]["sandgate.state"] == images.installation.id
+    assert await said_in(joined, look) == before
+
+
+async def test_an_image_in_use_goes_with_the_sandbox_that_stands_on_it(images: DockerSnapshots) -> None:
+    async with sandbox() as box:
+        await shell(box, "echo mine >/workspace/a")
+        forked = keep(images, box)
+    async with sandbox(replace(BASE, image=forked)) as box:
+        images.remove([forked])
+        images.sweep(frozenset())
+
+        assert (await shell(box, "cat /workspace/a")).text == "mine\n"
+        assert len(ours(images)) == 1
+    images.sweep(frozenset())
+
+    assert ours(images) == []
+
+
+async def test_a_sweep_takes_what_no_record_names_and_only_that(images: DockerSnapshots) -> None:
+    async with sandbox() as box:
+        known, forgotten = keep(images, box), keep(images, box)
+        other = DockerSnapshots(engine_url, replace(images.installation, id="d" * 12), 0)
+        neighbours = keep(other, box)
+        elsewhere = DockerSnapshots(engine_url, replace(other.installation, state_dir=Path("/gone"), host="another"), 0)
+        unreachable = keep(elsewhere, box)
+
+    assert images.sweep(frozenset({known})) == [forgotten]
+    for swept, left in ((images, known), (other, neighbours), (elsewhere, unreachable)):
+        assert swept.sweep(frozenset()) == [left]
+
+
+async def test_the_images_of_an_installation_whose_folder_is_gone_are_taken_by_another(images: DockerSnapshots) -> None:
+    gone = DockerSnapshots(
+        engine_url, Installation("e" * 12, images.installation.state_dir / "gone", "this-machine"), 0
+    )
+    async with sandbox() as box:
+        left = keep(gone, box)
+
+    assert left in images.sweep(frozenset())
+
+
+async def test_a_second_name_outlives_the_first(images: DockerSnapshots) -> None:
+    async with sandbox() as box:
+        await shell(box, "echo kept >/workspace/a")
+        parked = keep(images, box)
+    named = images.again(parked, secrets.token_hex(6))
+    images.remove([parked])
+
+    assert await said_in(named, "cat /workspace/a") == "kept\n"
+    assert images.identify(named).startswith("sha256:")
