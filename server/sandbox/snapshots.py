@@ -21,6 +21,7 @@ from server.sandbox.sandbox import MIB, SandboxSpec
 REPOSITORY: Final = "sandgate-snapshot"  # of the images; the tag is the snapshot's id
 LOCK: Final = "snapshots.lock"
 QUIET_S: Final = 60.0  # between two rounds of tidying
+USED_EVERY_S: Final = 3600.0  # how exactly the last use is known: looking should not cost a write
 SLACK: Final = 256 * MIB  # beside the disk limit: what is held to that is blocks, what is measured here is lengths
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -225,7 +226,8 @@ class Snapshots:
         if not rows:
             known = ", ".join(snapshot.name for snapshot in self.of(owner)) or "none yet"
             raise NoSuchSnapshot(f"there is no snapshot {name!r:.80}; yours: {known}")
-        self._records.used(str(rows[0]["id"]), time.time())
+        if time.time() - float(rows[0]["used"]) > USED_EVERY_S:
+            self._records.used(str(rows[0]["id"]), time.time())
         return _snapshot(rows[0])
 
     def of(self, owner: str, kind: Kind = "named") -> list[Snapshot]:
@@ -242,6 +244,11 @@ class Snapshots:
         """Raises NoSuchSnapshot, and SnapshotFailed with nothing deleted where the engine is away."""
         snapshot = self.find(owner, name, kind)
         await self._drop(snapshot, "snapshot.deleted", "asked")
+
+    def forget(self, snapshot: Snapshot) -> None:
+        """Its image is not there any more, whoever took it."""
+        self._records.remove(snapshot.id)
+        self._note("snapshot.deleted", _facts(snapshot) | {"reason": "its image is gone"})
 
     async def expire(self) -> list[Snapshot]:
         """Let go what retention does not keep; answers with it."""

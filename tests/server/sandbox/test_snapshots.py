@@ -1,0 +1,259 @@
+"""Who has which snapshots and for how long: real rows and locks, an engine made of a dictionary."""
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from server.record.snapshot_rows import SnapshotRows
+from server.sandbox.sandbox import SandboxSpec
+from server.sandbox.snapshots import (
+    SLACK,
+    BadSnapshotName,
+    Committed,
+    NoSuchSnapshot,
+    Retention,
+    SnapshotFailed,
+    Snapshots,
+    Tell,
+)
+
+pytestmark = pytest.mark.anyio
+
+SPEC = SandboxSpec(image="plain", environment="base", user=(1234, 99), disk_bytes=1 << 30)
+
+
+@dataclass
+class Box:
+    id: str = "box"
+    spec: SandboxSpec = SPEC
+
+
+@dataclass
+class Engine:
+    """Images by their names; `fails` is what the next call raises, `gate` holds a commit back."""
+
+    images: set[str] = field(default_factory=set)
+    most: int = 0
+    fails: bool = False
+    begun: threading.Event = field(default_factory=threading.Event)
+    gate: threading.Event = field(default_factory=threading.Event)
+    removed: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def commit(self, sandbox_id: str, snapshot_id: str, most_bytes: int, tell: Tell) -> Committed:
+        self.begun.set()
+        assert self.gate.wait(10)
+        self._answer()
+        self.most = most_bytes
+        tell(f"keeping {sandbox_id}")
+        return Committed(self._add(snapshot_id), 7, ("/home/me/project",))
+
+    def again(self, known: str, snapshot_id: str) -> str:
+        self._answer()
+        assert known in self.images
+        return self._add(snapshot_id)
+
+    def _add(self, snapshot_id: str) -> str:
+        image = f"sandgate-snapshot:{snapshot_id}"
+        self.images.add(image)
+        return image
+
+    def _answer(self) -> None:
+        if self.fails:
+            raise SnapshotFailed("the engine is away")
+
+    def remove(self, references: Iterable[str]) -> None:
+        self._answer()
+        self.images -= set(references)
+        self.removed.set()
+
+    def sweep(self, known: frozenset[str]) -> list[str]:
+        gone = sorted(self.images - known)
+        self.images &= known
+        return gone
+
+
+@dataclass
+class World:
+    folder: Path
+    retention: Retention = field(default_factory=Retention)
+    engine: Engine = field(default_factory=Engine)
+    said: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+    def server(self) -> Snapshots:
+        return Snapshots(
+            SnapshotRows(self.folder / "db"),
+            self.engine,
+            self.folder,
+            self.retention,
+            lambda kind, facts: self.said.append((kind, facts)),
+        )
+
+    @property
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.said]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1e9]
+
+    def tick() -> float:
+        now[0] += 0.001
+        return now[0]
+
+    monkeypatch.setattr("server.sandbox.snapshots.time.time", tick)
+    return now
+
+
+async def test_a_snapshot_is_found_by_its_owner_from_any_server_and_by_nobody_else(world: World) -> None:
+    taken = await world.server().take(Box(), "alice", "before", "base")
+
+    assert world.server().find("alice", "before") == taken
+    assert taken.left_out == ("/home/me/project",)
+    with pytest.raises(NoSuchSnapshot, match="there is no snapshot 'before'; yours: none yet"):
+        world.server().find("bob", "before")
+    with pytest.raises(NoSuchSnapshot):
+        await world.server().delete("bob", "before")
+    assert world.engine.images == {taken.image}
+
+
+async def test_a_sandbox_of_a_snapshot_is_as_its_source_was(world: World) -> None:
+    taken = await world.server().take(Box(), "alice", "before", "base")
+    spec = taken.spec(SandboxSpec(image="plain", environment="base", pids=7))
+
+    assert (spec.image, spec.user, spec.environment, spec.pids) == (taken.image, (1234, 99), "base", 7)
+    assert world.engine.most == SPEC.disk_bytes + SLACK
+
+
+@pytest.mark.parametrize("name", ["", "a" * 65, "a/b", "a b", "ä", "a\n", "..\0"])
+async def test_odd_names_are_refused_before_anything_is_made(world: World, name: str) -> None:
+    with pytest.raises(BadSnapshotName, match="1 to 64 letters, digits"):
+        await world.server().take(Box(), "alice", name, "base")
+    assert not world.engine.begun.is_set()
+
+
+async def test_the_same_name_again_replaces_and_another_kind_of_that_name_stays(world: World) -> None:
+    server = world.server()
+    first = await server.take(Box(), "alice", "a", "base")
+    parked = await server.take(Box(), "alice", "a", "base", "parked")
+    second = await server.take(Box(), "alice", "a", "base")
+
+    assert server.every() == [parked, second]
+    assert world.engine.images == {parked.image, second.image}
+    assert world.kinds == ["snapshot.taken", "snapshot.taken", "snapshot.taken", "snapshot.deleted"]
+    assert world.said[-1][1]["snapshot"] == first.id
+
+
+async def test_a_copy_has_an_image_of_its_own(world: World) -> None:
+    server = world.server()
+    parked = await server.take(Box(), "alice", "default", "base", "parked")
+    named = await server.copy(parked, "alice", "kept")
+    await server.delete("alice", "default", "parked")
+
+    assert server.every() == [named]
+    assert named.kind == "named"
+    assert world.engine.images == {named.image}
+
+
+async def test_a_commit_that_fails_leaves_no_row_and_replaces_nothing(world: World) -> None:
+    first = await world.server().take(Box(), "alice", "a", "base")
+    world.engine.fails = True
+
+    with pytest.raises(SnapshotFailed):
+        await world.server().take(Box(), "alice", "a", "base")
+    with pytest.raises(SnapshotFailed):
+        await world.server().delete("alice", "a")
+    assert world.server().every() == [first]
+    assert world.engine.images == {first.image}
+
+
+@pytest.mark.promise("nothing.left")
+async def test_a_cancelled_snapshot_is_removed_once_it_is_made_and_not_swept_before(world: World) -> None:
+    server, engine = world.server(), world.engine
+    engine.gate.clear()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(server.take, Box(), "alice", "a", "base"))
+        assert await anyio.to_thread.run_sync(engine.begun.wait, 10)
+        tasks.cancel_scope.cancel()
+
+    engine.images.add("sandgate-snapshot:half-made")
+    assert await server.sweep() == [], "somebody is still at it"
+    engine.gate.set()
+    assert await anyio.to_thread.run_sync(engine.removed.wait, 10)
+    assert server.every() == []
+    assert engine.images == {"sandgate-snapshot:half-made"}
+
+
+@pytest.mark.promise("nothing.left")
+async def test_what_a_dead_server_left_half_made_is_swept(world: World) -> None:
+    kept = await world.server().take(Box(), "alice", "a", "base")
+    world.engine.images.add("sandgate-snapshot:dead")
+
+    assert await world.server().sweep() == ["sandgate-snapshot:dead"]
+    assert world.engine.images == {kept.image}
+
+
+async def test_the_oldest_beyond_a_caller_s_number_give_way_and_others_keep_theirs(world: World) -> None:
+    world.retention = Retention(each=2)
+    server = world.server()
+    await server.take(Box(), "bob", "his", "base")
+    for name in ("a", "b", "c", "d"):
+        await server.take(Box(), "alice", name, "base")
+
+    assert [gone.name for gone in await server.make_room("alice")] == ["a", "b"]
+    assert [kept.name for kept in server.every()] == ["his", "c", "d"]
+    assert world.kinds[-2:] == ["snapshot.expired"] * 2
+
+
+async def test_what_nobody_used_for_long_expires_and_what_was_used_stays(world: World, clock: list[float]) -> None:
+    world.retention = Retention(named_s=10 * 86400, prepared_s=20 * 86400)
+    server = world.server()
+    await server.take(Box(), "alice", "used", "base")
+    await server.take(Box(), "alice", "unused", "base")
+    await server.take(Box(), "operator", "key", "base", "prepared")
+    await server.take(Box(), "alice", "default", "base", "parked")
+    clock[0] += 9 * 86400
+    server.find("alice", "used")
+    clock[0] += 2 * 86400
+
+    assert [gone.name for gone in await server.expire()] == ["unused"]
+    clock[0] += 10 * 86400
+    assert [gone.name for gone in await server.expire()] == ["used", "key"]
+    assert [kept.kind for kept in server.every()] == ["parked"], "whoever parks decides how long"
+
+
+async def test_with_no_age_named_everything_stays(world: World, clock: list[float]) -> None:
+    world.retention = Retention(named_s=0, prepared_s=0)
+    await world.server().take(Box(), "alice", "a", "base")
+    clock[0] += 1e9
+
+    assert await world.server().expire() == []
+
+
+async def test_tidying_waits_for_the_first_sandbox_and_outlives_a_failing_engine(world: World) -> None:
+    server = world.server()
+    world.engine.images.add("sandgate-snapshot:dead")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.keep)
+        await anyio.wait_all_tasks_blocked()
+        assert world.engine.images, "a server that nobody calls touches no engine"
+        server.wake()
+        with anyio.fail_after(10):
+            while world.engine.images:
+                await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
