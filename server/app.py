@@ -13,10 +13,11 @@ import anyio
 import anyio.abc
 
 from server.call import Gateway
+from server.judge.bundle import BundleError
 from server.judge.current import CurrentJudge
 from server.judge.limits import Limits
-from server.judge.rego import RegoJudge
 from server.judge.shfmt import ShellParser
+from server.judges import embedded, host_entries, judging
 from server.record.audit import Audit
 from server.sandbox.docker_engine import DockerEngine, Surroundings
 from server.sandbox.egress_link import AllowEntry, EgressLink
@@ -26,15 +27,14 @@ from server.sandbox.gate import Gate, variables
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.pool import Pool
 from server.sandbox.sandbox import LINK_DIR, MIB, USER_ID, Sandbox, SandboxSpec
-from server.sandbox.sessions import Sessions, entry_name
+from server.sandbox.sessions import Sessions
 from server.sandbox.workspaces import Workspace, check_all
-from server.settings import ENVIRON, HOME, MANAGED, SYSTEM, Settings, Source, user_file
-from server.watching import watch
+from server.settings import ENVIRON, HOME, MANAGED, SYSTEM, BadSettings, Settings, Source, user_file
+from server.watching import taking_up, watch
 
 SYNC_EVERY_S = 1.0
 CLOSE_PATIENCE_S = 8.0
 MAX_REFUSED_HOSTS = 5  # that one result mentions
-BUNDLE_DIR = Path(__file__).parent.parent / "policy" / "rego"
 
 log = logging.getLogger("sandgate")
 
@@ -46,6 +46,7 @@ class App:
     gateway: Gateway
     settings: Settings
     close: Callable[[], Awaitable[None]]  # ends every sandbox; for a way out that cannot unwind
+    reload: Callable[[], None]  # takes up changed settings and rules at once; says what is wrong and keeps the old ones
 
 
 @asynccontextmanager
@@ -61,17 +62,21 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     with own(settings.runtime_dir, settings.state_dir / "jobs", server_id) as folders:
         link = _egress_link(settings, audit, sessions_of := _Late())
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
-        async with ShellParser() as parser, link, anyio.create_task_group() as tasks:
+        async with (
+            ShellParser() as parser,
+            judging(settings, next(iter(offered.values()))) as judge,
+            link,
+            anyio.create_task_group() as tasks,
+        ):
             gate = Gate(link, folders.sockets, _authority(settings) / "ca.pem", _system_roots(), tasks)
             engine = _engine(settings, folders.sockets, server_id, tasks, lambda sentence: _weakened(audit, sentence))
             pool = Pool(engine, gate, tasks, settings.sandbox.idle, lambda kind, box: audit.write(kind, _box(box)))
             sessions = Sessions(pool, offered, folders.output, hosts(settings), settings.limits.sessions)
             sessions_of.sessions = sessions
             limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
-            judge = CurrentJudge(_judge(settings, spaces))
             tasks.start_soon(_sync, audit)
-            change = _Change(judge, sessions, spaces, audit)
-            tasks.start_soon(watch, source.files, lambda: change.take_up(source.read()))
+            change = _Change(source, judge, sessions, spaces, audit)
+            tasks.start_soon(watch, change.files, change.take_up)
 
             async def close() -> None:
                 with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
@@ -79,11 +84,13 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                     await pool.close()
                 engine.close()
                 folders.remove()
-                judge.close()
                 audit.write("server.ended", {"server": server_id})
 
+            def reload() -> None:
+                taking_up(change.take_up)
+
             try:
-                yield App(Gateway(audit, limits, parser, judge, sessions), settings, close)
+                yield App(Gateway(audit, limits, parser, judge, sessions), settings, close, reload)
             finally:
                 await close()
                 tasks.cancel_scope.cancel()
@@ -94,16 +101,31 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
 class _Change:
     """What a running server takes up from changed settings: the policy and the hosts. The rest needs a restart."""
 
+    source: Source
     judge: CurrentJudge
     sessions: Sessions
     spaces: tuple[Workspace, ...]
     audit: Audit
 
-    def take_up(self, settings: Settings) -> None:
-        """Loaded and proven aside first: where that fails, what was in force stays in force."""
-        self.judge.replace(_judge(settings, self.spaces))
+    def files(self) -> list[Path]:
+        """What is looked at: every settings file, and the rules of the operator's own."""
+        try:
+            custom = self.source.read().policy.custom
+        except BadSettings:
+            custom = ()
+        return [*self.source.files, *custom, *(path for place in custom for path in sorted(place.rglob("*.rego")))]
+
+    def take_up(self) -> None:
+        """Loaded and proven aside first: where that fails, what was in force stays in force. Raises what was wrong."""
+        settings = self.source.read()
+        try:
+            if not settings.policy.opa_url:
+                self.judge.replace(embedded(settings, next(iter(environments(settings, self.spaces).values()))))
+        except BundleError as exc:
+            self.audit.write("server.reload_failed", {"reason": str(exc)})
+            raise
         self.sessions.allow_from_now_on(hosts(settings))
-        self.audit.write("server.reloaded", {"warnings": settings.warnings()})
+        self.audit.write("server.reloaded", {"revision": self.judge.revision, "warnings": settings.warnings()})
 
 
 async def _sync(audit: Audit) -> None:
@@ -180,25 +202,6 @@ def _box(sandbox: Sandbox) -> dict[str, Any]:
     return {"sandbox": sandbox.id}
 
 
-# --- policy ------------------------------------------------------------------------------------------------------------
-
-
-def policy_data(settings: Settings, spaces: tuple[Workspace, ...]) -> dict[str, Any]:
-    """What operators decide, as the bundle reads it under data.sandgate_config."""
-    spec = next(iter(environments(settings, spaces).values()))
-    data = settings.policy.model_dump(mode="json", exclude={"custom"})
-    return {
-        **data,
-        "workspaces": list(spec.workspaces),
-        "home": spec.home,
-        "hosts": [entry_name(_entry(entry)).partition(":")[0] for entry in settings.egress.allow],
-    }
-
-
-def _judge(settings: Settings, spaces: tuple[Workspace, ...]) -> RegoJudge:
-    return RegoJudge.load(BUNDLE_DIR, policy_data(settings, spaces), settings.policy.custom)
-
-
 # --- egress ------------------------------------------------------------------------------------------------------------
 
 
@@ -219,11 +222,7 @@ def _system_roots() -> Path | None:
 
 def hosts(settings: Settings) -> tuple[AllowEntry, ...]:
     """The operator's allowlist as the gate reads it."""
-    return tuple(_entry(entry) for entry in settings.egress.allow)
-
-
-def _entry(entry: Any) -> Any:
-    return entry if isinstance(entry, str) else entry.model_dump(mode="json", exclude_defaults=True)
+    return tuple(host_entries(settings.egress))
 
 
 def _egress_link(settings: Settings, audit: Audit, late: _Late) -> EgressLink:

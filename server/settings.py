@@ -53,6 +53,11 @@ class PolicySettings(_Table):
     deny: tuple[str, ...] = ()
     paths: tuple[PathRule, ...] = ()
     custom: tuple[Path, ...] = ()  # folders with Rego of your own, package sandgate_custom
+    opa_url: str | None = None  # an OPA server that decides instead of the embedded engine
+    opa_ca: Path | None = None  # whom to trust there, instead of the system's authorities
+    opa_cert: Path | None = None  # certificate and key in one PEM, to come with
+    opa_token_file: Path | None = None
+    opa_deadline_s: Annotated[float, Field(gt=0, le=30)] = 1.0
 
 
 def _entry_host(host: str) -> str:
@@ -135,6 +140,10 @@ class Settings(_Table):
         """One sentence for each control that is off or weaker than its default."""
         found = [
             (self.policy.profile == "open", "policy.profile is open: commands are not judged, only contained."),
+            (
+                (self.policy.opa_url or "").startswith("http://"),
+                "policy.opa_url is plain http: whoever sits between answers for the policy.",
+            ),
             (self.egress.mode == "learn", "egress.mode is learn: nothing public is refused, everything is recorded."),
             (
                 bool(self.egress.networks),

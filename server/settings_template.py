@@ -16,6 +16,10 @@ TEMPLATE = """\
 # ask = []
 # deny = []
 # custom = []                   # folders with Rego of your own, package sandgate_custom.NAME
+# opa_url = ""                  # an OPA server decides instead, with the bundle of `sandgate policy export`
+# opa_ca = ""                   # whom to trust there; opa_cert: certificate and key to come with
+# opa_token_file = ""           # sent as a bearer token, over https or loopback only
+# opa_deadline_s = 1.0          # for one answer; after it the call is denied
 
 [egress]
 # allow = []                    # hosts: "example.com", "*.example.com" (not the apex), "example.com:8443",

@@ -11,22 +11,27 @@ EVERY_S = 1.0
 log = logging.getLogger("sandgate")
 
 
-async def watch(files: Sequence[Path], take_up: Callable[[], None], every_s: float = EVERY_S) -> None:
-    """Call `take_up` after each change. Where it fails, its sentence is logged and things stay as they were."""
-    before = _looks(files)
+async def watch(files: Callable[[], Sequence[Path]], take_up: Callable[[], None], every_s: float = EVERY_S) -> None:
+    """Call `take_up` after each change of what `files` names. Where it fails, that is said and things stay as they were."""
+    before = _looks(files())
     while True:
         await anyio.sleep(every_s)
-        now = _looks(files)
+        now = _looks(files())
         if now != before:
             before = now
-            try:
-                take_up()
-            except Exception as exc:  # noqa: BLE001 - a bad file must not end a running server
-                log.warning("the changed settings are not taken up: %s", exc)
+            taking_up(take_up)
 
 
-def _looks(files: Sequence[Path]) -> list[tuple[int, int] | None]:
-    return [_look(path) for path in files]
+def taking_up(take_up: Callable[[], None]) -> None:
+    """A bad file must not end a running server: its sentence is logged."""
+    try:
+        take_up()
+    except Exception as exc:  # noqa: BLE001 - whatever is wrong with them, the old ones hold
+        log.warning("the changed settings or rules are not taken up, the old ones hold: %s", exc)
+
+
+def _looks(files: Sequence[Path]) -> dict[Path, tuple[int, int] | None]:
+    return {path: _look(path) for path in files}
 
 
 def _look(path: Path) -> tuple[int, int] | None:

@@ -62,10 +62,14 @@ async def serve_stdio(settings: Settings, source: Source) -> None:
 async def _end_on_signal(app: App, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
     """The stdin reader of mcp 2.3 cannot be cancelled, so the process ends itself once everything else has ended.
 
-    The gate and the parser follow by themselves: their lines to us close.
+    The gate and the parser follow by themselves: their lines to us close. SIGHUP is for settings and rules, as services
+    have it: a terminal that goes away also closes stdin.
     """
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         task_status.started()
         async for number in signals:
+            if number == signal.SIGHUP:
+                app.reload()
+                continue
             await app.close()
             os._exit(128 + number)

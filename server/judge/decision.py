@@ -7,6 +7,7 @@ from policy.verdict import Access, Allow, Ask, Deny, Limits, Rule, Verdict, engi
 DECISION = "data.sandgate.decision"  # where the answer is
 _KEYS = {"effect", "rules", "limits", "access", "revision"}
 _ROOM = {"id": 200, "effect": 5, "reason": 1_000, "help": 1_000, "grant": 300}  # characters
+_REVISION = 64  # characters; ours have 16
 _MOST_RULES = 1_000
 _MOST_PATHS = 256
 
@@ -15,17 +16,19 @@ class OddDecision(Exception):
     """The engine answered with something that is not a decision; the text says what is odd about it."""
 
 
-def verdict(document: Any, revision: str) -> Verdict:
-    """The verdict in a decision document of this revision; a deny by engine.error where it is anything else."""
+def verdict(document: Any, revision: str | None) -> Verdict:
+    """The verdict in a decision document of this revision (None: of any); a deny by engine.error for anything else."""
     try:
         return _verdict(document, revision)
     except OddDecision as odd:
         return engine_error(f"The policy engine's answer was not a decision: {odd}.")
 
 
-def _verdict(document: Any, revision: str) -> Verdict:
+def _verdict(document: Any, expected: str | None) -> Verdict:
     _demand(isinstance(document, dict) and document.keys() == _KEYS, "its fields are others")
-    _demand(document["revision"] == revision, "it is of another revision")
+    revision = document["revision"]
+    _demand(isinstance(revision, str) and 0 < len(revision) <= _REVISION, "it has no revision")
+    _demand(expected in (None, revision), "it is of another revision")
     rules = _rules(document["rules"])
     allow = Allow(rules, _limits(document["limits"]), _access(document["access"]), revision)
     _demand(document["effect"] == _strictest(rules), "its effect is not that of its strictest rule")

@@ -6,7 +6,6 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ import anyio
 from policy.path import normalise, uses
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, Ask, Deny, Verdict
-from server.app import BUNDLE_DIR, environments, policy_data, workspaces
-from server.judge.rego import RegoJudge
+from server.app import environments, workspaces
+from server.judge.current import CurrentJudge
 from server.judge.rego_tests import run_tests
 from server.judge.shfmt import ShellParser
+from server.judges import BUNDLE_DIR, judging
 from server.record.audit import verify
 from server.sandbox.sandbox import SandboxSpec
 from server.sandbox.sessions import NoSuchEnvironment
@@ -52,28 +52,22 @@ def verdict_of(settings: Settings, command: str) -> Verdict:
 
 
 async def _verdict_of(settings: Settings, command: str) -> Verdict:
-    async with ShellParser() as parser:
-        judge = _judge(settings)
-        try:
-            _, verdict = await _decide(settings, parser, judge, {"command": command})
-        finally:
-            judge.close()
+    async with ShellParser() as parser, judging(settings, _spec(settings)) as judge:
+        _, verdict = await _decide(settings, parser, judge, {"command": command})
     return verdict
 
 
 async def _check_one(settings: Settings, command: str, as_json: bool) -> int:  # noqa: FBT001 - anyio.run takes no keywords
-    async with ShellParser() as parser:
-        with closing(_judge(settings)) as judge:
-            question, verdict = await _decide(settings, parser, judge, {"command": command})
+    async with ShellParser() as parser, judging(settings, _spec(settings)) as judge:
+        question, verdict = await _decide(settings, parser, judge, {"command": command})
     print(json.dumps(_document(question, verdict)) if as_json else _words(verdict))
     return 0 if isinstance(verdict, Allow) else 1
 
 
 async def _check_lines(settings: Settings) -> None:
-    async with ShellParser() as parser:
-        with closing(_judge(settings)) as judge:
-            for asked in _asked():
-                print(json.dumps(_document(*await _decide(settings, parser, judge, asked))), flush=True)
+    async with ShellParser() as parser, judging(settings, _spec(settings)) as judge:
+        for asked in _asked():
+            print(json.dumps(_document(*await _decide(settings, parser, judge, asked))), flush=True)
 
 
 def _asked() -> Iterator[dict[str, Any]]:
@@ -89,14 +83,8 @@ def _asked() -> Iterator[dict[str, Any]]:
         yield asked
 
 
-def _judge(settings: Settings) -> RegoJudge:
-    return RegoJudge.load(
-        BUNDLE_DIR, policy_data(settings, workspaces(settings, settings_files())), settings.policy.custom
-    )
-
-
 async def _decide(
-    settings: Settings, parser: ShellParser, judge: RegoJudge, asked: dict[str, Any]
+    settings: Settings, parser: ShellParser, judge: CurrentJudge, asked: dict[str, Any]
 ) -> tuple[Question, Verdict]:
     spec = _spec(settings)
     text, cwd = asked["command"], normalise(asked.get("cwd") or spec.start_dir, spec.start_dir, spec.home)

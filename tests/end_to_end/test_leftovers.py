@@ -32,7 +32,7 @@ def busy(home: Home) -> RawServer:
     return server
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_everything_before_the_process_ends(home: Home, number: int) -> None:
     server = busy(home)
 

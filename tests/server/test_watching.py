@@ -20,7 +20,7 @@ async def test_each_change_is_taken_up_and_a_failing_one_ends_nothing(
             raise ValueError("line 1 is not TOML")
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch, [path], take_up, 0.005)
+        tasks.start_soon(watch, lambda: [path], take_up, 0.005)
         with anyio.fail_after(5):
             for number, text in enumerate(["one", "bad", "two"], 1):
                 await anyio.wait_all_tasks_blocked() if number == 1 else None

@@ -1,0 +1,68 @@
+"""Which judge the settings ask for: the embedded engine with this bundle, or an OPA server that has loaded it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from server.judge.bundle import Bundle, read_bundle
+from server.judge.current import CurrentJudge
+from server.judge.opa_address import BadOpaAddress, OpaAddress
+from server.judge.rego import RegoJudge
+from server.sandbox.sandbox import SandboxSpec
+from server.sandbox.sessions import entry_name
+from server.settings import EgressSettings, PolicySettings, Settings
+
+BUNDLE_DIR = Path(__file__).parent.parent / "policy" / "rego"
+ELSEWHERE = ("custom", "opa_url", "opa_ca", "opa_cert", "opa_token_file", "opa_deadline_s")  # not the rules' business
+
+
+def policy_data(settings: Settings, spec: SandboxSpec) -> dict[str, Any]:
+    """What operators decide, as the bundle reads it under data.sandgate_config."""
+    return {
+        **settings.policy.model_dump(mode="json", exclude=set(ELSEWHERE)),
+        "workspaces": list(spec.workspaces),
+        "home": spec.home,
+        "hosts": [entry_name(entry).partition(":")[0] for entry in host_entries(settings.egress)],
+    }
+
+
+def host_entries(egress: EgressSettings) -> list[Any]:
+    """The operator's allowlist as the gate reads it."""
+    return [
+        entry if isinstance(entry, str) else entry.model_dump(mode="json", exclude_defaults=True)
+        for entry in egress.allow
+    ]
+
+
+def configured_bundle(settings: Settings, spec: SandboxSpec) -> Bundle:
+    """Our rules, the operator's data and their own rules. Raises BundleError."""
+    return read_bundle(BUNDLE_DIR, policy_data(settings, spec), settings.policy.custom)
+
+
+def embedded(settings: Settings, spec: SandboxSpec) -> RegoJudge:
+    return RegoJudge(configured_bundle(settings, spec))
+
+
+@asynccontextmanager
+async def judging(settings: Settings, spec: SandboxSpec) -> AsyncGenerator[CurrentJudge]:
+    """The judge in force, closed on the way out. Raises BundleError and BadOpaAddress."""
+    if settings.policy.opa_url:
+        from server.judge.opa import OpaJudge  # noqa: PLC0415 - a third of a second that nobody else's start should pay
+
+        async with OpaJudge(_address(settings.policy.opa_url, settings.policy)) as remote:
+            yield CurrentJudge(remote)
+    else:
+        current = CurrentJudge(embedded(settings, spec))
+        try:
+            yield current
+        finally:
+            current.close()
+
+
+def _address(url: str, policy: PolicySettings) -> OpaAddress:
+    try:
+        token = policy.opa_token_file.read_text().strip() if policy.opa_token_file else None
+    except (OSError, ValueError) as exc:
+        raise BadOpaAddress(f"policy.opa_token_file cannot be read: {exc}") from exc
+    return OpaAddress(url, policy.opa_ca, policy.opa_cert, token, policy.opa_deadline_s)
