@@ -70,22 +70,29 @@ _entries contains [_rank(finding.effect), id, finding.effect, reason, finding.he
 
 _rule(entry) := {"id": entry[1], "effect": entry[2], "reason": entry[3], "help": entry[4], "grant": entry[5]}
 
-# The entry with which an operator's list answers an ask: what the rule says, else the command and its sub-command.
-_grant(finding) := finding.grant if finding.effect == "ask"
-
-_grant(finding) := concat(" ", array.concat([input.commands[finding.command].name], _sub_command(finding.command))) if {
-	finding.effect == "ask"
-	not finding.grant
-	is_string(input.commands[finding.command].name)
-}
-
-_grant(finding) := "" if {
-	finding.effect == "ask"
-	not finding.grant
-	not is_string(input.commands[finding.command].name)
-}
-
+# The entry with which an operator's list answers an ask: what the rule says, else the command and its sub-command. What
+# may be missing is asked for with a default: engines differ on a negation around what is undefined, and a finding whose
+# grant is undefined would be lost.
 _grant(finding) := "" if finding.effect != "ask"
+
+_grant(finding) := finding.grant if {
+	finding.effect == "ask"
+	object.get(finding, "grant", "") != ""
+}
+
+_grant(finding) := _command_words(object.get(finding, "command", -1)) if {
+	finding.effect == "ask"
+	object.get(finding, "grant", "") == ""
+}
+
+_command_words(index) := concat(" ", array.concat([name], _sub_command(index))) if {
+	some place, command in input.commands
+	place == index
+	name := command.name
+	is_string(name)
+}
+
+_command_words(index) := "" if count([1 | some place, command in input.commands; place == index; is_string(command.name)]) == 0
 
 _sub_command(index) := [word |
 	some place, word in object.get(data.sandgate.facts.sub_commands, index, [])

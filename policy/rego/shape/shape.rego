@@ -37,15 +37,18 @@ faults contains "The question is not one that these rules can judge." if not sou
 
 faults contains "No profile is set, so nothing is allowed." if not data.sandgate.settings.all.profile in _profiles
 
-faults contains "The question has a version that these rules do not know." if not input.version == 1
+faults contains "The question has a version that these rules do not know." if _part("version") != 1
 
-faults contains "This tool is not known to the policy." if not input.tool in _tools
+faults contains "This tool is not known to the policy." if not _part("tool") in _tools
 
-faults contains "The facts about the command are missing or misshapen." if not _script(input.script)
+faults contains "The facts about the command are missing or misshapen." if not _script(_part("script"))
 
-faults contains "The commands are missing or misshapen, or more than 200." if not _commands(input.commands)
+faults contains "The commands are missing or misshapen, or more than 200." if not _commands(_part("commands"))
 
-faults contains "The paths are missing or misshapen." if not _paths(input.paths)
+faults contains "The paths are missing or misshapen." if not _paths(_part("paths"))
+
+# With a default, because engines differ on a negation around what is undefined.
+_part(name) := object.get(input, name, null)
 
 faults contains "What the tool was to work on could not be read." if _lacks_its_object(input)
 

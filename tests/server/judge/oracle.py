@@ -1,0 +1,100 @@
+"""The real OPA engine as a library, and a small server that answers OPA's data API from it."""
+
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.judge.bundle import Bundle, read_bundle
+from server.judge.export import bundle_files
+from tests.server.judge.judging import BUNDLE
+
+DATA_PATH = "/v1/data/sandgate/decision"
+
+type Answer = Callable[["Handler", bytes], None]
+
+
+class Oracle:
+    """OPA's own engine with the files of an exported bundle: what an OPA server would have loaded."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        engine = pytest.importorskip(
+            "opa_bindings", reason="no build of the real OPA engine for this machine"
+        ).OpaEngine()
+        for name, content in bundle_files(bundle, BUNDLE):
+            if name.endswith(".rego"):
+                engine.add_policy(name, content.decode())
+            elif name == "data.json":
+                engine.add_data(json.loads(content))
+        self._engine = engine
+
+    def decide(self, question: Mapping[str, Any]) -> Any:
+        return self._engine.eval_document("sandgate.decision", question)
+
+
+def oracle(settings: Mapping[str, Any] | None = None, *custom: Path) -> Oracle:
+    return Oracle(read_bundle(BUNDLE, settings or {}, custom))
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request to the server; `answers` is what the test wants of it."""
+
+    protocol_version = "HTTP/1.1"
+    answers: Answer
+    healthy: bool
+    seen: list[tuple[str, str, str | None]]
+
+    def do_GET(self) -> None:
+        self.seen.append(("GET", self.path, self.headers.get("Authorization")))
+        self.say(200 if self.healthy else 500, b"{}")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.seen.append(("POST", self.path, self.headers.get("Authorization")))
+        type(self).answers(self, body)
+
+    def say(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the tests look at `seen`."""
+
+
+def from_engine(engine: Oracle) -> Answer:
+    """As OPA answers: an undefined document is 200 and an empty object."""
+
+    def answer(handler: Handler, body: bytes) -> None:
+        known = handler.path == DATA_PATH
+        result = {"result": engine.decide(json.loads(body)["input"])} if known else {}
+        handler.say(200, json.dumps(result).encode())
+
+    return answer
+
+
+@contextmanager
+def serving(
+    answers: Answer, *, healthy: bool = True, tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[str, type[Handler]]]:
+    """The server's address, and its handler, whose `seen`, `healthy` and `answers` may be looked at and changed."""
+    handler = type("Serving", (Handler,), {"answers": staticmethod(answers), "healthy": healthy, "seen": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}", handler
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
