@@ -92,7 +92,9 @@ _command_words(index) := concat(" ", array.concat([name], _sub_command(index))) 
 	is_string(name)
 }
 
-_command_words(index) := "" if count([1 | some place, command in input.commands; place == index; is_string(command.name)]) == 0
+_command_words(index) := "" if {
+	count([1 | some place, command in input.commands; place == index; is_string(command.name)]) == 0
+}
 
 _sub_command(index) := [word |
 	some place, word in object.get(data.sandgate.facts.sub_commands, index, [])
