@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from os import statvfs
-from pathlib import Path
 from typing import Any, Final
 
 import docker
@@ -12,6 +10,7 @@ import docker.errors
 import requests
 
 from server.sandbox.engine import NoEngine, Unreachable, get
+from server.sandbox.installation import STATE_LABEL, Installation
 from server.sandbox.sandbox import LINK_DIR, MIB
 from server.sandbox.snapshots import REPOSITORY, Committed, SnapshotFailed, StoredImage, Tell
 
@@ -19,25 +18,9 @@ MAX_LAYERS: Final = 24  # overlay2 takes 127, and each one costs a lookup; past 
 PATIENCE_S: Final = 900  # the engine says nothing while it commits, about 8 s a gigabyte here
 CHUNK: Final = MIB
 OURS: Final = (LINK_DIR, "/opt/sandgate")  # mounts that every sandbox has and nobody misses
-STATE_LABEL: Final = "sandgate.state"  # the installation's id: whose it is
-PLACE_LABEL: Final = "sandgate.state_dir"  # and where that installation keeps its records
-HOST_LABEL: Final = "sandgate.host"  # on which machine that path means anything
 SNAPSHOT_LABEL: Final = "sandgate.snapshot"
 # What a container's own labels say is not true of the image made from it.
 _NOT_OF_AN_IMAGE: Final = ("sandgate.server", "sandgate.sandbox")
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """Whose images these are: one state directory on one machine."""
-
-    id: str
-    state_dir: Path
-    host: str
-
-    @property
-    def labels(self) -> dict[str, str]:
-        return {STATE_LABEL: self.id, PLACE_LABEL: str(self.state_dir), HOST_LABEL: self.host}
 
 
 class DockerSnapshots:
@@ -146,14 +129,8 @@ class DockerSnapshots:
         """
         with self._engine() as api:
             self._remove_unfinished(api)
-            gone = [entry for entry in self.stored() if self._is_owned_by_nobody(entry)]
+            gone = [entry for entry in self.stored() if self.installation.may_remove(entry.labels)]
             return [name for entry in gone for name in _removed(api, entry, known)]
-
-    def _is_owned_by_nobody(self, entry: StoredImage) -> bool:
-        """Ours, where the records decide; or of an installation whose folder was deleted on this very machine."""
-        if entry.host != self.installation.host:
-            return False
-        return entry.installation == self.installation.id or not Path(entry.state_dir).exists()
 
     def _remove_unfinished(self, api: docker.APIClient) -> None:
         """Containers that a server left half-way through a join; they never ran."""
@@ -242,13 +219,10 @@ def _kept(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stored(entry: Mapping[str, Any], used: set[str]) -> StoredImage:
-    labels = entry["Labels"]
     return StoredImage(
         id=entry["Id"],
         names=tuple(entry["RepoTags"] or ()),
-        installation=labels.get(STATE_LABEL, ""),
-        state_dir=labels.get(PLACE_LABEL, ""),
-        host=labels.get(HOST_LABEL, ""),
+        labels=dict(entry["Labels"]),
         in_use=entry["Id"] in used,
         size_bytes=int(entry["Size"]),
     )

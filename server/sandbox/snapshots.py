@@ -81,9 +81,7 @@ class StoredImage:
 
     id: str
     names: tuple[str, ...]
-    installation: str
-    state_dir: str
-    host: str
+    labels: dict[str, str]
     in_use: bool
     size_bytes: int
 

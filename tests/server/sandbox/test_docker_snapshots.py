@@ -1,6 +1,7 @@
 """Images made of live sandboxes, on the real engine: what they keep, what they leave out, and what they cost."""
 
 import secrets
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from server.sandbox.docker_sandbox import DockerSandbox
-from server.sandbox.docker_snapshots import MAX_LAYERS, DockerSnapshots, Installation
+from server.sandbox.docker_snapshots import MAX_LAYERS, DockerSnapshots
+from server.sandbox.installation import STATE_LABEL, Installation
 from server.sandbox.sandbox import MIB
 from server.sandbox.snapshots import SnapshotFailed
 from tests.live import BASE, engine, sandbox, shell
@@ -27,14 +29,14 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Iterator[DockerSnapshots]:
-    made = DockerSnapshots(engine_url, Installation(secrets.token_hex(6), tmp_path, "this-machine"), 0)
+    made = DockerSnapshots(engine_url, Installation.of(tmp_path / "state"), 0)
     yield made
     made.sweep(frozenset())
     assert ours(made) == []
 
 
 def ours(images: DockerSnapshots) -> list[str]:
-    return [entry.id for entry in images.stored() if entry.installation == images.installation.id]
+    return [entry.id for entry in images.stored() if entry.labels[STATE_LABEL] == images.installation.id]
 
 
 def keep(images: DockerSnapshots, box: DockerSandbox, most: int = ROOM) -> str:
@@ -95,7 +97,7 @@ async def test_holes_of_a_sparse_file_count_since_a_commit_would_write_them(imag
 
 
 async def test_what_the_engine_s_disk_cannot_hold_is_refused_before_it_is_written(tmp_path: Path) -> None:
-    images = DockerSnapshots(engine_url, Installation("a" * 12, tmp_path, "this-machine"), 1 << 60)
+    images = DockerSnapshots(engine_url, Installation.of(tmp_path), 1 << 60)
     async with sandbox() as box:
         with pytest.raises(SnapshotFailed, match="held back; a person can make room: sandgate images prune"):
             keep(images, box)
@@ -105,7 +107,7 @@ async def test_what_the_engine_s_disk_cannot_hold_is_refused_before_it_is_writte
 
 
 async def test_an_engine_that_is_gone_leaves_nothing_and_says_so(tmp_path: Path) -> None:
-    images = DockerSnapshots(lambda: f"unix://{tmp_path}/gone.sock", Installation("b" * 12, tmp_path, "m"), 0)
+    images = DockerSnapshots(lambda: f"unix://{tmp_path}/gone.sock", Installation.of(tmp_path), 0)
 
     with pytest.raises(SnapshotFailed, match=r"does not answer .*no such socket"):
         images.commit("0" * 12, "c" * 12, ROOM, lambda _: None)
@@ -187,27 +189,25 @@ async def test_an_image_in_use_goes_with_the_sandbox_that_stands_on_it(images: D
     assert ours(images) == []
 
 
-async def test_a_sweep_takes_what_no_record_names_and_only_that(images: DockerSnapshots) -> None:
+async def test_a_sweep_takes_what_no_record_names_and_only_that(images: DockerSnapshots, tmp_path: Path) -> None:
+    neighbour = DockerSnapshots(engine_url, Installation.of(tmp_path / "neighbour"), 0)
     async with sandbox() as box:
-        known, forgotten = keep(images, box), keep(images, box)
-        other = DockerSnapshots(engine_url, replace(images.installation, id="d" * 12), 0)
-        neighbours = keep(other, box)
-        elsewhere = DockerSnapshots(engine_url, replace(other.installation, state_dir=Path("/gone"), host="another"), 0)
-        unreachable = keep(elsewhere, box)
+        known, forgotten, neighbours = keep(images, box), keep(images, box), keep(neighbour, box)
 
     assert images.sweep(frozenset({known})) == [forgotten]
-    for swept, left in ((images, known), (other, neighbours), (elsewhere, unreachable)):
-        assert swept.sweep(frozenset()) == [left]
+    assert images.sweep(frozenset()) == [known]
+    assert neighbour.sweep(frozenset()) == [neighbours]
 
 
-async def test_the_images_of_an_installation_whose_folder_is_gone_are_taken_by_another(images: DockerSnapshots) -> None:
-    gone = DockerSnapshots(
-        engine_url, Installation("e" * 12, images.installation.state_dir / "gone", "this-machine"), 0
-    )
+async def test_what_an_installation_left_whose_folder_is_gone_is_taken_by_another(
+    images: DockerSnapshots, tmp_path: Path
+) -> None:
+    gone = DockerSnapshots(engine_url, Installation.of(tmp_path / "gone"), 0)
     async with sandbox() as box:
         left = keep(gone, box)
+    shutil.rmtree(tmp_path / "gone")
 
-    assert left in images.sweep(frozenset())
+    assert images.sweep(frozenset()) == [left]
 
 
 async def test_a_second_name_outlives_the_first(images: DockerSnapshots) -> None:
