@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 SYSTEM = Path("/etc/sandgate/sandgate.toml")
 MANAGED = Path("/etc/sandgate/managed.toml")
@@ -96,6 +96,26 @@ class SandboxSettings(_Table):
     images: dict[str, str] = Field(default_factory=lambda: {"base": "sandgate/base", "python": "sandgate/python"})
     runtime: str | None = None
     require_landlock: bool = False
+    keep_snapshots_s: Annotated[float, Field(ge=0)] = 30 * 86400.0  # since they were last used; 0: for ever
+    keep_prepared_s: Annotated[float, Field(ge=0)] = 30 * 86400.0
+
+
+class EnvironmentSettings(_Table):
+    """[environments.NAME]: an image, and what is done to it once before sessions start from the result."""
+
+    image: str | None = None  # a name of sandbox.images, or an image the engine has; nothing: the image of this NAME
+    setup: tuple[str, ...] = ()  # commands, judged as any other; they see the files of cache_on in /workspace
+    cache_on: tuple[str, ...] = ()  # files of the first workspace: where one changes, setup runs again
+    network: tuple[HostEntry, ...] = ()  # out of egress.allow, for setup and for sessions; nothing: all of it
+    setup_timeout_s: Annotated[float, Field(gt=0, le=7200)] = 900.0  # of each command
+
+    @field_validator("cache_on")
+    @classmethod
+    def _inside(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not name or name.startswith("/") or any(part in ("", ".", "..") for part in name.split("/")):
+                raise ValueError(f"{name!r} is not a file below the workspace: write requirements.txt or app/lock.json")
+        return names
 
 
 class WorkspaceSettings(_Table):
@@ -108,6 +128,7 @@ class LimitSettings(_Table):
     burst: Annotated[int, Field(ge=1)] = 200
     concurrent: Annotated[int, Field(ge=1)] = 64
     sessions: Annotated[int, Field(ge=1)] = 100
+    snapshots: Annotated[int, Field(ge=1, le=1000)] = 20  # of one caller; the oldest gives way
 
 
 class AuditSettings(_Table):
@@ -122,6 +143,7 @@ class Settings(_Table):
     state_dir: Path = Path()
     runtime_dir: Path = Path()
     environment: str = "python"
+    environments: dict[str, EnvironmentSettings] = Field(default_factory=dict)
     results: Literal["auto", "text", "structured", "both"] = "auto"
     tools: tuple[ToolGroup, ...] = ALL_GROUPS
     allow_root_owned: bool = False
@@ -228,8 +250,21 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as exc:  # not there to be read, not UTF-8, or not TOML
         raise BadSettings(f"{path} cannot be read: {exc}") from exc
+    document = _environments_apart(document)
     _checked(document, str(path))  # so that a bad key is blamed on the file it is in
     return document
+
+
+def _environments_apart(document: dict[str, Any]) -> dict[str, Any]:
+    """[environment.NAME] is read as [environments.NAME]. TOML has no place for `environment = "NAME"` beside it, so there
+    `environment.default` chooses."""
+    told = document.get("environment")
+    if not isinstance(told, dict):
+        return document
+    tables = {name: table for name, table in told.items() if name != "default"}
+    chosen = {"environment": told["default"]} if "default" in told else {}
+    rest = {name: value for name, value in document.items() if name != "environment"}
+    return {**rest, **chosen, "environments": tables}
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -40,6 +40,16 @@ TEMPLATE = """\
 # require_landlock = false      # refuse to start where the kernel cannot hold path rules
 # images = {base = "sandgate/base", python = "sandgate/python"}
 
+# keep_snapshots_s = 2592000    # seconds since a snapshot was last used; 0 keeps it for ever
+# keep_prepared_s = 2592000     # the same for prepared environments
+
+# [environments.data]           # an environment of your own; environment = "data" chooses it
+# image = "python"              # a name of sandbox.images, or any image the engine has
+# setup = ["pip install -r requirements.txt"]   # run once, judged and recorded as any call
+# cache_on = ["requirements.txt"]               # files of the first workspace: where one changes, setup runs again
+# network = ["index.example", "files.example"]   # out of egress.allow; nothing: all of it
+# setup_timeout_s = 900         # of each command
+
 # [[policy.paths]]              # a path rule: allow | ask | deny
 # glob = "/workspace/secrets/**"
 # ops = ["read", "write", "delete", "list"]
@@ -54,6 +64,7 @@ TEMPLATE = """\
 # burst = 200
 # concurrent = 64
 # sessions = 100
+# snapshots = 20                # of one caller; the oldest gives way
 
 [audit]
 # fsync = "interval"            # always: every line is on the disk before its call goes on

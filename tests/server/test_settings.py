@@ -121,9 +121,32 @@ def test_every_line_of_the_template_can_be_switched_on(machine: Path) -> None:
     switched = "\n".join(
         line.removeprefix("# ")
         for line in TEMPLATE.splitlines()
-        if " = " in line or line.startswith(("[", "# [["))
+        if " = " in line or line.startswith(("[", "# ["))
         if not line.startswith(("#                               ", "# upstream_ca"))
     )
     user(machine, switched)
 
     assert loaded(machine).sandbox.images == {"base": "sandgate/base", "python": "sandgate/python"}
+
+
+@pytest.mark.parametrize("table", ["environments", "environment"])
+def test_an_environment_has_a_table_of_its_own_under_either_spelling(machine: Path, table: str) -> None:
+    user(machine, f'[{table}.data]\nimage = "python"\nsetup = ["pip install x"]\ncache_on = ["app/lock.json"]\n')
+
+    assert loaded(machine).environments["data"].setup == ("pip install x",)
+    assert loaded(machine).environment == "python"
+
+
+def test_a_file_with_the_short_spelling_chooses_by_default(machine: Path) -> None:
+    (machine / "etc.toml").write_text('environment = "base"\n')
+    user(machine, '[environment]\ndefault = "data"\n[environment.data]\nsetup = ["true"]\n')
+
+    assert loaded(machine).environment == "data"
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../up", "a/../b", "", "a//b", "./a"])
+def test_a_preparation_depends_on_files_of_the_workspace_only(machine: Path, name: str) -> None:
+    user(machine, f'[environments.data]\ncache_on = ["{name}"]\n')
+
+    with pytest.raises(BadSettings, match=r"environments\.data\.cache_on .*not a file below the workspace"):
+        loaded(machine)
