@@ -160,7 +160,7 @@ def _engine_words(commands: Any) -> None:
 
 def _policy_words(commands: Any) -> None:
     policy = _group(commands, "policy", "what may run")
-    check = _add(policy, "check", "what the policy says of a command; nothing runs", "look:policy_check")
+    check = _add(policy, "check", "what the policy says of a command; nothing runs", "policy:check")
     check.add_argument("command", nargs="?", help="a shell command")
     check.add_argument(
         "--jsonl",
@@ -169,15 +169,26 @@ def _policy_words(commands: Any) -> None:
     )
     check.add_argument("--json", action="store_true", help="for programs")
     check.add_argument("--config", type=Path, metavar="FILE")
-    _add(policy, "test", "run the rules' own tests", "look:policy_test")
+    explain = _add(policy, "explain", "which rule, which line, what holds it, what would be allowed", "policy:explain")
+    explain.add_argument("command", help="a shell command")
+    tests = _add(policy, "test", "run the rules' own tests", "policy:test")
+    tests.add_argument("--coverage", action="store_true", help="say which lines of the rules none of them reaches")
+    export = _add(policy, "export", "write the policy as a bundle for an OPA server", "policy:export")
+    export.add_argument("out", nargs="?", type=Path, default=Path("bundle.tar.gz"), metavar="FILE")
+    learn = _add(
+        policy, "learn", "what recent questions and refusals would have needed; changes nothing", "learn:learn"
+    )
+    learn.add_argument("audit", nargs="?", type=Path, metavar="AUDIT", help="another audit file than the settings'")
+    for parser in (explain, export):
+        parser.add_argument("--config", type=Path, metavar="FILE")
 
 
 def _audit_words(commands: Any) -> None:
     audit = _group(commands, "audit", "what happened")
-    _add(audit, "verify", "walk the chain from the first line to the last", "look:audit_verify")
-    tail = _add(audit, "tail", "the newest lines", "look:audit_tail")
+    _add(audit, "verify", "walk the chain from the first line to the last", "audit:verify")
+    tail = _add(audit, "tail", "the newest lines", "audit:tail")
     tail.add_argument("-n", type=_count, default=20, metavar="LINES")
-    show = _add(audit, "show", "everything under one decision", "look:audit_show")
+    show = _add(audit, "show", "everything under one decision", "audit:show")
     show.add_argument("decision", help="as printed with a refusal, such as d-0123456789abcdef")
     for parser in (*audit.choices.values(),):
         parser.add_argument("--file", type=Path, help="another audit file")

@@ -33,9 +33,15 @@ class Evaluates(Protocol):
 class Engine:
     """One interpreter with its rules and data."""
 
-    def __init__(self, modules: Mapping[str, str], documents: Sequence[Mapping[str, Any]]) -> None:
-        """`modules` are texts by file name; `documents` are merged into `data`. Raises EngineTrouble."""
+    def __init__(
+        self, modules: Mapping[str, str], documents: Sequence[Mapping[str, Any]], *, covering: bool = False
+    ) -> None:
+        """`modules` are texts by file name; `documents` are merged into `data`. Raises EngineTrouble.
+
+        covering: keep count of the lines that evaluations reach.
+        """
         self._engine = regorus.Engine()
+        self._engine.set_enable_coverage(covering)
         try:
             for name, text in modules.items():
                 self._engine.add_policy(name, text)
@@ -54,6 +60,11 @@ class Engine:
         if answer == "<undefined>":
             raise EngineTrouble(f"{rule} is undefined for this question")
         return answer
+
+    def reached(self) -> list[tuple[str, list[int], list[int]]]:
+        """Of each module the lines that evaluations have reached, and those they could have."""
+        report = json.loads(self._engine.get_coverage_report_as_json())
+        return [(file["path"], file["covered"], file["not_covered"]) for file in report["files"]]
 
     def syntax(self) -> Any:
         """The syntax trees of all modules, in the order they were added. Raises EngineTrouble."""

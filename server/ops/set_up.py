@@ -19,7 +19,7 @@ from server.ops import doctor as examine
 from server.ops import engine_setup
 from server.ops import images as image_words
 from server.ops import install as clients
-from server.ops.look import verdict_of
+from server.ops.policy import verdict_of
 from server.sandbox.engine import find_engine
 from server.sandbox.folders import LONGEST_SOCKET
 from server.sandbox.image_build import list_images

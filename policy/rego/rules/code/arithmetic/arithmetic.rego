@@ -1,6 +1,8 @@
 # METADATA
 # title: Data that bash evaluates
 # description: Arithmetic, array subscripts and ${x@P} evaluate the text of variables, which can hold a command.
+# custom:
+#   held_by: words
 package sandgate.rules.code.arithmetic
 
 findings contains {"effect": "ask", "reason": reason, "help": help} if {

@@ -1,6 +1,8 @@
 # METADATA
 # title: Commands without a name
 # description: A command whose name is only known at run time (a variable, a glob, a substitution) could be any command.
+# custom:
+#   held_by: words
 package sandgate.rules.code.dynamic_name
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {

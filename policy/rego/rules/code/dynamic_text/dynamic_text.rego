@@ -1,6 +1,8 @@
 # METADATA
 # title: Code that is made while it runs
 # description: eval, sh -c, trap and their like with text that is only known at run time could do anything.
+# custom:
+#   held_by: words
 package sandgate.rules.code.dynamic_text
 
 _shells := {"sh", "bash", "dash", "zsh", "ksh", "eval", "trap", "source", "."}

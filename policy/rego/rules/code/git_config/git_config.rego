@@ -3,6 +3,8 @@
 # description: |
 #   Many git settings and options name a program that git then runs: now with -c or an option, or later when they are
 #   stored with git config.
+# custom:
+#   held_by: words
 package sandgate.rules.code.git_config
 
 _help := "Use git's own commands; settings such as user.name, user.email or init.defaultBranch are fine."

@@ -1,6 +1,8 @@
 # METADATA
 # title: Text that does not show
 # description: Control and direction characters hide text from the person who reads it, so they are asked about.
+# custom:
+#   held_by: words
 package sandgate.rules.code.hidden_text
 
 findings contains {"effect": "ask", "reason": reason, "help": help} if {

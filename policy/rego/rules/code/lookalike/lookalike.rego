@@ -1,6 +1,8 @@
 # METADATA
 # title: Files named like commands
 # description: A file of the workspace named like a well-known command (./rm) is not that command, so a person is asked.
+# custom:
+#   held_by: words
 package sandgate.rules.code.lookalike
 
 _own := {"python", "python3", "pip", "pip3", "node", "npm", "npx", "uv", "poetry", "gradlew", "mvnw"}

@@ -1,6 +1,8 @@
 # METADATA
 # title: Names that hide
 # description: A name with spaces, control or non-ASCII characters looks like another command, so it is denied.
+# custom:
+#   held_by: words
 package sandgate.rules.code.odd_name
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {

@@ -1,6 +1,8 @@
 # METADATA
 # title: Code from a pipe
 # description: A shell or interpreter that reads its program from a pipe runs what nobody has seen.
+# custom:
+#   held_by: words
 package sandgate.rules.code.piped
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {

@@ -3,6 +3,8 @@
 # description: |
 #   find -exec, xargs and parallel append words that are only known at run time. Plain tools take them as file names; an
 #   interpreter takes them as programs, and parallel builds whole command lines.
+# custom:
+#   held_by: words
 package sandgate.rules.code.placeholder
 
 import data.sandgate.facts

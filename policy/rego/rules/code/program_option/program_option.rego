@@ -3,6 +3,8 @@
 # description: |
 #   Tools that look harmless take a program to run, or a file to write, in an option or in their own little language:
 #   rg --pre, tar --to-command, vim -c, the sed commands e and w, system() in awk.
+# custom:
+#   held_by: words
 package sandgate.rules.code.program_option
 
 _options := {

@@ -1,6 +1,8 @@
 # METADATA
 # title: Names that come to mean something else
 # description: hash -p, enable -f, aliases and functions that take over a well-known name make what follows unreadable.
+# custom:
+#   held_by: words
 package sandgate.rules.code.remapped
 
 import data.sandgate.facts

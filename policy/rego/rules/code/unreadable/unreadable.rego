@@ -1,6 +1,8 @@
 # METADATA
 # title: Text that could not be read
 # description: What cannot be read exactly cannot be judged, so a script with a parse error does not run.
+# custom:
+#   held_by: words
 package sandgate.rules.code.unreadable
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {

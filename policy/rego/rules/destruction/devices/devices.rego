@@ -1,6 +1,8 @@
 # METADATA
 # title: Disks and devices
 # description: Disk tools and block devices are denied, and so is writing in /dev, but for null, the streams and shm.
+# custom:
+#   held_by: container
 package sandgate.rules.destruction.devices
 
 _help := "Write to a file in the workspace or in /tmp; /dev/null and /dev/stdout are fine."

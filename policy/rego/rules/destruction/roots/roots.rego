@@ -3,6 +3,8 @@
 # description: |
 #   Removing, overwriting or opening up a whole workspace, home or system tree is denied. What lies beneath them may be
 #   removed by name.
+# custom:
+#   held_by: words
 package sandgate.rules.destruction.roots
 
 import data.sandgate.facts

@@ -3,6 +3,8 @@
 # description: |
 #   A recursive removal of a path that is only known at run time could be that of everything: an empty variable is
 #   enough. Removing a repository's history is asked about too.
+# custom:
+#   held_by: words
 package sandgate.rules.destruction.unknown_target
 
 import data.sandgate.facts

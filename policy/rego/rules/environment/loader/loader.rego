@@ -1,6 +1,8 @@
 # METADATA
 # title: Variables that load code
 # description: Variables that make every later program load or run something are denied (LD_PRELOAD, BASH_ENV, PS4 ...).
+# custom:
+#   held_by: words
 package sandgate.rules.environment.loader
 
 _names := concat("", [

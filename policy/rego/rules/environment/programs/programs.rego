@@ -1,6 +1,8 @@
 # METADATA
 # title: Variables that name a program
 # description: EDITOR, PAGER and their like are run by other programs, so they may name well-known ones only.
+# custom:
+#   held_by: words
 package sandgate.rules.environment.programs
 
 _names := {

@@ -2,6 +2,8 @@
 # title: The search path
 # description: |
 #   With another PATH the names that were judged mean other programs, so it is only set to the system's own folders.
+# custom:
+#   held_by: words
 package sandgate.rules.environment.search_path
 
 _system := `^(/usr/local/s?bin|/usr/s?bin|/s?bin)(:(/usr/local/s?bin|/usr/s?bin|/s?bin))*$`

@@ -3,6 +3,8 @@
 # description: |
 #   Workspaces, /tmp and the home folder may be changed; the system is read-only, for commands too, and /proc is shut to
 #   the file tools.
+# custom:
+#   held_by: kernel
 package sandgate.rules.files.areas
 
 _help := "Use files in the workspace, in /tmp or in the home folder; reading system files is fine."

@@ -1,6 +1,8 @@
 # METADATA
 # title: The gate's own files
 # description: The sandbox's socket, settings and control files stay shut under every profile.
+# custom:
+#   held_by: mount
 package sandgate.rules.files.gate
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {

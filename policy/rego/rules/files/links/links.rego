@@ -1,6 +1,8 @@
 # METADATA
 # title: Links that lead out
 # description: A link to the root, or to /proc and its like, makes every path through it mean another one.
+# custom:
+#   held_by: words
 package sandgate.rules.files.links
 
 import data.sandgate.paths

@@ -1,6 +1,8 @@
 # METADATA
 # title: The operator's commands
 # description: Commands that the operator's lists deny, or want a person to answer for.
+# custom:
+#   held_by: words
 package sandgate.rules.operator.commands
 
 findings contains {"effect": match.effect, "reason": reason, "help": help} if {

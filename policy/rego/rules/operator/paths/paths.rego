@@ -3,6 +3,8 @@
 # description: |
 #   Paths that the operator's globs deny, or want a person to answer for. They bind the file tools and the words of
 #   parsed commands; what a script opens by itself is bound by the kernel's ruleset alone.
+# custom:
+#   held_by: words
 package sandgate.rules.operator.paths
 
 findings contains {"effect": rule.effect, "reason": reason, "help": help} if {

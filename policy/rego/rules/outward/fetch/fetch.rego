@@ -3,6 +3,8 @@
 # description: |
 #   A command that talks to a host by hand carries data out as easily as in, so a person is asked. Loopback is free, and
 #   so are the hosts that the operator lists. The gate judges every request again, whoever sends it.
+# custom:
+#   held_by: gate
 package sandgate.rules.outward.fetch
 
 findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index, "grant": grant} if {

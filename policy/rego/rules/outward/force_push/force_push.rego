@@ -1,6 +1,8 @@
 # METADATA
 # title: Forced pushes
 # description: A forced push destroys what others have; it is denied however it is spelt (-f, --force, --mirror, +ref).
+# custom:
+#   held_by: words
 package sandgate.rules.outward.force_push
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {

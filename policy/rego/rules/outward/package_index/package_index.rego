@@ -1,6 +1,8 @@
 # METADATA
 # title: Other package indexes
 # description: Installing runs the code of what is installed, so an index beside the configured one is asked about.
+# custom:
+#   held_by: gate
 package sandgate.rules.outward.package_index
 
 _options := `(?m)^(-i|--inde?x?(-url)?|--index-[a-z-]+|--ext[a-z-]*|--default-index|--find-links|-f|--registry)(=|$)`

@@ -1,6 +1,8 @@
 # METADATA
 # title: Publishing
 # description: What leaves for a shared place, a push or a release, cannot be taken back, so a person is asked.
+# custom:
+#   held_by: gate
 package sandgate.rules.outward.publish
 
 _acts := concat("", [

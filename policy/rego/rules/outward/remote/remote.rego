@@ -1,6 +1,8 @@
 # METADATA
 # title: Other machines
 # description: Logging in elsewhere, copying to it, mailing, and steering clusters or clouds act outside the sandbox.
+# custom:
+#   held_by: gate
 package sandgate.rules.outward.remote
 
 import data.sandgate.facts

@@ -1,6 +1,8 @@
 # METADATA
 # title: Hooks and repository settings
 # description: Files in .git/hooks, and .git/config, make git run programs later, on the host too, so none writes them.
+# custom:
+#   held_by: words
 package sandgate.rules.persistence.hooks
 
 _hooks := concat("", [

@@ -3,6 +3,8 @@
 # description: |
 #   Shell start-up files, schedules, CI workflows and the settings of editors and agents run code later, often outside
 #   the sandbox. Changing them is ordinary work at times, so a person is asked.
+# custom:
+#   held_by: words
 package sandgate.rules.persistence.startup_files
 
 _later := concat("", [

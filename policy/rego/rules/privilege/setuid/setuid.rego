@@ -1,6 +1,8 @@
 # METADATA
 # title: Setuid modes
 # description: A file that runs with its owner's rights is a way to gain rights, so no such mode is set.
+# custom:
+#   held_by: kernel
 package sandgate.rules.privilege.setuid
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {

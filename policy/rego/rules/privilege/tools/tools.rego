@@ -1,6 +1,8 @@
 # METADATA
 # title: Tools that gain rights
 # description: Commands run without rights; tools that change user, mounts, namespaces or the kernel are denied.
+# custom:
+#   held_by: container
 package sandgate.rules.privilege.tools
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {

@@ -1,6 +1,8 @@
 # METADATA
 # title: .env files
 # description: A .env file holds the project's secrets; a program may find it by itself, no tool prints or sends it.
+# custom:
+#   held_by: words
 package sandgate.rules.secrets.env_files
 
 _env := `/\.env[*?]*(\.[a-z0-9_*?-]+)*$`

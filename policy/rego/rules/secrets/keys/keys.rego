@@ -1,6 +1,8 @@
 # METADATA
 # title: Keys and credentials
 # description: Private keys, password databases and the credential files of well-known tools are not opened.
+# custom:
+#   held_by: words
 package sandgate.rules.secrets.keys
 
 _keys := concat("", [

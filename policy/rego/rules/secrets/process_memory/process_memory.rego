@@ -1,6 +1,8 @@
 # METADATA
 # title: Other processes
 # description: /proc gives away the environment, memory and open files of processes, and links out of any folder.
+# custom:
+#   held_by: container
 package sandgate.rules.secrets.process_memory
 
 _proc := concat("", [

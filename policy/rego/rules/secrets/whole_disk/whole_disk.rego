@@ -1,6 +1,8 @@
 # METADATA
 # title: Searches of the whole disk
 # description: A recursive search from / reads every file of the machine to find secrets, and takes minutes.
+# custom:
+#   held_by: container
 package sandgate.rules.secrets.whole_disk
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {

@@ -1,6 +1,8 @@
 # METADATA
 # title: Only listed commands
 # description: Under the strict profile only what the operator's allow list or a short list of readers names may run.
+# custom:
+#   held_by: kernel
 package sandgate.rules.strict.unlisted
 
 import data.sandgate.facts

@@ -1,37 +1,20 @@
-"""What people and programs read of the policy and the audit; nothing runs."""
+"""What people and programs read of the policy; nothing runs."""
 
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from server import cli, settings
+from server import cli
 from server.record.audit import Audit
 from tests.server.judge.judging import custom_rule
+from tests.server.ops.commands import Said, machine, refused
 
-type Said = pytest.CaptureFixture[str]
+__all__ = ["machine"]  # a fixture
 
-
-@pytest.fixture(autouse=True)
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without settings and without an audit."""
-    monkeypatch.setattr(settings, "SYSTEM", tmp_path / "etc.toml")
-    monkeypatch.setattr(settings, "MANAGED", tmp_path / "managed.toml")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    for name in ("SANDGATE_CONFIG", "SANDGATE_STATE_DIR", "SANDGATE_PROFILE", "SANDGATE_ENVIRONMENT"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
-
-
-def refused(capsys: Said, *argv: str) -> str:
-    """The sentence with which a command fails."""
-    assert cli.main(argv) == 1
-    said = capsys.readouterr()
-    assert said.err.startswith("sandgate: ")
-    assert said.err.count("\n") == 1
-    return said.err.removeprefix("sandgate: ").rstrip("\n")
+pytestmark = pytest.mark.usefixtures("machine")
 
 
 # --- policy check ------------------------------------------------------------------------------------------------------
@@ -187,95 +170,61 @@ def test_our_rules_pass_their_own_tests(capsys: Said) -> None:
     assert capsys.readouterr().out.endswith(" passed, 0 failed\n")
 
 
-# --- audit -------------------------------------------------------------------------------------------------------------
+def test_the_lines_of_the_rules_that_nothing_reaches_are_named(capsys: Said) -> None:
+    assert cli.main(["policy", "test", "--coverage"]) == 0
+    share = capsys.readouterr().out.splitlines()[-1]
+    assert float(share.partition(" %")[0]) > 90
 
 
-@pytest.fixture
-def audit(machine: Path) -> Path:
-    """Five lines where servers write them: two calls, one flow of both, and two lines of the server."""
-    path = machine / "state/sandgate/audit/audit.jsonl"
+# --- explain, export, learn --------------------------------------------------------------------------------------------
+
+
+def test_a_verdict_is_explained_by_rule_line_what_holds_it_and_what_would_allow_it(capsys: Said) -> None:
+    assert cli.main(["policy", "explain", "cd src\ngit push origin main"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("ask ")
+    assert "line 2: git push origin main   in /workspace/src" in said
+    assert "ask: outward.publish" in said
+    assert "at        line 2: git push origin main" in said
+    assert "held by   the egress gate too" in said
+    assert 'sandgate allow "git push"' in said
+
+
+def test_what_is_allowed_is_explained_by_what_the_kernel_lets_it_do(capsys: Said) -> None:
+    assert cli.main(["policy", "explain", "ls"]) == 0
+    assert "the kernel lets it read /, write /workspace, /tmp" in capsys.readouterr().out
+
+
+def test_the_exported_bundle_is_the_policy_in_force(capsys: Said, machine: Path) -> None:
+    assert cli.main(["policy", "export", str(machine / "out.tar.gz")]) == 0
+    revision = capsys.readouterr().out.split("policy ")[1].split(",")[0]
+    cli.main(["policy", "check", "--json", "ls"])
+    assert json.loads(capsys.readouterr().out)["revision"] == revision
+    with tarfile.open(machine / "out.tar.gz") as tar:
+        manifest = tar.extractfile(".manifest")
+        assert manifest is not None
+        assert json.load(manifest)["revision"] == revision
+
+
+def test_recent_questions_become_the_narrow_entries_they_would_have_needed(capsys: Said, machine: Path) -> None:
+    path = machine / "audit.jsonl"
     ours = Audit(path, "interval")
-    ours.write("server.started", {"server": "s1", "warnings": []})
-    ours.write("call.started", {"decision_id": "d-1", "tool": "shell"})
-    ours.write("egress.flow", {"decision_id": None, "decision_ids": ["d-1", "d-2"], "host": "a.example"})
-    ours.write("call.ended", {"decision_id": "d-1", "outcome": "exited", "exit_code": 0})
-    ours.write("server.ended", {"server": "s1"})
+    push = {"id": "outward.publish", "effect": "ask", "reason": "-", "help": "-", "grant": "git push"}
+    sudo = {"id": "privilege.tools", "effect": "deny", "reason": "-", "help": "Run it without sudo.", "grant": ""}
+    for effect, rules in (("ask", [push]), ("ask", [push]), ("deny", [push, sudo]), ("allow", [])):
+        ours.write("call.decided", {"effect": effect, "rules": rules})
+    ours.write("egress.refused", {"rule": "egress.not_allowed", "host": "docs.example.com", "port": 443, "count": 3})
+    ours.write("egress.refused", {"rule": "egress.private", "host": "10.0.0.1", "port": 80})
     ours.close()
-    return path
+    before = sorted(machine.rglob("*"))
 
+    assert cli.main(["policy", "learn", str(path)]) == 0
 
-def test_an_unbroken_chain_is_counted(capsys: Said, audit: Path) -> None:
-    assert cli.main(["audit", "verify"]) == 0
-    assert capsys.readouterr().out.startswith("5 lines, an unbroken chain; its head is ")
-
-
-@pytest.mark.promise("audit.chain")
-def test_a_changed_line_is_one_sentence_with_its_number(capsys: Said, audit: Path) -> None:
-    audit.write_text(audit.read_text().replace('"tool":"shell"', '"tool":"exec"'))
-
-    assert refused(capsys, "audit", "verify").startswith("line 3 does not continue line 2")
-
-
-def test_the_newest_lines_come_last_and_are_as_many_as_asked_for(capsys: Said, audit: Path) -> None:
-    assert cli.main(["audit", "tail", "-n", "2"]) == 0
-
-    call, server = capsys.readouterr().out.splitlines()
-    assert call.split()[1:3] == ["call.ended", "d-1"]
-    assert '"exit_code": 0' in call
-    assert server.split()[1:3] == ["server.ended", "-"]
-
-
-def test_fewer_lines_than_asked_for_are_all_of_them(capsys: Said, audit: Path) -> None:
-    assert cli.main(["audit", "tail"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 5
-
-
-def test_everything_under_one_decision_is_shown_also_what_it_shares(capsys: Said, audit: Path) -> None:
-    assert cli.main(["audit", "show", "d-1"]) == 0
-    shown = capsys.readouterr().out
-    assert [line for line in shown.splitlines() if '"kind"' in line] == [
-        '  "kind": "call.started",',
-        '  "kind": "egress.flow",',
-        '  "kind": "call.ended",',
+    said = capsys.readouterr().out.splitlines()
+    assert said[1:] == [
+        '  sandgate allow "git push"   # asked 2 times',
+        "  sandgate allow docs.example.com   # refused 3 times",
+        "Denied by rules that no list lifts, and what each allows instead:",
+        "  privilege.tools, once: Run it without sudo.",
     ]
-
-    assert cli.main(["audit", "show", "d-2"]) == 0
-    assert json.loads(capsys.readouterr().out)["host"] == "a.example"
-
-
-@pytest.mark.parametrize("decision", ["d-3", "", "d-"])
-def test_a_decision_that_is_not_there_is_one_sentence(capsys: Said, audit: Path, decision: str) -> None:
-    assert "sandgate audit tail" in refused(capsys, "audit", "show", decision)
-
-
-def test_another_file_is_read_where_it_is_named(capsys: Said, machine: Path, audit: Path) -> None:
-    moved = audit.rename(machine / "moved.jsonl")
-
-    assert cli.main(["audit", "verify", "--file", str(moved)]) == 0
-    assert cli.main(["audit", "tail", "--file", str(moved)]) == 0
-    assert cli.main(["audit", "show", "d-2", "--file", str(moved)]) == 0
-
-
-@pytest.mark.parametrize("argv", [["verify"], ["tail"], ["show", "d-1"]], ids=" ".join)
-def test_without_an_audit_the_sentence_says_where_it_would_be(capsys: Said, machine: Path, argv: list[str]) -> None:
-    said = refused(capsys, "audit", *argv)
-
-    assert said.startswith(f"{machine}/state/sandgate/audit/audit.jsonl is not there")
-
-
-@pytest.mark.parametrize("cut", ['{"kind":"half', "[1]", "\udcff"], ids=["cut", "no line", "no text"])
-def test_a_line_that_a_crash_cut_short_hides_no_other(capsys: Said, audit: Path, cut: str) -> None:
-    with audit.open("ab") as file:
-        file.write(cut.encode("utf-8", "surrogateescape"))
-    again = Audit(audit, "interval")
-    again.write("server.started", {"server": "s2"})
-    again.close()
-
-    assert cli.main(["audit", "tail", "-n", "2"]) == 0
-    broken, after = capsys.readouterr().out.splitlines()
-    assert broken.split()[:3] == ["-", "unreadable", "-"]
-    assert '"line": 6' in broken
-    assert "server.started" in after
-    assert cli.main(["audit", "show", "d-1"]) == 0
-    capsys.readouterr()
-    assert refused(capsys, "audit", "verify").startswith("line 6 ")
+    assert sorted(machine.rglob("*")) == before

@@ -1,0 +1,70 @@
+"""`sandgate policy learn`: the narrow entries that recent questions and refusals would have needed. It never applies them."""
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from server.ops.audit import audit_file, lines
+
+MOST = 40  # entries shown of each kind
+NOT_ALLOWED = "egress.not_allowed"
+
+
+@dataclass
+class Needs:
+    """What was asked and refused, counted. `grants` are entries that a list answers; `fixed` no list lifts."""
+
+    grants: Counter[str] = field(default_factory=Counter)
+    hosts: Counter[str] = field(default_factory=Counter)
+    fixed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    decisions: int = 0
+
+
+def learn(arguments: argparse.Namespace) -> int:
+    needs = needed(lines(audit_file(arguments.audit)))
+    print("\n".join(_told(needs)))
+    return 0
+
+
+def needed(records: Iterable[dict[str, Any]]) -> Needs:
+    """Count what the audit's decisions and refused flows would have needed."""
+    needs = Needs()
+    for record in records:
+        match record.get("kind"):
+            case "call.decided":
+                needs.decisions += 1
+                _of_decision(needs, record)
+            case "egress.refused" if record.get("rule") == NOT_ALLOWED and record.get("host"):
+                port = "" if record.get("port") in (80, 443) else f":{record.get('port')}"
+                needs.hosts[f"{record['host']}{port}"] += int(record.get("count") or 1)
+            case _:
+                pass
+    return needs
+
+
+def _of_decision(needs: Needs, record: dict[str, Any]) -> None:
+    rules = [rule for rule in record.get("rules") or [] if isinstance(rule, dict)]
+    if record.get("effect") == "ask":
+        needs.grants.update({str(rule["grant"]) for rule in rules if rule.get("effect") == "ask" and rule.get("grant")})
+    needs.fixed.update({(str(rule.get("id")), str(rule.get("help"))) for rule in rules if rule.get("effect") == "deny"})
+
+
+def _told(needs: Needs) -> Iterable[str]:
+    yield f"{needs.decisions} decisions read; nothing is changed by this. To allow what you agree with, run its line:"
+    for entry, count in needs.grants.most_common(MOST):
+        yield f"  sandgate allow {json.dumps(entry) if ' ' in entry else entry}   # asked {_times(count)}"
+    for host, count in needs.hosts.most_common(MOST):
+        yield f"  sandgate allow {host}   # refused {_times(count)}"
+    if not needs.grants and not needs.hosts:
+        yield "  (nothing that a list would have answered)"
+    if needs.fixed:
+        yield "Denied by rules that no list lifts, and what each allows instead:"
+        for (rule, instead), count in needs.fixed.most_common(MOST):
+            yield f"  {rule}, {_times(count)}: {instead}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
