@@ -9,7 +9,7 @@ _KEYS = {"effect", "rules", "limits", "access", "revision"}
 _ROOM = {"id": 200, "effect": 5, "reason": 1_000, "help": 1_000, "grant": 300}  # characters
 _REVISION = 64  # characters; ours have 16
 _MOST_RULES = 1_000
-_MOST_PATHS = 256
+_MOST_PATHS = 4_096
 
 
 class OddDecision(Exception):

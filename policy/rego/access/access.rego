@@ -2,13 +2,14 @@
 # title: What the kernel holds a command to
 # description: |
 #   `paths` becomes a Landlock ruleset, so it binds scripts that no parser saw. It is allow-only; what lies beneath an
-#   allowed path cannot be taken away again.
+#   allowed path cannot be taken away again. Under `strict` only the listed programs may be executed at all; a program
+#   that may run can still load another one's code by hand (through the loader, or from memory).
 package sandgate.access
 
 paths := {
 	"read": ["/"],
 	"write": array.concat(settings.workspaces, _shared(settings.profile, settings.home)),
-	"execute": settings.execute,
+	"execute": _execute(settings),
 } if {
 	settings := data.sandgate.settings.all
 }
@@ -16,3 +17,20 @@ paths := {
 _shared("strict", _) := ["/tmp", "/dev"]
 
 _shared(profile, home) := ["/tmp", "/var/tmp", home, "/dev"] if profile != "strict"
+
+_execute(settings) := settings.execute if settings.profile != "strict"
+
+# What does not exist in an image is left out by the agent, which allows less.
+_execute(settings) := sort(array.concat(_always, [path |
+	some folder in array.concat(["/bin", "/usr/bin", "/usr/local/bin"], [concat("", [settings.home, "/.venv/bin"])])
+	some name in data.sandgate.settings.readers | data.sandgate.operator.granted_names
+	path := concat("/", [folder, name])
+])) if {
+	settings.profile == "strict"
+}
+
+# The shell that runs a call, the loaders without which no program starts, and git's own parts.
+_always := [
+	"/bin/bash", "/bin/sh", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-aarch64.so.1", "/lib/ld-musl-x86_64.so.1",
+	"/lib64/ld-linux-x86-64.so.2", "/usr/bin/bash", "/usr/bin/git", "/usr/bin/sh", "/usr/lib/git-core",
+]

@@ -30,6 +30,15 @@ granted_commands contains match.command.index if {
 }
 
 # METADATA
+# description: The programs of which the operator allows at least something.
+granted_names contains name if {
+	some name, entries in data.sandgate.settings.all.commands
+	some entry in entries
+	entry.effect == "allow"
+	_concerns(entry)
+}
+
+# METADATA
 # description: The operator's path rules that a path of this question falls under, with the path.
 path_matches := [{"rule": rule, "path": path.resolved} |
 	some path in input.paths

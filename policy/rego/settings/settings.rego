@@ -15,3 +15,13 @@ tags := data.sandgate.programs.tags
 # METADATA
 # description: For each program the options that take the next word as their value.
 valued := data.sandgate.programs.valued
+
+# METADATA
+# description: Programs that only read and print, which `strict` lets run without an entry of the operator's.
+readers := {
+	"[", ":", "basename", "break", "cat", "cd", "cmp", "column", "comm", "command", "continue", "cut", "date", "df",
+	"diff", "dirname", "du", "echo", "exit", "expand", "expr", "false", "file", "fold", "grep", "head", "hexdump",
+	"id", "jq", "local", "ls", "md5sum", "nl", "od", "paste", "printf", "pwd", "read", "readlink", "realpath",
+	"return", "rev", "rg", "seq", "set", "sha256sum", "shift", "sleep", "stat", "tac", "tail", "test", "time",
+	"timeout", "tr", "tree", "true", "type", "uname", "uniq", "unset", "wait", "wc", "which", "whoami",
+}

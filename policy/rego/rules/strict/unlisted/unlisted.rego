@@ -7,14 +7,6 @@ package sandgate.rules.strict.unlisted
 
 import data.sandgate.facts
 
-_readers := {
-	"[", ":", "basename", "break", "cat", "cd", "cmp", "column", "comm", "command", "continue", "cut", "date", "df",
-	"diff", "dirname", "du", "echo", "exit", "expand", "expr", "false", "file", "fold", "grep", "head", "hexdump",
-	"id", "jq", "local", "ls", "md5sum", "nl", "od", "paste", "printf", "pwd", "read", "readlink", "realpath",
-	"return", "rev", "rg", "seq", "set", "sha256sum", "shift", "sleep", "stat", "tac", "tail", "test", "time",
-	"timeout", "tr", "tree", "true", "type", "uname", "uniq", "unset", "wait", "wc", "which", "whoami",
-}
-
 _git_readers := {"status", "log", "show", "diff", "branch", "blame", "rev-parse", "ls-files", "describe", "shortlog"}
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {
@@ -36,7 +28,7 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 _listed(index, _) if index in data.sandgate.operator.granted_commands
 
 _listed(_, command) if {
-	command.name in _readers
+	command.name in data.sandgate.settings.readers
 	command.path_kind in {"bare", "system"}
 }
 
