@@ -151,8 +151,10 @@ class FakeSource:
     allowed: list[tuple[AllowEntry, ...]] = field(default_factory=list)
     announced: list[tuple[str, ...]] = field(default_factory=list)
     bound: list[tuple[AllowEntry, ...]] = field(default_factory=list)
+    wanted: list[tuple[SandboxSpec, bool]] = field(default_factory=list)  # and whether alone
 
-    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...]) -> FakeSandbox:
+    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> FakeSandbox:
+        self.wanted.append((spec, alone))
         box = self.boxes.pop(0) if self.boxes else FakeSandbox(id=f"box{len(self.claimed)}")
         self.claimed.append(box)
         self.allowed.append(allow)

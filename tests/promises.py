@@ -21,7 +21,9 @@ PROMISES = (
     Promise("policy.default_deny", "What no rule understands is denied.", "1.2"),
     Promise("policy.error_is_deny", "A policy engine that is down, slow or wrong means no.", "1.2"),
     Promise("policy.strictest_wins", "Of all rules that speak, the strictest wins.", "5"),
-    Promise("policy.kernel", "Where a command may write and what it may run, the kernel holds in scripts as well.", "5"),
+    Promise(
+        "policy.kernel", "Where a command may write and what it may run, the kernel holds in scripts as well.", "5"
+    ),
     Promise("audit.written_first", "A call whose first audit line cannot be written does not happen.", "1.2"),
     Promise("audit.chain", "A changed, cut or reordered audit line is found.", "8"),
     Promise("egress.only_gate", "Nothing leaves a sandbox but through the gate.", "1.3"),

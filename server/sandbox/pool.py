@@ -45,15 +45,19 @@ class Pool:
         self._quiet = anyio.Event()
         self._closed = False
 
-    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...]) -> Sandbox:
-        """A sandbox nobody has had before, with this list bound at the gate. Raises SandboxFailed."""
+    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> Sandbox:
+        """A sandbox nobody has had before, with this list bound at the gate. Raises SandboxFailed.
+
+        alone: nobody else is likely to want such a one, so none is made ahead for the next.
+        """
         sandbox = await self._take_warm(spec)
         if sandbox is not None:
             self._gate.bind(sandbox.id, allow)
         else:
             sandbox = await self._make(spec, allow)
         self._note("sandbox.claimed", sandbox)
-        self._refill(spec)
+        if not alone:
+            self._refill(spec)
         return sandbox
 
     async def _take_warm(self, spec: SandboxSpec) -> Sandbox | None:

@@ -42,7 +42,7 @@ class HostNotAllowed(Exception):
 class Source(Protocol):
     """Where sandboxes come from: the pool."""
 
-    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...]) -> Sandbox: ...
+    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> Sandbox: ...
 
     async def release(self, sandbox: Sandbox) -> None: ...
 
@@ -149,8 +149,19 @@ class Sessions:
                 await self._discard(session)
             return await self._make(owner, name, environment, ())
 
-    async def open(self, owner: str, name: str | None, environment: str, hosts: tuple[str, ...]) -> Session:
-        """A new session, its name made up where none is given. Raises SessionExists, HostNotAllowed."""
+    async def open(
+        self,
+        owner: str,
+        name: str | None,
+        environment: str,
+        hosts: tuple[str, ...],
+        *,
+        spec: SandboxSpec | None = None,
+    ) -> Session:
+        """A new session, its name made up where none is given. Raises SessionExists, HostNotAllowed.
+
+        spec: what it starts from where that is not the environment itself, as with a snapshot.
+        """
         for host in hosts:
             if not self._covers(host):
                 raise HostNotAllowed(f"{host} is not among the allowed hosts: {_listed(self._allow)}")
@@ -161,15 +172,17 @@ class Sessions:
                 raise SessionExists(f"session {name} is open already; use it, or close it with session_close first")
             if session is not None:
                 await self._discard(session)
-            return await self._make(owner, name, environment, hosts)
+            return await self._make(owner, name, environment, hosts, spec)
 
-    async def _make(self, owner: str, name: str, environment: str, hosts: tuple[str, ...]) -> Session:
+    async def _make(
+        self, owner: str, name: str, environment: str, hosts: tuple[str, ...], start: SandboxSpec | None = None
+    ) -> Session:
         if len(self._open) + self._being_made >= self._most:
             raise TooManySessions(f"{self._most} sessions are open, as many as allowed; close one with session_close")
-        spec = self._spec(environment)
+        spec = start or self._spec(environment)
         self._being_made += 1
         try:
-            sandbox = await self._source.claim(spec, hosts or self._allow)
+            sandbox = await self._source.claim(spec, hosts or self._allow, alone=start is not None)
         finally:
             self._being_made -= 1
         now = time.time()

@@ -15,7 +15,7 @@ async def nothing() -> None: ...
 def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> None:
     sessions = Sessions(FakeSource(), {"base": SPEC}, tmp_path, (), 1)
     gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
-    server = build(App(gateway, Settings(environment="base"), nothing))
+    server = build(App(gateway, Settings(environment="base"), nothing, lambda: None))
 
     assert server.name == "sandgate"
     assert server.version

@@ -56,6 +56,15 @@ async def test_nothing_is_made_before_the_first_claim() -> None:
     assert maker.made == []
 
 
+async def test_none_is_made_ahead_of_what_is_claimed_alone() -> None:
+    maker = Maker()
+    async with anyio.create_task_group() as tasks:
+        await Pool(maker, FakeGate(), tasks, 1, note).claim(SPEC, (), alone=True)
+        await settled()
+
+    assert len(maker.made) == 1
+
+
 async def test_after_a_claim_one_waits_warm_for_the_next() -> None:
     maker, gate = Maker(), FakeGate()
     async with anyio.create_task_group() as tasks:

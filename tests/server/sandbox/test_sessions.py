@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -76,6 +77,17 @@ async def test_a_session_without_a_name_gets_one_that_nobody_guesses(tmp_path: P
     made = await sessions(tmp_path).open("ann", None, "base", ())
 
     assert len(made.name) >= 16
+
+
+async def test_a_session_starts_from_the_specification_it_is_given_and_none_is_made_ahead_for_it(
+    tmp_path: Path,
+) -> None:
+    source, start = FakeSource(), replace(SPEC, image="snapshot:1")
+
+    session = await sessions(tmp_path, source).open("ann", "fork", "base", (), spec=start)
+
+    assert session.spec == start
+    assert source.wanted == [(start, True)]
 
 
 async def test_an_unknown_environment_is_named_with_the_known_ones(tmp_path: Path) -> None:
@@ -157,10 +169,10 @@ async def test_a_changed_list_reaches_open_sessions_and_widens_no_narrowed_one(t
 class StuckSource(FakeSource):
     """An engine that hangs as soon as it has made one sandbox."""
 
-    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...]) -> FakeSandbox:
+    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> FakeSandbox:
         if self.claimed:
             await anyio.sleep_forever()
-        return await super().claim(spec, allow)
+        return await super().claim(spec, allow, alone=alone)
 
 
 async def test_an_engine_that_hangs_holds_up_no_session_that_is_open(tmp_path: Path) -> None:
