@@ -18,6 +18,8 @@ from server.judge.current import CurrentJudge
 from server.judge.limits import Limits
 from server.judge.shfmt import ShellParser
 from server.judges import embedded, host_entries, judging
+from server.kept import snapshots as kept_snapshots
+from server.kept import stored_images
 from server.record.audit import Audit
 from server.sandbox.docker_engine import DockerEngine, Surroundings
 from server.sandbox.egress_link import AllowEntry, EgressLink
@@ -28,6 +30,7 @@ from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.pool import Pool
 from server.sandbox.sandbox import LINK_DIR, MIB, USER_ID, Sandbox, SandboxSpec
 from server.sandbox.sessions import Sessions
+from server.sandbox.snapshots import Snapshots
 from server.sandbox.workspaces import Workspace, check_all
 from server.settings import ENVIRON, HOME, MANAGED, SYSTEM, BadSettings, Settings, Source, user_file
 from server.watching import taking_up, watch
@@ -45,6 +48,7 @@ class App:
 
     gateway: Gateway
     settings: Settings
+    snapshots: Snapshots
     close: Callable[[], Awaitable[None]]  # ends every sandbox; for a way out that cannot unwind
     reload: Callable[[], None]  # takes up changed settings and rules at once; says what is wrong and keeps the old ones
 
@@ -70,11 +74,18 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
         ):
             gate = Gate(link, folders.sockets, _authority(settings) / "ca.pem", _system_roots(), tasks)
             engine = _engine(settings, folders.sockets, server_id, tasks, lambda sentence: _weakened(audit, sentence))
-            pool = Pool(engine, gate, tasks, settings.sandbox.idle, lambda kind, box: audit.write(kind, _box(box)))
+            snapshots = kept_snapshots(settings, stored_images(settings), audit.write)
+
+            def note(kind: str, box: Sandbox) -> None:
+                audit.write(kind, _box(box))
+                snapshots.wake()
+
+            pool = Pool(engine, gate, tasks, settings.sandbox.idle, note)
             sessions = Sessions(pool, offered, folders.output, hosts(settings), settings.limits.sessions)
             sessions_of.sessions = sessions
             limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
             tasks.start_soon(_sync, audit)
+            tasks.start_soon(snapshots.keep)
             change = _Change(source, judge, sessions, spaces, audit)
             tasks.start_soon(watch, change.files, change.take_up)
 
@@ -90,7 +101,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 taking_up(change.take_up)
 
             try:
-                yield App(Gateway(audit, limits, parser, judge, sessions), settings, close, reload)
+                yield App(Gateway(audit, limits, parser, judge, sessions), settings, snapshots, close, reload)
             finally:
                 await close()
                 tasks.cancel_scope.cancel()

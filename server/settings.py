@@ -158,6 +158,11 @@ class Settings(_Table):
     def audit_file(self) -> Path:
         return self.state_dir / "audit" / "audit.jsonl"
 
+    @property
+    def database(self) -> Path:
+        """What outlives a server beside the audit."""
+        return self.state_dir / "sandgate.db"
+
     def warnings(self) -> list[str]:
         """One sentence for each control that is off or weaker than its default."""
         found = [

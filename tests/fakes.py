@@ -1,16 +1,20 @@
 """In-memory stand-ins for the edges of the path: audit, limits, reader, judge, and a sandbox with files."""
 
-from collections.abc import AsyncGenerator, Mapping
+import threading
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from policy.command import Reading, SimpleCommand
 from policy.question import Question
 from policy.verdict import Permit, Verdict
 from server.call import Record
+from server.record.snapshot_rows import SnapshotRows
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.sandbox import Content, Exit, FileRefused, Found, Output, Running, SandboxSpec, WriteMode
+from server.sandbox.snapshots import Committed, Retention, SnapshotFailed, Snapshots, Tell
 
 SPEC = SandboxSpec(image="sandgate/base", environment="base")
 DONE = Exit("exited", exit_code=0, duration_ms=1)
@@ -95,6 +99,7 @@ class FakeSandbox:
     """Says `says` and ends with `end`; end None runs until it is stopped. `links` are symbolic ones."""
 
     id: str = "box"
+    spec: SandboxSpec = SPEC
     says: bytes = b"hi\n"
     end: Exit | None = DONE
     files: dict[str, bytes] = field(default_factory=dict)
@@ -168,3 +173,56 @@ class FakeSource:
 
     def calls(self, sandbox: Any, decisions: tuple[str, ...]) -> None:
         self.announced.append(decisions)
+
+
+@dataclass
+class FakeImages:
+    """Images by their names; `fails` is what the next call raises, `gate` holds a commit back."""
+
+    images: set[str] = field(default_factory=set)
+    most: int = 0
+    fails: bool = False
+    begun: threading.Event = field(default_factory=threading.Event)
+    gate: threading.Event = field(default_factory=threading.Event)
+    removed: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def commit(self, sandbox_id: str, snapshot_id: str, most_bytes: int, tell: Tell) -> Committed:
+        self.begun.set()
+        assert self.gate.wait(10)
+        self._answer()
+        self.most = most_bytes
+        tell(f"keeping {sandbox_id}")
+        return Committed(self._add(snapshot_id), 7, ("/home/me/project",))
+
+    def again(self, known: str, snapshot_id: str) -> str:
+        self._answer()
+        assert known in self.images
+        return self._add(snapshot_id)
+
+    def _add(self, snapshot_id: str) -> str:
+        image = f"sandgate-snapshot:{snapshot_id}"
+        self.images.add(image)
+        return image
+
+    def _answer(self) -> None:
+        if self.fails:
+            raise SnapshotFailed("the engine is away")
+
+    def remove(self, references: Iterable[str]) -> None:
+        self._answer()
+        self.images -= set(references)
+        self.removed.set()
+
+    def sweep(self, known: frozenset[str]) -> list[str]:
+        gone = sorted(self.images - known)
+        self.images &= known
+        return gone
+
+
+def snapshots(folder: Path, images: FakeImages | None = None) -> Snapshots:
+    return Snapshots(
+        SnapshotRows(folder / "db"), images or FakeImages(), folder, Retention(each=2), lambda kind, facts: None
+    )

@@ -19,19 +19,24 @@ from server.sandbox.sessions import (
     SessionExists,
     TooManySessions,
 )
+from server.sandbox.snapshots import BadSnapshotName, NoSuchSnapshot, SnapshotFailed, WrongEnvironment
 
 TOO_MANY = -32029  # in JSON-RPC's range for servers; MCP names no code for it
 
 _ANSWERS = (
     AuditFailed,
+    BadSnapshotName,
     FileRefused,
     HostNotAllowed,
     NoSuchEnvironment,
     NoSuchJob,
     NoSuchSession,
+    NoSuchSnapshot,
     SandboxFailed,
     SessionExists,
+    SnapshotFailed,
     TooManySessions,
+    WrongEnvironment,
 )
 
 

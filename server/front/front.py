@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from server.call import Caller, Gateway, Target
 from server.front.results import Shape
+from server.sandbox.snapshots import Snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,7 @@ class Front:
     caller: Caller
     environment: str
     shape: Shape
+    snapshots: Snapshots
     default_session: str = "default"
 
     def target(self, session: str | None) -> Target:

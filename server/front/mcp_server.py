@@ -36,7 +36,7 @@ def build(app: App, caller: Caller = LOCAL) -> MCPServer[Any]:
         version=version("sandgate"),
         log_level="WARNING",
     )
-    front = Front(app.gateway, caller, app.settings.environment, _shape(app.settings))
+    front = Front(app.gateway, caller, app.settings.environment, _shape(app.settings), app.snapshots)
     register(mcp, front, app.settings.tools)
     mcp.middleware.append(KnownParameters(mcp))
     return mcp

@@ -1,6 +1,7 @@
 """Output as it comes, as MCP progress: a notification when there is news, and one every 5 s when there is none."""
 
 import codecs
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -8,8 +9,10 @@ from mcp.server.mcpserver import Context
 
 from server.call import Progress
 from server.sandbox.jobs import Job, Stream
+from server.sandbox.snapshots import Tell
 
 HEARTBEAT_S = 5.0
+LOOK_AGAIN_S = 0.25  # at what a thread says, which sets no event of ours
 PAUSE_S = 0.1  # between two notifications: a flood becomes ten a second
 MAX_MESSAGE = 2_000  # bytes of output that one notification carries: the newest
 
@@ -29,6 +32,32 @@ def streaming(ctx: Context[Any, Any]) -> Progress:
             await anyio.sleep(PAUSE_S)
 
     return progress
+
+
+async def telling[R](ctx: Context[Any, Any], what: str, work: Callable[[Tell], Awaitable[R]]) -> R:
+    """Do it, telling the client what is being done: each step, and every 5 s how long it has taken so far."""
+    said, failed = [what], list[Exception]()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_tell_on, ctx, said)
+        try:
+            result = await work(said.append)
+        except Exception as exc:  # noqa: BLE001 - raised below as it is, not in a task group's wrapping
+            failed.append(exc)
+        tasks.cancel_scope.cancel()
+    if failed:
+        raise failed[0]
+    return result
+
+
+async def _tell_on(ctx: Context[Any, Any], said: list[str]) -> None:
+    started, step, told = anyio.current_time(), 0, ("", -1)
+    while True:
+        seconds = anyio.current_time() - started
+        now = (said[-1], int(seconds / HEARTBEAT_S))
+        if now != told:
+            step, told = step + 1, now
+            await ctx.report_progress(step, message=f"{said[-1]} ({seconds:.0f} s)")
+        await anyio.sleep(LOOK_AGAIN_S)
 
 
 class _Reader:

@@ -1,16 +1,18 @@
 """Sessions of the caller's own, and the dry run of the policy."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
 from server.call import Caller, FileAsk, RunAsk, SessionAsk, Target
 from server.front.front import Front
 from server.front.parameters import BASH, MAX_COMMAND, OptionalText, SessionName, given
+from server.front.progress import telling
 from server.front.results import check_result, plain, shaped
-from server.front.showing import show_sessions
+from server.front.showing import show_sessions, show_snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +25,23 @@ class SessionTools:
             OptionalText, Field(max_length=64, description="a name of your choice; default: one is made up")
         ] = None,
         environment: Annotated[OptionalText, Field(description="default: the server's own")] = None,
+        snapshot: Annotated[
+            OptionalText, Field(max_length=64, description="a snapshot of yours to start from, as often as you like")
+        ] = None,
         network: Annotated[
             list[str],
             Field(max_length=64, description="hosts it may reach, out of those allowed; default: all of those"),
         ] = [],  # noqa: B006 - never changed; a default_factory would hide the default from the schema
     ) -> CallToolResult:
         """Open a sandbox of its own. It lives until session_close or the server's end."""
-        target = Target(session or "", environment or self.front.environment)
+        target = Target(session or "", environment or self._environment(snapshot))
+        sessions = self.front.gateway.sessions
 
         async def act(caller: Caller) -> CallToolResult:
-            made = await self.front.gateway.sessions.open(caller.id, session, target.environment, tuple(network))
+            kept = self.front.snapshots.find(caller.id, snapshot) if snapshot is not None else None
+            spec = kept.spec(sessions.offered(target.environment)) if kept else None
+            made = await sessions.open(caller.id, session, target.environment, tuple(network), spec=spec)
+            made.introduce()  # here and now, so the next call need not
             text = f"session {made.name} is open: environment {made.spec.environment}, cwd {made.spec.start_dir}. Pass session={made.name!r}."
             return shaped(
                 text,
@@ -40,16 +49,22 @@ class SessionTools:
                 self.front.shape,
             )
 
-        arguments = given(session=session, environment=environment, network=network)
+        arguments = given(session=session, environment=environment, snapshot=snapshot, network=network)
         return await self.front.gateway.use_session(
             self.front.caller, SessionAsk("session_open", target, arguments, act)
         )
 
+    def _environment(self, snapshot: str | None) -> str:
+        """What the question is about where no environment is named: the snapshot's own."""
+        kept = self.front.snapshots.of(self.front.caller.id) if snapshot is not None else ()
+        return next((found.environment for found in kept if found.name == snapshot), self.front.environment)
+
     async def session_list(self) -> CallToolResult:
-        """Your sessions and their jobs."""
+        """Your sessions, their jobs, and your snapshots."""
 
         async def act(caller: Caller) -> CallToolResult:
-            return show_sessions(self.front.gateway.sessions.of(caller.id), self.front.shape)
+            sessions, snapshots = self.front.gateway.sessions.of(caller.id), self.front.snapshots.of(caller.id)
+            return show_sessions(sessions, snapshots, self.front.shape)
 
         return await self.front.gateway.use_session(
             self.front.caller, SessionAsk("session_list", self.front.target(None), {}, act)
@@ -65,6 +80,30 @@ class SessionTools:
 
         return await self.front.gateway.use_session(
             self.front.caller, SessionAsk("session_close", target, given(session=session), act)
+        )
+
+    async def session_snapshot(
+        self,
+        name: Annotated[str, Field(description="1 to 64 letters, digits, dots, dashes, _; one of yours is replaced")],
+        ctx: Context[Any, Any],
+        session: SessionName = None,
+    ) -> CallToolResult:
+        """Keep a session's files as they are now; session_open(snapshot=name) starts from them. The session stands still
+        meanwhile, some 8 s a gigabyte, and goes on. Processes and folders lent by the operator are not in it."""
+        target = self.front.target(session)
+        snapshots = self.front.snapshots
+
+        async def act(caller: Caller) -> CallToolResult:
+            found = self.front.gateway.sessions.find(caller.id, target.session)
+            taken = await telling(
+                ctx,
+                "looking at its files",
+                lambda tell: snapshots.take(found.sandbox, caller.id, name, found.spec.environment, tell=tell),
+            )
+            return show_snapshot(taken, found.name, await snapshots.make_room(caller.id), self.front.shape)
+
+        return await self.front.gateway.use_session(
+            self.front.caller, SessionAsk("session_snapshot", target, given(session=session, name=name), act)
         )
 
 

@@ -12,6 +12,7 @@ from server.front.results import Shape, plain, shaped
 from server.sandbox.files import Binary, Edited, Text, Written
 from server.sandbox.jobs import Job, Stream
 from server.sandbox.sessions import Session
+from server.sandbox.snapshots import Snapshot
 from server.sandbox.spool import Slice
 
 NO_MATCH = 1  # ripgrep's exit code where it looked and found nothing
@@ -96,7 +97,7 @@ def _state(job: Job) -> str:
     return job.status if job.end is None or job.end.exit_code is None else f"exited with {job.end.exit_code}"
 
 
-def show_sessions(sessions: list[Session], shape: Shape) -> CallToolResult:
+def show_sessions(sessions: list[Session], snapshots: list[Snapshot], shape: Shape) -> CallToolResult:
     now = time.time()
     listed = [
         {
@@ -113,8 +114,46 @@ def show_sessions(sessions: list[Session], shape: Shape) -> CallToolResult:
         f"{entry['session']}: {entry['environment']}, idle {entry['idle_s']} s, "
         f"jobs: {', '.join(f'{name} {status}' for name, status in _items(entry['jobs'])) or 'none'}"
         for entry in listed
+    ] or ["(no sessions; the first call opens one)"]
+    kept = [
+        {
+            "snapshot": snapshot.name,
+            "environment": snapshot.environment,
+            "size_bytes": snapshot.size_bytes,
+            "age_s": round(now - snapshot.created),
+        }
+        for snapshot in snapshots
     ]
-    return shaped("\n".join(lines) or "(no sessions; the first call opens one)", {"sessions": listed}, shape)
+    lines += [
+        f"snapshot {entry['snapshot']}: {entry['environment']}, {_megabytes(entry['size_bytes'])}, "
+        f"taken {entry['age_s']} s ago"
+        for entry in kept
+    ]
+    return shaped("\n".join(lines), {"sessions": listed, "snapshots": kept}, shape)
+
+
+def show_snapshot(taken: Snapshot, session: str, gone: list[Snapshot], shape: Shape) -> CallToolResult:
+    """What is in it, what is not, how it is used, and what gave way to it."""
+    about = f"snapshot {taken.name} of session {session}: environment {taken.environment}"
+    use = f"session_open(snapshot={taken.name!r}) starts a session from it."
+    lines = [f"{about}, {_megabytes(taken.size_bytes)} of its own. {use}"]
+    if taken.left_out:
+        lines.append(f"[not in it, being folders of the host: {', '.join(taken.left_out)}]")
+    if gone:
+        lines.append(f"[deleted to make room: {', '.join(snapshot.name for snapshot in gone)}]")
+    structured = {
+        "snapshot": taken.name,
+        "session": session,
+        "environment": taken.environment,
+        "size_bytes": taken.size_bytes,
+        "left_out": list(taken.left_out),
+        "deleted": [snapshot.name for snapshot in gone],
+    }
+    return shaped("\n".join(lines), structured, shape)
+
+
+def _megabytes(size: object) -> str:
+    return f"{size / 1e6:.1f} MB" if isinstance(size, int) else "?"
 
 
 def _items(jobs: object) -> list[tuple[str, str]]:

@@ -38,6 +38,11 @@ def _table(front: Front) -> dict[ToolGroup, list[Listed]]:
             (files.file_list, READS),
             (files.file_search, READS),
         ],
-        "sessions": [(sessions.session_open, OPENS), (sessions.session_list, READS), (sessions.session_close, WRITES)],
+        "sessions": [
+            (sessions.session_open, OPENS),
+            (sessions.session_list, READS),
+            (sessions.session_close, WRITES),
+            (sessions.session_snapshot, WRITES),
+        ],
         "policy": [(policy.policy_check, READS)],
     }

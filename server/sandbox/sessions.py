@@ -179,7 +179,7 @@ class Sessions:
     ) -> Session:
         if len(self._open) + self._being_made >= self._most:
             raise TooManySessions(f"{self._most} sessions are open, as many as allowed; close one with session_close")
-        spec = start or self._spec(environment)
+        spec = start or self.offered(environment)
         self._being_made += 1
         try:
             sandbox = await self._source.claim(spec, hosts or self._allow, alone=start is not None)
@@ -190,7 +190,8 @@ class Sessions:
         self._open[owner, name] = session
         return session
 
-    def _spec(self, environment: str) -> SandboxSpec:
+    def offered(self, environment: str) -> SandboxSpec:
+        """What a sandbox of that environment is made from. Raises NoSuchEnvironment."""
         if environment not in self._environments:
             offered = ", ".join(self._environments)
             raise NoSuchEnvironment(f"there is no environment {environment}; this server offers: {offered}")
@@ -202,7 +203,7 @@ class Sessions:
 
     def spec_of(self, owner: str, name: str, default: str) -> SandboxSpec:
         session = self._open.get((owner, name))
-        return session.spec if session else self._spec(default)
+        return session.spec if session else self.offered(default)
 
     def of(self, owner: str) -> list[Session]:
         return [session for (who, _), session in self._open.items() if who == owner]

@@ -20,6 +20,7 @@ from server.sandbox.sandbox import MIB, SandboxSpec
 
 REPOSITORY: Final = "sandgate-snapshot"  # of the images; the tag is the snapshot's id
 LOCK: Final = "snapshots.lock"
+SETTLING_S: Final = 2.0  # whoever came first has been served by then
 QUIET_S: Final = 60.0  # between two rounds of tidying
 USED_EVERY_S: Final = 3600.0  # how exactly the last use is known: looking should not cost a write
 SLACK: Final = 256 * MIB  # beside the disk limit: what is held to that is blocks, what is measured here is lengths
@@ -38,6 +39,10 @@ class SnapshotFailed(Exception):
 
 class NoSuchSnapshot(Exception):
     """The caller has no snapshot of that name, whoever else may have one."""
+
+
+class WrongEnvironment(Exception):
+    """A snapshot was to be started in another environment than that which it was taken in."""
 
 
 class BadSnapshotName(Exception):
@@ -64,7 +69,15 @@ class Snapshot:
     left_out: tuple[str, ...] = ()
 
     def spec(self, environment: SandboxSpec) -> SandboxSpec:
-        """How a sandbox of it is made; its files belong to its source's user, so that is who commands run as."""
+        """How a sandbox of it is made; its files belong to its source's user, so that is who commands run as.
+
+        Raises WrongEnvironment.
+        """
+        if environment.environment != self.environment:
+            raise WrongEnvironment(
+                f"snapshot {self.name} is of environment {self.environment}, not {environment.environment}; "
+                "leave environment out"
+            )
         return replace(environment, image=self.image, user=self.user)
 
 
@@ -287,6 +300,7 @@ class Snapshots:
         """For as long as the server lives: retention and leftovers, once in a while and only where sandboxes are made."""
         while True:
             await self._woken.wait()
+            await anyio.sleep(SETTLING_S)
             self._woken = anyio.Event()
             try:
                 await self.expire()
@@ -377,5 +391,5 @@ def _snapshot(row: Mapping[str, Any]) -> Snapshot:
 
 
 def _facts(snapshot: Snapshot) -> dict[str, Any]:
-    facts = ("name", "owner", "kind", "environment", "size_bytes", "image")
-    return {"snapshot": snapshot.id} | {fact: getattr(snapshot, fact) for fact in facts}
+    facts = ("name", "owner", "environment", "size_bytes", "image")
+    return {"snapshot": snapshot.id, "kept_as": snapshot.kind} | {fact: getattr(snapshot, fact) for fact in facts}

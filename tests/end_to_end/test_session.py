@@ -38,7 +38,7 @@ async def test_schemas_are_flat_and_every_annotation_is_set(client: Client) -> N
 
     assert [tool.name for tool in tools] == [
         "shell", "exec", "job_output", "job_stop", "file_read", "file_write", "file_edit", "file_list", "file_search",
-        "session_open", "session_list", "session_close", "policy_check",
+        "session_open", "session_list", "session_close", "session_snapshot", "policy_check",
     ]  # fmt: skip
     for tool in tools:
         schema = json.dumps([tool.input_schema, tool.output_schema])

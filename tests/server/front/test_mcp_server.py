@@ -6,7 +6,7 @@ from server.call import Gateway
 from server.front.mcp_server import build
 from server.sandbox.sessions import Sessions
 from server.settings import Settings
-from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, PlainReader
+from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, PlainReader, snapshots
 
 
 async def nothing() -> None: ...
@@ -15,7 +15,7 @@ async def nothing() -> None: ...
 def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> None:
     sessions = Sessions(FakeSource(), {"base": SPEC}, tmp_path, (), 1)
     gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
-    server = build(App(gateway, Settings(environment="base"), nothing, lambda: None))
+    server = build(App(gateway, Settings(environment="base"), snapshots(tmp_path), nothing, lambda: None))
 
     assert server.name == "sandgate"
     assert server.version

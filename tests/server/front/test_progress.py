@@ -5,9 +5,10 @@ import anyio
 import pytest
 from mcp.server.mcpserver import Context
 
-from server.front.progress import MAX_MESSAGE, streaming
+from server.front.progress import MAX_MESSAGE, streaming, telling
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Exit
+from server.sandbox.snapshots import SnapshotFailed, Tell
 
 pytestmark = pytest.mark.anyio
 
@@ -64,3 +65,20 @@ async def test_the_end_of_a_job_is_not_progress(job: Job) -> None:
     job.ended(Exit("exited", 0))
 
     assert await heard(job) == []
+
+
+async def test_what_is_done_is_told_step_by_step_and_its_failure_comes_as_it_is() -> None:
+    ctx = FakeContext()
+
+    async def work(tell: Tell) -> None:
+        for step in ("measuring", "keeping 7 MB"):
+            tell(step)
+            with anyio.fail_after(5):
+                while not any(message.startswith(step) for _, message in ctx.told):
+                    await anyio.sleep(0.01)
+        raise SnapshotFailed("the engine is away")
+
+    with pytest.raises(SnapshotFailed):
+        await telling(cast("Context[Any, Any]", ctx), "looking", work)
+
+    assert [message for _, message in ctx.told][-1] == "keeping 7 MB (0 s)"

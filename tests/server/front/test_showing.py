@@ -66,4 +66,4 @@ def test_a_finished_job_is_read_to_its_end(job: Job) -> None:
 
 
 def test_no_sessions_is_an_answer_too() -> None:
-    assert "no sessions" in text_of(show_sessions([], "both"))
+    assert "no sessions" in text_of(show_sessions([], [], "both"))

@@ -12,7 +12,7 @@ from server.front.results import Shape
 from server.front.tools import register
 from server.sandbox.sessions import Sessions
 from server.settings import ALL_GROUPS, ToolGroup
-from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, PlainReader
+from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, PlainReader, snapshots
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +21,7 @@ async def listed(folder: Path, groups: tuple[ToolGroup, ...] = ALL_GROUPS, shape
     sessions = Sessions(FakeSource(), {"base": SPEC}, folder, (), 1)
     gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
     mcp: MCPServer[None] = MCPServer("test")
-    register(mcp, Front(gateway, Caller("ann"), "base", shape), groups)
+    register(mcp, Front(gateway, Caller("ann"), "base", shape, snapshots(folder)), groups)
     return await mcp.list_tools()
 
 

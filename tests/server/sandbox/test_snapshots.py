@@ -1,7 +1,6 @@
 """Who has which snapshots and for how long: real rows and locks, an engine made of a dictionary."""
 
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,13 +15,13 @@ from server.sandbox.sandbox import SandboxSpec
 from server.sandbox.snapshots import (
     SLACK,
     BadSnapshotName,
-    Committed,
     NoSuchSnapshot,
     Retention,
     SnapshotFailed,
     Snapshots,
-    Tell,
+    WrongEnvironment,
 )
+from tests.fakes import FakeImages
 
 pytestmark = pytest.mark.anyio
 
@@ -36,57 +35,10 @@ class Box:
 
 
 @dataclass
-class Engine:
-    """Images by their names; `fails` is what the next call raises, `gate` holds a commit back."""
-
-    images: set[str] = field(default_factory=set)
-    most: int = 0
-    fails: bool = False
-    begun: threading.Event = field(default_factory=threading.Event)
-    gate: threading.Event = field(default_factory=threading.Event)
-    removed: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        self.gate.set()
-
-    def commit(self, sandbox_id: str, snapshot_id: str, most_bytes: int, tell: Tell) -> Committed:
-        self.begun.set()
-        assert self.gate.wait(10)
-        self._answer()
-        self.most = most_bytes
-        tell(f"keeping {sandbox_id}")
-        return Committed(self._add(snapshot_id), 7, ("/home/me/project",))
-
-    def again(self, known: str, snapshot_id: str) -> str:
-        self._answer()
-        assert known in self.images
-        return self._add(snapshot_id)
-
-    def _add(self, snapshot_id: str) -> str:
-        image = f"sandgate-snapshot:{snapshot_id}"
-        self.images.add(image)
-        return image
-
-    def _answer(self) -> None:
-        if self.fails:
-            raise SnapshotFailed("the engine is away")
-
-    def remove(self, references: Iterable[str]) -> None:
-        self._answer()
-        self.images -= set(references)
-        self.removed.set()
-
-    def sweep(self, known: frozenset[str]) -> list[str]:
-        gone = sorted(self.images - known)
-        self.images &= known
-        return gone
-
-
-@dataclass
 class World:
     folder: Path
     retention: Retention = field(default_factory=Retention)
-    engine: Engine = field(default_factory=Engine)
+    engine: FakeImages = field(default_factory=FakeImages)
     said: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
     def server(self) -> Snapshots:
@@ -138,6 +90,8 @@ async def test_a_sandbox_of_a_snapshot_is_as_its_source_was(world: World) -> Non
 
     assert (spec.image, spec.user, spec.environment, spec.pids) == (taken.image, (1234, 99), "base", 7)
     assert world.engine.most == SPEC.disk_bytes + SLACK
+    with pytest.raises(WrongEnvironment, match="is of environment base, not python; leave environment out"):
+        taken.spec(SandboxSpec(image="plain", environment="python"))
 
 
 @pytest.mark.parametrize("name", ["", "a" * 65, "a/b", "a b", "ä", "a\n", "..\0"])
@@ -245,7 +199,10 @@ async def test_with_no_age_named_everything_stays(world: World, clock: list[floa
     assert await world.server().expire() == []
 
 
-async def test_tidying_waits_for_the_first_sandbox_and_outlives_a_failing_engine(world: World) -> None:
+async def test_tidying_waits_for_the_first_sandbox_and_outlives_a_failing_engine(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.sandbox.snapshots.SETTLING_S", 0)
     server = world.server()
     world.engine.images.add("sandgate-snapshot:dead")
     async with anyio.create_task_group() as tasks:

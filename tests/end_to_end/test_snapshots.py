@@ -1,0 +1,196 @@
+"""A client keeps a session's files and starts others from them: what crosses, what does not, and what is left."""
+
+import secrets
+from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+
+from server.sandbox.installation import STATE_LABEL
+from tests.end_to_end.rig import Home, connected, text_of, until
+from tests.real_engine import client as docker_client
+
+pytestmark = pytest.mark.anyio
+
+BASE = 'environment = "base"\n[limits]\nsnapshots = 2\n'
+
+
+@pytest.fixture
+def home(folder: Path) -> Iterator[Home]:
+    place = folder / secrets.token_hex(2)
+    place.mkdir(mode=0o755)
+    made = Home(place, settings=BASE)
+    yield made
+    with docker_client() as api:
+        for image in images(made):
+            api.remove_image(image, force=True)
+
+
+@pytest.fixture
+async def client(home: Home, anyio_backend: str) -> AsyncGenerator[Client]:
+    async with connected(home) as made:
+        yield made
+
+
+def images(home: Home) -> list[str]:
+    """Of this installation's snapshots, as the engine has them."""
+    identity = (home.folder / "state/installation").read_text()
+    with docker_client() as api:
+        return [entry["Id"] for entry in api.images(filters={"label": f"{STATE_LABEL}={identity}"})]
+
+
+async def call(client: Client, tool: str, **arguments: Any) -> str:
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, text_of(result)
+    return text_of(result)
+
+
+async def refused(client: Client, tool: str, **arguments: Any) -> str:
+    result = await client.call_tool(tool, arguments)
+    assert result.is_error
+    return text_of(result)
+
+
+async def test_a_session_is_forked_and_restored_and_each_goes_its_own_way(client: Client) -> None:
+    await call(client, "shell", command="echo 1 > a; mkdir -p ~/.cfg; echo mine > ~/.cfg/x; chmod 700 a; touch gone")
+    said = await call(client, "session_snapshot", name="before")
+    assert "snapshot before of session default: environment base" in said
+    assert "session_open(snapshot='before')" in said
+    await call(client, "shell", command="echo 2 > a; rm gone")
+
+    opened = await call(client, "session_open", session="fork", snapshot="before")
+    assert "environment base" in opened
+    fork = await call(client, "shell", session="fork", command="cat a ~/.cfg/x; stat -c %a a; ls; echo 3 > a")
+    assert fork.splitlines() == ["1", "mine", "700", "a", "gone"]
+
+    await call(client, "session_close")
+    await call(client, "session_open", session="default", snapshot="before")
+    assert await call(client, "shell", command="cat a") == "1"
+    assert await call(client, "shell", command="cat a", session="fork") == "3"
+
+
+async def test_a_snapshot_outlives_its_session_and_its_server(home: Home) -> None:
+    async with connected(home) as first:
+        await call(first, "shell", command="echo kept > a")
+        await call(first, "session_snapshot", name="before")
+    async with connected(home) as second:
+        assert "snapshot before: base" in await call(second, "session_list")
+        await call(second, "session_open", session="again", snapshot="before")
+        assert await call(second, "shell", command="cat a", session="again") == "kept"
+
+
+async def test_it_is_told_what_is_being_kept_while_it_is(client: Client) -> None:
+    await call(client, "shell", command="head -c 100000000 /dev/urandom > big")
+    seen: list[str] = []
+
+    async def heard(progress: float, total: float | None, message: str | None) -> None:
+        seen.append(message or "")
+
+    await client.call_tool("session_snapshot", {"name": "big"}, progress_callback=heard)
+
+    assert any(message.startswith("keeping 100 MB") for message in seen), seen
+
+
+async def test_the_oldest_gives_way_with_its_image_and_a_replaced_one_too(client: Client, home: Home) -> None:
+    await call(client, "shell", command="echo 1 > a")
+    for name in ("one", "two", "two"):
+        await call(client, "session_snapshot", name=name)
+    assert len(images(home)) == 2
+
+    assert "deleted to make room: one" in await call(client, "session_snapshot", name="three")
+
+    assert len(images(home)) == 2
+    assert "there is no snapshot 'one'; yours: two, three" in (
+        await refused(client, "session_open", snapshot="one")
+    ).replace("There", "there")
+
+
+@pytest.mark.promise("audit.chain")
+@pytest.mark.promise("call.permit")
+async def test_a_snapshot_is_judged_and_recorded_as_any_call(client: Client, home: Home) -> None:
+    await call(client, "shell", command="true")
+    await call(client, "session_snapshot", name="before")
+
+    started = next(line for line in home.audit("call.started") if line["tool"] == "session_snapshot")
+    assert started["arguments"] == {"name": "before"}
+    trail = [line["kind"] for line in home.audit("call") if line["decision_id"] == started["decision_id"]]
+    assert trail == ["call.started", "call.decided", "call.ended"]
+    (taken,) = home.audit("snapshot.taken")
+    assert (taken["name"], taken["owner"], taken["kept_as"]) == ("before", "local", "named")
+
+
+@pytest.mark.promise("nothing.left")
+async def test_a_cancelled_snapshot_leaves_nothing_and_the_session_goes_on(client: Client, home: Home) -> None:
+    await call(client, "shell", command="head -c 300000000 /dev/urandom > big")
+    begun = anyio.Event()
+
+    async def heard(progress: float, total: float | None, message: str | None) -> None:
+        if (message or "").startswith("keeping"):
+            begun.set()
+
+    async with anyio.create_task_group() as tasks:
+
+        async def take() -> None:
+            await client.call_tool("session_snapshot", {"name": "big"}, progress_callback=heard)
+
+        tasks.start_soon(take)
+        with anyio.fail_after(30):
+            await begun.wait()
+        tasks.cancel_scope.cancel()
+
+    assert "snapshot" not in await call(client, "session_list")
+    assert await call(client, "shell", command="echo on") == "on"
+    await anyio.to_thread.run_sync(until, lambda: images(home) == [], "what was made is still there")
+
+
+async def test_a_bad_name_and_a_session_that_is_not_there_are_answers(client: Client) -> None:
+    await call(client, "shell", command="true")
+    assert "1 to 64 letters" in await refused(client, "session_snapshot", name="a/b")
+    assert "no session nowhere" in await refused(client, "session_snapshot", name="a", session="nowhere")
+
+
+PLANTED = """
+import os
+open(f"/tmp/ran-as-{os.getuid()}", "w").close()
+"""
+
+
+ENV = ("ENV PYTHONPATH=/workspace", "ENV PYTHONSTARTUP=/workspace/json.py", "ENV PYTHONUSERBASE=/workspace")
+
+
+@pytest.fixture
+def trap() -> Iterator[str]:
+    """An image that points every Python in it at the workspace."""
+    name = f"sandgate-test-trap:{secrets.token_hex(4)}"
+    with docker_client() as api:
+        made = api.create_container("sandgate/base", ["never"])["Id"]
+        repository, _, tag = name.partition(":")
+        api.commit(made, repository, tag, changes="\n".join(ENV))
+        api.remove_container(made, force=True)
+        yield name
+        api.remove_image(name, force=True)
+
+
+@pytest.mark.promise("sandbox.powerless")
+async def test_what_a_snapshot_has_planted_does_not_run_in_the_agent(home: Home, trap: str) -> None:
+    trapped = Home(home.folder, settings=f'environment = "trap"\n[sandbox]\nimages = {{trap = "{trap}"}}\n')
+    async with connected(trapped) as client:
+        site = await call(
+            client, "exec", argv=["/usr/bin/python3", "-I", "-c", "import site; print(site.getusersitepackages())"]
+        )
+        for place in ("/workspace", site, "/tmp"):
+            for module in ("json", "socket", "select", "struct", "sitecustomize", "usercustomize", "ctypes", "os"):
+                await call(client, "file_write", path=f"{place}/{module}.py", content=PLANTED)
+        await call(client, "session_snapshot", name="planted")
+        await call(client, "session_open", session="fork", snapshot="planted")
+
+        assert (
+            await call(client, "shell", session="fork", command="echo agent; ls /tmp | grep ran-as || true") == "agent"
+        )
+        await call(client, "file_list", session="fork", path="/tmp")
+        await client.call_tool("shell", {"session": "fork", "command": "/usr/bin/python3 -c 'import json'"})
+        ran = await call(client, "shell", session="fork", command="ls /tmp | grep ran-as")
+        assert ran == "ran-as-1000", "the trap is armed, for whoever starts a Python of his own"
