@@ -21,6 +21,7 @@ from server.judges import embedded, host_entries, judging
 from server.kept import snapshots as kept_snapshots
 from server.kept import stored_images
 from server.record.audit import Audit
+from server.sandbox.demand import Demand
 from server.sandbox.docker_engine import DockerEngine, Surroundings
 from server.sandbox.egress_link import AllowEntry, EgressLink
 from server.sandbox.engine import engine_folders, find_engine
@@ -28,6 +29,7 @@ from server.sandbox.folders import own
 from server.sandbox.gate import Gate, variables
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.pool import Pool
+from server.sandbox.room import Room
 from server.sandbox.sandbox import LINK_DIR, MIB, USER_ID, Sandbox, SandboxSpec
 from server.sandbox.sessions import Sessions
 from server.sandbox.snapshots import Snapshots
@@ -80,12 +82,13 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 audit.write(kind, _box(box))
                 snapshots.wake()
 
-            pool = Pool(engine, gate, tasks, settings.sandbox.idle, note)
-            sessions = Sessions(pool, offered, folders.output, hosts(settings), settings.limits.sessions)
+            pool = Pool(engine, gate, tasks, _demand(settings), note, settings.sandbox.made_at_once)
+            sessions = Sessions(pool, offered, folders.output, hosts(settings), Room(settings.limits.sessions))
             sessions_of.sessions = sessions
             limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
             tasks.start_soon(_sync, audit)
             tasks.start_soon(snapshots.keep)
+            tasks.start_soon(pool.keep)
             change = _Change(source, judge, sessions, spaces, audit)
             tasks.start_soon(watch, change.files, change.take_up)
 
@@ -162,6 +165,11 @@ def _engine(
         tasks=tasks,
         weakened=weakened,
     )
+
+
+def _demand(settings: Settings) -> Demand:
+    numbers = {name: told.idle for name, told in settings.environments.items() if told.idle is not None}
+    return Demand(settings.sandbox.idle, numbers, settings.sandbox.most_idle)
 
 
 def workspaces(settings: Settings, files: tuple[Path, ...]) -> tuple[Workspace, ...]:

@@ -92,7 +92,11 @@ class SandboxSettings(_Table):
     pids: Annotated[int, Field(ge=16)] = 1024
     open_files: Annotated[int, Field(ge=64)] = 4096
     grace_s: Annotated[float, Field(gt=0, le=3600)] = 30.0  # how long a sandbox waits for a lost server
-    idle: Annotated[int, Field(ge=0, le=64)] = 1  # warm sandboxes of each kind in use
+    idle: Annotated[int, Field(ge=0, le=64)] = 1  # at least that many warm of each kind in use; 0: none
+    most_idle: Annotated[int, Field(ge=1, le=64)] = (
+        8  # where many are claimed, as many as of late but no more than this
+    )
+    made_at_once: Annotated[int, Field(ge=1, le=32)] = 4
     images: dict[str, str] = Field(default_factory=lambda: {"base": "sandgate/base", "python": "sandgate/python"})
     runtime: str | None = None
     require_landlock: bool = False
@@ -107,6 +111,7 @@ class EnvironmentSettings(_Table):
     setup: tuple[str, ...] = ()  # commands, judged as any other; they see the files of cache_on in /workspace
     cache_on: tuple[str, ...] = ()  # files of the first workspace: where one changes, setup runs again
     network: tuple[HostEntry, ...] = ()  # out of egress.allow, for setup and for sessions; nothing: all of it
+    idle: Annotated[int, Field(ge=0, le=64)] | None = None  # warm ones of it; nothing: sandbox.idle
     setup_timeout_s: Annotated[float, Field(gt=0, le=7200)] = 900.0  # of each command
 
     @field_validator("cache_on")

@@ -36,7 +36,9 @@ TEMPLATE = """\
 # pids = 1024
 # open_files = 4096
 # grace_s = 30                  # how long a sandbox waits for a server it lost
-# idle = 1                      # warm sandboxes of each kind in use
+# idle = 1                      # warm sandboxes of each kind in use, at least; 0: none
+# most_idle = 8                 # as many as were claimed of late are kept warm, up to this
+# made_at_once = 4              # sandboxes in the making at the same time
 # require_landlock = false      # refuse to start where the kernel cannot hold path rules
 # images = {base = "sandgate/base", python = "sandgate/python"}
 
@@ -48,6 +50,7 @@ TEMPLATE = """\
 # setup = ["pip install -r requirements.txt"]   # run once, judged and recorded as any call
 # cache_on = ["requirements.txt"]               # files of the first workspace: where one changes, setup runs again
 # network = ["index.example", "files.example"]   # out of egress.allow; nothing: all of it
+# idle = 2                      # warm ones of it, instead of sandbox.idle
 # setup_timeout_s = 900         # of each command
 
 # [[policy.paths]]              # a path rule: allow | ask | deny

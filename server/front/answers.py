@@ -11,13 +11,13 @@ from server.front.results import failed, refusal
 from server.judge.limits import TooMany
 from server.record.audit import AuditFailed
 from server.sandbox.jobs import NoSuchJob
+from server.sandbox.room import Full
 from server.sandbox.sandbox import FileRefused, SandboxFailed, SandboxLost
 from server.sandbox.sessions import (
     HostNotAllowed,
     NoSuchEnvironment,
     NoSuchSession,
     SessionExists,
-    TooManySessions,
 )
 from server.sandbox.snapshots import BadSnapshotName, NoSuchSnapshot, SnapshotFailed, WrongEnvironment
 
@@ -35,7 +35,6 @@ _ANSWERS = (
     SandboxFailed,
     SessionExists,
     SnapshotFailed,
-    TooManySessions,
     WrongEnvironment,
 )
 
@@ -49,7 +48,7 @@ def answering[**P](tool: Callable[P, Awaitable[CallToolResult]]) -> Callable[P, 
             return await tool(*args, **kwargs)
         except Denied as exc:
             return refusal(exc.verdict, exc.decision_id)
-        except TooMany as exc:
+        except (Full, TooMany) as exc:
             raise MCPError(TOO_MANY, str(exc), {"retry_after_s": round(exc.retry_after_s, 2)}) from exc
         except SandboxLost as exc:
             return failed(f"The sandbox was lost: {exc}. The next call gets a fresh one, without this one's files.")

@@ -1,4 +1,4 @@
-"""Sandboxes ahead of demand: one warm for each kind in use, checked before it is handed out, never used twice."""
+"""Sandboxes ahead of demand: warm ones of each kind in use, checked before they are handed out, never used twice."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -6,6 +6,7 @@ from typing import Protocol
 import anyio
 import anyio.abc
 
+from server.sandbox.demand import Demand
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.sandbox import FileRefused, Sandbox, SandboxFailed, SandboxLost, SandboxSpec
 
@@ -29,20 +30,24 @@ class Gate(Protocol):
 
 
 class Pool:
-    """Keeps `idle` sandboxes warm per spec once that spec was asked for; a server nobody calls makes none."""
+    """Keeps as many warm per spec as `demand` says, once that spec was asked for; a server nobody calls makes none."""
 
     def __init__(
         self,
         maker: Makes,
         gate: Gate,
         tasks: anyio.abc.TaskGroup,
-        idle: int,
+        demand: Demand,
         note: Callable[[str, Sandbox], None],
+        at_once: int = 4,
     ) -> None:
-        self._maker, self._gate, self._tasks, self._idle, self._note = maker, gate, tasks, idle, note
+        """`at_once`: how many are made at the same time, whoever wants them; more would only make each one slower."""
+        self._maker, self._gate, self._tasks, self._demand, self._note = maker, gate, tasks, demand, note
+        self._making = anyio.Semaphore(at_once)
         self._warm: dict[SandboxSpec, list[Sandbox]] = {}
         self._filling: set[SandboxSpec] = set()
         self._quiet = anyio.Event()
+        self._stirred = anyio.Event()
         self._closed = False
 
     async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> Sandbox:
@@ -50,6 +55,8 @@ class Pool:
 
         alone: nobody else is likely to want such a one, so none is made ahead for the next.
         """
+        if not alone:
+            self._demand.claimed(spec)
         sandbox = await self._take_warm(spec)
         if sandbox is not None:
             self._gate.bind(sandbox.id, allow)
@@ -69,29 +76,57 @@ class Pool:
         return None
 
     async def _make(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...] | None) -> Sandbox:
-        sandbox = await self._maker.create(spec)
-        await self._gate.attach(sandbox.id, allow)
-        self._note("sandbox.created", sandbox)
+        async with self._making:
+            sandbox = await self._maker.create(spec)
+        try:
+            await self._gate.attach(sandbox.id, allow)
+            self._note("sandbox.created", sandbox)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await sandbox.close()
+            raise
         return sandbox
 
     def _refill(self, spec: SandboxSpec) -> None:
+        self._stirred.set()
         if spec not in self._filling and not self._closed:
             self._filling.add(spec)
             self._tasks.start_soon(self._fill, spec)
 
     async def _fill(self, spec: SandboxSpec) -> None:
         try:
-            while not self._closed and len(self._warm.setdefault(spec, [])) < self._idle:
+            while not self._closed and len(self._warm.get(spec, [])) < self._demand.wanted(spec):
                 sandbox = await self._make(spec, None)
                 if self._closed:
                     await self.release(sandbox)
                 else:
-                    self._warm[spec].append(sandbox)
+                    self._warm.setdefault(spec, []).append(sandbox)
         except SandboxFailed:
             pass  # the next claim meets the same trouble in the foreground, where somebody can read it
         finally:
             self._filling.discard(spec)
             self._quiet.set()
+
+    async def keep(self) -> None:
+        """For as long as the server lives: the warm ones follow a demand that falls, and one that died is replaced."""
+        while True:
+            await self._stirred.wait()
+            await anyio.sleep(self._demand.recent_s)
+            if not any(self._warm.values()):
+                self._stirred = anyio.Event()
+            for spec in list(self._warm):
+                await self._tend(spec)
+
+    async def _tend(self, spec: SandboxSpec) -> None:
+        warm = self._warm[spec]
+        for sandbox in warm[self._demand.wanted(spec) :] + [box for box in warm if not box.alive]:
+            if sandbox in warm:  # else it was claimed, or let go, while another one ended
+                warm.remove(sandbox)
+                await self.release(sandbox)
+        if len(warm) < self._demand.wanted(spec):
+            self._refill(spec)
+        if not warm and not self._demand.wanted(spec):
+            self._warm.pop(spec, None)
 
     async def release(self, sandbox: Sandbox) -> None:
         """Destroy it; a sandbox is never handed out again."""

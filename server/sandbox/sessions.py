@@ -14,6 +14,7 @@ import anyio.to_thread
 from policy.verdict import Permit
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.jobs import Job, NoSuchJob
+from server.sandbox.room import Room
 from server.sandbox.sandbox import Exit, Sandbox, SandboxSpec
 
 MAX_JOBS_KEPT = 64  # of one session; the oldest that is over gives way
@@ -25,10 +26,6 @@ class NoSuchSession(Exception):
 
 class SessionExists(Exception):
     """The caller already has a session of that name."""
-
-
-class TooManySessions(Exception):
-    """The caller, or the whole server, has as many sessions as the settings allow."""
 
 
 class NoSuchEnvironment(Exception):
@@ -117,13 +114,12 @@ class Sessions:
         environments: Mapping[str, SandboxSpec],
         folder: Path,
         allow: tuple[AllowEntry, ...],
-        most: int,
+        room: Room,
     ) -> None:
-        self._source, self._environments, self._folder, self._most = source, environments, folder, most
+        self._source, self._environments, self._folder, self._room = source, environments, folder, room
         self._allow = allow
         self._open: dict[tuple[str, str], Session] = {}
         self._opening: dict[tuple[str, str], anyio.Lock] = {}
-        self._being_made = 0
 
     def find(self, owner: str, name: str) -> Session:
         """Raises NoSuchSession, also for a session of somebody else."""
@@ -158,7 +154,7 @@ class Sessions:
         *,
         spec: SandboxSpec | None = None,
     ) -> Session:
-        """A new session, its name made up where none is given. Raises SessionExists, HostNotAllowed.
+        """A new session, its name made up where none is given. Raises SessionExists, HostNotAllowed, Full.
 
         spec: what it starts from where that is not the environment itself, as with a snapshot.
         """
@@ -177,14 +173,13 @@ class Sessions:
     async def _make(
         self, owner: str, name: str, environment: str, hosts: tuple[str, ...], start: SandboxSpec | None = None
     ) -> Session:
-        if len(self._open) + self._being_made >= self._most:
-            raise TooManySessions(f"{self._most} sessions are open, as many as allowed; close one with session_close")
         spec = start or self.offered(environment)
-        self._being_made += 1
+        await self._room.enter(owner)
         try:
             sandbox = await self._source.claim(spec, hosts or self._allow, alone=start is not None)
-        finally:
-            self._being_made -= 1
+        except BaseException:
+            self._room.leave()
+            raise
         now = time.time()
         session = Session(name, owner, sandbox, spec, self._folder / sandbox.id, now, now, self._announce, hosts)
         self._open[owner, name] = session
@@ -219,7 +214,10 @@ class Sessions:
         del self._open[session.owner, session.name]
         self._opening.pop((session.owner, session.name), None)
         with anyio.CancelScope(shield=True):
-            await self._source.release(session.sandbox)
+            try:
+                await self._source.release(session.sandbox)
+            finally:
+                self._room.leave()
         for job in session.jobs.values():
             job.close()
         await anyio.to_thread.run_sync(lambda: shutil.rmtree(session.folder, ignore_errors=True))

@@ -11,6 +11,7 @@ from server.call import Caller, FileAsk, Gateway, RunAsk, Target
 from server.record.audit import AuditFailed
 from server.sandbox import files
 from server.sandbox.jobs import Job
+from server.sandbox.room import Room
 from server.sandbox.sandbox import Found
 from server.sandbox.sessions import Session, Sessions
 from tests.fakes import SPEC, FakeAudit, FakeSandbox, FakeSource, FixedJudge, NoLimits, PlainReader
@@ -30,7 +31,7 @@ class Rig:
     def __init__(self, folder: Path, verdict: Verdict, box: FakeSandbox | None = None, **by_path: Verdict) -> None:
         self.box = box or FakeSandbox()
         self.audit, self.judge, self.source = FakeAudit(), FixedJudge(verdict), FakeSource([self.box])
-        sessions = Sessions(self.source, {"base": SPEC}, folder, (), 10)
+        sessions = Sessions(self.source, {"base": SPEC}, folder, (), Room(10))
         self.gateway = Gateway(self.audit, NoLimits(), PlainReader(), self.judge, sessions)
 
     @property

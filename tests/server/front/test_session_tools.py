@@ -38,7 +38,7 @@ class World:
 
     def __post_init__(self) -> None:
         sessions = Sessions(
-            self.source, {"base": SPEC, "other": replace(SPEC, environment="other")}, self.folder / "out", (), 10
+            self.source, {"base": SPEC, "other": replace(SPEC, environment="other")}, self.folder / "out", (), Room(10)
         )
         self.gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), self.judge, sessions)
         self.snapshots: Snapshots = snapshots(self.folder, self.images)

@@ -10,6 +10,7 @@ from server.call import Caller, Gateway
 from server.front.front import Front
 from server.front.results import Shape
 from server.front.tools import register
+from server.sandbox.room import Room
 from server.sandbox.sessions import Sessions
 from server.settings import ALL_GROUPS, ToolGroup
 from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, PlainReader, snapshots
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def listed(folder: Path, groups: tuple[ToolGroup, ...] = ALL_GROUPS, shape: Shape = "both") -> list[Tool]:
-    sessions = Sessions(FakeSource(), {"base": SPEC}, folder, (), 1)
+    sessions = Sessions(FakeSource(), {"base": SPEC}, folder, (), Room(1))
     gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
     mcp: MCPServer[None] = MCPServer("test")
     register(mcp, Front(gateway, Caller("ann"), "base", shape, snapshots(folder)), groups)

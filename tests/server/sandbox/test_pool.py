@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
+from server.sandbox.demand import Demand
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.pool import Pool
 from server.sandbox.sandbox import Sandbox, SandboxFailed, SandboxSpec
@@ -15,9 +16,14 @@ pytestmark = pytest.mark.anyio
 class Maker:
     made: list[FakeSandbox] = field(default_factory=list)
     failing: bool = False
+    at_work: int = 0
+    most_at_work: int = 0
 
     async def create(self, spec: SandboxSpec) -> FakeSandbox:
+        self.at_work += 1
+        self.most_at_work = max(self.at_work, self.most_at_work)
         await anyio.lowlevel.checkpoint()
+        self.at_work -= 1
         if self.failing:
             raise SandboxFailed("no engine")
         self.made.append(FakeSandbox(id=f"box{len(self.made)}"))
@@ -40,6 +46,14 @@ class FakeGate:
         self.said.append(("detach", sandbox_id))
 
 
+@dataclass
+class Clock:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def note(kind: str, sandbox: Sandbox) -> None: ...
 
 
@@ -50,7 +64,7 @@ async def settled() -> None:
 async def test_nothing_is_made_before_the_first_claim() -> None:
     maker = Maker()
     async with anyio.create_task_group() as tasks:
-        Pool(maker, FakeGate(), tasks, 1, note)
+        Pool(maker, FakeGate(), tasks, Demand(1), note)
         await settled()
 
     assert maker.made == []
@@ -59,7 +73,7 @@ async def test_nothing_is_made_before_the_first_claim() -> None:
 async def test_none_is_made_ahead_of_what_is_claimed_alone() -> None:
     maker = Maker()
     async with anyio.create_task_group() as tasks:
-        await Pool(maker, FakeGate(), tasks, 1, note).claim(SPEC, (), alone=True)
+        await Pool(maker, FakeGate(), tasks, Demand(1), note).claim(SPEC, (), alone=True)
         await settled()
 
     assert len(maker.made) == 1
@@ -68,21 +82,21 @@ async def test_none_is_made_ahead_of_what_is_claimed_alone() -> None:
 async def test_after_a_claim_one_waits_warm_for_the_next() -> None:
     maker, gate = Maker(), FakeGate()
     async with anyio.create_task_group() as tasks:
-        pool = Pool(maker, gate, tasks, 1, note)
+        pool = Pool(maker, gate, tasks, Demand(1), note)
         first = await pool.claim(SPEC, ())
         await settled()
         second = await pool.claim(SPEC, ())
         await settled()
 
     assert (first.id, second.id) == ("box0", "box1")
-    assert len(maker.made) == 3
+    assert len(maker.made) == 4  # and two for a third and a fourth: as many as were claimed of late
 
 
 @pytest.mark.promise("session.alone")
 async def test_a_released_sandbox_is_destroyed_and_never_handed_out_again() -> None:
     maker = Maker()
     async with anyio.create_task_group() as tasks:
-        pool = Pool(maker, FakeGate(), tasks, 0, note)
+        pool = Pool(maker, FakeGate(), tasks, Demand(0), note)
         first = await pool.claim(SPEC, ())
         await pool.release(first)
         second = await pool.claim(SPEC, ())
@@ -94,7 +108,7 @@ async def test_a_released_sandbox_is_destroyed_and_never_handed_out_again() -> N
 async def test_a_warm_sandbox_that_died_is_not_handed_out() -> None:
     maker = Maker()
     async with anyio.create_task_group() as tasks:
-        pool = Pool(maker, FakeGate(), tasks, 1, note)
+        pool = Pool(maker, FakeGate(), tasks, Demand(1), note)
         await pool.claim(SPEC, ())
         await settled()
         maker.made[1].alive = False
@@ -109,7 +123,7 @@ async def test_a_warm_sandbox_that_died_is_not_handed_out() -> None:
 async def test_a_cold_sandbox_never_listens_without_its_list_and_a_warm_one_waits_for_its_own() -> None:
     gate = FakeGate()
     async with anyio.create_task_group() as tasks:
-        pool = Pool(Maker(), gate, tasks, 1, note)
+        pool = Pool(Maker(), gate, tasks, Demand(1), note)
         await pool.claim(SPEC, ("docs.example",))
         await settled()
         await pool.claim(SPEC, ("docs.example",))
@@ -120,7 +134,7 @@ async def test_a_cold_sandbox_never_listens_without_its_list_and_a_warm_one_wait
 
 async def test_a_failing_engine_is_told_to_whoever_claims() -> None:
     async with anyio.create_task_group() as tasks:
-        pool = Pool(Maker(failing=True), FakeGate(), tasks, 1, note)
+        pool = Pool(Maker(failing=True), FakeGate(), tasks, Demand(1), note)
         with pytest.raises(SandboxFailed):
             await pool.claim(SPEC, ())
 
@@ -129,8 +143,70 @@ async def test_a_failing_engine_is_told_to_whoever_claims() -> None:
 async def test_closing_waits_for_what_is_being_made_and_destroys_it() -> None:
     maker = Maker()
     async with anyio.create_task_group() as tasks:
-        pool = Pool(maker, FakeGate(), tasks, 2, note)
+        pool = Pool(maker, FakeGate(), tasks, Demand(2), note)
         await pool.claim(SPEC, ())
         await pool.close()
 
     assert [box.closed for box in maker.made[1:]] == [True] * (len(maker.made) - 1)
+
+
+async def test_a_burst_is_made_a_few_at_a_time() -> None:
+    maker = Maker()
+    async with anyio.create_task_group() as tasks:
+        pool = Pool(maker, FakeGate(), tasks, Demand(1), note, at_once=2)
+        for _ in range(6):
+            tasks.start_soon(pool.claim, SPEC, ())
+        await settled()
+
+    assert maker.most_at_work == 2
+    assert len(maker.made) == 6 + 6
+
+
+async def test_what_a_burst_left_warm_is_let_go_when_it_is_over() -> None:
+    maker, clock = Maker(), Clock()
+    async with anyio.create_task_group() as tasks:
+        pool = Pool(maker, FakeGate(), tasks, Demand(1, recent_s=0.001, clock=clock), note)
+        for _ in range(4):
+            await pool.claim(SPEC, ())
+        await settled()
+        warm = len(maker.made) - 4
+        clock.now = 100.0
+        tasks.start_soon(pool.keep)
+        with anyio.fail_after(5):
+            while sum(box.closed for box in maker.made) < warm - 1:
+                await anyio.sleep(0.001)
+        tasks.cancel_scope.cancel()
+
+    assert warm == 4
+    assert repr(pool) == "<pool base: 1 warm>"
+
+
+async def test_a_warm_sandbox_that_died_is_replaced_before_somebody_wants_it() -> None:
+    maker = Maker()
+    async with anyio.create_task_group() as tasks:
+        pool = Pool(maker, FakeGate(), tasks, Demand(1, recent_s=0.001, clock=Clock()), note)
+        await pool.claim(SPEC, ())
+        await settled()
+        maker.made[1].alive = False
+        tasks.start_soon(pool.keep)
+        with anyio.fail_after(5):
+            while len(maker.made) < 3:
+                await anyio.sleep(0.001)
+        tasks.cancel_scope.cancel()
+
+    assert maker.made[1].closed
+
+
+class DeafGate(FakeGate):
+    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None) -> None:
+        raise SandboxFailed("no certificate")
+
+
+@pytest.mark.promise("nothing.left")
+async def test_a_sandbox_that_gets_no_gate_is_not_left_behind() -> None:
+    maker = Maker()
+    async with anyio.create_task_group() as tasks:
+        with pytest.raises(SandboxFailed):
+            await Pool(maker, DeafGate(), tasks, Demand(0), note).claim(SPEC, ())
+
+    assert maker.made[0].closed

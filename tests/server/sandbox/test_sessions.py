@@ -8,6 +8,7 @@ from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.jobs import NoSuchJob
+from server.sandbox.room import Full, Room
 from server.sandbox.sandbox import Exit, SandboxSpec
 from server.sandbox.sessions import (
     HostNotAllowed,
@@ -15,7 +16,6 @@ from server.sandbox.sessions import (
     NoSuchSession,
     SessionExists,
     Sessions,
-    TooManySessions,
 )
 from tests.fakes import SPEC, FakeSandbox, FakeSource
 
@@ -27,7 +27,7 @@ PERMIT = permit(Question(CallerFacts("ann"), "exec", SessionFacts("default", "ba
 
 def sessions(folder: Path, source: FakeSource | None = None, most: int = 3) -> Sessions:
     allow = ("docs.example", "*.pkg.example", "api.example:8443", {"host": "data.example", "methods": ["GET"]})
-    return Sessions(source or FakeSource(), {"base": SPEC}, folder, allow, most)
+    return Sessions(source or FakeSource(), {"base": SPEC}, folder, allow, Room(most, patience_s=0))
 
 
 def nothing(end: Exit) -> None: ...
@@ -99,8 +99,10 @@ async def test_there_are_as_many_sessions_as_allowed(tmp_path: Path) -> None:
     ours = sessions(tmp_path, most=1)
     await ours.open("ann", "one", "base", ())
 
-    with pytest.raises(TooManySessions):
+    with pytest.raises(Full, match="session_close"):
         await ours.open("ann", "two", "base", ())
+    await ours.close("ann", "one")
+    await ours.open("ann", "two", "base", ())
 
 
 async def test_closing_destroys_the_sandbox_and_its_output(tmp_path: Path) -> None:
