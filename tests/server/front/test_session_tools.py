@@ -13,6 +13,7 @@ from server.call import Caller, Gateway
 from server.front.answers import answering
 from server.front.front import Front
 from server.front.session_tools import SessionTools
+from server.sandbox.room import Room
 from server.sandbox.sessions import Sessions
 from server.sandbox.snapshots import Snapshots
 from tests.end_to_end.rig import text_of
