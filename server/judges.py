@@ -9,8 +9,8 @@ from server.judge.bundle import Bundle, read_bundle
 from server.judge.current import CurrentJudge
 from server.judge.opa_address import BadOpaAddress, OpaAddress
 from server.judge.rego import RegoJudge
+from server.sandbox.allow_list import entry_name
 from server.sandbox.sandbox import SandboxSpec
-from server.sandbox.sessions import entry_name
 from server.settings import EgressSettings, PolicySettings, Settings
 
 BUNDLE_DIR = Path(__file__).parent.parent / "policy" / "rego"

@@ -10,11 +10,11 @@ from policy.verdict import Denied
 from server.front.results import failed, refusal
 from server.judge.limits import TooMany
 from server.record.audit import AuditFailed
+from server.sandbox.allow_list import HostNotAllowed
 from server.sandbox.jobs import NoSuchJob
 from server.sandbox.room import Full
 from server.sandbox.sandbox import FileRefused, SandboxFailed, SandboxLost
 from server.sandbox.sessions import (
-    HostNotAllowed,
     NoSuchEnvironment,
     NoSuchSession,
     SessionExists,

@@ -40,7 +40,9 @@ class SessionTools:
         async def act(caller: Caller) -> CallToolResult:
             kept = self.front.snapshots.find(caller.id, snapshot) if snapshot is not None else None
             spec = kept.spec(sessions.offered(target.environment)) if kept else None
-            made = await sessions.open(caller.id, session, target.environment, tuple(network), spec=spec)
+            made = await sessions.open(
+                caller.id, session, target.environment, tuple(network), spec=spec, alone=kept is not None
+            )
             made.introduce()  # here and now, so the next call need not
             text = f"session {made.name} is open: environment {made.spec.environment}, cwd {made.spec.start_dir}. Pass session={made.name!r}."
             return shaped(

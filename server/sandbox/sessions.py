@@ -3,7 +3,7 @@
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 
 from policy.verdict import Permit
+from server.sandbox.allow_list import covers, demand, listed, narrowed
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.jobs import Job, NoSuchJob
 from server.sandbox.room import Room
@@ -32,8 +33,8 @@ class NoSuchEnvironment(Exception):
     """The operator offers no environment of that name."""
 
 
-class HostNotAllowed(Exception):
-    """A session asked for a host that the operator's list does not have."""
+# What a session is made from, found out only where one is made: an environment may have to be prepared first.
+type Start = Callable[[], Awaitable[SandboxSpec]]
 
 
 class Source(Protocol):
@@ -115,9 +116,11 @@ class Sessions:
         folder: Path,
         allow: tuple[AllowEntry, ...],
         room: Room,
+        networks: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
+        """networks: the part of `allow` that an environment's sessions have, where that is not all of it."""
         self._source, self._environments, self._folder, self._room = source, environments, folder, room
-        self._allow = allow
+        self._allow, self._networks = allow, networks or {}
         self._open: dict[tuple[str, str], Session] = {}
         self._opening: dict[tuple[str, str], anyio.Lock] = {}
 
@@ -128,7 +131,7 @@ class Sessions:
             raise NoSuchSession(f"there is no session {name}; session_open makes one, session_list shows yours")
         return session
 
-    async def find_or_open(self, owner: str, name: str, environment: str) -> Session:
+    async def find_or_open(self, owner: str, name: str, environment: str, start: Start | None = None) -> Session:
         """The caller's session of that name, made where it is not there.
 
         A session whose sandbox is gone is replaced: its name stays, its files do not.
@@ -137,13 +140,14 @@ class Sessions:
         if session is not None and session.sandbox.alive:  # whoever has one never waits for others to get theirs
             session.used = time.time()
             return session
+        spec = await start() if start else None
         async with self._opening.setdefault((owner, name), anyio.Lock()):
             session = self._open.get((owner, name))
             if session is not None and session.sandbox.alive:
                 return session
             if session is not None:
                 await self._discard(session)
-            return await self._make(owner, name, environment, ())
+            return await self._make(owner, name, environment, (), spec)
 
     async def open(
         self,
@@ -153,14 +157,13 @@ class Sessions:
         hosts: tuple[str, ...],
         *,
         spec: SandboxSpec | None = None,
+        alone: bool = False,
     ) -> Session:
         """A new session, its name made up where none is given. Raises SessionExists, HostNotAllowed, Full.
 
-        spec: what it starts from where that is not the environment itself, as with a snapshot.
+        spec: what it starts from where that is not the environment itself. alone: nobody else will want the same.
         """
-        for host in hosts:
-            if not self._covers(host):
-                raise HostNotAllowed(f"{host} is not among the allowed hosts: {_listed(self._allow)}")
+        demand(self._hosts(environment), hosts)
         name = name or f"s-{secrets.token_hex(8)}"
         async with self._opening.setdefault((owner, name), anyio.Lock()):
             session = self._open.get((owner, name))
@@ -168,15 +171,22 @@ class Sessions:
                 raise SessionExists(f"session {name} is open already; use it, or close it with session_close first")
             if session is not None:
                 await self._discard(session)
-            return await self._make(owner, name, environment, hosts, spec)
+            return await self._make(owner, name, environment, hosts, spec, alone=alone)
 
     async def _make(
-        self, owner: str, name: str, environment: str, hosts: tuple[str, ...], start: SandboxSpec | None = None
+        self,
+        owner: str,
+        name: str,
+        environment: str,
+        hosts: tuple[str, ...],
+        start: SandboxSpec | None,
+        *,
+        alone: bool = False,
     ) -> Session:
         spec = start or self.offered(environment)
         await self._room.enter(owner)
         try:
-            sandbox = await self._source.claim(spec, hosts or self._allow, alone=start is not None)
+            sandbox = await self._source.claim(spec, self._hosts(environment, hosts), alone=alone)
         except BaseException:
             self._room.leave()
             raise
@@ -233,31 +243,19 @@ class Sessions:
         """The operator's list has changed: open sessions follow it, narrowed ones keep what of theirs is still on it."""
         self._allow = allow
         for session in self._open.values():
-            kept = tuple(host for host in session.hosts if self._covers(host))
-            self._source.bind(session.sandbox, kept if session.hosts else allow)
+            self._source.bind(session.sandbox, self._hosts(session.spec.environment, session.hosts))
 
-    def _covers(self, host: str) -> bool:
-        return any(_covers(entry, host) for entry in self._allow)
+    def _hosts(self, environment: str, chosen: tuple[str, ...] = ()) -> tuple[AllowEntry, ...]:
+        """The operator's list, or the part of it that the environment has; of that, what a session chose."""
+        named = self._networks.get(environment)
+        ceiling = narrowed(self._allow, named) if named else self._allow
+        return narrowed(ceiling, chosen) if chosen else ceiling
 
     def host_verdict(self, host: str) -> str:
         """What a dry run says of a host; the gate has the last word when a request is made."""
-        if self._covers(host):
+        if any(covers(entry, host) for entry in self._allow):
             return f"allow: {host} is on the list"
-        return f"deny: {host} is not on the list; allowed: {_listed(self._allow)}. A person can add it: sandgate allow {host}"
+        return f"deny: {host} is not on the list; allowed: {listed(self._allow)}. A person can add it: sandgate allow {host}"
 
     def of_sandbox(self, sandbox_id: str) -> Session | None:
         return next((session for session in self._open.values() if session.sandbox.id == sandbox_id), None)
-
-
-def entry_name(entry: AllowEntry) -> str:
-    return entry if isinstance(entry, str) else str(entry["host"])
-
-
-def _covers(entry: AllowEntry, host: str) -> bool:
-    """Whether a list entry speaks of that host: `*.x` is every name below x, never x itself."""
-    name, host = entry_name(entry).lower(), host.lower().rstrip(".")
-    return host.endswith(name[1:]) if name.startswith("*.") else host in (name, f"{name}:443", f"{name}:80")
-
-
-def _listed(allow: tuple[AllowEntry, ...]) -> str:
-    return ", ".join(entry_name(entry) for entry in allow[:20]) or "none (the network is closed)"

@@ -6,12 +6,12 @@ import pytest
 
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
+from server.sandbox.allow_list import HostNotAllowed, entry_name
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.jobs import NoSuchJob
 from server.sandbox.room import Full, Room
 from server.sandbox.sandbox import Exit, SandboxSpec
 from server.sandbox.sessions import (
-    HostNotAllowed,
     NoSuchEnvironment,
     NoSuchSession,
     SessionExists,
@@ -84,10 +84,25 @@ async def test_a_session_starts_from_the_specification_it_is_given_and_none_is_m
 ) -> None:
     source, start = FakeSource(), replace(SPEC, image="snapshot:1")
 
-    session = await sessions(tmp_path, source).open("ann", "fork", "base", (), spec=start)
+    session = await sessions(tmp_path, source).open("ann", "fork", "base", (), spec=start, alone=True)
 
     assert session.spec == start
     assert source.wanted == [(start, True)]
+
+
+async def test_what_a_session_is_made_from_is_found_out_only_where_one_is_made(tmp_path: Path) -> None:
+    source, ready = FakeSource(), replace(SPEC, image="prepared:1")
+    ours, asked = sessions(tmp_path, source), list[str]()
+
+    async def start() -> SandboxSpec:
+        asked.append("once")
+        return ready
+
+    for _ in range(2):
+        await ours.find_or_open("ann", "default", "base", start)
+
+    assert source.wanted == [(ready, False)]
+    assert asked == ["once"]
 
 
 async def test_an_unknown_environment_is_named_with_the_known_ones(tmp_path: Path) -> None:
@@ -144,7 +159,20 @@ async def test_a_session_may_narrow_its_hosts(tmp_path: Path, host: str) -> None
     source = FakeSource()
     await sessions(tmp_path, source).open("ann", None, "base", (host,))
 
-    assert source.allowed == [(host,)]
+    assert [entry_name(entry) for entry in source.allowed[0]] == [host]
+
+
+async def test_an_environment_of_its_own_hosts_is_a_ceiling_also_when_the_list_changes(tmp_path: Path) -> None:
+    source, own = FakeSource(), {"base": ("a.example", "c.example")}
+    ours = Sessions(source, {"base": SPEC}, tmp_path, ("a.example", "b.example"), Room(3), own)
+    await ours.open("ann", "work", "base", ())
+    with pytest.raises(HostNotAllowed, match=r"b\.example is not among the allowed hosts: a\.example$"):
+        await ours.open("ann", "more", "base", ("b.example",))
+
+    ours.allow_from_now_on(("b.example", "c.example"))
+
+    assert source.allowed == [("a.example",)]
+    assert source.bound == [("c.example",)]
 
 
 @pytest.mark.parametrize("host", ["evil.example", "pkg.example", "api.example", "docs.example.evil", "docs.example:22"])

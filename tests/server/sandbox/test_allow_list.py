@@ -1,0 +1,36 @@
+import pytest
+
+from server.sandbox.allow_list import HostNotAllowed, covers, demand, listed, narrowed
+
+ALLOW = ("docs.example", "*.pkg.example", "api.example:8443", {"host": "data.example", "methods": ["GET"]})
+
+
+@pytest.mark.parametrize(
+    ("host", "spoken_of"),
+    [
+        ("docs.example", True),
+        ("DOCS.example.", True),
+        ("docs.example:443", True),
+        ("docs.example:8443", False),
+        ("a.pkg.example", True),
+        ("pkg.example", False),
+        ("api.example", False),
+        ("api.example:8443", True),
+    ],
+)
+def test_a_list_speaks_of_its_hosts_and_no_others(host: str, spoken_of: object) -> None:
+    assert any(covers(entry, host) for entry in ALLOW) is spoken_of
+
+
+@pytest.mark.promise("egress.only_gate")
+def test_what_an_entry_is_bound_to_stays_bound_where_a_session_names_the_host_itself() -> None:
+    assert narrowed(ALLOW, ["data.example", "docs.example", "evil.example"]) == (
+        {"host": "data.example", "methods": ["GET"]},
+        "docs.example",
+    )
+
+
+def test_a_host_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(HostNotAllowed, match=r"evil\.example is not among the allowed hosts: docs\.example"):
+        demand(ALLOW, ["docs.example", "evil.example"])
+    assert listed(()) == "none (the network is closed)"
