@@ -36,9 +36,7 @@ class Spool:
         self.total = 0
 
     @classmethod
-    def reopen(
-        cls, path: Path, make_room: Callable[[], None] = lambda: None, segment: int = SEGMENT_BYTES
-    ) -> "Spool":
+    def reopen(cls, path: Path, make_room: Callable[[], None] = lambda: None, segment: int = SEGMENT_BYTES) -> "Spool":
         """What another server kept, as it lies there; nothing more is written to it."""
         spool = cls(path, make_room, segment)
         numbers = sorted(_numbers(path))
@@ -154,5 +152,5 @@ class Spool:
 def _numbers(path: Path) -> Iterator[int]:
     """The segments that are there."""
     pattern = re.compile(rf"{re.escape(path.name)}\.(\d+)")
-    names = os.listdir(path.parent) if path.parent.is_dir() else []
-    return (int(found[1]) for name in names if (found := pattern.fullmatch(name)))
+    entries = path.parent.iterdir() if path.parent.is_dir() else ()
+    return (int(found[1]) for entry in entries if (found := pattern.fullmatch(entry.name)))

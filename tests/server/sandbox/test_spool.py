@@ -112,8 +112,8 @@ def test_however_it_arrives_what_is_kept_is_right_and_what_is_not_is_counted(
 ) -> None:
     spool = Spool(tmp_path_factory.mktemp("spool") / "out", segment=SEGMENT)
     whole = b"".join(pieces)
-    for piece in pieces:
-        spool.write(piece)
+    for written in pieces:
+        spool.write(written)
 
     assert spool.total == len(whole)
     assert spool.read(0, HEAD * SEGMENT).data == whole[: HEAD * SEGMENT]
