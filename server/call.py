@@ -296,6 +296,7 @@ def _write_end(record: Record, end: Exit) -> None:
             "status": end.status,
             "exit_code": end.exit_code,
             "signal": end.signal,
+            "detail": end.detail,
             "duration_ms": end.duration_ms,
             "cpu_s": round(end.cpu_s, 4),
             "peak_memory_kb": end.peak_memory_kb,

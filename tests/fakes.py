@@ -84,13 +84,19 @@ class FixedJudge:
 class FakeCommand:
     output: Output
     stopped: list[str] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
+    refuses: int = 0  # the errno with which input is not taken
+    over: bool = False  # its leader has ended already, so a stop only reaches what that left behind
 
-    async def feed(self, data: bytes) -> None: ...
-
-    async def close_stdin(self) -> None: ...
+    async def send(self, data: bytes, *, close: bool) -> None:
+        if self.refuses:
+            raise FileRefused("refused", self.refuses)
+        self.sent.append(data)
 
     async def stop(self, signal: int, reason: str, grace_s: float) -> None:
         self.stopped.append(reason)
+        if self.over:
+            return
         self.output.ended(Exit("cancelled" if reason == "cancelled" else "killed", signal=signal))
 
 

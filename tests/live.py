@@ -30,6 +30,7 @@ class Said:
     err: bytearray = field(default_factory=bytearray)
     end: Exit = field(default_factory=lambda: Exit("running"))
     over: anyio.Event = field(default_factory=anyio.Event)
+    gone: anyio.Event = field(default_factory=anyio.Event)  # what it left behind
 
     def write(self, stream: int, data: bytes) -> None:
         if stream == 1:
@@ -40,6 +41,9 @@ class Said:
     def ended(self, end: Exit) -> None:
         self.end = end
         self.over.set()
+
+    def cleared(self) -> None:
+        self.gone.set()
 
     @property
     def text(self) -> str:
@@ -52,6 +56,13 @@ def command(
     act = RunCommand(argv, cwd, stdin, timeout_s, background=False)
     question = Question(CallerFacts("test"), "exec", SessionFacts("test", "base"), act, {})
     return permit(question, Allow(access=access))
+
+
+def background(*argv: str) -> Permit:
+    """As a call with background=true and no stdin: no deadline, and its input stays open."""
+    act = RunCommand(argv, "/workspace", b"", 20, background=True)
+    question = Question(CallerFacts("test"), "exec", SessionFacts("test", "base"), act, {})
+    return permit(question, Allow(access=ACCESS))
 
 
 def using(path: str) -> Permit:

@@ -5,6 +5,7 @@ close and file requests are answered under a fork bomb too. It trusts its server
 """
 
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -18,6 +19,7 @@ from collections.abc import Callable
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # -I leaves the script's own folder out
 
+import counters
 import files
 import jobs
 import kernel
@@ -36,6 +38,10 @@ MOST_FILE_BYTES = 96 << 20  # queued for the server: more would be the agent's o
 RELAY_REST_S = 1.0  # between two starts of a relay that keeps ending
 ENDING_S = 5.0  # how long lost commands are waited for: what the kernel cannot end goes with the container
 CALM_S = 0.05
+BEAT_S = 0.5  # while something runs: a quiet command is not a dead one, and how much room its disk has
+BEAT_SOON_S = 0.1  # after a file was written
+SERVER_SILENCE_S = 120.0  # it asks every 5 s while something runs; one that hangs for this long is as good as lost
+PAUSED_S = 2.0  # later than asked for: we were frozen, or the machine slept, and nobody could have spoken to us
 
 
 class Agent:
@@ -46,7 +52,7 @@ class Agent:
         self.relay, self.relay_started = 0, 0.0
         self.selector = selectors.DefaultSelector()
         self.abi = kernel.landlock_abi()
-        self.oom = jobs.OomCounter()
+        self.counters = counters.Counters()
         self.confine = kernel.Filter(kernel.set_id_filter())
         self.files = files.Files(kernel.AsUser(uid, gid))
         with self.files.user:
@@ -57,6 +63,8 @@ class Agent:
         self.wire: wire.Wire | None = None
         self.spare: spawn.Keeper | None = None
         self.congested = False
+        self.beat_at: float | None = None
+        self.heard = 0.0  # when the server last said something
         self.grace_s = FIRST_DIAL_S
         self.key = ""
 
@@ -82,6 +90,7 @@ class Agent:
                 time.sleep(REDIAL_EVERY_S)
                 continue
             self.wire = wire.Wire(sock)
+            self.heard = time.monotonic()
             self.selector.register(sock, selectors.EVENT_READ, self._hear_server)
             self.wire.say({"ev": "hello", "key": self.key, "landlock": self.abi, "openat2": _has_openat2()})
             return True
@@ -103,12 +112,18 @@ class Agent:
         while True:
             self._turn(self._patience())
             assert self.wire is not None  # noqa: S101 - _dial() has set it
+            self._beat(time.monotonic())
             self.wire.flush()
             self._relieve(self.wire)
             self._keep_a_spare()
 
     def _turn(self, patience: float | None) -> None:
-        for key, _ in self.selector.select(patience):
+        expected = time.monotonic() + (patience or 0.0)
+        ready = self.selector.select(patience)
+        now = time.monotonic()
+        if now - expected > PAUSED_S:
+            self.heard = now
+        for key, _ in ready:
             key.data()
         now = time.monotonic()
         for job in list(self.jobs.values()):
@@ -118,7 +133,18 @@ class Agent:
                 tree.end_orphans(self._own_processes())
             if job.over:
                 del self.jobs[job.number]
+                if job.left:
+                    self._say({"ev": "gone", "job": job.number})
         self._reap()
+
+    def _beat(self, now: float) -> None:
+        """A sign of life while something runs. Raises ConnectionError where the server gives none."""
+        if self.jobs and now - self.heard > SERVER_SILENCE_S:
+            raise ConnectionResetError("the server hangs")
+        if self.beat_at is not None and now >= self.beat_at:
+            room, files_room = counters.disk_room()
+            self._say({"ev": "beat", "disk_room": room, "files_room": files_room})
+            self.beat_at = now + BEAT_S if self.jobs else None
 
     def _own_processes(self) -> set[int]:
         spare = {self.spare.pid} if self.spare else set[int]()
@@ -132,6 +158,8 @@ class Agent:
 
     def _patience(self) -> float | None:
         moments = [moment for job in self.jobs.values() if (moment := job.next_moment()) is not None]
+        if self.beat_at is not None:
+            moments.append(self.beat_at)
         if self.spare is None:
             moments.append(time.monotonic() + CALM_S)
         if not self.relay:
@@ -166,13 +194,10 @@ class Agent:
 
     def _hear_server(self) -> None:
         assert self.wire is not None  # noqa: S101 - registered by _dial()
+        self.heard = time.monotonic()
         for kind, body in self.wire.receive():
             if kind == wire.JSON:
                 self._obey(json.loads(body))
-            elif kind == wire.JOB:
-                number, _ = wire.JOB_HEAD.unpack_from(body)
-                if number in self.jobs:
-                    self.jobs[number].feed(body[wire.JOB_HEAD.size :])
             else:
                 (request,) = wire.FILE_HEAD.unpack_from(body)
                 self.incoming.setdefault(request, bytearray()).extend(body[wire.FILE_HEAD.size :])
@@ -184,11 +209,14 @@ class Agent:
                 self.grace_s = float(str(message["grace_s"]))
             case "run":
                 self._run(message)
-            case "eof":
-                self._with_job(message, jobs.Job.close_stdin)
+            case "input":
+                self._input(message)
+            case "forget":
+                self.incoming.pop(int(str(message["id"])), None)
             case "stop":
                 number, reason = int(str(message["signal"])), str(message["reason"])
-                self._with_job(message, lambda job: job.stop(number, reason, float(str(message["grace_s"]))))
+                if (job := self.jobs.get(int(str(message["job"])))) is not None:
+                    job.stop(number, reason, float(str(message["grace_s"])))
             case "file":
                 self._file(message)
             case "ping":
@@ -210,13 +238,21 @@ class Agent:
         if self.wire is not None:
             self.wire.say(message)
 
-    def _with_job(self, message: dict[str, object], act: Callable[[jobs.Job], None]) -> None:
-        job = self.jobs.get(int(str(message["job"])))
-        if job is not None:
-            act(job)
+    def _input(self, message: dict[str, object]) -> None:
+        request = int(str(message["id"]))
+        data, job = bytes(self.incoming.pop(request, b"")), self.jobs.get(int(str(message["job"])))
+        number = errno.EPIPE  # of a job that is over
+        try:
+            if job is not None:
+                job.take(data, close=bool(message["close"]))
+                number = 0
+        except OSError as exc:
+            number = exc.errno or errno.EPIPE
+        self._say({"ev": "answer", "id": request, "ok": not number, "error": "", "errno": number})
 
     def _run(self, message: dict[str, object]) -> None:
         number = int(str(message["job"]))
+        stdin = bytes(self.incoming.pop(number, b""))
         keeper, self.spare = self.spare, None
         try:
             keeper = keeper or spawn.Keeper(self.confine)
@@ -232,13 +268,18 @@ class Agent:
                 self._ruleset(message["access"]),
                 self.wire,
                 self.selector,
-                self.oom,
+                self.counters,
                 None if timeout is None else float(str(timeout)),
+                stdin=stdin,
+                stdin_stays=bool(message["stdin_stays"]),
             )
         except OSError as exc:  # no room for a keeper, or for its pipes
-            self._say({"ev": "ended", "job": number, "reason": "not_started", "error": os.strerror(exc.errno or 0)})
+            if keeper is not None:
+                keeper.channel.close()
+            self._say({"ev": "ended", "job": number, "reason": "not_started", "errno": exc.errno or 0})
             return
         self.jobs[number] = job
+        self.beat_at = self.beat_at or time.monotonic() + BEAT_S
         if self.congested:
             jobs.unwatch_outputs(job)
 
@@ -258,6 +299,9 @@ class Agent:
     def _file(self, message: dict[str, object]) -> None:
         request = int(str(message["id"]))
         content = bytes(self.incoming.pop(request, b""))
+        if content:
+            soon = time.monotonic() + BEAT_SOON_S
+            self.beat_at = soon if self.beat_at is None else min(soon, self.beat_at)
         assert self.wire is not None  # noqa: S101 - the message came over it
         connection = self.wire
         try:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 import tree
+from counters import Counters, disk_room
 from spawn import EXEC_PATIENCE_S, Keeper, Plan
 from wire import Wire
 
@@ -18,28 +19,8 @@ READ = 1 << 18
 PIPE_BYTES = 1 << 20
 DRAIN_S = 0.2  # after the leader's end: what its children still hold open is not waited for longer
 KILL_GRACE_S = 2.0
-MAX_STDIN_QUEUED = 8 << 20
+MOST_STDIN_WAITING = 1 << 20  # that a program has not read yet; what is sent at once may be more than that
 NOTHING_USED = {"utime": 0.0, "stime": 0.0, "maxrss_kb": 0}
-OOM_COUNTERS = (
-    "/sys/fs/cgroup/memory.events",  # cgroup v2
-    "/sys/fs/cgroup/memory/memory.oom_control",  # cgroup v1
-)
-
-
-class OomCounter:
-    """How often the kernel killed something in this sandbox for memory, by the cgroup's own counter; opened once."""
-
-    def __init__(self) -> None:
-        self._file = next(
-            (os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in OOM_COUNTERS if os.path.exists(path)), -1
-        )
-
-    def read(self) -> int:
-        if self._file >= 0:
-            for line in os.pread(self._file, 4096, 0).splitlines():
-                if line.startswith(b"oom_kill "):
-                    return int(line.split()[1])
-        return 0
 
 
 class Job:
@@ -51,23 +32,28 @@ class Job:
         keeper: Keeper,
         wire: Wire,
         selector: selectors.BaseSelector,
-        oom: OomCounter,
+        counters: Counters,
         timeout_s: float | None,
     ) -> None:
         self.number, self.keeper, self.wire, self.selector = number, keeper, wire, selector
         self.started = time.monotonic()
         self.deadline = None if timeout_s is None else self.started + timeout_s
-        self.oom, self.oom_before = oom, oom.read()
+        self.counters = counters
+        self.oom_before, self.pids_before = counters.out_of_memory(), counters.out_of_processes()
+        self.room_before = disk_room()[0]
         self.stdin = -1
         self.stdin_queue = bytearray()
         self.stdin_closing = False
+        self.stdin_broken = False
         self.outputs: dict[int, int] = {}  # descriptor -> stream number
         self.running = False
         self.reason = "exited"
+        self.failure: int | None = None  # the errno with which not even a process could be made
         self.kill_at: float | None = None
         self.drain_until: float | None = None
         self.end: dict[str, object] | None = None
         self.reported = False
+        self.left = 0  # processes that ran on at its end
         self.keeper_gone = False
         self.abandoned = False  # the keeper may have left something behind
 
@@ -99,18 +85,17 @@ class Job:
         del self.outputs[handle]
         os.close(handle)
 
-    def feed(self, data: bytes) -> None:
-        if self.stdin < 0:
-            return
-        if len(self.stdin_queue) + len(data) > MAX_STDIN_QUEUED:
-            self.stop(signal.SIGKILL, "killed")
-            return
+    def take(self, data: bytes, *, close: bool) -> None:
+        """More standard input, all or nothing. EPIPE where it is closed, EAGAIN where the program does not read it."""
+        if self.stdin < 0 or self.stdin_closing:
+            raise OSError(errno.EPIPE, os.strerror(errno.EPIPE))
+        if self.stdin_queue and len(self.stdin_queue) + len(data) > MOST_STDIN_WAITING:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         self.stdin_queue += data
+        self.stdin_closing = close
         self.write_stdin()
-
-    def close_stdin(self) -> None:
-        self.stdin_closing = True
-        self.write_stdin()
+        if self.stdin_broken:
+            raise OSError(errno.EPIPE, os.strerror(errno.EPIPE))
 
     def write_stdin(self) -> None:
         """Write what the pipe takes; wait for the rest; close at the end."""
@@ -124,7 +109,7 @@ class Job:
             return
         except OSError:
             self.stdin_queue.clear()
-            self.stdin_closing = True  # nobody reads it any more
+            self.stdin_closing = self.stdin_broken = True  # nobody reads it any more
         if self.stdin_closing:
             self._close_stdin()
         else:
@@ -165,13 +150,14 @@ class Job:
             self.drain_until = time.monotonic() + DRAIN_S
 
     def _could_not_start(self, said: dict[str, object]) -> None:
+        """A child that failed before its exec ends with 127, as a shell's does; without a child there is no exit code."""
         self.running = True
         number = int(str(said["errno"]))
-        self.reason = "not_started"
+        if said["failed"] == "fork":
+            self.reason, self.failure = "not_started", number
+            return
         missing = said["failed"] == "exec" and number in (errno.ENOENT, errno.ENOTDIR)
-        full = said["failed"] == "fork" and number == errno.EAGAIN
         text = "command not found" if missing else f"{said['failed']}: {os.strerror(number)}"
-        text = "the sandbox has no room for another process; stop what runs in it with job_stop" if full else text
         self.wire.job_bytes(self.number, 2, f"sandgate: cannot start: {text}\n".encode())
 
     def _keeper_left(self) -> None:
@@ -182,13 +168,7 @@ class Job:
         self.abandoned = self.end is None or bool(self.end.get("more"))
         if self.end is None:  # it died itself: PID 1's own uid, so only the OOM killer does that
             lasted = (time.monotonic() - self.started) * 1000
-            never_ran = self.reason == "not_started"
-            self.end = {
-                "ended": 127 << 8 if never_ran else signal.SIGKILL,
-                "duration_ms": lasted,
-                "more": False,
-                **NOTHING_USED,
-            }
+            self.end = {"ended": signal.SIGKILL, "duration_ms": lasted, "more": False, **NOTHING_USED}
             self.drain_until = time.monotonic()
 
     # --- ending ------------------------------------------------------------------------------------------------------
@@ -207,7 +187,7 @@ class Job:
     def tend(self, now: float) -> None:
         """What time brings: deadlines, graces, the end of the drain."""
         if not self.running and self.end is None and now - self.started > EXEC_PATIENCE_S:
-            self.stop(signal.SIGKILL, "not_started")
+            self.stop(signal.SIGKILL, "stalled")
             self.running = True
         if self.deadline is not None and now >= self.deadline and not self.keeper_gone:
             self.deadline = None
@@ -228,7 +208,12 @@ class Job:
         if self.stdin >= 0:
             self._close_stdin()
         assert self.end is not None  # noqa: S101 - tend() looked
+        self.reported = True
+        if self.failure is not None:
+            self.wire.say({"ev": "ended", "job": self.number, "reason": self.reason, "errno": self.failure})
+            return
         status = int(str(self.end.pop("ended")))
+        self.left = len(tree.below(self.keeper.pid)) if self.end.pop("more") and not self.keeper_gone else 0
         self.wire.say(
             {
                 "ev": "ended",
@@ -236,12 +221,13 @@ class Job:
                 "reason": self.reason,
                 "exit_code": os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else None,
                 "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
-                "oom": self.oom.read() > self.oom_before,
-                "left": len(tree.below(self.keeper.pid)) if self.end.pop("more") and not self.keeper_gone else 0,
+                "oom": self.counters.out_of_memory() > self.oom_before,
+                "no_pids": self.counters.out_of_processes() > self.pids_before,
+                "disk_room": [self.room_before, disk_room()[0]],
+                "left": self.left,
                 **self.end,
             }
         )
-        self.reported = True
 
     def next_moment(self) -> float | None:
         moments = [moment for moment in (self.deadline, self.kill_at) if moment is not None and not self.keeper_gone]
@@ -263,10 +249,13 @@ def launch(
     ruleset: int | None,
     wire: Wire,
     selector: selectors.BaseSelector,
-    oom: OomCounter,
+    counters: Counters,
     timeout_s: float | None,
+    *,
+    stdin: bytes,
+    stdin_stays: bool,
 ) -> Job:
-    """Give the keeper its plan and watch its pipes."""
+    """Give the keeper its plan and watch its pipes. `stdin` is fed first; with `stdin_stays` more may follow."""
     stdin_read, stdin_write = os.pipe2(os.O_CLOEXEC)
     out_read, out_write = os.pipe2(os.O_CLOEXEC)
     err_read, err_write = os.pipe2(os.O_CLOEXEC)
@@ -274,16 +263,22 @@ def launch(
         os.set_blocking(handle, False)
     with contextlib.suppress(OSError):  # a host may bound pipe memory per user; the default then does
         fcntl.fcntl(out_read, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    job = Job(number, keeper, wire, selector, oom, timeout_s)
+    job = Job(number, keeper, wire, selector, counters, timeout_s)
     job.stdin = stdin_write
     job.outputs = {out_read: 1, err_read: 2}
     try:
         keeper.start(plan, stdin_read, out_write, err_write, ruleset)
+    except OSError:
+        for handle in (stdin_write, out_read, err_read):
+            os.close(handle)
+        raise
     finally:
         for handle in (stdin_read, out_write, err_write):
             os.close(handle)
     selector.register(keeper.channel, selectors.EVENT_READ, job.hear_keeper)
     watch_outputs(job)
+    with contextlib.suppress(OSError):  # a keeper that died at once: its end is told as any other
+        job.take(stdin, close=not stdin_stays)
     return job
 
 

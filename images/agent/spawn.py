@@ -6,6 +6,7 @@ its command leaves behind by double forks or setsid stays below it in the proces
 
 import json
 import os
+import resource
 import signal
 import socket
 import struct
@@ -103,10 +104,11 @@ def _reap(channel: socket.socket, leader: int, began: float) -> None:
     """Report the leader's end, then stay until nothing is left below."""
     while True:
         try:
-            pid, status, usage = os.wait4(-1, 0)
+            pid, status = os.waitpid(-1, 0)
         except ChildProcessError:
             return
         if pid == leader:
+            usage = resource.getrusage(resource.RUSAGE_CHILDREN)  # the leader, and all that ended before it
             _tell(
                 channel,
                 {

@@ -1,7 +1,8 @@
 """Frames between the agent and its server, over one unix socket.
 
 A frame is a 5-byte head (big-endian length of what follows, then a kind) and a body. Kind 0 is a JSON object. Kind 1 is
-a job's bytes: job (u32), stream (u8: 0 in, 1 out, 2 err), data. Kind 2 is a file's bytes: request (u32), data.
+a job's bytes, which only the agent sends: job (u32), stream (u8: 1 out, 2 err), data. Kind 2 is bytes that belong to a
+request, a file's or a program's input: request (u32), data.
 """
 
 import json

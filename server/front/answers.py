@@ -11,7 +11,7 @@ from server.front.results import failed, refusal
 from server.judge.limits import TooMany
 from server.record.audit import AuditFailed
 from server.sandbox.allow_list import HostNotAllowed
-from server.sandbox.jobs import NoSuchJob
+from server.sandbox.jobs import InputRefused, NoSuchJob
 from server.sandbox.room import Full
 from server.sandbox.sandbox import FileRefused, SandboxFailed, SandboxLost
 from server.sandbox.sessions import (
@@ -28,6 +28,7 @@ _ANSWERS = (
     BadSnapshotName,
     FileRefused,
     HostNotAllowed,
+    InputRefused,
     NoSuchEnvironment,
     NoSuchJob,
     NoSuchSession,

@@ -13,6 +13,7 @@ from server.front.front import Front
 from server.front.parameters import (
     BASH,
     MAX_COMMAND,
+    MAX_INPUT,
     MAX_WAIT_S,
     Background,
     Chars,
@@ -25,7 +26,7 @@ from server.front.parameters import (
 )
 from server.front.progress import streaming
 from server.front.results import RunResult, plain, run_result
-from server.front.showing import show_job
+from server.front.showing import show_job, show_stopped
 from server.sandbox.jobs import Job
 
 SIGNALS = {"TERM": 15, "INT": 2, "KILL": 9, "HUP": 1}
@@ -139,21 +140,39 @@ class JobTools:
         arguments = given(job=job, session=session, stream=stream, offset=offset, limit=limit)
         return await self.front.gateway.use_session(self.front.caller, SessionAsk("job_output", target, arguments, act))
 
+    async def job_input(
+        self,
+        job: Annotated[str, Field(max_length=32, description="job name")],
+        text: Annotated[str, Field(max_length=MAX_INPUT, description="sent as it is, no newline is added")] = "",
+        session: SessionName = None,
+        close: Annotated[bool, Field(description="end of input after this")] = False,
+    ) -> CallToolResult:
+        """Write to a running job's standard input. Open for commands started with background=true and without stdin."""
+        target = self.front.target(session)
+        data = text.encode("utf-8", "surrogateescape")
+
+        async def act(caller: Caller) -> CallToolResult:
+            found = self.front.gateway.sessions.find(caller.id, target.session).job(job)
+            await found.send(data, close=close)
+            said = f"sent {len(data)} bytes to job {found.name}"
+            return plain(f"{said} and closed its standard input" if close else said)
+
+        arguments = given(job=job, session=session, text=text, close=close)
+        return await self.front.gateway.use_session(self.front.caller, SessionAsk("job_input", target, arguments, act))
+
     async def job_stop(
         self,
         job: Annotated[OptionalText, Field(description="job name; default: the newest")] = None,
         session: SessionName = None,
         signal: Literal["TERM", "INT", "KILL", "HUP"] = "TERM",
     ) -> CallToolResult:
-        """End a job and every process it started; KILL follows after 2 s."""
+        """End a job and every process it started, daemons too; KILL follows after 2 s."""
         target = self.front.target(session)
 
         async def act(caller: Caller) -> CallToolResult:
             found = self.front.gateway.sessions.find(caller.id, target.session).job(job)
-            end = await found.stop(SIGNALS[signal], "killed")
-            return plain(
-                f"job {found.name}: {found.status}" if end else f"job {found.name} did not end; it is being killed"
-            )
+            await found.stop(SIGNALS[signal], "job_stop")
+            return plain(show_stopped(found))
 
         arguments = given(job=job, session=session, signal=signal)
         return await self.front.gateway.use_session(self.front.caller, SessionAsk("job_stop", target, arguments, act))

@@ -9,6 +9,7 @@ from mcp.types import ToolAnnotations
 from pydantic import Field, WithJsonSchema
 
 MAX_COMMAND = 32_768  # characters; what is longer belongs in a file
+MAX_INPUT = 1_000_000  # characters in one call
 MAX_WAIT_S = 50.0  # hosts give up on a call after 60 s
 MAX_TIMEOUT_S = 3600.0
 BASH = ("/bin/bash", "--noprofile", "--norc", "-c")
@@ -21,7 +22,9 @@ FilePath = Annotated[str, Field(max_length=4096)]
 Chars = Annotated[int, Field(ge=100, le=200_000, description="characters of stdout in the answer; the rest is kept")]
 Timeout = Annotated[float, Field(gt=0, le=MAX_TIMEOUT_S, description="seconds until the command is stopped")]
 Wait = Annotated[float, Field(ge=0, le=MAX_WAIT_S, description="seconds to wait before answering with a running job")]
-Background = Annotated[bool, Field(description="answer at once; it may run as long as the session")]
+Background = Annotated[
+    bool, Field(description="answer at once; it may run as long as the session, and job_input writes to it")
+]
 
 RUNS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=True)
 READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from mcp.types import CallToolResult, TextContent
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from policy.question import Question, RunCommand
 from policy.verdict import Allow, Ask, Deny, Rule, Verdict
@@ -26,11 +26,17 @@ type Shape = Literal["text", "structured", "both"]
 ExitCode = Annotated[int | None, WithJsonSchema({"type": ["integer", "null"]})]
 
 
-class RunResult(BaseModel):
-    """What shell and exec answer; a refusal has only the first two fields and `rules`.
+def _without_titles(schema: dict[str, Any]) -> None:
+    """A model pays for each word of the listing, and a title says the name again."""
+    for field in schema["properties"].values():
+        field.pop("title")
 
-    One schema for both, because clients check a refusal against it too (the TypeScript SDK v1 does).
-    """
+
+class RunResult(BaseModel):
+    """What shell and exec answer; a refusal has only the first two fields and `rules`."""
+
+    # One schema for both, because clients check a refusal against it too (the TypeScript SDK v1 does).
+    model_config = ConfigDict(json_schema_extra=_without_titles)
 
     status: Literal[
         "exited",
@@ -123,17 +129,19 @@ def _end_note(end: Exit | None, job: Job) -> list[str]:
         return [
             f'[running as job {job.name}; job_output(job="{job.name}", wait_s=45) waits for more, job_stop ends it]'
         ]
+    code = f"exit code {end.exit_code}" if end.exit_code else ""
+    by = f" by signal {end.signal}" if end.signal else ""
     told = {
-        "exited": f"exit code {end.exit_code}" if end.exit_code else "",
+        "exited": code,
         "timed_out": "timed out and was stopped; background=true lets a command run on",
-        "killed": f"killed{f' by signal {end.signal}' if end.signal else ''}{f': {end.detail}' if end.detail else ''}",
+        "killed": f"killed{by}",
         "out_of_memory": "killed by the kernel: out of memory",
-        "disk_full": "stopped: the disk is full",
+        "disk_full": f"disk full{f', {code}' if code else ''}",
         "cancelled": "cancelled",
         "running": "",
     }[end.status]
-    left = f"{end.left_behind} of its processes still run; job_stop ends them" if end.left_behind else ""
-    note = "; ".join(part for part in (told, left) if part)
+    left = f"{job.left_behind} of its processes still run; job_stop ends them" if job.left_behind else ""
+    note = "; ".join(part for part in (": ".join(filter(None, (told, end.detail))), left) if part)
     return [f"[{note}]"] if note else []
 
 

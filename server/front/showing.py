@@ -93,8 +93,18 @@ def show_job(job: Job, stream: Stream, piece: Slice, encoding: Literal["text", "
     return plain(f"{text}\n[{'; '.join(notes)}]" if text else f"[{'; '.join(notes)}]")
 
 
+def show_stopped(job: Job) -> str:
+    if job.end is None:
+        return f"job {job.name} has not ended yet; it is being killed"
+    left = f"; {job.left_behind} of its processes are still being killed" if job.left_behind else ""
+    return f"job {job.name}: {_state(job)}{left}"
+
+
 def _state(job: Job) -> str:
-    return job.status if job.end is None or job.end.exit_code is None else f"exited with {job.end.exit_code}"
+    if job.end is None:
+        return job.status
+    code = f" with {job.end.exit_code}" if job.end.exit_code is not None else ""
+    return f"{job.status}{code}{f' ({job.end.detail})' if job.end.detail else ''}"
 
 
 def show_sessions(sessions: list[Session], snapshots: list[Snapshot], shape: Shape) -> CallToolResult:

@@ -30,7 +30,7 @@ def _table(front: Front) -> dict[ToolGroup, list[Listed]]:
     sessions, policy = SessionTools(front), PolicyTools(front)
     return {
         "shell": [(commands.shell, RUNS), (commands.exec, RUNS)],
-        "jobs": [(jobs.job_output, READS), (jobs.job_stop, WRITES)],
+        "jobs": [(jobs.job_output, READS), (jobs.job_input, APPENDS), (jobs.job_stop, WRITES)],
         "files": [
             (files.file_read, READS),
             (files.file_write, WRITES),

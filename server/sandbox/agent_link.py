@@ -7,31 +7,27 @@ line, and with it only that sandbox's session.
 import json
 import socket
 import struct
-from collections.abc import Mapping
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import anyio
 
-from server.sandbox.sandbox import Exit, FileRefused, Output, SandboxLost, Status
+from server.sandbox.ends import bounded_integer, read_end
+from server.sandbox.sandbox import Exit, FileRefused, Output, SandboxLost
 
 JSON, JOB, FILE = 0, 1, 2
 HEAD, JOB_HEAD, FILE_HEAD = struct.Struct(">IB"), struct.Struct(">IB"), struct.Struct(">I")
 MAX_BODY = 1 << 20
 CHUNK = 1 << 19
 ANSWER_PATIENCE_S = 30.0
+PING_EVERY_S = 5.0
+SILENCE_S = 30.0  # of an agent while something runs: it speaks twice a second then, under a fork bomb too
+LOST = "the sandbox was lost"
+OVERSLEPT_S = 2.0  # we were stopped ourselves: what it said meanwhile is still to be read
 MAX_FILE = 64 << 20  # what one file answer may bring at most
 RECEIVE = 1 << 18
-
-_ENDS: Mapping[str, Status] = {
-    "exited": "exited",
-    "not_started": "exited",
-    "timed_out": "timed_out",
-    "killed": "killed",
-    "cancelled": "cancelled",
-    "server_lost": "killed",
-}
-LOST = Exit("killed", detail="the sandbox was lost")
 
 
 class _Answer:
@@ -49,46 +45,73 @@ class AgentLink:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock = sock
-        self._sending = anyio.Lock()
+        self._sending = anyio.Lock(fast_acquire=True)
         self._outputs: dict[int, Output] = {}
         self._answers: dict[int, _Answer] = {}
+        self._left: dict[int, Output] = {}  # over, but something of them runs on
         self._last = 0
+        self._why = LOST
+        self._heard = time.monotonic()
+        self.frozen = False  # set while its container is paused: then silence says nothing
+        self.on_beat: Callable[[int, int], None] = lambda _bytes, _files: None  # room on its disk
         self.hello: dict[str, Any] = {}
         self.greeted = anyio.Event()
         self.lost = False
 
     # --- asking ------------------------------------------------------------------------------------------------------
 
-    async def run(self, message: dict[str, Any], output: Output) -> int:
+    async def run(self, message: dict[str, Any], output: Output, stdin: bytes = b"") -> int:
         """Start a command; its bytes and its end go to `output`. The job's number on this line."""
         number = self._next()
         self._outputs[number] = output
-        await self.say({"op": "run", "job": number, **message})
+        try:
+            await self._send_request(number, {"op": "run", "job": number, **message}, stdin)
+        except BaseException:  # it was not asked for, so nothing starts
+            self._outputs.pop(number, None)
+            raise
         return number
 
-    async def feed(self, job: int, data: bytes) -> None:
-        for start in range(0, len(data), CHUNK):
-            piece = data[start : start + CHUNK]
-            await self._send(HEAD.pack(JOB_HEAD.size + len(piece), JOB) + JOB_HEAD.pack(job, 0) + piece)
+    async def stop_all(self, reason: str) -> None:
+        """End whatever runs, at once."""
+        for number in [*self._outputs, *self._left]:
+            await self.say({"op": "stop", "job": number, "signal": 9, "reason": reason, "grace_s": 0})
+
+    @property
+    def busy(self) -> bool:
+        """Whether any command runs, or something that one left behind."""
+        return bool(self._outputs or self._left)
 
     async def ask(self, message: dict[str, Any], content: bytes = b"") -> tuple[dict[str, Any], bytes]:
         """One request and its answer. Raises FileRefused with the agent's reason, SandboxLost when it is gone."""
         number = self._next()
         answer = self._answers[number] = _Answer()
         try:
-            for start in range(0, len(content), CHUNK):
-                piece = content[start : start + CHUNK]
-                await self._send(HEAD.pack(FILE_HEAD.size + len(piece), FILE) + FILE_HEAD.pack(number) + piece)
-            await self.say({**message, "id": number})
+            await self._send_request(number, {**message, "id": number}, content)
             with anyio.move_on_after(ANSWER_PATIENCE_S):
                 await answer.arrived.wait()
         finally:
             del self._answers[number]
         if answer.said is None:
+            self.close(f"its agent did not answer for {ANSWER_PATIENCE_S:.0f} s")
             raise SandboxLost("the sandbox did not answer")
         if answer.said.get("ok") is not True:
-            raise FileRefused(str(answer.said.get("error", "refused"))[:300], _integer(answer.said.get("errno") or 0))
+            raise FileRefused(
+                str(answer.said.get("error", "refused"))[:300], bounded_integer(answer.said.get("errno") or 0)
+            )
         return answer.said, bytes(answer.content)
+
+    async def _send_request(self, number: int, message: dict[str, Any], content: bytes) -> None:
+        """Its bytes, then itself. Where whoever asks is cancelled in between, the agent keeps nothing of it."""
+        try:
+            for start in range(0, len(content), CHUNK):
+                piece = content[start : start + CHUNK]
+                await self._send(HEAD.pack(FILE_HEAD.size + len(piece), FILE) + FILE_HEAD.pack(number) + piece)
+            await self.say(message)
+        except (anyio.get_cancelled_exc_class(), FileRefused):
+            if content:
+                with anyio.CancelScope(shield=True), suppress(SandboxLost):
+                    await self.say({"op": "forget", "id": number})
+            raise
 
     async def say(self, message: dict[str, Any]) -> None:
         body = json.dumps(message).encode()
@@ -103,21 +126,40 @@ class AgentLink:
     async def _send(self, data: bytes) -> None:
         if self.lost:
             raise SandboxLost("the sandbox has ended")
-        view = memoryview(data)
         try:
             async with self._sending:
-                while view:
-                    try:
-                        view = view[self._sock.send(view) :]
-                    except BlockingIOError:
-                        await anyio.wait_writable(self._sock)
-        except OSError as exc:
+                await self._send_whole(memoryview(data))
+        except (OSError, anyio.ClosedResourceError) as exc:
             raise SandboxLost("the sandbox has ended") from exc
+
+    async def _send_whole(self, view: memoryview) -> None:
+        """A frame that was begun is finished, whoever is cancelled meanwhile: half of one would spoil the line."""
+        with suppress(BlockingIOError):
+            view = view[self._sock.send(view) :]
+        if not view:
+            return
+        with anyio.move_on_after(ANSWER_PATIENCE_S, shield=True):
+            while view:
+                await anyio.wait_writable(self._sock)
+                with suppress(BlockingIOError):
+                    view = view[self._sock.send(view) :]
+        if view:
+            self.close(f"its agent took nothing for {ANSWER_PATIENCE_S:.0f} s")
+            raise SandboxLost("the sandbox does not take what it is told")
 
     # --- hearing -----------------------------------------------------------------------------------------------------
 
     async def serve(self) -> None:
-        """Read frames until the agent is gone or makes no sense; then every waiter is told."""
+        """Read frames until the agent is gone, makes no sense or falls silent; then every waiter is told."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._watch)
+                await self._read()
+                tasks.cancel_scope.cancel()
+        finally:
+            self._lose()
+
+    async def _read(self) -> None:
         buffer = bytearray()
         try:
             while True:
@@ -125,13 +167,26 @@ class AgentLink:
                 data = self._sock.recv(RECEIVE)
                 if not data:
                     return
+                self._heard = time.monotonic()
                 buffer += data
                 self._take_frames(buffer)
                 await anyio.lowlevel.checkpoint()  # a flood from one sandbox does not hold the loop
         except (OSError, ValueError, KeyError, TypeError, RecursionError, struct.error, anyio.ClosedResourceError):
             return
-        finally:
-            self._lose()
+
+    async def _watch(self) -> None:
+        """While something runs: let the agent know that we are there, and do not wait for ever for its word."""
+        while not self.lost:
+            before = time.monotonic()
+            await anyio.sleep(PING_EVERY_S)
+            now = time.monotonic()
+            if self.frozen or not self.busy or now - before > PING_EVERY_S + OVERSLEPT_S:
+                self._heard = now
+            if now - self._heard > SILENCE_S:
+                self.close(f"its agent did not answer for {SILENCE_S:.0f} s")
+            elif self.busy and not self.frozen and not self._sending.locked():
+                with suppress(SandboxLost):
+                    await self.say({"op": "ping", "id": 0})
 
     def _take_frames(self, buffer: bytearray) -> None:
         start = 0
@@ -171,11 +226,19 @@ class AgentLink:
                 self.hello = message
                 self.greeted.set()
             case "ended":
-                end = _exit(message)  # before anyone is forgotten: where it makes no sense, all waiters are told
-                if output := self._outputs.pop(_integer(message["job"]), None):
+                end = read_end(message)  # before anyone is forgotten: where it makes no sense, all waiters are told
+                job = bounded_integer(message["job"])
+                if output := self._outputs.pop(job, None):
+                    if end.left_behind:
+                        self._left[job] = output
                     output.ended(end)
+            case "gone":
+                if output := self._left.pop(bounded_integer(message["job"]), None):
+                    output.cleared()
+            case "beat":
+                self.on_beat(bounded_integer(message["disk_room"]), bounded_integer(message["files_room"]))
             case "answer":
-                if answer := self._answers.get(_integer(message["id"])):
+                if answer := self._answers.get(bounded_integer(message["id"])):
                     answer.said = message
                     answer.arrived.set()
             case _:
@@ -183,52 +246,21 @@ class AgentLink:
 
     def _lose(self) -> None:
         self.lost = True
-        with suppress(OSError):
-            self._sock.close()
+        anyio.notify_closing(self._sock)
+        self._sock.close()
         outputs, self._outputs = self._outputs, {}
         for output in outputs.values():
-            output.ended(LOST)
+            output.ended(Exit("killed", detail=self._why))
+        left, self._left = self._left, {}
+        for output in left.values():
+            output.cleared()
         for answer in self._answers.values():
             answer.arrived.set()
         self.greeted.set()
 
-    def close(self) -> None:
-        """End the line at once; `serve` then tells everyone who waits."""
+    def close(self, why: str = "the session was closed") -> None:
+        """End the line at once; `serve` then tells everyone who waits. The first reason given stays."""
+        if self._why == LOST:
+            self._why = why
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
-
-
-def _integer(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 1 << 62:
-        raise TypeError("not a bounded integer")
-    return value
-
-
-def _number(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1e12:  # noqa: PLR2004 - 30,000 years
-        raise TypeError("not a bounded number")
-    return float(value)
-
-
-def _exit(message: dict[str, Any]) -> Exit:
-    """The agent's account of an end, as far as it has the right shape."""
-    reason = message["reason"]
-    code, signal = message.get("exit_code"), message.get("signal")
-    if reason == "not_started":
-        return Exit("exited", exit_code=127, detail=str(message.get("error", "the command could not be started"))[:200])
-    status = _ENDS[reason]
-    killed = signal == 9 or code == 137  # noqa: PLR2004 - SIGKILL, and what a shell makes of it
-    if status == "exited" and message.get("oom") is True and killed:
-        status = "out_of_memory"
-    elif status == "exited" and signal is not None:
-        status = "killed"
-    return Exit(
-        status,
-        exit_code=None if code is None or status != "exited" else _integer(code),
-        signal=None if signal is None else _integer(signal),
-        duration_ms=round(_number(message["duration_ms"])),
-        cpu_s=_number(message["utime"]) + _number(message["stime"]),
-        peak_memory_kb=_integer(message["maxrss_kb"]),
-        left_behind=_integer(message["left"]),
-        detail="the server was lost" if reason == "server_lost" else "",
-    )

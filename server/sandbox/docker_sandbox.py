@@ -29,11 +29,8 @@ class DockerCommand:
     def __init__(self, link: AgentLink, job: int) -> None:
         self._link, self._job = link, job
 
-    async def feed(self, data: bytes) -> None:
-        await self._link.feed(self._job, data)
-
-    async def close_stdin(self) -> None:
-        await self._link.say({"op": "eof", "job": self._job})
+    async def send(self, data: bytes, *, close: bool) -> None:
+        await self._link.ask({"op": "input", "job": self._job, "close": close}, data)
 
     async def stop(self, signal: int, reason: str, grace_s: float) -> None:
         message = {"op": "stop", "job": self._job, "signal": signal, "reason": reason, "grace_s": grace_s}
@@ -63,13 +60,15 @@ class DockerSandbox:
         act, allow = permit.question.act, permit.allow
         if not isinstance(act, RunCommand):
             raise TypeError("this permit is not for a command")
-        limits = [limit for limit in (act.timeout_s, allow.limits.timeout_s) if limit is not None]
+        asked = None if act.background else act.timeout_s
+        limits = [limit for limit in (asked, allow.limits.timeout_s) if limit is not None]
         number = await self._link.run(
             {
                 "argv": list(act.argv),
                 "cwd": act.cwd,
                 "env": self._env,
-                "timeout_s": None if act.background else min(limits),
+                "timeout_s": min(limits, default=None),
+                "stdin_stays": act.background and not act.stdin,
                 "access": {
                     "read": list(allow.access.read),
                     "write": list(allow.access.write),
@@ -77,12 +76,9 @@ class DockerSandbox:
                 },
             },
             output,
+            act.stdin,
         )
-        command = DockerCommand(self._link, number)
-        if act.stdin:
-            await command.feed(act.stdin)
-        await command.close_stdin()
-        return command
+        return DockerCommand(self._link, number)
 
     async def resolve(self, path: str) -> Found:
         said, _ = await self._link.ask({"op": "file", "do": "resolve", "path": path})

@@ -37,7 +37,11 @@ class FileRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a command ended. exit_code is None unless it exited by itself; times in seconds, memory in KiB (getrusage)."""
+    """How a command ended. exit_code is None unless it exited by itself; times in seconds, memory in KiB.
+
+    cpu_s is that of all its processes that ended before it or with it, peak_memory_kb that of the largest of them
+    (getrusage). detail: who ended it, or which limit of the sandbox was met.
+    """
 
     status: Status
     exit_code: int | None = None
@@ -77,13 +81,15 @@ class Output(Protocol):
 
     def ended(self, end: Exit) -> None: ...
 
+    def cleared(self) -> None:
+        """What was left behind at the end is gone as well."""
+
 
 class Running(Protocol):
     """A command that was started."""
 
-    async def feed(self, data: bytes) -> None: ...
-
-    async def close_stdin(self) -> None: ...
+    async def send(self, data: bytes, *, close: bool) -> None:
+        """All of it or nothing. Raises FileRefused: EPIPE where its input is closed, EAGAIN where it does not read."""
 
     async def stop(self, signal: int, reason: str, grace_s: float) -> None: ...
 

@@ -14,7 +14,8 @@ import anyio.to_thread
 from policy.verdict import Permit
 from server.sandbox.allow_list import covers, demand, listed, narrowed
 from server.sandbox.egress_link import AllowEntry
-from server.sandbox.jobs import Job, NoSuchJob
+from server.sandbox.jobs import MOST_OUTPUT_BYTES, Job, NoSuchJob
+from server.sandbox.output_room import OutputRoom
 from server.sandbox.room import Room
 from server.sandbox.sandbox import Exit, Sandbox, SandboxSpec
 
@@ -63,6 +64,7 @@ class Session:
     announce: Callable[["Session"], None]  # tells the gate whose flows come next
     hosts: tuple[str, ...] = ()  # what it narrowed its network to; empty: whatever the operator allows
     jobs: dict[str, Job] = field(default_factory=dict)
+    room: OutputRoom = field(default_factory=lambda: OutputRoom(MOST_OUTPUT_BYTES))
     made: int = 0
     introduced: bool = False
 
@@ -74,7 +76,7 @@ class Session:
     async def start(self, permit: Permit, shown: str, decision_id: str, on_end: Callable[[Exit], None]) -> Job:
         """Run what was permitted as a new job."""
         self.made += 1
-        job = Job(f"j{self.made}", shown, self.folder, decision_id, on_end)
+        job = Job(f"j{self.made}", shown, self.folder, decision_id, on_end, self.room)
         self.jobs[job.name] = job
         self._forget()
         self.announce(self)
@@ -102,7 +104,7 @@ class Session:
 
     def live_decisions(self) -> tuple[str, ...]:
         """The decisions whose commands run now: what a flow that leaves is attributed to."""
-        running = [job for job in self.jobs.values() if job.end is None or job.end.left_behind]
+        running = [job for job in self.jobs.values() if job.has_processes]
         return tuple(dict.fromkeys(job.decision_id for job in running))
 
 

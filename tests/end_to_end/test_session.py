@@ -37,7 +37,8 @@ async def test_schemas_are_flat_and_every_annotation_is_set(client: Client) -> N
     tools = (await client.list_tools()).tools
 
     assert [tool.name for tool in tools] == [
-        "shell", "exec", "job_output", "job_stop", "file_read", "file_write", "file_edit", "file_list", "file_search",
+        "shell", "exec", "job_output", "job_input", "job_stop",
+        "file_read", "file_write", "file_edit", "file_list", "file_search",
         "session_open", "session_list", "session_close", "session_snapshot", "policy_check",
     ]  # fmt: skip
     for tool in tools:
@@ -108,6 +109,34 @@ async def test_a_background_command_outlives_its_call(client: Client) -> None:
 
     _, read = await call(client, "job_output", job=result["job"], wait_s=10)
     assert read.startswith("late\n")
+
+
+async def test_a_running_program_is_written_to_until_its_input_is_closed(client: Client) -> None:
+    started, _ = await call(
+        client, "exec", argv=["python3", "-uc", "while True: print(input().upper())"], background=True
+    )
+    job = started["job"]
+
+    _, sent = await call(client, "job_input", job=job, text="hello\n")
+    assert sent == f"sent 6 bytes to job {job}"
+    assert (await call(client, "job_output", job=job, wait_s=10))[1].startswith("HELLO\n")
+
+    _, sent = await call(client, "job_input", job=job, close=True)
+    assert sent.endswith("closed its standard input")
+    _, ended = await call(client, "job_output", job=job, offset=6, wait_s=10)
+    assert "exited with 1" in ended
+    late = await client.call_tool("job_input", {"job": job, "text": "more"})
+    assert late.is_error
+    assert f"Job {job} is over" in text_of(late)
+
+
+async def test_input_for_a_command_that_has_none_says_how_it_would(client: Client) -> None:
+    started, _ = await call(client, "shell", command="sleep 60", wait_s=0)
+    refused = await client.call_tool("job_input", {"job": started["job"], "text": "x"})
+
+    assert refused.is_error
+    assert "background=true" in text_of(refused)
+    assert (await call(client, "job_stop", job=started["job"]))[1] == f"job {started['job']}: killed (job_stop)"
 
 
 async def test_a_cancelled_call_takes_its_command_with_it(client: Client) -> None:

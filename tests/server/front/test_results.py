@@ -54,7 +54,10 @@ def test_a_failure_is_no_error_but_one_more_line(job: Job) -> None:
         (Exit("timed_out", None, 15), "timed out"),
         (Exit("out_of_memory", None, 9), "out of memory"),
         (Exit("killed", None, 11), "killed by signal 11"),
-        (Exit("exited", 0, left_behind=2), "2 of its processes still run"),
+        (Exit("killed", None, 15, detail="job_stop"), "[killed by signal 15: job_stop]"),
+        (Exit("killed", None, detail="the sandbox was lost"), "[killed: the sandbox was lost]"),
+        (Exit("disk_full", 1, detail="the command filled the sandbox's disk"), "[disk full, exit code 1: the command"),
+        (Exit("exited", 2, detail="a limit was met"), "[exit code 2: a limit was met]"),
         (None, 'running as job j1; job_output(job="j1"'),
     ],
 )
@@ -63,7 +66,16 @@ def test_every_other_end_says_what_happened(job: Job, end: Exit | None, words: s
 
     assert words in text_of(result)
     assert result.structured_content is not None
-    assert result.structured_content["exit_code"] == (0 if end and end.status == "exited" else None)
+    assert result.structured_content["exit_code"] == (end.exit_code if end else None)
+
+
+def test_what_runs_on_after_the_end_is_counted_as_it_is_now(job: Job) -> None:
+    end = Exit("exited", 0, left_behind=2)
+    job.ended(end)
+    assert "[2 of its processes still run; job_stop ends them]" in text_of(run_result(ran(job, end), 1000, "both"))
+
+    job.cleared()
+    assert text_of(run_result(ran(job, end), 1000, "both")) == "(no output)"
 
 
 @pytest.mark.promise("result.truthful")

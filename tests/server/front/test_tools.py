@@ -31,6 +31,7 @@ async def test_groups_choose_tools_and_keep_their_order(tmp_path: Path) -> None:
         "shell",
         "exec",
         "job_output",
+        "job_input",
         "job_stop",
     ]
 

@@ -14,7 +14,10 @@ from server.sandbox.sandbox import Exit, FileRefused, SandboxLost
 
 pytestmark = pytest.mark.anyio
 
-ENDED = {"ev": "ended", "job": 1, "reason": "exited", "exit_code": 0, "signal": None, "oom": False, "left": 0}
+ENDED = {
+    "ev": "ended", "job": 1, "reason": "exited", "exit_code": 0, "signal": None, "left": 0,
+    "oom": False, "no_pids": False, "disk_room": [1 << 30, 1 << 30],
+}  # fmt: skip
 USAGE = {"utime": 0.1, "stime": 0.1, "maxrss_kb": 1000, "duration_ms": 5.2}
 
 
@@ -22,12 +25,16 @@ class Heard:
     def __init__(self) -> None:
         self.data: list[tuple[int, bytes]] = []
         self.end: Exit | None = None
+        self.gone = False
 
     def write(self, stream: int, data: bytes) -> None:
         self.data.append((stream, data))
 
     def ended(self, end: Exit) -> None:
         self.end = end
+
+    def cleared(self) -> None:
+        self.gone = True
 
 
 def frame(kind: int, body: bytes) -> bytes:
@@ -60,24 +67,60 @@ async def test_output_and_end_reach_the_job() -> None:
     assert heard.end == Exit("exited", 3, None, 5, 0.2, 1000)
 
 
-@pytest.mark.promise("result.truthful")
-@pytest.mark.parametrize(
-    ("told", "status"),
-    [
-        ({"exit_code": None, "signal": 9, "oom": True}, "out_of_memory"),
-        ({"exit_code": 137, "oom": True}, "out_of_memory"),
-        ({"exit_code": None, "signal": 9}, "killed"),
-        ({"exit_code": None, "signal": 15, "reason": "timed_out"}, "timed_out"),
-        ({"exit_code": None, "signal": 9, "reason": "cancelled"}, "cancelled"),
-        ({"exit_code": 1, "oom": True}, "exited"),
-    ],
-)
-async def test_each_end_is_told_as_it_was(told: dict[str, Any], status: str) -> None:
-    heard, _ = await after(said(ENDED | USAGE | told))
+async def test_what_an_ended_command_left_behind_is_told_when_it_goes() -> None:
+    heard, link = await after(said(ENDED | USAGE | {"left": 2}) + said({"ev": "gone", "job": 1}))
 
     assert heard.end is not None
-    assert heard.end.status == status
-    assert (heard.end.exit_code is None) == (status != "exited")
+    assert heard.end.left_behind == 2
+    assert heard.gone
+    assert not link.busy
+
+
+async def test_room_on_the_disk_is_passed_on() -> None:
+    ours, theirs = socket.socketpair()
+    link, beats = AgentLink(ours), list[tuple[int, int]]()
+    link.on_beat = lambda size, files: beats.append((size, files))
+    with theirs:
+        theirs.sendall(said({"ev": "beat", "disk_room": 5, "files_room": 7}))
+        theirs.shutdown(socket.SHUT_WR)
+        await link.serve()
+
+    assert beats == [(5, 7)]
+
+
+async def test_a_request_that_is_cancelled_half_way_leaves_the_line_whole() -> None:
+    ours, theirs = socket.socketpair()
+    link = AgentLink(ours)
+    theirs.setblocking(False)
+    with theirs:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(link.serve)
+            tasks.start_soon(cancelled_soon, link)
+            await anyio.wait_all_tasks_blocked()
+            frames = await frames_until(theirs, b'"forget"')
+            tasks.cancel_scope.cancel()
+
+    assert frames[-1] == (JSON, b'{"op": "forget", "id": 1}')
+    assert {kind for kind, _ in frames[:-1]} == {FILE}
+
+
+async def cancelled_soon(link: AgentLink) -> None:
+    with anyio.move_on_after(0.01):
+        await link.ask({"op": "file"}, b"x" * (8 << 20))
+
+
+async def frames_until(sock: socket.socket, mark: bytes) -> list[tuple[int, bytes]]:
+    """Every whole frame up to the one with the mark; fails where what comes is no sequence of frames."""
+    data, found = bytearray(), list[tuple[int, bytes]]()
+    with anyio.fail_after(5):
+        while not found or mark not in found[-1][1]:
+            await anyio.wait_readable(sock)
+            data += sock.recv(1 << 20)
+            while len(data) >= HEAD.size and len(data) >= HEAD.size + HEAD.unpack_from(data)[0]:
+                length, kind = HEAD.unpack_from(data)
+                found.append((kind, bytes(data[HEAD.size : HEAD.size + length])))
+                del data[: HEAD.size + length]
+    return found
 
 
 @pytest.mark.promise("sandbox.survives")

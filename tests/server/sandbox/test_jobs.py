@@ -1,9 +1,11 @@
+import errno
 from pathlib import Path
 
 import anyio
 import pytest
 
-from server.sandbox.jobs import Job
+from server.sandbox.ends import SERVER_LOST
+from server.sandbox.jobs import InputRefused, Job
 from server.sandbox.sandbox import Exit
 from tests.fakes import FakeCommand
 
@@ -50,10 +52,13 @@ async def test_stopping_ends_it_and_waits_for_the_end(tmp_path: Path) -> None:
 
 async def test_stopping_a_finished_job_reaches_what_it_left_behind(tmp_path: Path) -> None:
     made = job(tmp_path)
-    made.command = command = FakeCommand(made)
+    made.command = command = FakeCommand(made, over=True)
     made.ended(Exit("exited", exit_code=0, left_behind=2))
 
-    await made.stop(15, "killed")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(made.stop, 15, "killed")
+        await anyio.wait_all_tasks_blocked()
+        made.cleared()
 
     assert command.stopped == ["killed"]
 
@@ -72,3 +77,55 @@ async def test_output_that_cannot_be_kept_is_counted_and_ends_nothing(
 
     assert made.lost_bytes == 5
     assert made.status == "exited"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.EAGAIN, "has not read what it was sent"), (errno.EPIPE, "background=true"), (5, "no input")],
+)
+async def test_input_that_is_not_taken_says_why_and_what_to_do(tmp_path: Path, number: int, words: str) -> None:
+    made = job(tmp_path)
+    made.command = FakeCommand(made, refuses=number)
+
+    with pytest.raises(InputRefused, match=words):
+        await made.send(b"x", close=False)
+
+
+async def test_a_job_that_is_over_takes_no_input(tmp_path: Path) -> None:
+    made = job(tmp_path)
+    made.command = FakeCommand(made)
+    made.ended(Exit("exited", exit_code=0))
+
+    with pytest.raises(InputRefused, match="j1 is over: exited"):
+        await made.send(b"x", close=False)
+
+
+async def test_stopping_waits_for_what_was_left_behind(tmp_path: Path) -> None:
+    made = job(tmp_path)
+    made.command = FakeCommand(made, over=True)
+    made.ended(Exit("exited", exit_code=0, left_behind=2))
+    stopped = anyio.Event()
+
+    async def stop() -> None:
+        await made.stop(15, "job_stop")
+        stopped.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stop)
+        await anyio.wait_all_tasks_blocked()
+        assert made.has_processes
+        assert not stopped.is_set()
+        made.cleared()
+
+    assert not made.has_processes
+
+
+async def test_another_server_reads_what_was_kept_of_a_job_that_is_over(tmp_path: Path) -> None:
+    first = job(tmp_path)
+    first.write(1, b"said")
+    first.ended(Exit("exited", exit_code=0))
+
+    again = Job.restored("j1", "shell", tmp_path, "d-1", SERVER_LOST)
+
+    assert again.streams["stdout"].read(0, 9).data == b"said"
+    assert again.end == SERVER_LOST

@@ -1,0 +1,175 @@
+"""Every way a command can end, each made to happen in a real container, told as it was."""
+
+import os
+import signal
+from collections.abc import AsyncGenerator
+
+import anyio
+import pytest
+
+from server.sandbox.docker_sandbox import DockerSandbox
+from server.sandbox.ends import NO_PIDS, OOM_BESIDE
+from server.sandbox.sandbox import Exit, FileRefused, Running
+from tests.live import BASE, Said, background, command, engine, run, sandbox, shell
+from tests.real_engine import client
+
+pytestmark = [pytest.mark.anyio, pytest.mark.promise("result.truthful")]
+
+TREE = "(setsid sleep 66 &); (setsid setsid bash -c 'trap \"\" TERM; sleep 66; sleep 66' & disown) & sleep 66 & "
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def box(anyio_backend: str) -> AsyncGenerator[DockerSandbox]:
+    async with sandbox() as made:
+        yield made
+
+
+async def over(said: Said) -> Exit:
+    with anyio.fail_after(20):
+        await said.over.wait()
+    return said.end
+
+
+async def gone(box: DockerSandbox, pattern: str) -> None:
+    with anyio.fail_after(20):
+        while (await run(box, "pgrep", "-fx", pattern)).end.exit_code == 0:
+            await anyio.sleep(0.05)
+
+
+async def spoken(said: Said, text: bytes) -> None:
+    with anyio.fail_after(20):
+        while text not in said.out:
+            await anyio.sleep(0.01)
+
+
+async def test_a_stopped_job_says_who_stopped_it_and_takes_its_daemons_along(box: DockerSandbox) -> None:
+    said = Said()
+    job = await box.run(command("/bin/bash", "-c", f"{TREE} echo up; sleep 66"), said)
+    await spoken(said, b"up")
+    await job.stop(signal.SIGTERM, "job_stop", 1)
+    end = await over(said)
+
+    assert (end.status, end.signal, end.exit_code, end.detail) == ("killed", signal.SIGTERM, None, "job_stop")
+    await gone(box, "sleep 66")
+
+
+async def test_what_a_finished_job_left_behind_is_stopped_and_its_going_is_told(box: DockerSandbox) -> None:
+    said = Said()
+    job = await box.run(command("/bin/bash", "-c", f"{TREE} exit 4"), said)
+    end = await over(said)
+    assert (end.status, end.exit_code) == ("exited", 4)
+    assert end.left_behind >= 3
+
+    await job.stop(signal.SIGTERM, "job_stop", 1)
+    with anyio.fail_after(20):
+        await said.gone.wait()
+    await gone(box, "sleep 66")
+
+
+async def test_a_cancelled_command_is_told_as_that(box: DockerSandbox) -> None:
+    said = Said()
+    job = await box.run(command("sleep", "60"), said)
+    await job.stop(signal.SIGKILL, "cancelled", 1)
+
+    assert (await over(said)).status == "cancelled"
+
+
+async def test_a_command_that_ends_itself_by_a_signal_has_nobody_named(box: DockerSandbox) -> None:
+    end = (await shell(box, "kill -KILL $$")).end
+
+    assert (end.status, end.signal, end.detail) == ("killed", signal.SIGKILL, "")
+
+
+async def test_a_child_that_the_kernel_killed_for_memory_is_mentioned(box: DockerSandbox) -> None:
+    said = await shell(box, "python3 -c 'x = bytearray(4 << 30)'; echo went on")
+
+    assert said.out == b"went on\n"
+    assert (said.end.status, said.end.exit_code, said.end.detail) == ("exited", 0, OOM_BESIDE)
+
+
+async def test_a_program_that_meets_the_limit_of_processes_is_told_so(box: DockerSandbox) -> None:
+    program = "import subprocess\nkept = [subprocess.Popen(['sleep', '60']) for _ in range(500)]"
+    said = await run(box, "python3", "-c", program)
+
+    assert (said.end.status, said.end.exit_code, said.end.detail) == ("exited", 1, NO_PIDS)
+
+
+async def test_a_command_that_could_not_even_start_has_no_exit_code(box: DockerSandbox) -> None:
+    said = Said()
+    hog = "import os, time\ntry:\n    while os.fork(): pass\nexcept OSError: print('full', flush=True)\ntime.sleep(60)"
+    job = await box.run(command("python3", "-c", hog), said)
+    await spoken(said, b"full")
+    with anyio.fail_after(20):
+        while (refused := await run(box, "true")).end.status == "exited":
+            """A spare keeper had been made before the sandbox was full."""
+
+    assert (refused.end.status, refused.end.exit_code) == ("killed", None)
+    assert "no room for another process" in refused.end.detail
+    await job.stop(signal.SIGKILL, "job_stop", 1)
+    await over(said)
+    assert (await run(box, "true")).end.status == "exited"
+
+
+async def test_a_container_that_is_taken_away_ends_its_commands_as_lost(box: DockerSandbox) -> None:
+    said = Said()
+    await box.run(command("sleep", "60"), said)
+    with client() as api:
+        await anyio.to_thread.run_sync(lambda: api.kill(f"sandgate-{box.id}"))
+
+    assert await over(said) == Exit("killed", detail="the sandbox was lost")
+
+
+async def test_commands_of_a_lost_server_are_ended_at_once_while_the_sandbox_waits() -> None:
+    async with engine(grace_s=60) as made:
+        lost = await made.create(BASE)
+        said = Said()
+        await lost.run(command("/bin/bash", "-c", f"{TREE} echo up; exec sleep 66"), said)
+        await spoken(said, b"up")
+        lost._link.close("the server was lost")
+        end = await over(said)
+        with client() as api, anyio.fail_after(20):
+            while any("sleep" in line[-1] for line in api.top(f"sandgate-{lost.id}")["Processes"]):
+                await anyio.sleep(0.05)
+        await lost.close()
+
+    assert end == Exit("killed", detail="the server was lost")
+
+
+# --- standard input ----------------------------------------------------------------------------------------------------
+
+
+async def test_input_reaches_a_running_program_line_by_line_until_it_is_closed(box: DockerSandbox) -> None:
+    said = Said()
+    job = await box.run(background("/bin/bash", "-c", 'while read -r x; do echo "<$x>"; done; echo end'), said)
+    await job.send(b"one\n", close=False)
+    await spoken(said, b"<one>\n")
+    await job.send("zwei ä\n".encode(), close=True)
+
+    assert (await over(said)).exit_code == 0
+    assert said.text == "<one>\n<zwei ä>\nend\n"
+
+
+async def test_input_to_a_closed_stream_is_refused(box: DockerSandbox) -> None:
+    job = await box.run(command("sleep", "60"), Said())
+    with pytest.raises(FileRefused) as refused:
+        await job.send(b"x", close=False)
+
+    assert os.strerror(refused.value.number) == "Broken pipe"
+
+
+async def test_input_that_nobody_reads_is_refused_before_it_fills_the_agent(box: DockerSandbox) -> None:
+    job = await box.run(background("sleep", "60"), Said())
+    with anyio.fail_after(20), pytest.raises(FileRefused) as refused:
+        await _send_for_ever(job)
+
+    assert os.strerror(refused.value.number) == "Resource temporarily unavailable"
+
+
+async def _send_for_ever(job: Running) -> None:
+    while True:
+        await job.send(b"x" * 900_000, close=False)
