@@ -5,7 +5,7 @@ import secrets
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from server.judges import embedded, host_entries, judging
 from server.kept import snapshots as kept_snapshots
 from server.kept import stored_images
 from server.record.audit import Audit
+from server.sandbox.copies import Arrived, Copies
 from server.sandbox.demand import Demand
 from server.sandbox.docker_engine import DockerEngine, Surroundings
 from server.sandbox.egress_link import AllowEntry, EgressLink
@@ -28,9 +29,10 @@ from server.sandbox.engine import engine_folders, find_engine
 from server.sandbox.folders import own
 from server.sandbox.gate import Gate, variables
 from server.sandbox.image_recipe import seccomp_file
+from server.sandbox.manifest import key_of
 from server.sandbox.pool import Pool
 from server.sandbox.room import Room
-from server.sandbox.sandbox import LINK_DIR, MIB, USER_ID, Sandbox, SandboxSpec
+from server.sandbox.sandbox import LINK_DIR, MIB, USER_ID, Copy, Mount, Sandbox, SandboxSpec
 from server.sandbox.sessions import Sessions
 from server.sandbox.snapshots import Snapshots
 from server.sandbox.workspaces import Workspace, check_all
@@ -83,7 +85,8 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 snapshots.wake()
 
             pool = Pool(engine, gate, tasks, _demand(settings), note, settings.sandbox.made_at_once)
-            sessions = Sessions(pool, offered, folders.output, hosts(settings), Room(settings.limits.sessions))
+            copies = Copies(pool, key_of(settings.state_dir), lambda came: _copied(audit, came), log.info)
+            sessions = Sessions(copies, offered, folders.output, hosts(settings), Room(settings.limits.sessions))
             sessions_of.sessions = sessions
             limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
             tasks.start_soon(_sync, audit)
@@ -192,12 +195,14 @@ def workspaces(settings: Settings, files: tuple[Path, ...]) -> tuple[Workspace, 
 
 def environments(settings: Settings, spaces: tuple[Workspace, ...]) -> dict[str, SandboxSpec]:
     box = settings.sandbox
-    owner = next(((space.uid, space.gid) for space in spaces if space.uid), (USER_ID, USER_ID))
+    mounted = [space for space in spaces if isinstance(space.lent, Mount)]
+    owner = next(((space.uid, space.gid) for space in mounted if space.uid), (USER_ID, USER_ID))
     return {
         name: SandboxSpec(
             image=image,
             environment=name,
-            mounts=tuple(space.mount for space in spaces),
+            mounts=tuple(space.lent for space in spaces if isinstance(space.lent, Mount)),
+            copies=tuple(space.lent for space in spaces if isinstance(space.lent, Copy)),
             cpus=box.cpus,
             memory_bytes=box.memory_mb * MIB,
             disk_bytes=box.disk_mb * MIB,
@@ -219,6 +224,12 @@ def _weakened(audit: Audit, sentence: str) -> None:
 
 def _box(sandbox: Sandbox) -> dict[str, Any]:
     return {"sandbox": sandbox.id}
+
+
+def _copied(audit: Audit, came: Arrived) -> None:
+    audit.write("workspace.copied", asdict(came))
+    if came.unread:
+        log.warning("not copied from %s, for they could not be read: %s", came.source, ", ".join(came.unread))
 
 
 # --- egress ------------------------------------------------------------------------------------------------------------

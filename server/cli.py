@@ -115,7 +115,11 @@ def _serve_words(commands: Any) -> None:
     serve.add_argument("--stdio", action="store_true", required=True, help="the transport")
     serve.add_argument("--config", type=Path, metavar="FILE", help="a sandgate.toml beside the user's own")
     serve.add_argument(
-        "--workspace", action="append", default=[], metavar="DIR:rw|ro", help="lend a folder of yours (may be repeated)"
+        "--workspace",
+        action="append",
+        default=[],
+        metavar="DIR[:rw|ro]",
+        help="copy a folder of yours into each sandbox, or lend it as it is (may be repeated)",
     )
     serve.add_argument("--allow-root-owned", action="store_true", help="lend folders of root's too")
     serve.add_argument("--environment", metavar="NAME", help="what sandboxes are made of (default python)")

@@ -125,7 +125,7 @@ class EnvironmentSettings(_Table):
 
 class WorkspaceSettings(_Table):
     path: Path
-    mode: Literal["rw", "ro"]
+    mode: Literal["copy", "rw", "ro"] = "copy"
 
 
 class LimitSettings(_Table):

@@ -58,9 +58,9 @@ TEMPLATE = """\
 # ops = ["read", "write", "delete", "list"]
 # effect = "deny"
 
-# [[workspace]]                 # a folder of yours, lent to every sandbox
+# [[workspace]]                 # a folder of yours, in every sandbox
 # path = "/home/me/project"
-# mode = "rw"                   # rw | ro
+# mode = "copy"                 # copy: changes come back by `sandgate apply`; rw | ro: the folder itself is mounted
 
 [limits]
 # calls_per_second = 50

@@ -1,7 +1,7 @@
 """In-memory stand-ins for the edges of the path: audit, limits, reader, judge, and a sandbox with files."""
 
 import threading
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,6 +112,7 @@ class FakeSandbox:
     links: dict[str, str] = field(default_factory=dict)
     ran: list[Permit] = field(default_factory=list)
     commands: list[FakeCommand] = field(default_factory=list)
+    archives: list[bytes] = field(default_factory=list)
     alive: bool = True
     closed: bool = False
 
@@ -144,6 +145,12 @@ class FakeSandbox:
     async def entries(self, permit: Permit, found: Found, limit: int) -> tuple[int, list[dict[str, Any]]]:
         names = sorted(name.removeprefix(f"{found.real}/") for name in self.files if name.startswith(f"{found.real}/"))
         return len(names), [{"name": name, "type": "file", "size": 0} for name in names[:limit]]
+
+    async def put(self, archive: Iterator[bytes]) -> None:
+        self.archives.append(b"".join(archive))
+
+    async def ours(self, path: str, limit: int) -> bytes | None:
+        return self.files.get(path)
 
     async def ping(self) -> None:
         if not self.alive:

@@ -37,6 +37,7 @@ PROMISES = (
     Promise("sandbox.survives", "Bombs and storms of one command neither stop the agent nor hide from it.", "6"),
     Promise("files.handle", "The file that was judged is the file that is used.", "6"),
     Promise("workspace.checked", "Only folders that pass every check are lent to a sandbox.", "6"),
+    Promise("workspace.copy", "A copied folder's host is changed by what a person applies, and by nothing else.", "6"),
     Promise("refusal.teaches", "A refusal names its rule, its reason and what would be allowed.", "1.7"),
     Promise("result.truthful", "How a command ended is told as it was; what is cut is counted.", "1.8"),
     Promise("nothing.left", "No container, process, socket or gate outlives its owner, whatever died first.", "1.9"),

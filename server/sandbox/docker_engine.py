@@ -5,7 +5,7 @@ import secrets
 import shutil
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ import anyio.abc
 import anyio.to_thread
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from requests import RequestException
 
 from server.sandbox.agent_link import AgentLink
 from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox
@@ -181,6 +182,16 @@ class DockerEngine:
             link.close()
         await anyio.to_thread.run_sync(self._remove, identity, abandon_on_cancel=True)
         await anyio.to_thread.run_sync(lambda: shutil.rmtree(self.directory / identity, ignore_errors=True))
+
+    async def put(self, identity: str, archive: Iterator[bytes]) -> None:
+        """Unpack tar at the container's root. Raises SandboxFailed."""
+        await anyio.to_thread.run_sync(self._put, identity, archive, abandon_on_cancel=True)
+
+    def _put(self, identity: str, archive: Iterator[bytes]) -> None:
+        try:
+            self._docker().api.put_archive(f"sandgate-{identity}", "/", archive)
+        except (APIError, DockerException, RequestException) as exc:
+            raise SandboxFailed(f"the Docker engine did not take the files: {_first_line(exc)}") from exc
 
     async def exec_by_engine(self, identity: str, argv: list[str]) -> None:
         """`docker exec` as the engine does it: what `sandgate bench` compares us with, and nothing else uses."""

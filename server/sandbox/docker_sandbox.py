@@ -22,6 +22,8 @@ class Destroys(Protocol):
 
     async def destroy(self, identity: str, link: AgentLink | None) -> None: ...
 
+    async def put(self, identity: str, archive: Iterator[bytes]) -> None: ...
+
 
 class DockerCommand:
     """A command that runs in a DockerSandbox."""
@@ -118,6 +120,16 @@ class DockerSandbox:
         said, _ = await self._link.ask({"op": "file", "do": "list", "handle": found.handle, "limit": limit})
         with _believing():
             return int(said["total"]), [dict(entry) for entry in said["entries"]][:limit]
+
+    async def put(self, archive: Iterator[bytes]) -> None:
+        await self._engine.put(self.id, archive)
+
+    async def ours(self, path: str, limit: int) -> bytes | None:
+        found = await self.resolve(path)
+        if not found.exists:
+            return None
+        request = {"op": "file", "do": "read", "handle": found.handle, "offset": 0, "limit": limit, "keep": False}
+        return (await self._link.ask(request))[1]
 
     async def ping(self) -> None:
         await self._link.ask({"op": "ping"})

@@ -1,6 +1,6 @@
 """What a sandbox is to the rest of the server: its promises as protocols, its shape as one specification."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -118,6 +118,12 @@ class Sandbox(Protocol):
 
     async def entries(self, permit: Permit, found: Found, limit: int) -> tuple[int, list[dict[str, Any]]]: ...
 
+    async def put(self, archive: Iterator[bytes]) -> None:
+        """Unpack tar at the root, as root: before anybody has used it, never later. Raises SandboxFailed."""
+
+    async def ours(self, path: str, limit: int) -> bytes | None:
+        """A file that `put` brought, which no command can change; None where there is none."""
+
     async def ping(self) -> None: ...
 
     async def close(self) -> None: ...
@@ -135,12 +141,27 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """A folder of the host whose files are streamed into a new sandbox. device and inode are compared when it is read.
+
+    whole: everything in it and nothing of it compared later, as of the repository that a git worktree belongs to.
+    """
+
+    source: str
+    target: str
+    device: int
+    inode: int
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxSpec:
     """Everything that decides what a sandbox is. Equal specs are interchangeable, so pools are kept by spec."""
 
     image: str
     environment: str
     mounts: tuple[Mount, ...] = ()
+    copies: tuple[Copy, ...] = ()
     cpus: float = 2.0
     memory_bytes: int = 2048 * MIB
     disk_bytes: int = 4096 * MIB  # where the engine has a quota
@@ -153,7 +174,7 @@ class SandboxSpec:
 
     @property
     def workspaces(self) -> tuple[str, ...]:
-        return (WORKSPACE, *(mount.target for mount in self.mounts))
+        return (WORKSPACE, *(copy.target for copy in self.copies), *(mount.target for mount in self.mounts))
 
     @property
     def home(self) -> str:
@@ -162,7 +183,8 @@ class SandboxSpec:
 
     @property
     def start_dir(self) -> str:
-        return self.mounts[0].target if self.mounts else WORKSPACE
+        """The first folder lent, copies before mounts."""
+        return self.workspaces[1] if self.copies or self.mounts else WORKSPACE
 
     def container(self, name: str, labels: dict[str, str]) -> dict[str, Any]:
         """The container's own settings, as the engine's create call takes them."""

@@ -7,14 +7,16 @@ sources again, as root).
 
 import os
 import pwd
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal, assert_never
 
-from server.sandbox.sandbox import WORKSPACE, Mount
+from server.sandbox.sandbox import WORKSPACE, Copy, Mount
+from server.sandbox.worktree import repository_of
 
-type Mode = Literal["rw", "ro"]
+type Mode = Literal["copy", "rw", "ro"]
+_MODES: Final[tuple[Mode, ...]] = ("copy", "rw", "ro")
 
 # What a mount must not cover in the sandbox: its own system. Such a folder goes to /workspace/NAME instead.
 SYSTEM = (
@@ -42,19 +44,24 @@ class BadWorkspace(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A checked folder: where it goes, and whose it is."""
+    """A checked folder: what becomes of it in a sandbox, and whose it is."""
 
-    mount: Mount
+    lent: Mount | Copy
     uid: int
     gid: int
 
 
 def parse(text: str) -> tuple[Path, Mode]:
-    """`DIR:rw` or `DIR:ro` as on the command line; the mode must be named."""
-    folder, colon, mode = text.rpartition(":")
-    if not folder or not colon or mode not in ("rw", "ro"):
-        raise BadWorkspace(f"{text}: say how it is lent, {text}:rw (the agent changes it) or {text}:ro (it only reads)")
-    return Path(folder), "rw" if mode == "rw" else "ro"
+    """`DIR`, `DIR:copy`, `DIR:rw` or `DIR:ro` as on the command line."""
+    folder, colon, word = text.rpartition(":")
+    if not colon or "/" in word:  # a folder's own name may have a colon in it
+        folder, word = text, "copy"
+    mode = next((mode for mode in _MODES if mode == word), None)
+    if not folder or mode is None:
+        raise BadWorkspace(
+            f"{text}: the folder is copied (DIR), or lent as it is: DIR:rw (the agent changes it) or DIR:ro (it only reads)"
+        )
+    return Path(folder), mode
 
 
 def check(path: Path, mode: Mode, private: Iterable[Path], *, allow_root_owned: bool) -> Workspace:
@@ -73,8 +80,17 @@ def check(path: Path, mode: Mode, private: Iterable[Path], *, allow_root_owned: 
             )
     if info.st_uid == 0 and not allow_root_owned:
         raise BadWorkspace(f"{real} belongs to root; lend a folder of a user's, or say --allow-root-owned")
-    mount = Mount(str(real), _target(real), mode == "ro", info.st_dev, info.st_ino)
-    return Workspace(mount, info.st_uid, info.st_gid)
+    return Workspace(_lent(real, mode, info), info.st_uid, info.st_gid)
+
+
+def _lent(real: Path, mode: Mode, info: os.stat_result) -> Mount | Copy:
+    match mode:
+        case "copy":
+            return Copy(str(real), _target(real), info.st_dev, info.st_ino)
+        case "rw" | "ro":
+            return Mount(str(real), _target(real), mode == "ro", info.st_dev, info.st_ino)
+        case _:
+            assert_never(mode)
 
 
 def _resolved(path: Path) -> Path:
@@ -107,14 +123,27 @@ def _target(real: Path) -> str:
 def check_all(
     wanted: Iterable[tuple[Path, Mode]], private: Iterable[Path], *, allow_root_owned: bool
 ) -> tuple[Workspace, ...]:
-    """All of them, none inside another, all of one owner. Raises BadWorkspace."""
+    """All of them, none inside another, those that are mounted of one owner. Raises BadWorkspace."""
     kept = [folder.resolve() for folder in private]
     spaces = tuple(check(path, mode, kept, allow_root_owned=allow_root_owned) for path, mode in wanted)
-    sources = [Path(space.mount.source) for space in spaces]
+    sources = [Path(space.lent.source) for space in spaces]
     for number, source in enumerate(sources):
         for other in sources[number + 1 :]:
             if source.is_relative_to(other) or other.is_relative_to(source):
                 raise BadWorkspace(f"of {source} and {other} one lies in the other; lend only the outer one")
-    if len({space.uid for space in spaces}) > 1:
+    if len({space.uid for space in spaces if isinstance(space.lent, Mount)}) > 1:
         raise BadWorkspace("the workspaces belong to different users; commands run as one")
-    return spaces
+    return spaces + tuple(_repositories(spaces, sources, kept, allow_root_owned=allow_root_owned))
+
+
+def _repositories(
+    spaces: Iterable[Workspace], lent: Iterable[Path], private: Iterable[Path], *, allow_root_owned: bool
+) -> Iterator[Workspace]:
+    """What git worktrees need beside themselves to be worked in: held to the same checks."""
+    copied = [Path(space.lent.source) for space in spaces if isinstance(space.lent, Copy)]
+    found = {repository for folder in copied if (repository := repository_of(folder)) is not None}
+    for repository in sorted(found):
+        if not any(repository.is_relative_to(source) for source in lent):
+            space = check(repository, "copy", private, allow_root_owned=allow_root_owned)
+            if isinstance(space.lent, Copy) and space.lent.target == str(repository):
+                yield replace(space, lent=replace(space.lent, whole=True))

@@ -38,7 +38,7 @@ def test_without_an_engine_commands_fail_in_one_sentence(folder: Path, argv: tup
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (("serve", "--stdio", "--workspace", "/tmp"), ":rw"),
+        (("serve", "--stdio", "--workspace", "/tmp:rwx"), ":rw"),
         (("serve", "--stdio", "--workspace", "/nowhere:rw"), "/nowhere"),
         (("serve", "--stdio", "--workspace", "/:ro"), "whole file system"),
         (("serve", "--stdio", "--config", "/nowhere.toml"), "/nowhere.toml"),

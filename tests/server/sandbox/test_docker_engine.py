@@ -35,7 +35,9 @@ def folder() -> Iterator[Path]:
 
 
 def lent(folder: Path, mode: str) -> Mount:
-    return check(folder, "rw" if mode == "rw" else "ro", [], allow_root_owned=False).mount
+    lent = check(folder, "rw" if mode == "rw" else "ro", [], allow_root_owned=False).lent
+    assert isinstance(lent, Mount)
+    return lent
 
 
 @pytest.mark.promise("weakening.said")

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from server.sandbox.sandbox import Copy
 from server.sandbox.workspaces import BadWorkspace, Workspace, check, check_all, parse
+from tests.real_git import git, repository
 
 ROOT = os.geteuid() == 0
 pytestmark = pytest.mark.promise("workspace.checked")
@@ -26,13 +28,15 @@ def checked(path: Path, *private: Path, allow_root_owned: bool = False) -> Works
 def test_a_plain_folder_keeps_its_own_path_inside(folder: Path) -> None:
     space = checked(folder)
 
-    assert (space.mount.source, space.mount.target) == (str(folder), str(folder))
-    assert (space.mount.device, space.mount.inode) == (folder.stat().st_dev, folder.stat().st_ino)
+    assert (space.lent.source, space.lent.target) == (str(folder), str(folder))
+    assert (space.lent.device, space.lent.inode) == (folder.stat().st_dev, folder.stat().st_ino)
 
 
-def test_the_mode_must_be_named() -> None:
+def test_a_folder_is_copied_unless_it_is_said_to_be_lent() -> None:
     assert parse("/srv/x:ro") == (Path("/srv/x"), "ro")
-    for text in ("/srv/x", "/srv/x:", "/srv/x:rwx"):
+    assert parse("/srv/x") == parse("/srv/x:copy") == (Path("/srv/x"), "copy")
+    assert parse("/srv/a:b/x") == (Path("/srv/a:b/x"), "copy")
+    for text in ("/srv/x:", "/srv/x:rwx"):
         with pytest.raises(BadWorkspace, match=r":rw.*:ro"):
             parse(text)
 
@@ -41,7 +45,7 @@ def test_a_folder_over_the_sandboxs_own_system_goes_beneath_workspace(tmp_path: 
     made = Path("/var/tmp") / f"sandgate-test-{os.getpid()}"
     made.mkdir()
     try:
-        assert checked(made, allow_root_owned=True).mount.target == f"/workspace/{made.name}"
+        assert checked(made, allow_root_owned=True).lent.target == f"/workspace/{made.name}"
     finally:
         made.rmdir()
 
@@ -79,7 +83,7 @@ def test_a_folder_of_roots_needs_the_operators_word(tmp_path: Path) -> None:
 def test_a_link_is_lent_as_what_it_leads_to(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(folder)
 
-    assert checked(tmp_path / "link").mount.source == str(folder)
+    assert checked(tmp_path / "link").lent.source == str(folder)
 
 
 def test_workspaces_do_not_nest(folder: Path) -> None:
@@ -90,6 +94,12 @@ def test_workspaces_do_not_nest(folder: Path) -> None:
         check_all([(folder, "rw"), (inner, "ro")], [], allow_root_owned=True)
 
 
+def test_a_copy_goes_where_it_lies_and_remembers_which_folder_it_was(folder: Path) -> None:
+    lent = check(folder, "copy", [], allow_root_owned=False).lent
+
+    assert lent == Copy(str(folder), str(folder), folder.stat().st_dev, folder.stat().st_ino)
+
+
 @pytest.mark.skipif(not ROOT, reason="only root can give folders to others")
 def test_workspaces_have_one_owner(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
@@ -98,3 +108,27 @@ def test_workspaces_have_one_owner(folder: Path, tmp_path: Path) -> None:
 
     with pytest.raises(BadWorkspace, match="different users"):
         check_all([(folder, "rw"), (other, "rw")], [], allow_root_owned=False)
+
+    assert len(check_all([(folder, "rw"), (other, "copy")], [], allow_root_owned=False)) == 2
+
+
+def test_the_repository_of_a_worktree_comes_along_and_is_not_compared(folder: Path) -> None:
+    repository(folder, {})
+    tree = folder.parent / "tree"
+    git(folder, "worktree", "add", "-q", str(tree))
+
+    spaces = check_all([(tree, "copy")], [], allow_root_owned=True)
+
+    assert [(space.lent.source, isinstance(space.lent, Copy) and space.lent.whole) for space in spaces] == [
+        (str(tree), False),
+        (str(folder / ".git"), True),
+    ]
+
+
+def test_a_repository_that_may_not_be_lent_is_not_smuggled_in_by_a_worktree(folder: Path) -> None:
+    repository(folder, {})
+    tree = folder.parent / "tree"
+    git(folder, "worktree", "add", "-q", str(tree))
+
+    with pytest.raises(BadWorkspace, match="lie in each other"):
+        check_all([(tree, "copy")], [folder], allow_root_owned=True)

@@ -1,0 +1,112 @@
+"""What of a host's folder goes into a sandbox: everything that git would not ignore, found without following a link."""
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from server.sandbox.host_folder import FOLDER, below, read_small
+from server.sandbox.ignore import FILE, MAX_BYTES, Ignore
+
+MAX_ENTRIES: Final = 500_000
+MAX_DEPTH: Final = 200  # folders in folders: each level holds a descriptor
+GIT: Final = ".git"
+
+type Kind = Literal["file", "folder", "link"]
+
+
+class TooMuch(Exception):
+    """A folder holds more than is copied into a sandbox; the sentence says what can be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something to send. `path` is relative to the root and has no `..`; size and mtime as they were when looked at."""
+
+    path: str
+    kind: Kind
+    mode: int
+    size: int
+    mtime: int
+
+
+@dataclass
+class Survey:
+    """Folders stand before what is in them. unread: what this process may not read. special: sockets, FIFOs, devices."""
+
+    items: list[Item] = field(default_factory=list[Item])
+    total: int = 0  # bytes
+    ignored: int = 0
+    unread: list[str] = field(default_factory=list[str])
+    special: int = 0
+
+
+def survey(root: int, *, ignoring: bool = True, tell: Callable[[int], None] = lambda _: None) -> Survey:
+    """Look at all of it. `tell` hears how many were found so far. Raises TooMuch, and OSError for the root itself."""
+    found = Survey()
+    ignore = _with_excludes(root) if ignoring else None
+    _look(root, "", ignore, found, 0, tell)
+    return found
+
+
+def _with_excludes(root: int) -> Ignore:
+    """What .git/info/exclude says holds below every .gitignore."""
+    try:
+        with below(root, (GIT, "info")) as folder:
+            content = read_small(folder, "exclude", MAX_BYTES)
+    except OSError:
+        content = None
+    return Ignore().with_file(content) if content else Ignore()
+
+
+def _look(
+    folder: int, prefix: str, ignore: Ignore | None, found: Survey, depth: int, tell: Callable[[int], None]
+) -> None:
+    if depth > MAX_DEPTH:
+        raise TooMuch(f"{prefix} lies more than {MAX_DEPTH} folders deep; that is not copied")
+    if ignore is not None and (content := read_small(folder, FILE, MAX_BYTES)) is not None:
+        ignore = ignore.with_file(content)
+    with os.scandir(folder) as listing:
+        entries = sorted((entry.name, entry.stat(follow_symlinks=False)) for entry in listing)
+    for name, info in entries:
+        is_folder = stat.S_ISDIR(info.st_mode)
+        if ignore is not None and name != GIT and ignore.ignores(name, is_folder=is_folder):
+            found.ignored += 1
+            continue
+        path = prefix + name
+        if not _add(found, path, info):
+            continue
+        if len(found.items) % 1_000 == 0:
+            tell(len(found.items))
+        if is_folder:
+            inside = None if ignore is None or name == GIT else ignore.below(name)
+            _descend(folder, name, path, inside, found, depth, tell)
+
+
+def _add(found: Survey, path: str, info: os.stat_result) -> bool:
+    kinds: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
+    kind = kinds.get(stat.S_IFMT(info.st_mode))
+    if kind is None:
+        found.special += 1
+        return False
+    if len(found.items) >= MAX_ENTRIES:
+        raise TooMuch(f"it holds more than {MAX_ENTRIES} files and folders that git does not ignore")
+    size = info.st_size if kind == "file" else 0
+    found.items.append(Item(path, kind, stat.S_IMODE(info.st_mode) & 0o777, size, int(info.st_mtime)))
+    found.total += size
+    return True
+
+
+def _descend(
+    folder: int, name: str, path: str, ignore: Ignore | None, found: Survey, depth: int, tell: Callable[[int], None]
+) -> None:
+    try:
+        inner = os.open(name, FOLDER, dir_fd=folder)
+    except OSError:  # not ours to read, or swapped for a link meanwhile
+        found.unread.append(path)
+        return
+    try:
+        _look(inner, f"{path}/", ignore, found, depth + 1, tell)
+    finally:
+        os.close(inner)
