@@ -1,12 +1,14 @@
 """Paths as the policy sees them: absolute, normalised, each in one area. Links are the sandbox's business, not ours."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from posixpath import normpath
 
 from policy.command import Reading, SimpleCommand
-from policy.operands import operands
+from policy.operand import Operand
+from policy.operands import fed, fills_in, operands
 from policy.question import Area, Op, PathUse
+from policy.sensitive import meant
 
 _TMP = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # the area's own definition
 _PROC = ("/proc", "/sys")
@@ -45,13 +47,24 @@ def uses(reading: Reading, home: str, workspaces: tuple[str, ...]) -> tuple[Path
     """Every path the commands of a reading name, once for each directory a command may start in.
 
     A relative path from an unknown directory has resolved "" and counts as the system's. Of a glob the pattern is
-    resolved, of any other dynamic word the folder it begins with. Commands that run elsewhere name nothing of ours.
+    resolved, and the sensitive names that it may stand for; of any other dynamic word the folder it begins with. What
+    one command prints and xargs or find fills in for another is used as that one uses it. Commands that run elsewhere
+    name nothing of ours.
     """
+    here = [command for command in reading.commands if not command.elsewhere]
+    filled: set[Op] = set().union(*(fills_in(command) for command in here))
     found = (
         use
-        for command in reading.commands
-        if not command.elsewhere
-        for use in (*_opened(command, home, workspaces), *_named(command, home, workspaces))
+        for command in here
+        for use in (
+            *_opened(command, home, workspaces),
+            *_named(command, operands(command), home, workspaces),
+            *(
+                use
+                for op in sorted(filled)
+                for use in _named(command, ((word, op) for word in fed(command)), home, workspaces)
+            ),
+        )
     )
     return tuple(dict.fromkeys(found))
 
@@ -63,8 +76,10 @@ def _opened(command: SimpleCommand, home: str, workspaces: tuple[str, ...]) -> I
             yield PathUse(redirect.path, redirect.path, op, area(redirect.path, home, workspaces))
 
 
-def _named(command: SimpleCommand, home: str, workspaces: tuple[str, ...]) -> Iterator[PathUse]:
-    for word, op in operands(command):
+def _named(
+    command: SimpleCommand, words: Iterable[Operand], home: str, workspaces: tuple[str, ...]
+) -> Iterator[PathUse]:
+    for word, op in words:
         text = word.begins if word.text is not None or word.reason == "glob" else word.begins.rpartition("/")[0] + "/"
         if word.text is None and "/" not in text[:-1] and word.reason != "glob" and not word.begins.startswith("/"):
             continue
@@ -80,4 +95,4 @@ def _use(text: str, op: Op, cwd: str | None, home: str, workspaces: tuple[str, .
         return
     path = normalise(text, cwd or "/", home)
     if not _STREAM.fullmatch(path):
-        yield PathUse(text, path, op, area(path, home, workspaces))
+        yield from (PathUse(text, each, op, area(each, home, workspaces)) for each in (path, *meant(path)))

@@ -10,7 +10,9 @@ from policy.reading.options import Grammar
 @dataclass(frozen=True, slots=True)
 class Program:
     """op: what it does with its operands. skip: how many come first that are no paths (a pattern, a mode), unless one
-    of `instead` is given. last: what it does with the last one. options: what it does with the values of options."""
+    of `instead` is given. first, last: what it does with the first and the last one. options: with the values of
+    options. attached: letters whose value follows in the same word. into: the last one may be a folder, which the others
+    come to lie in. globs: options whose values are patterns of the files it reads."""
 
     op: Op
     short: str = ""
@@ -19,29 +21,35 @@ class Program:
     instead: tuple[str, ...] = ()
     last: Op | None = None
     options: Mapping[str, Op] = field(default_factory=dict)
+    first: Op | None = None
+    attached: str = ""
+    into: bool = False
+    globs: tuple[str, ...] = ()
 
     @property
     def grammar(self) -> Grammar:
-        letters = self.short + "".join(name[1] for name in self.options if not name.startswith("--"))
+        named = "".join(name[1] for name in self.options if not name.startswith("--"))
+        letters = self.short + "".join(letter for letter in named if letter not in self.attached)
         long = self.long + tuple(name.lstrip("-") for name in self.options if name.startswith("--"))
-        return Grammar(letters, "", long, permute=True)
+        return Grammar(letters, self.attached, long, permute=True)
 
 
 _GREP = Program("read", "efmABCdD", ("regexp", "max-count", "context", "include", "exclude", "exclude-dir"), 1,
-                ("-e", "-f", "--regexp", "--file"), options={"-f": "read", "--file": "read"})  # fmt: skip
-_RG = Program("read", "efgtTABCmMjErd", ("regexp", "glob", "type", "max-depth", "replace"), 1,
-              ("-e", "-f", "--regexp", "--file", "--files"), options={"-f": "read", "--file": "read"})  # fmt: skip
+                ("-e", "-f", "--regexp", "--file"), options={"-f": "read", "--file": "read"}, globs=("--include",))  # fmt: skip
+_RG = Program("read", "efgtTABCmMjErd", ("regexp", "glob", "iglob", "type", "max-depth", "replace"), 1,
+              ("-e", "-f", "--regexp", "--file", "--files"), options={"-f": "read", "--file": "read"},
+              globs=("-g", "--glob", "--iglob"))  # fmt: skip
 _COPY_OPTIONS: dict[str, Op] = {"-t": "write", "--target-directory": "write"}
 _MODE = Program("write", skip=1, instead=("--reference",), options={"--reference": "read"})
 _READ = Program("read")
 _DELETE = Program("delete")
 _ZIP = Program("write", "S", ("suffix",))
+_SEVEN = Program("read", attached="otpw", skip=1, options={"-o": "write"})
 
 PROGRAMS: dict[str, Program] = {
     "ack": _GREP, "ag": _GREP, "egrep": _GREP, "fgrep": _GREP, "grep": _GREP, "zgrep": _GREP, "rg": _RG, "ugrep": _GREP,
-    "awk": Program("read", "vFei", ("assign", "field-separator", "source"), 1, ("-f", "--file", "-e", "--source"),
-                   options={"-f": "read", "--file": "read"}),
     "base32": Program("read", "w"), "base64": Program("read", "w", ("wrap",)),
+    "brotli": Program("write", "oq", options={"-o": "write"}), "lz4": _ZIP, "lzip": _ZIP, "pigz": _ZIP,
     "bat": Program("read", "lrHmAn", ("language", "line-range", "theme", "style")),
     "bzip2": _ZIP, "gunzip": _ZIP, "gzip": _ZIP, "unxz": _ZIP, "xz": Program("write", "STMF"), "zstd": Program("write", "oTM"),
     "cat": _READ, "tac": _READ, "nl": Program("read", "bdfhilnsvw"), "rev": _READ, "zcat": _READ, "xzcat": _READ,
@@ -49,35 +57,40 @@ PROGRAMS: dict[str, Program] = {
     "chgrp": _MODE, "chmod": _MODE, "chown": _MODE,
     "cksum": _READ, "md5sum": _READ, "sha1sum": _READ, "sha256sum": _READ, "sha512sum": _READ, "b2sum": _READ,
     "cmp": Program("read", "in"), "comm": _READ, "diff": Program("read", "UCIxFX"), "join": Program("read", "12jtaeov"),
-    "cp": Program("read", "S", ("suffix", "sparse"), last="write", options=_COPY_OPTIONS),
+    "cp": Program("read", "S", ("suffix", "sparse"), last="write", into=True, options=_COPY_OPTIONS),
+    "cpio": Program("read", "DFEHMORV", ("directory", "file", "pattern-file"), 0, last="write",
+                    options={"-D": "write", "--directory": "write", "-F": "read", "--file": "read"}),
     "cut": Program("read", "bcdf", ("delimiter", "fields", "characters", "output-delimiter")),
     "du": Program("list", "dBtX", ("max-depth", "exclude", "block-size")),
     "ed": Program("write", "p"), "emacs": Program("write"), "nano": Program("write"), "pico": Program("write"),
     "file": Program("list", "mfFeP"), "stat": Program("list", "cf", ("format", "printf")),
     "fold": Program("read", "w"), "fmt": Program("read", "wgpt"), "expand": Program("read", "t"),
     "head": Program("read", "nc", ("lines", "bytes")), "tail": Program("read", "ncs", ("lines", "bytes", "pid", "sleep-interval")),
-    "hexdump": Program("read", "nsef"), "od": Program("read", "ANjtwS"), "xxd": Program("read", "clgos"), "strings": Program("read", "nte"),
-    "install": Program("read", "mogS", ("mode", "owner", "group"), last="write", options=_COPY_OPTIONS),
+    "hexdump": Program("read", "nsef"), "od": Program("read", "ANjtwS"), "xxd": Program("read", "clgos", last="write"), "strings": Program("read", "nte"),
+    "m4": Program("read", "DUIFR", options={"-F": "write", "--freeze-state": "write"}),
+    "install": Program("read", "mogS", ("mode", "owner", "group"), last="write", into=True, options=_COPY_OPTIONS),
     "jq": Program("read", "L", ("indent",), 1, ("-f", "--from-file"), options={"-f": "read", "--from-file": "read"}),
     "less": Program("read", "bhjkoOpPtTxyz"), "more": Program("read", "n"), "most": _READ,
-    "link": Program("read", last="write"), "ln": Program("read", "S", ("suffix",), last="write", options=_COPY_OPTIONS),
+    "link": Program("read", last="write"), "ln": Program("read", "S", ("suffix",), last="write", into=True, options=_COPY_OPTIONS),
     "ls": Program("list", "IwT", ("ignore", "hide", "sort", "time", "color", "width")), "dir": Program("list"), "vdir": Program("list"),
     "tree": Program("list", "LPIHTo"), "exa": Program("list", "L"), "eza": Program("list", "L"), "lsd": Program("list"),
     "mkdir": Program("write", "m", ("mode",)), "mkfifo": Program("write", "m"), "mktemp": Program("write", "p", ("suffix", "tmpdir")),
-    "mv": Program("delete", "S", ("suffix",), last="write", options=_COPY_OPTIONS), "rename": Program("write", skip=1),
-    "patch": Program("write", "pdBFYzDVg", options={"-i": "read", "--input": "read", "-o": "write", "--output": "write"}),
+    "mv": Program("delete", "S", ("suffix",), last="write", into=True, options=_COPY_OPTIONS), "rename": Program("write", skip=1),
+    "patch": Program("write", "pBFYzDVg", options={"-i": "read", "--input": "read", "-o": "write", "--output": "write", "-d": "write", "--directory": "write"}),
     "paste": Program("read", "d"), "pr": Program("read", "lwho"), "shuf": Program("read", "inro"), "tsort": _READ,
     "readlink": Program("list"), "realpath": Program("list"), "namei": Program("list"), "lsattr": Program("list"),
     "rm": _DELETE, "rmdir": _DELETE, "unlink": _DELETE, "trash": _DELETE, "srm": _DELETE, "wipe": _DELETE,
     "shred": Program("delete", "ns", ("iterations", "size", "random-source")),
-    "rsync": Program("read", "efTB", ("exclude", "include", "rsh", "filter"), last="write", options={"--files-from": "read"}),
+    "rsync": Program("read", "efTB", ("exclude", "include", "rsh", "filter"), last="write", into=True, options={"--files-from": "read"}),
     "scp": Program("read", "cFiJloPSDX", last="write"),
+    "ssh-keygen": Program("read", "tbCNPFamIsVz", options={"-f": "write"}),
     "sort": Program("read", "kStT", ("key", "buffer-size", "field-separator"), options={"-o": "write", "--output": "write"}),
-    "split": Program("read", "abClntS"), "csplit": Program("read", "bfn"), "source": _READ, ".": _READ,
+    "split": Program("read", "abClntS", last="write"), "csplit": Program("read", "bn", options={"-f": "write", "--prefix": "write"}), "source": _READ, ".": _READ,
     "tee": Program("write"), "touch": Program("write", "dt", ("date", "time"), options={"-r": "read", "--reference": "read"}),
     "truncate": Program("write", "s", ("size",), options={"-r": "read", "--reference": "read"}),
-    "uniq": Program("read", "fsw"), "wc": Program("read", options={"--files0-from": "read"}),
-    "unzip": Program("read", "xP", options={"-d": "write"}), "zip": Program("write", "tbnP"), "7z": Program("read", "po"),
+    "uniq": Program("read", "fsw", last="write"), "wc": Program("read", options={"--files0-from": "read"}),
+    "unzip": Program("read", "xP", options={"-d": "write"}), "zip": Program("read", "tbnP", first="write"), "7z": _SEVEN, "7za": _SEVEN, "7zr": _SEVEN,
+    "unrar": Program("read", skip=1, last="write"), "jar": Program("read", "C", skip=1),
     "vim": Program("write", "cSuUwWTit"), "vi": Program("write", "cSuUwWTit"), "nvim": Program("write", "cSuUwWTit"),
     "yq": Program("read", "pIo", ("indent",), 1),
 }  # fmt: skip

@@ -1,0 +1,217 @@
+"""Programs whose words need more than the table: their own languages, their own order, or options that decide."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+
+from policy.operand import Operand, guessed, of_options, pattern
+from policy.question import Op
+from policy.reading import sed
+from policy.reading.options import Grammar, parse
+from policy.reading.piece import Word
+
+_CURL_FILES: dict[str, Op] = {
+    "-o": "write", "--output": "write", "--output-dir": "write", "-D": "write", "--dump-header": "write",
+    "-c": "write", "--cookie-jar": "write", "--trace": "write", "--trace-ascii": "write", "--stderr": "write",
+    "-T": "read", "--upload-file": "read", "-K": "read", "--config": "read", "--netrc-file": "read",
+    "-E": "read", "--cert": "read", "--key": "read", "--cacert": "read", "--capath": "read", "--etag-save": "write",
+    "--etag-compare": "read", "--unix-socket": "read", "--libcurl": "write", "--hsts": "write", "--alt-svc": "write",
+}  # fmt: skip
+_CURL_DATA = (
+    "-d", "--data", "--data-binary", "--data-ascii", "--data-urlencode", "--json", "-F", "--form", "-H", "--header",
+    "-w", "--write-out", "-b", "--cookie", "--variable", "--proxy-header",
+)  # fmt: skip
+_CURL = Grammar(
+    short="AbcCdDeEFhHKmoPQrtTuUwxXyYz",
+    long=(
+        *(name.lstrip("-") for name in (*_CURL_FILES, *_CURL_DATA) if name.startswith("--")),
+        "request", "user", "user-agent", "proxy", "max-time", "retry", "url", "resolve", "connect-timeout",
+    ),
+    flags=("compressed", "fail", "head", "remote-name", "remote-name-all", "get"),
+    permute=True,
+)  # fmt: skip
+_WGET_FILES: dict[str, Op] = {
+    "-O": "write", "--output-document": "write", "-P": "write", "--directory-prefix": "write", "-o": "write",
+    "--output-file": "write", "-a": "write", "--append-output": "write", "-i": "read", "--input-file": "read",
+    "--post-file": "read", "--body-file": "read", "--ca-certificate": "read", "--certificate": "read",
+    "--private-key": "read", "--load-cookies": "read", "--save-cookies": "write", "--config": "read",
+}  # fmt: skip
+_FIND_FILES: dict[str, Op] = {
+    "-fprint": "write", "-fprint0": "write", "-fls": "write", "-fprintf": "write", "-newer": "read", "-samefile": "read",
+    "-files0-from": "read",
+}  # fmt: skip
+_FIND_PATTERNS = frozenset(("-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename"))
+_GIT_FILES: dict[str, Op] = {
+    "--output": "write", "--output-directory": "write", "--template": "read", "--pathspec-from-file": "read",
+    "-F": "read", "--file": "read", "--exec-path": "read",
+}  # fmt: skip
+_GIT_OPS: dict[str | None, Op] = {
+    "rm": "delete",
+    "mv": "write",
+    "apply": "read",
+    "am": "read",
+    "init": "write",
+    "add": "read",
+}
+_GIT_VERB = Grammar(
+    "bomuCFc", "", ("branch", "message", "depth", *(name[2:] for name in _GIT_FILES if name[1] == "-")), permute=True
+)
+_BLOB = re.compile(r"[^:/]*:[^:]")  # REVISION:PATH
+_AWK = Grammar("vFfei", "", ("assign", "field-separator", "source", "file", "include"))
+_AWK_WRITES = re.compile(r'>>?\s*"([^"]+)"')
+_AWK_READS = re.compile(r'<\s*"([^"]+)"')
+_SQLITE = Grammar("", "", ("init", "cmd", "separator", "nullvalue", "vfs", "newline", "mmap"), single_dash=True)
+_SQLITE_FILES = re.compile(
+    r"(?m)^\s*\.(output|once|backup|save|clone|log|open|read|import|load|restore)\s+(?:-\S+\s+)*(\S+)"
+)
+_SQLITE_READS = ("read", "import", "load", "restore")
+_TAR = Grammar(short="fCTXbgHKLNVIF", long=("file", "directory", "files-from", "exclude-from", "exclude"), permute=True)
+
+
+def _curl(words: tuple[Word, ...]) -> Iterator[Operand]:
+    parsed = parse(words, _CURL)
+    yield from of_options(parsed, _CURL_FILES)
+    for word in parsed.values(*_CURL_DATA):
+        before, found, path = word.begins.partition("@")
+        if found and (not before or before.endswith("=") or before.isidentifier()):
+            yield Word(path.partition(";")[0] if word.text is not None else None, word.reason, path), "read"
+    if parsed.has("-O", "--remote-name", "--remote-name-all", "-J"):
+        yield Word("."), "write"
+    yield from ((word, "read") for word in _urls(parsed.operands))
+
+
+def _urls(words: tuple[Word, ...]) -> Iterator[Word]:
+    return (Word(word.begins[len("file://") :]) for word in words if word.begins.startswith("file://"))
+
+
+def _wget(words: tuple[Word, ...]) -> Iterator[Operand]:
+    grammar = Grammar("OPoaieUtTQwBlADRIX", "", tuple(name.lstrip("-") for name in _WGET_FILES), permute=True)
+    parsed = parse(words, grammar)
+    yield from ((word, op) for word, op in of_options(parsed, _WGET_FILES) if word.text != "-")
+    if not parsed.has("-O", "--output-document", "-P", "--directory-prefix", "--spider"):
+        yield Word("."), "write"
+
+
+def _dd(words: tuple[Word, ...]) -> Iterator[Operand]:
+    ops: dict[str, Op] = {"if": "read", "of": "write"}
+    for word in words:
+        key, equals, path = word.begins.partition("=")
+        if equals and key in ops:
+            yield Word(None if word.text is None else path, word.reason, path), ops[key]
+
+
+def _find(words: tuple[Word, ...]) -> Iterator[Operand]:
+    """Its roots are listed or deleted from; the patterns of names stand for what it finds and others then open."""
+    roots = list[Word]()
+    for word in words:
+        if roots and word.begins.startswith(("-", "(", "!")):
+            break
+        if not word.begins.startswith("-") or word.text is None:
+            roots.append(word)
+        elif word.text not in ("-H", "-L", "-P"):
+            break
+    op: Op = "delete" if any(word.text == "-delete" for word in words) else "list"
+    yield from ((root, op) for root in roots or [Word(".")])
+    for before, word in pairwise(words):
+        if before.text in _FIND_FILES:
+            yield word, _FIND_FILES[before.text]
+        elif before.text in _FIND_PATTERNS:
+            folder = roots[0].begins if roots else "."
+            if (found := pattern(Word(word.begins.rpartition("/")[2]), folder)) is not None:
+                yield found, op
+
+
+def _tar(words: tuple[Word, ...]) -> Iterator[Operand]:
+    if words and words[0].text and not words[0].text.startswith("-"):
+        words = (Word("-" + words[0].text), *words[1:])
+    parsed = parse(words, _TAR)
+    extracts, creates = (
+        parsed.has("-x", "--extract", "--get"),
+        parsed.has("-c", "-r", "-u", "--create", "--append", "--update"),
+    )
+    for word in parsed.values("-f", "--file"):
+        if word.text != "-":
+            yield word, "write" if creates else "read"
+    places = parsed.values("-C", "--directory")
+    yield from ((word, "write" if extracts else "read") for word in places)
+    if extracts and not places:
+        yield Word("."), "write"
+    if creates:
+        yield from ((word, "read") for word in parsed.operands)
+    yield from ((word, "read") for word in parsed.values("-T", "-X", "--files-from", "--exclude-from"))
+
+
+def _sed(words: tuple[Word, ...]) -> Iterator[Operand]:
+    parsed = parse(words, sed.OPTIONS)
+    scripts = sed.scripts(parsed)
+    for word in scripts:
+        script = sed.read(word.text or "")
+        yield from ((Word(path), "read") for path in script.reads)
+        yield from ((Word(path), "write") for path in script.writes)
+    yield from ((word, "read") for word in parsed.values("-f", "--file"))
+    files = parsed.operands if parsed.has("-e", "--expression", "-f", "--file") else parsed.operands[1:]
+    yield from ((word, "write" if parsed.has("-i", "--in-place") else "read") for word in files)
+
+
+def _git(words: tuple[Word, ...]) -> Iterator[Operand]:
+    grammar = Grammar("Cc", "", ("git-dir", "work-tree", "namespace"))
+    parsed = parse(words, grammar)
+    yield from ((word, "list") for word in parsed.values("-C", "--git-dir", "--work-tree"))
+    verb = parsed.operands[0].text if parsed.operands else ""
+    given = parse(parsed.operands[1:], _GIT_VERB)
+    yield from of_options(given, _GIT_FILES)
+    if verb in ("archive", "format-patch"):
+        yield from of_options(given, {"-o": "write"})
+    if verb == "clone":
+        yield from ((word, "write") for word in given.operands[1:])
+    elif verb in _GIT_OPS:
+        yield from ((word, _GIT_OPS[verb]) for word in given.operands)
+    elif verb != "commit":
+        yield from guessed(given.operands)
+        yield from (
+            (Word(word.begins.partition(":")[2]), "read") for word in given.operands if _BLOB.match(word.begins)
+        )
+
+
+def _awk(words: tuple[Word, ...]) -> Iterator[Operand]:
+    """Its program opens files by name too: print > "file", getline < "file"."""
+    parsed = parse(words, _AWK)
+    yield from of_options(parsed, {"-f": "read", "--file": "read"})
+    has_program = parsed.has("-f", "--file", "-e", "--source")
+    programs = parsed.values("-e", "--source") + list(() if has_program else parsed.operands[:1])
+    in_place = any(word.text == "inplace" for word in parsed.values("-i", "--include"))
+    for word in parsed.operands if has_program else parsed.operands[1:]:
+        yield word, "write" if in_place else "read"
+    for program in programs:
+        yield from ((Word(name), "write") for name in _AWK_WRITES.findall(program.begins))
+        yield from ((Word(name), "read") for name in _AWK_READS.findall(program.begins))
+
+
+def _sqlite(words: tuple[Word, ...]) -> Iterator[Operand]:
+    """The database, and the files that dot-commands name."""
+    parsed = parse(words, _SQLITE)
+    yield from ((word, "write") for word in parsed.operands[:1] if word.text not in (":memory:", ""))
+    yield from of_options(parsed, {"-init": "read", "--init": "read"})
+    for word in (*parsed.operands[1:], *parsed.values("-cmd", "--cmd")):
+        for act, name in _SQLITE_FILES.findall(word.begins):
+            yield Word(name), "read" if act in _SQLITE_READS else "write"
+
+
+PARTICULAR: Mapping[str, Callable[[tuple[Word, ...]], Iterator[Operand]]] = {
+    "awk": _awk,
+    "curl": _curl,
+    "dd": _dd,
+    "find": _find,
+    "gawk": _awk,
+    "git": _git,
+    "gsed": _sed,
+    "gtar": _tar,
+    "bsdtar": _tar,
+    "mawk": _awk,
+    "nawk": _awk,
+    "original-awk": _awk,
+    "sed": _sed,
+    "sqlite3": _sqlite,
+    "tar": _tar,
+    "wget": _wget,
+}

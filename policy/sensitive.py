@@ -1,0 +1,48 @@
+"""Names that a glob is tried with: bash would expand `.en*` to .env, so the rules must hear of .env."""
+
+import re
+from collections.abc import Iterator
+from fnmatch import translate
+from functools import cache
+from itertools import islice, product
+
+MOST = 32  # names that one glob stands for
+_NAMES = (
+    ".env", ".env.local", ".env.production", ".envrc", ".netrc", ".pgpass", ".git-credentials", ".pypirc", ".npmrc",
+    ".my.cnf", ".vault-token", ".ssh", ".aws", ".azure", ".gnupg", ".kube", ".docker", ".config", ".git", ".bashrc",
+    ".profile", ".zshrc", ".bash_profile", ".gitconfig", ".gitlab-ci.yml", ".github", ".vscode", ".claude",
+    "id_rsa", "id_ed25519", "id_ecdsa", "credentials", "shadow", "gshadow", "sudoers", "hooks", "environ", "mem",
+    "secrets", "hosts.yml",
+)  # fmt: skip
+_GLOB = re.compile(r"[*?\[]|[@!+?*]\(")
+_WILD = re.compile(r"\[[^\]]*\]|[*?@!+()|]")
+_LETTERS = 2  # that a pattern must name before it is taken to mean a name: `*` and `?` mean all names
+
+
+def meant(pattern: str) -> Iterator[str]:
+    """The paths with sensitive names that an absolute pattern may be expanded to; itself not among them."""
+    if not _GLOB.search(pattern):
+        return
+    parts = [_choices(part) for part in pattern.split("/")]
+    for chosen in islice(product(*parts), MOST):
+        path = "/".join(chosen)
+        if path != pattern:
+            yield path
+
+
+def _choices(part: str) -> tuple[str, ...]:
+    """The part itself, and the names that it may stand for."""
+    if not _GLOB.search(part):
+        return (part,)
+    plain = _WILD.sub("", part)
+    if len(plain.lstrip(".")) < _LETTERS and not part.startswith((".", "[.]")):
+        return (part,)
+    matcher = _compiled(part)
+    return (part, *(name for name in _NAMES if matcher.fullmatch(name)))
+
+
+@cache
+def _compiled(part: str) -> re.Pattern[str]:
+    """Extended globs are read loosely: what they may stand for, not what they leave out."""
+    loose = re.sub(r"[@!+?*]\([^)]*\)", "*", part).replace("[^", "[!")
+    return re.compile(translate(loose))
