@@ -13,6 +13,7 @@ _OUTPUT = re.compile(
     r"--?(?:o|out|output|outfile|out-?file|output-?(?:file|dir|path|directory)|outdir|dest\w*|target|log-?file|prefix"
     r"|pack-dest\w*)"
 )
+_INPUT = re.compile(r"--?(?:in|inkey|infile|input|input-?file|key|key-?file|env-?file|from-file)")
 _LOOKS_LIKE_PATH = re.compile(r"~|\.{0,2}/|\.[\w.-]+(?:/|$)|[^:\s]*/")
 _NAMED_VALUE = re.compile(r"--?[\w-]+=|[A-Za-z_]\w*=")
 
@@ -50,6 +51,10 @@ def guessed(words: tuple[Word, ...]) -> Iterator[Operand]:
         if word.begins.startswith("-") and not equals:
             continue
         held = Word(None if word.text is None else value, word.reason, value) if equals else word
-        if held.begins and "://" not in held.begins and _LOOKS_LIKE_PATH.match(held.begins):
-            writes = _OUTPUT.fullmatch(option or before.begins)
-            yield held, "write" if writes else "read"
+        named = option or before.begins
+        if (
+            held.begins
+            and "://" not in held.begins
+            and (_LOOKS_LIKE_PATH.match(held.begins) or _INPUT.fullmatch(named) or _OUTPUT.fullmatch(named))
+        ):
+            yield held, "write" if _OUTPUT.fullmatch(named) else "read"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from policy.command import SimpleCommand
 from policy.operand import Operand, beneath, guessed, of_options, pattern
-from policy.particular import PARTICULAR
+from policy.particular import PARTICULAR, find_names
 from policy.programs import PROGRAMS, Program
 from policy.question import Op
 from policy.reading.launchers import LAUNCHERS
@@ -13,7 +13,6 @@ from policy.reading.options import Grammar, Parsed, parse
 from policy.reading.piece import Word
 from policy.reading.prefixes import PREFIXES
 from policy.reading.remote import REMOTE
-from policy.reading.runners import RUNNERS
 from policy.reading.shells import BASH_LIKE, INTERPRETERS, family
 
 _SILENT = frozenset((
@@ -24,6 +23,7 @@ _SILENT = frozenset((
 _PRINTERS = frozenset(("echo", "ls"))  # what they print is often xargs' input
 _REMOTE_PATH = re.compile(r"[\w.@-]+:(?!/{2})")
 _TARGET = ("-t", "--target-directory")
+_IN_PLACE = ("perl", "ruby")
 _UNPACKERS = ("zipfile", "tarfile")
 
 
@@ -40,7 +40,7 @@ def operands(command: SimpleCommand) -> Iterator[Operand]:
         yield from of_options(
             parse(words, Grammar("aEILnPsd", "iel", ("arg-file",))), {"-a": "read", "--arg-file": "read"}
         )
-    elif name not in _SILENT | PREFIXES.keys() | LAUNCHERS.keys() | REMOTE.keys() | RUNNERS.keys():
+    elif name not in _SILENT | PREFIXES.keys() | LAUNCHERS.keys() | REMOTE.keys():
         yield from guessed(words)
 
 
@@ -48,7 +48,7 @@ def fed(command: SimpleCommand) -> Iterator[Word]:
     """The words that a command may print as names for xargs or find to fill in, patterns of names among them."""
     words = _words(command)
     if command.name == "find":
-        yield from (word for word, _ in operands(command) if word.reason == "glob")
+        yield from find_names(words)
     elif command.name == "printf":
         names = [name for word in words for name in re.split(r"\\[n0]|\s", word.text or "")]
         yield from (Word(name) for name in names if name)
@@ -75,7 +75,10 @@ def _tabled(words: tuple[Word, ...], program: Program) -> Iterator[Operand]:
     ends = program.last if len(paths) > 1 and not parsed.has(*_TARGET) else None
     for place, word in enumerate(paths):
         is_last, is_first = place == len(paths) - 1, place == 0
-        yield from _path(word, (ends if is_last else None) or (program.first if is_first else None) or program.op)
+        op = (ends if is_last else None) or (program.first if is_first else None) or program.op
+        yield from _path(word, op)
+        if program.shows and op != ends:
+            yield from _path(word, "read")
     if program.into:
         yield from _landed(parsed, paths)
 
@@ -100,6 +103,8 @@ def _script(words: tuple[Word, ...], name: str) -> Iterator[Operand]:
     parsed = parse(words, table.options if table else Grammar(short="coO", long=("rcfile", "init-file")))
     if table is None and parsed.has("-c", "-s"):
         return
+    if name in _IN_PLACE and parsed.has("-i"):
+        yield from ((word, "write") for word in parsed.operands)
     if table and (parsed.has(*table.code) or parsed.has(*table.module)) and not table.first:
         module = parsed.value(*table.module)
         if module and module.text in _UNPACKERS and parsed.operands:

@@ -101,7 +101,14 @@ def _dd(words: tuple[Word, ...]) -> Iterator[Operand]:
 
 
 def _find(words: tuple[Word, ...]) -> Iterator[Operand]:
-    """Its roots are listed or deleted from; the patterns of names stand for what it finds and others then open."""
+    op: Op = "delete" if any(word.text == "-delete" for word in words) else "list"
+    yield from ((root, op) for root in _roots(words))
+    for before, word in pairwise(words):
+        if before.text in _FIND_FILES:
+            yield word, _FIND_FILES[before.text]
+
+
+def _roots(words: tuple[Word, ...]) -> list[Word]:
     roots = list[Word]()
     for word in words:
         if roots and word.begins.startswith(("-", "(", "!")):
@@ -110,15 +117,18 @@ def _find(words: tuple[Word, ...]) -> Iterator[Operand]:
             roots.append(word)
         elif word.text not in ("-H", "-L", "-P"):
             break
-    op: Op = "delete" if any(word.text == "-delete" for word in words) else "list"
-    yield from ((root, op) for root in roots or [Word(".")])
+    return roots or [Word(".")]
+
+
+def find_names(words: tuple[Word, ...]) -> Iterator[Word]:
+    """What find is told to look for, as globs beneath the first of its roots."""
+    folder = _roots(words)[0].begins
     for before, word in pairwise(words):
-        if before.text in _FIND_FILES:
-            yield word, _FIND_FILES[before.text]
-        elif before.text in _FIND_PATTERNS:
-            folder = roots[0].begins if roots else "."
-            if (found := pattern(Word(word.begins.rpartition("/")[2]), folder)) is not None:
-                yield found, op
+        if (
+            before.text in _FIND_PATTERNS
+            and (found := pattern(Word(word.begins.rpartition("/")[2]), folder)) is not None
+        ):
+            yield found
 
 
 def _tar(words: tuple[Word, ...]) -> Iterator[Operand]:
@@ -157,8 +167,22 @@ def _git(words: tuple[Word, ...]) -> Iterator[Operand]:
     grammar = Grammar("Cc", "", ("git-dir", "work-tree", "namespace"))
     parsed = parse(words, grammar)
     yield from ((word, "list") for word in parsed.values("-C", "--git-dir", "--work-tree"))
-    verb = parsed.operands[0].text if parsed.operands else ""
-    given = parse(parsed.operands[1:], _GIT_VERB)
+    place = parsed.value("-C")
+    yield from ((_from(place, word), op) for word, op in _git_verb(parsed.operands))
+
+
+def _from(place: Word | None, word: Word) -> Word:
+    """The word as seen from where git -C goes first; unknown where that is."""
+    if place is None or word.begins.startswith(("/", "~")):
+        return word
+    if place.text is None:
+        return Word(None, place.reason, place.known.rpartition("/")[0] + "/")
+    return Word(None if word.text is None else f"{place.text}/{word.text}", word.reason, f"{place.text}/{word.known}")
+
+
+def _git_verb(words: tuple[Word, ...]) -> Iterator[Operand]:
+    verb = words[0].text if words else ""
+    given = parse(words[1:], _GIT_VERB)
     yield from of_options(given, _GIT_FILES)
     if verb in ("archive", "format-patch"):
         yield from of_options(given, {"-o": "write"})

@@ -12,7 +12,7 @@ class Program:
     """op: what it does with its operands. skip: how many come first that are no paths (a pattern, a mode), unless one
     of `instead` is given. first, last: what it does with the first and the last one. options: with the values of
     options. attached: letters whose value follows in the same word. into: the last one may be a folder, which the others
-    come to lie in. globs: options whose values are patterns of the files it reads."""
+    come to lie in. globs: options whose values are patterns of the files it reads. shows: it gives away what is in what it changes."""
 
     op: Op
     short: str = ""
@@ -24,6 +24,7 @@ class Program:
     first: Op | None = None
     attached: str = ""
     into: bool = False
+    shows: bool = False
     globs: tuple[str, ...] = ()
 
     @property
@@ -43,6 +44,8 @@ _COPY_OPTIONS: dict[str, Op] = {"-t": "write", "--target-directory": "write"}
 _MODE = Program("write", skip=1, instead=("--reference",), options={"--reference": "read"})
 _READ = Program("read")
 _DELETE = Program("delete")
+_EDITOR = Program("write", shows=True)
+_VIM = Program("write", "cSuUwWTit", shows=True)
 _ZIP = Program("write", "S", ("suffix",))
 _SEVEN = Program("read", attached="otpw", skip=1, options={"-o": "write"})
 
@@ -62,7 +65,7 @@ PROGRAMS: dict[str, Program] = {
                     options={"-D": "write", "--directory": "write", "-F": "read", "--file": "read"}),
     "cut": Program("read", "bcdf", ("delimiter", "fields", "characters", "output-delimiter")),
     "du": Program("list", "dBtX", ("max-depth", "exclude", "block-size")),
-    "ed": Program("write", "p"), "emacs": Program("write"), "nano": Program("write"), "pico": Program("write"),
+    "ed": Program("write", "p", shows=True), "emacs": _EDITOR, "nano": _EDITOR, "pico": _EDITOR,
     "file": Program("list", "mfFeP"), "stat": Program("list", "cf", ("format", "printf")),
     "fold": Program("read", "w"), "fmt": Program("read", "wgpt"), "expand": Program("read", "t"),
     "head": Program("read", "nc", ("lines", "bytes")), "tail": Program("read", "ncs", ("lines", "bytes", "pid", "sleep-interval")),
@@ -75,7 +78,7 @@ PROGRAMS: dict[str, Program] = {
     "ls": Program("list", "IwT", ("ignore", "hide", "sort", "time", "color", "width")), "dir": Program("list"), "vdir": Program("list"),
     "tree": Program("list", "LPIHTo"), "exa": Program("list", "L"), "eza": Program("list", "L"), "lsd": Program("list"),
     "mkdir": Program("write", "m", ("mode",)), "mkfifo": Program("write", "m"), "mktemp": Program("write", "p", ("suffix", "tmpdir")),
-    "mv": Program("delete", "S", ("suffix",), last="write", into=True, options=_COPY_OPTIONS), "rename": Program("write", skip=1),
+    "mv": Program("delete", "S", ("suffix",), last="write", into=True, shows=True, options=_COPY_OPTIONS), "rename": Program("write", skip=1),
     "patch": Program("write", "pBFYzDVg", options={"-i": "read", "--input": "read", "-o": "write", "--output": "write", "-d": "write", "--directory": "write"}),
     "paste": Program("read", "d"), "pr": Program("read", "lwho"), "shuf": Program("read", "inro"), "tsort": _READ,
     "readlink": Program("list"), "realpath": Program("list"), "namei": Program("list"), "lsattr": Program("list"),
@@ -91,6 +94,6 @@ PROGRAMS: dict[str, Program] = {
     "uniq": Program("read", "fsw", last="write"), "wc": Program("read", options={"--files0-from": "read"}),
     "unzip": Program("read", "xP", options={"-d": "write"}), "zip": Program("read", "tbnP", first="write"), "7z": _SEVEN, "7za": _SEVEN, "7zr": _SEVEN,
     "unrar": Program("read", skip=1, last="write"), "jar": Program("read", "C", skip=1),
-    "vim": Program("write", "cSuUwWTit"), "vi": Program("write", "cSuUwWTit"), "nvim": Program("write", "cSuUwWTit"),
+    "vim": _VIM, "vi": _VIM, "nvim": _VIM, "view": _VIM,
     "yq": Program("read", "pIo", ("indent",), 1),
 }  # fmt: skip

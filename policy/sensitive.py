@@ -15,6 +15,7 @@ _NAMES = (
     "secrets", "hosts.yml",
 )  # fmt: skip
 _GLOB = re.compile(r"[*?\[]|[@!+?*]\(")
+_NEGATED = re.compile(r"!\([^)]*\)")
 _WILD = re.compile(r"\[[^\]]*\]|[*?@!+()|]")
 _LETTERS = 2  # that a pattern must name before it is taken to mean a name: `*` and `?` mean all names
 
@@ -34,11 +35,13 @@ def _choices(part: str) -> tuple[str, ...]:
     """The part itself, and the names that it may stand for."""
     if not _GLOB.search(part):
         return (part,)
-    plain = _WILD.sub("", part)
-    if len(plain.lstrip(".")) < _LETTERS and not part.startswith((".", "[.]")):
+    plain = _WILD.sub("", _NEGATED.sub("", part))
+    starts_with_dot = part.startswith(".") or part[1:3] == "(."
+    if len(plain) < _LETTERS and not starts_with_dot:
         return (part,)
     matcher = _compiled(part)
-    return (part, *(name for name in _NAMES if matcher.fullmatch(name)))
+    names = (name for name in _NAMES if name.startswith(".") == starts_with_dot)  # no `*` stands for a dot in front
+    return (part, *(name for name in names if matcher.fullmatch(name)))
 
 
 @cache

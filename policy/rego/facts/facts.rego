@@ -31,8 +31,16 @@ guarded if {
 
 _marks := concat("", [
 	`/\.(git|env|ssh|netrc|aws|azure|kube|docker|gnupg|pgpass|npmrc|pypirc|circleci|my\.cnf|vault|cargo`,
-	`|bash|profile|zsh|zlogin|inputrc|vscode|idea|claude|cursor|mcp|husky|pre-commit|config|local)`,
-	`|/(g?shadow|sudoers|id_|cron|spool|proc|sys|dev|secrets|sandgate|systemd|profile\.d)|(^|\n)/(home|root)?(\n|$)`,
+	`|bash|profile|zsh|zlogin|inputrc|vscode|idea|claude|cursor|mcp|husky|pre-commit|config|local`,
+	`|z|inputrc|yarn|curl|wget|vim|gvim|psql|sqlite|irb|pry|python|ack|ripgrep|mail|screen|mutt|pnpm|gdb|lldb|tmux`,
+	`|m2|gradle`,
+	`|pip|travis|drone|cirrus|appveyor|woodpecker|buildkite|devcontainer|windsurf|continue|codex|gemini|lintstaged`,
+	`|venv`,
+	`|htpasswd|[a-z]+_history)`,
+	`|/(g?shadow|sudoers|id_|cron|spool|proc|sys|dev|secrets?|credentials?|service|sandgate|systemd|profile\.d|bin`,
+	`|pip\.conf`,
+	`|lefthook|jenkinsfile|azure-p|bitbucket-p|kubeconfig|private|site-packages|sitecustomize|usercustomize)`,
+	`|\.(pem|key|p12|pfx|jks|keystore|kdbx|tfstate|ovpn|ppk)|(^|\n)/(home(/[^/\n]*)?|root)?(\n|$)`,
 ])
 
 redirects := [{"op": redirect.op, "path": redirect.path, "dynamic": redirect.dynamic} |
@@ -40,7 +48,7 @@ redirects := [{"op": redirect.op, "path": redirect.path, "dynamic": redirect.dyn
 	some redirect in command.redirects
 ]
 
-assigns := [{"name": assign.name, "value": assign.value, "command": command.name} |
+assigns := [{"name": assign.name, "value": assign.value, "command": command.name, "path_kind": command.path_kind} |
 	some command in input.commands
 	some assign in command.assigns
 ]
@@ -74,8 +82,11 @@ runs_by(command, wrapper) if {
 }
 
 # METADATA
-# description: The sub-command and what follows it, for each described publisher and git, by place of the command.
-sub_commands := {command.index: verbs(command) | some command in object.get(tagged, "publisher", [])}
+# description: The sub-command and what follows it, for each described program that has such, by place of the command.
+sub_commands := {command.index: verbs(command) |
+	some tag in ["installer", "publisher", "remote"]
+	some command in object.get(tagged, tag, [])
+}
 
 # METADATA
 # description: |

@@ -67,6 +67,10 @@ _of_places(commands) := [
 		_sets(commands)
 		some finding in data.sandgate.rules.environment.loader.findings
 	],
+	[["environment.options", finding] |
+		_sets(commands)
+		some finding in data.sandgate.rules.environment.options.findings
+	],
 	[["environment.programs", finding] |
 		_sets(commands)
 		some finding in data.sandgate.rules.environment.programs.findings
@@ -74,6 +78,14 @@ _of_places(commands) := [
 	[["environment.search_path", finding] |
 		_sets(commands)
 		some finding in data.sandgate.rules.environment.search_path.findings
+	],
+	[["environment.trust", finding] |
+		_sets(commands)
+		some finding in data.sandgate.rules.environment.trust.findings
+	],
+	[["outward.package_index", finding] |
+		_sets(commands)
+		some finding in data.sandgate.rules.outward.package_index.findings
 	],
 	[["code.dynamic_redirect", finding] |
 		_redirects(commands)
@@ -113,6 +125,10 @@ _of_paths(paths) := [
 		data.sandgate.facts.guarded
 		some finding in data.sandgate.rules.secrets.env_files.findings
 	],
+	[["secrets.key_files", finding] |
+		data.sandgate.facts.guarded
+		some finding in data.sandgate.rules.secrets.key_files.findings
+	],
 	[["secrets.keys", finding] |
 		data.sandgate.facts.guarded
 		some finding in data.sandgate.rules.secrets.keys.findings
@@ -134,15 +150,16 @@ _of_programs(tagged) := [] if tagged == {}
 _of_programs(tagged) := [
 	[["code.git_config", finding] | tagged.git; some finding in data.sandgate.rules.code.git_config.findings],
 	[["code.program_option", finding] |
-		count({"awk", "editor", "launcher", "stream_editor"} & object.keys(tagged)) > 0
+		count({"awk", "editor", "launcher", "own_language", "stream_editor"} & object.keys(tagged)) > 0
 		some finding in data.sandgate.rules.code.program_option.findings
 	],
 	[["code.remapped", finding] | tagged.shell_state; some finding in data.sandgate.rules.code.remapped.findings],
 	[["destruction.devices", finding] | tagged.disk; some finding in data.sandgate.rules.destruction.devices.findings],
 	[["destruction.roots", finding] |
-		count({"finder", "mover", "remover", "shredder"} & object.keys(tagged)) > 0
+		count({"finder", "launcher", "mover", "remote", "remover", "shredder"} & object.keys(tagged)) > 0
 		some finding in data.sandgate.rules.destruction.roots.findings
 	],
+	[["destruction.history", finding] | tagged.git; some finding in data.sandgate.rules.destruction.history.findings],
 	[["destruction.unknown_target", finding] |
 		count({"remover", "shredder"} & object.keys(tagged)) > 0
 		some finding in data.sandgate.rules.destruction.unknown_target.findings
@@ -151,7 +168,7 @@ _of_programs(tagged) := [
 	[["outward.fetch", finding] | tagged.fetcher; some finding in data.sandgate.rules.outward.fetch.findings],
 	[["outward.force_push", finding] | tagged.git; some finding in data.sandgate.rules.outward.force_push.findings],
 	[["outward.package_index", finding] |
-		tagged.installer
+		count({"installer", "interpreter"} & object.keys(tagged)) > 0
 		some finding in data.sandgate.rules.outward.package_index.findings
 	],
 	[["outward.publish", finding] | tagged.publisher; some finding in data.sandgate.rules.outward.publish.findings],

@@ -15,9 +15,16 @@ roots := union({_system_roots, {root | some root in settings.workspaces}, {setti
 # description: Whether a path is such a tree, or everything in one.
 is_root(path) if path in roots
 
-is_root(path) if regex.replace(path, `/[*?]+$`, "") in roots
+is_root(path) if {
+	folder := regex.replace(path, _all_of, "")
+	folder != path
+	folder in roots
+}
 
-is_root(path) if path in {"/*", "/?*"}
+is_root(path) if regex.match(concat("", ["^", _all_of]), path)
+
+# A pattern that names nothing: *, .[!.]*, [a-z]*, !(keep).
+_all_of := `/\.?([*?.]|\[[^\]/]*\]|[!@+?*]\([^)/]*\))*([*?]|\[[^\]/]*\]|[!@+?*]\([^)/]*\))([*?.]|\[[^\]/]*\])*$`
 
 _system_roots := {
 	"/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root", "/run", "/sbin", "/srv",
@@ -39,6 +46,14 @@ of(command) := [path |
 	some cwd in array.concat([command.cwd], command.other_cwds)
 	some path in named(cwd, words)
 ]
+
+# METADATA
+# description: Whether a find says which files it wants, or takes all there are.
+finds_narrowly(command) if regex.match(_narrowing, command.text)
+
+_narrowing := concat("", [
+	`(?m)^-(i?name|i?path|i?wholename|i?regex)\n[^\n]*[^*\n]|^-(newer|[acm]time|[acm]min|size|empty|perm|user|inum)`,
+])
 
 _globs(command) := [pattern | some at, pattern in command.known; command.dynamic[at] == "glob"]
 

@@ -11,8 +11,30 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	some code in input.script.inline_code
 	is_null(code.code)
 	code.interpreter in _shells
+	not _all_filled_in
 	reason := sprintf("%s would run text that is only known when it runs.", [substring(code.interpreter, 0, 60)])
 	help := "Write the commands out, or write them to a script file and run that by its path."
+}
+
+# A placeholder in a text that is otherwise written out: what fills it in could end the command and start another.
+findings contains {"effect": "ask", "reason": reason, "help": help} if {
+	_all_filled_in
+	reason := "A shell would run text with names in it that are only known when it runs."
+	help := "Hand the names over as arguments: xargs -I{} sh -c 'echo \"$1\"' _ {}"
+}
+
+_all_filled_in if {
+	unknown := count([1 | some code in input.script.inline_code; is_null(code.code); code.interpreter in _shells])
+	unknown > 0
+	unknown == count([1 |
+		some command in input.commands
+		command.name in _shells
+		regex.match(`^(xargs|find)`, concat("", command.via))
+		some at, word in command.argv
+		is_null(word)
+		command.argv[at - 1] == "-c"
+		command.dynamic[at] == "input"
+	])
 }
 
 findings contains {"effect": "ask", "reason": reason, "help": help} if {

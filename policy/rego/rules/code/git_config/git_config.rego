@@ -10,11 +10,15 @@ package sandgate.rules.code.git_config
 _help := "Use git's own commands; settings such as user.name, user.email or init.defaultBranch are fine."
 
 _runs := concat("", [
-	`(?i)^(alias\..*|core\.(fsmonitor|pager|editor|sshcommand|hookspath|askpass|gitproxy|alternaterefscommand|worktree)`,
-	`|diff\.external|(diff|merge)\..*\.(command|textconv|driver)|(difftool|mergetool|browser|man|guitool)\..*(cmd|path)`,
+	`(?i)^(alias\..*|core\.(fsmonitor|pager|editor|sshcommand|hookspath|askpass|gitproxy|alternaterefscommand`,
+	`|worktree)`,
+	`|diff\.external|(diff|merge)\..*\.(command|textconv|driver)|(difftool|mergetool|browser|man|guitool)\..*(cmd`,
+	`|path)`,
 	`|filter\..*\.(clean|smudge|process)|credential(\..*)?\.helper|gpg(\..*)?\.program|sequence\.editor|pager\..*`,
-	`|interactive\.difffilter|include(if\..*)?\.path|uploadpack\..*|protocol\..*|remote\..*\.(uploadpack|receivepack|vcs)`,
-	`|submodule\..*\.update|sendemail\..*|init\.templatedir|url\..*|http\..*proxy|http\.proxy|web\.browser|help\.browser`,
+	`|interactive\.difffilter|include(if\..*)?\.path|uploadpack\..*|protocol\..*|remote\..*\.(uploadpack|receivepack`,
+	`|vcs)`,
+	`|submodule\..*\.update|sendemail\..*|init\.templatedir|url\..*|http\..*proxy|http\.proxy|web\.browser`,
+	`|help\.browser`,
 	`|ssh\.variant|trailer\..*\.(command|cmd)|instaweb\..*|tar\..*\.command)(=|$)`,
 ])
 
@@ -25,13 +29,16 @@ _tame := concat("", [
 
 _replaces := `(?m)^(--exec-path=|--upload-p|--receive-p|ext::)`
 
-_drives := `(?m)^(--ext-d|--textc|--tool|--extcmd)`
+_drives := `(?m)^(--ext-d|--textc|--tool|--extcmd|--templ)`
 
 # One look that spares most commands the closer ones.
 _suspects := [command |
 	some command in data.sandgate.facts.tagged.git
 	regex.match(
-		`(?m)^(-c$|--config|config$|--exec-path=|--upload-p|--receive-p|ext::|-O|--op|--ext-d|--textc|--tool|--extcmd)`,
+		concat("", [
+			`(?m)^(-c$|--config|config$|--exec-path=|--upload-p|--receive-p|ext::|-O|--op|--ext-d|--textc|--tool`,
+			`|--extcmd|--templ)`,
+		]),
 		command.text,
 	)
 ]

@@ -14,6 +14,7 @@ _options := {
 	"man": `(?m)^(-[PH]|--pager|--html)`,
 	"gdb": `(?m)^(-ex|-eval|-x|--ex|--eval|-iex|--command|-c$)`,
 	"sort": `(?m)^--compress-p`,
+	"sqlite3": `(?m)^\s*\.(shell|system|sys|she?l?l?)\s`,
 }
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {
@@ -34,6 +35,43 @@ _common_filter(command) if {
 	command.name == "tar"
 	regex.match(_filters, command.text)
 	not regex.match(`(?m)^--(checkpoint-ac|to-c|info-s|new-vol|rsh-c|rmt-c)`, command.text)
+}
+
+# Programs whose input is a language that starts others.
+findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
+	some command in data.sandgate.facts.tagged.own_language
+	_is_fed(command)
+	reason := sprintf("%s would run a program in its own language, which can start others.", [command.name])
+	help := "Write the program into a file with file_write and name that file."
+}
+
+_is_fed(command) if {
+	command.name in {"make", "gmake", "awk", "gawk", "mawk", "nawk"}
+	regex.match(`(?m)^(-[a-zA-Z]*f|--file|--makefile)[\n=]?(-|/dev/(stdin|fd/[0-9]+))$`, command.text)
+}
+
+_is_fed(command) if {
+	command.name in {"m4", "ed", "dc", "tclsh", "expect", "gnuplot"}
+	not regex.match(`(?m)^[^-\n][^\n]*$`, command.text)
+	not regex.match(`(?m)^--(version|help)$`, command.text)
+}
+
+_is_fed(command) if {
+	command.name == "ed"
+	count(command.words) > 0
+}
+
+_is_fed(command) if {
+	command.name == "sqlite3"
+	regex.match(
+		`(?m)^\s*\.(read|import|load|open|restore|archive|cd)\s|(?i)load_extension|writefile\(|readfile\(|edit\(`,
+		command.text,
+	)
+}
+
+_is_fed(command) if {
+	command.name in {"psql", "mysql", "mariadb"}
+	regex.match(`(?m)\\!|\\o\s*\||\\g\s*\||^\s*system\s|(?i)copy .* (to|from) program`, command.text)
 }
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {

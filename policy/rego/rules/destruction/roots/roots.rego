@@ -30,9 +30,36 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	some command in data.sandgate.facts.tagged.mover
 	_moves_tree(command)
+	some path in _changed(command)
+	paths.is_root(path)
+	not _opens_up_own(command, path)
+	reason := sprintf("%s was to change all of %s.", [command.name, path])
+}
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in data.sandgate.facts.tagged.remote
+	command.name == "rsync"
+	regex.match(`(?m)^--(del|delete[a-z-]*)$`, command.text)
+	some path in paths.named(command.cwd, array.slice(command.words, count(command.words) - 1, count(command.words)))
+	paths.is_root(path)
+	reason := sprintf("rsync --delete was to remove what is in %s and not in the source.", [path])
+}
+
+findings contains {"effect": "ask", "reason": reason, "help": _help} if {
+	some command in data.sandgate.facts.tagged.launcher
+	_archives_away(command)
 	some path in paths.of(command)
 	paths.is_root(path)
-	reason := sprintf("%s was to change all of %s.", [command.name, path])
+	reason := sprintf("%s was to move all of %s into an archive.", [command.name, path])
+}
+
+# What find lists without saying which, xargs hands to rm.
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in data.sandgate.facts.tagged.remover
+	facts.runs_by(command, "xargs")
+	some finder in object.get(data.sandgate.facts.tagged, "finder", [])
+	_finds_root(finder)
+	reason := sprintf("%s was to delete all that find lists from the root of a whole tree.", [command.name])
 }
 
 findings contains {"effect": "deny", "reason": reason, "help": _help} if {
@@ -59,7 +86,7 @@ _finds_root(command) if {
 _finds_root(command) if {
 	some path in _starts(command)
 	path in data.sandgate.settings.all.workspaces
-	not regex.match(_narrowing, command.text)
+	not paths.finds_narrowly(command)
 }
 
 _starts(command) := {path | some path in paths.named(command.cwd, _operands(command))}
@@ -71,18 +98,49 @@ _operands(command) := array.slice(command.words, 0, first) if {
 	first := min(array.concat([count(command.words)], [at | some at, word in command.words; startswith(word, "-")]))
 }
 
-_narrowing := concat("", [
-	`(?m)^-(i?name|i?path|i?wholename|i?regex)\n[^\n]*[^*\n]|^-(newer|[acm]time|[acm]min|size|empty|perm|user|inum)`,
-])
+# The last word of mv is where things go.
+_changed(command) := paths.of(command) if command.name != "mv"
 
-_moves_tree(command) if command.name == "mv"
-
-_moves_tree(command) if {
-	command.name != "mv"
-	_recursive(command)
+_changed(command) := paths.of(object.union(command, {
+	"words": [word | some at, word in command.words; at < count(command.words) - 1],
+	"known": array.slice(command.known, 0, count(command.known) - 1),
+})) if {
+	command.name == "mv"
 }
 
-_under_system(path) if path in data.sandgate.paths.roots
+_moves_tree(command) if command.name in {"mv", "truncate"}
+
+_moves_tree(command) if _recursive(command)
+
+# More rights for the owner's own files, or for readers, take nothing away.
+_opens_up_own(command, path) if {
+	path in data.sandgate.settings.all.workspaces
+	command.name == "chmod"
+	some word in command.words
+	parts := split(word, ",")
+	count([part | some part in parts; not regex.match(_harmless_mode, part)]) == 0
+}
+
+_opens_up_own(command, path) if {
+	path in data.sandgate.settings.all.workspaces
+	command.name in {"chown", "chgrp"}
+	some word in command.words
+	regex.match(`^(agent|1000)?:?(agent|1000)?$`, word)
+}
+
+_harmless_mode := `^([ug]*\+[rwxX]+|[ugoa]*\+[rxX]+|u=rwX|g?o?=rX|[go]+-w)$`
+
+_archives_away(command) if {
+	command.name == "tar"
+	contains(command.text, "--remove-f")
+}
+
+_archives_away(command) if {
+	command.name == "zip"
+	facts.has_short(command, "m")
+}
+
+_under_system(path) if paths.is_root(path)
 
 _under_system(path) if startswith(path, "/dev/")
 

@@ -14,9 +14,20 @@ test_what_xargs_found_is_found if {
 		})
 }
 
-test_the_history_is_found if {
+test_what_a_list_names_is_found if {
 	"ask" in testing.effects(data.sandgate.rules.destruction.unknown_target.findings)
-		with input as testing.runs([["rm", "-rf", ".git"]])
+		with input as testing.asks({"commands": [
+			{"argv": ["ls"]},
+			{"argv": ["rm", null], "dynamic": ["", "input"], "via": ["xargs"]},
+		]})
+}
+
+test_what_find_was_told_to_look_for_is_let_pass if {
+	count(data.sandgate.rules.destruction.unknown_target.findings) == 0
+		with input as testing.asks({"commands": [
+			{"argv": ["find", ".", "-name", "__pycache__", "-exec", "rm", "-rf", "{}", "+"]},
+			{"argv": ["rm", "-rf", null], "dynamic": ["", "", "input"], "via": ["find -exec"]},
+		]})
 }
 
 test_no_recursion_is_let_pass if {

@@ -7,9 +7,10 @@ package sandgate.rules.environment.loader
 
 _names := concat("", [
 	`^(LD_.*|DYLD_.*|BASH_ENV|ENV|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|BASH_FUNC_.*|GCONV_PATH|NLSPATH|HOSTALIASES`,
-	`|PYTHONSTARTUP|PYTHONHOME|PYTHONINSPECT|PYTHONBREAKPOINT|PERL5OPT|PERL5DB|PERL5LIB|RUBYOPT|RUBYLIB|JAVA_TOOL_OPTIONS`,
+	`|PYTHONSTARTUP|PYTHONHOME|PYTHONINSPECT|PYTHONBREAKPOINT|PERL5OPT|PERL5DB|PERL5LIB|RUBYOPT|RUBYLIB`,
+	`|JAVA_TOOL_OPTIONS`,
 	`|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|LESSOPEN|LESSCLOSE|GIT_EXEC_PATH|GIT_TEMPLATE_DIR|GIT_CONFIG.*|GIT_EXTERNAL_DIFF`,
-	`|GIT_PROXY_COMMAND|GIT_SSH|GIT_SSH_COMMAND|GIT_ASKPASS|SSH_ASKPASS|SUDO_ASKPASS|CDPATH|RUSTC_WRAPPER|SHELL)$`,
+	`|GIT_PROXY_COMMAND|GIT_SSH|GIT_SSH_COMMAND|GIT_ASKPASS|SSH_ASKPASS|SUDO_ASKPASS|CDPATH|SHELL)$`,
 ])
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {
@@ -49,7 +50,20 @@ _loads(value) if is_null(value)
 
 _loads(value) if {
 	is_string(value)
-	regex.match(`-r|--require|--import|--loader|--experimental-loader|--eval|-e`, value)
+	regex.match(_node_loads, value)
+}
+
+_node_loads := concat("", [
+	`(^|\s)(-[rep]|--(require|import|loader|eval|print|env-file.*|experimental-(loader|config-file)))`,
+	`(=|\s|$)`,
+])
+
+# The libraries of the project's own program.
+_tame(assign) if {
+	assign.name == "LD_LIBRARY_PATH"
+	assign.path_kind == "workspace"
+	is_string(assign.value)
+	not regex.match(`(^|:)(/(tmp|var/tmp|dev/shm)|~|\.\.|$)|/\.\.(/|:|$)`, assign.value)
 }
 
 # Git without questions, and a configuration that is empty, are what tests and scripts need.

@@ -20,6 +20,38 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 
 _tools := `^((/usr)?/bin/)?(|cat|less|more|head|true|false|:|echo|vim?|nano|ed|ex|emacs|code( --wait)?)( -[A-Za-z]+)*$`
 
+# Compilers and what builds call beside them.
+_build_tools := concat("", [
+	`^(CC|CXX|CPP|LD|AR|AS|NM|RANLIB|STRIP|OBJCOPY|FC|MAKE|RUSTC|RUSTDOC|RUSTC_WRAPPER|RUSTC_WORKSPACE_WRAPPER`,
+	`|CARGO_BUILD_RUSTC.*`,
+	`|CARGO_TARGET_[A-Z0-9_]+_(LINKER|RUNNER)|HOSTCC|CC_FOR_BUILD|NVCC|NODE_GYP|PYTHON|NPM_CONFIG_PYTHON`,
+	`|npm_config_python)$`,
+])
+
+_compilers := concat("", [
+	`^((/usr(/local)?)?/bin/)?((ccache|sccache|distcc) )?([a-z0-9_]+-)*(gcc|g\+\+|clang|clang\+\+|cc|c\+\+|cpp|ar|ld`,
+	`|lld|mold|gold`,
+	`|ranlib|nm|strip|objcopy|as|gfortran|flang|tcc|icc|icx|nvcc|rustc|rustdoc|clippy-driver|make|gmake|ninja`,
+	`|python[0-9.]*`,
+	`|qemu-[a-z0-9_]+|wasmtime|zig (cc|c\+\+)|sccache|ccache)(-[0-9.]+)?( -[A-Za-z0-9=._-]+)*$`,
+])
+
+findings contains {"effect": "ask", "reason": reason, "help": _build_help} if {
+	some assign in data.sandgate.facts.assigns
+	regex.match(_build_tools, assign.name)
+	not _builds(assign.value)
+	reason := sprintf("%s would name a program of unknown make that builds then run.", [assign.name])
+}
+
+_build_help := "Name a well-known one, such as CC=clang or RUSTC_WRAPPER=sccache."
+
+_builds(value) if value == ""
+
+_builds(value) if {
+	is_string(value)
+	regex.match(_compilers, value)
+}
+
 _known(value) if {
 	is_string(value)
 	regex.match(_tools, value)

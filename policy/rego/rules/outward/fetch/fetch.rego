@@ -67,7 +67,8 @@ _value(command, place) if {
 
 _valued := {
 	"curl": concat("", [
-		`^(-[a-zA-Z]*[oHAdwXbcFTmu]|--(output|header|user-agent|data(-[a-z]+)?|json|write-out|request|cookie|cookie-jar`,
+		`^(-[a-zA-Z]*[oHAdwXbcFTmu]|--(output|header|user-agent|data(-[a-z]+)?|json|write-out|request|cookie`,
+		`|cookie-jar`,
 		`|form|form-string|upload-file|cacert|cert|key|max-time|connect-timeout|retry|retry-delay|user|output-dir))$`,
 	]),
 	"wget": `^(-[OoPU]|--(output-document|output-file|directory-prefix|header|user-agent|post-data|tries|timeout))$`,

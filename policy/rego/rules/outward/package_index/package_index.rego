@@ -1,36 +1,141 @@
 # METADATA
 # title: Other package indexes
-# description: Installing runs the code of what is installed, so an index beside the configured one is asked about.
+# description: |
+#   Installing runs the code of what is installed, so a place beside the configured index is asked about: another index,
+#   a repository, an address, on the command line, in a variable or in a package manager's settings.
 # custom:
 #   held_by: gate
 package sandgate.rules.outward.package_index
 
-_options := `(?m)^(-i|--inde?x?(-url)?|--index-[a-z-]+|--ext[a-z-]*|--default-index|--find-links|-f|--registry)(=|$)`
+_help := "Install by name from the configured index, such as `pip install rich`."
 
-findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
-	some command in data.sandgate.facts.tagged.installer
-	regex.match(`(?m)^(install|add|download|sync|i|run|exec|dlx|x|wheel|tool|ci|update)$`, command.text)
+findings contains {"effect": "ask", "reason": reason, "help": _help, "command": command.index} if {
+	some command in _installers
 	_elsewhere(command)
 	reason := sprintf("%s would install from a place other than the configured index.", [command.name])
-	help := "Install by name from the configured index, such as `pip install rich`."
 }
 
+findings contains {"effect": "ask", "reason": reason, "help": _help} if {
+	some assign in data.sandgate.facts.assigns
+	regex.match(_variables, assign.name)
+	not assign.value in {"", "off", "direct", "sum.golang.org"}
+	reason := sprintf("%s would make package managers install from another place.", [substring(assign.name, 0, 60)])
+}
+
+findings contains {"effect": "ask", "reason": reason, "help": _help, "command": command.index} if {
+	some command in _installers
+	regex.match(_stored, command.text)
+	reason := sprintf("%s would install from another place, or run another program, from now on.", [command.name])
+}
+
+_installers := array.concat([command | some command in data.sandgate.facts.tagged.installer], [command |
+	some command in data.sandgate.facts.tagged.interpreter
+	regex.match(`(?m)^-[A-Za-z]*m\n?(pip|uv|poetry|pipx|pipenv)$`, command.text)
+])
+
+_variables := concat("", [
+	`(?i)^(pip_(index_url|extra_index_url|find_links|no_index|config_file|constraint|requirement)|uv_(index`,
+	`|index_url|extra_index_url`,
+	`|default_index|find_links|config_file|index_.*)|goproxy|gonosumdb|gonosumcheck|goinsecure|gosumdb`,
+	`|cargo_registr.*|cargo_source_.*`,
+	`|poetry_repositories_.*|pipenv_pypi_mirror|conda_channels|condarc|yarn_(npm_)?registry.*|bun_config_registry`,
+	`|gem_source|bundle_mirror.*`,
+	`|composer_repo.*|npm_config_@.*|nuget_.*source.*|playwright_download_host|electron_mirror|puppeteer_download_.*)$`,
+])
+
+_stored := concat("", [
+	`(?m)(^config\n(set|--global\nset|--user\nset|--site\nset)\n[^\n]*(registry|index|find-links|trusted|proxy|cert`,
+	`|cafile|script-shell`,
+	`|userconfig|globalconfig|prefix|node-options|git$|shell|init-module|strict-ssl))|^env\n-w\n|^source\nadd\n`,
+	`|^sources\n(-a|--add)`,
+	`|^config\nrepositories\.|^set\n(registry|script-shell)`,
+])
+
+_options := concat("", [
+	`(?m)^(-i|--inde?x?(-url)?|--index-[a-z-]+|--ext[a-z-]*|--default-index|--find-links|-f|--registry|--proxy`,
+	`|--trusted-host)(=|$)`,
+])
+
 _elsewhere(command) if {
+	_installs(command)
 	regex.match(_options, command.text)
 	not _here(command)
 }
 
-_elsewhere(command) if regex.match(_addresses, command.text)
+_elsewhere(command) if {
+	_installs(command)
+	some word in _sources(command)
+	regex.match(_addresses, word)
+	not regex.match(`^https?://(localhost|127\.0\.0\.1|\[::1\])([:/]|$)`, word)
+}
 
-_addresses := `(?m)^(git\+|(git|https?|ssh|ftp)://|[A-Za-z0-9_.\[\]-]+ ?@ ?(git\+|https?:))`
+_elsewhere(command) if {
+	_installs(command)
+	regex.match(_own_options[command.name], command.text)
+}
+
+# A name with one slash is a repository at a well-known host.
+_elsewhere(command) if {
+	command.name in {"npm", "pnpm", "yarn", "bun", "npx", "bunx"}
+	_installs(command)
+	some word in _sources(command)
+	regex.match(`^([a-z0-9@/._-]+@)?((github|gitlab|bitbucket|gist):|[A-Za-z0-9_-]+/[A-Za-z0-9_.-]+(#.*)?$)`, word)
+	not startswith(word, "@")
+}
+
+_own_options := {
+	"cargo": `(?m)^--(git|index|registry)(=|$)`,
+	"gem": `(?m)^(-s|--source)(=|$)`,
+	"conda": `(?m)^(-c|--channel)(=|\n)[^\n]*(://|/)`,
+	"mamba": `(?m)^(-c|--channel)(=|\n)[^\n]*(://|/)`,
+	"composer": `(?m)^--repository(=|$)`,
+	"dotnet": `(?m)^(-s|--source)(=|$)`,
+}
+
+_acts := concat("", [
+	`(?m)^(install|add|download|sync|i|in|isntall|run|exec|dlx|x|wheel|tool|ci|update|upgrade|require|create|init`,
+	`|inject|get|global|link`,
+	`|package|build)$`,
+])
+
+_installs(command) if regex.match(_acts, command.text)
+
+_installs(command) if command.name in _runners
+
+_runners := {"npx", "uvx", "bunx", "pipx", "pnpx", "deno"}
+
+# Of what is started with its own words only what comes first is a package; an address behind it is its business.
+_sources(command) := command.words if not _starts(command)
+
+_sources(command) := array.concat(_first(command), [word |
+	some at, word in command.words
+	at > 0
+	regex.match(`^(--from|--with|--package|-p|--spec|--with-editable)$`, command.words[at - 1])
+]) if {
+	_starts(command)
+}
+
+_first(command) := array.slice([word |
+	some word in command.words
+	not regex.match(`^(-|run$|exec$|dlx$|x$|tool$|install$)`, word)
+], 0, 1)
+
+_starts(command) if command.name in {"npx", "uvx", "bunx", "pnpx"}
+
+_starts(command) if {
+	regex.match(`(?m)^(run|exec|dlx|x)$`, command.text)
+	command.name != "deno"
+}
+
+_addresses := `^(git\+|(git|https?|ssh|ftp)://|[A-Za-z0-9_.\[\]/@-]+ ?@ ?(git\+|git://|ssh:|https?:))`
 
 # Short -f is --force for npm and its like, and a folder of wheels is a place here.
 _here(command) if {
-	command.name in {"npm", "pnpm", "yarn"}
-	not regex.match(`(?m)^--reg`, command.text)
+	command.name in {"npm", "pnpm", "yarn", "cargo", "gem", "deno", "conda", "composer", "bun", "npx", "dotnet", "go"}
+	not regex.match(`(?m)^--(reg|proxy)`, command.text)
 }
 
 _here(command) if {
 	regex.match(`(?m)^(-f|--find-links)(=|\n)(\.|/)`, command.text)
-	not regex.match(`(?m)^(-i|--inde?x?|--index-|--ext|--default-index|--reg)`, command.text)
+	not regex.match(`(?m)^(-i|--inde?x?|--index-|--ext|--default-index|--reg|--proxy|--trusted)`, command.text)
 }

@@ -15,7 +15,8 @@ _acts := concat("", [
 # Spares most commands the closer look.
 _hints := concat("", [
 	`(?m)^(push|send|publish|unpublish|deprecate|owner|dist-tag|access|login|adduser|token|npm|upload|register|yank`,
-	`|signin|nuget|delete)|deploy|release|^(pr|mr|issue|repo|run|ci|workflow|gist|label|api|auth|secret|variable|ssh-key`,
+	`|signin|nuget|delete)|deploy|release|^(pr|mr|issue|repo|run|ci|workflow|gist|label|api|auth|secret|variable`,
+	`|ssh-key`,
 	`|snippet|fork|pull|create)`,
 ])
 

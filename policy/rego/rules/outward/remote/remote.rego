@@ -20,6 +20,64 @@ _stays(command) if {
 }
 
 _stays(command) if {
+	regex.match(_looks[command.name], concat(" ", [word |
+		some word in array.slice(data.sandgate.facts.sub_commands[command.index], 0, 2)
+		is_string(word)
+	]))
+	not regex.match(`(?m)^secrets?(/|$|,)`, command.text)
+}
+
+# Listens, and starts nothing.
+_stays(command) if {
+	command.name in {"nc", "ncat", "netcat"}
+	facts.has_short(command, "l")
+	not regex.match(`(?im)^-[a-z]*[ecx]|exec|--lua|--proxy`, command.text)
+}
+
+# A database here.
+_stays(command) if {
+	command.name in _clients
+	not regex.match(`(?m)^[a-z]+(\+[a-z]+)?://`, command.text)
+	not _other_host(command)
+}
+
+_clients := {"psql", "pg_dump", "pg_restore", "mysql", "mariadb", "mysqldump", "redis-cli", "mongosh", "mongo"}
+
+_other_host(command) if {
+	some at, word in command.argv
+	word in {"-h", "--host"}
+	not command.argv[at + 1] in {"localhost", "127.0.0.1", "::1"}
+}
+
+_other_host(command) if {
+	some word in command.words
+	regex.match(`^(-h.|--host=)`, word)
+	not regex.match(`^(-h|--host=)(localhost|127\.0\.0\.1|::1|/.*)$`, word)
+}
+
+_docker := concat("", [
+	`^((ps|images|logs|inspect|version|info|top|port|diff|history|stats|search)( |$)`,
+	`|(compose|stack) (ps|logs|config|ls|images|top|port|version)$`,
+	`|(container|image|volume|network|system|context|builder|buildx) (ls|list|inspect|df|ps|logs|version|show|top)$)`,
+])
+
+_terraform := `^(fmt|validate|plan|show|output|version|graph|providers|get|(state|workspace) (list|show))( |$)`
+
+# What only looks: the gate lets no more of it out than its list has.
+_looks := {
+	"docker": _docker,
+	"podman": _docker,
+	"nerdctl": _docker,
+	"terraform": _terraform,
+	"tofu": _terraform,
+	"kubectl": concat("", [
+		`^((get|describe|logs|version|explain|api-resources|api-versions|top|cluster-info|diff|kustomize)( |$)`,
+		`|config (view|get-contexts|current-context)$|auth can-i$|rollout (status|history)$)`,
+	]),
+	"helm": `^((template|lint|list|ls|status|history|search|version|show|verify)( |$)|(repo|dependency|plugin) list$)`,
+}
+
+_stays(command) if {
 	command.name in {"nc", "ncat", "netcat", "telnet", "socat"}
 	not null in command.argv
 	not regex.match(`(?im)^-[a-z]*[ecx]|exec|system`, command.text)

@@ -23,7 +23,19 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	reason := sprintf("%s holds keys or credentials, and was to be opened (%s).", [shown, path.op])
 }
 
+# The home folder's settings of package managers hold the tokens with which they log in.
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some path in input.paths
+	path.op == "read"
+	startswith(path.resolved, data.sandgate.settings.all.home)
+	regex.match(_logins, trim_prefix(path.resolved, data.sandgate.settings.all.home))
+	reason := sprintf("%s may hold tokens, and was to be read.", [substring(path.resolved, 0, 120)])
+}
+
+_logins := `^/(\.npmrc|\.yarnrc(\.yml)?|\.config/pip/pip\.conf|\.pip/pip\.conf)$`
+
 _is_key(path) if {
 	regex.match(_keys, lower(path))
 	not regex.match(_public, lower(path))
 }
+

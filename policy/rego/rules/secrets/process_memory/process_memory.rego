@@ -21,6 +21,9 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	reason := sprintf("%s belongs to a process or to the kernel, and was to be opened.", [shown])
 }
 
+# A program's own limits.
+_harmless(path) if regex.match(`^/sys/fs/cgroup/([a-z,]+/)?[a-z]+\.[a-z_.]+$`, path)
+
 # Descriptors of the command itself, under the names that scripts use.
 _harmless(path) if regex.match(`^/proc/self/fd/[0-9]+$`, path)
 

@@ -1,0 +1,35 @@
+# METADATA
+# title: Work that git keeps nowhere else
+# description: |
+#   Files that git ignores, stashes, the reflog and rewritten history cannot be brought back once they are gone, so a
+#   person is asked.
+# custom:
+#   held_by: words
+package sandgate.rules.destruction.history
+
+_acts := concat("", [
+	`^(filter-branch|filter-repo)(\n|$)|^reflog\n(expire|delete)|^stash\nclear|^update-ref\n(.*\n)*(-d|--delete)`,
+	`|^gc\n(.*\n)*--prune(=now|=all)?(\n|$)|^prune(\n|$)|^replace\n|^worktree\nremove\n(.*\n)*(-f|--force)`,
+])
+
+findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
+	some command in data.sandgate.facts.tagged.git
+	words := [word | some word in data.sandgate.facts.sub_commands[command.index]; is_string(word)]
+	_destroys(words)
+	reason := sprintf("git %s removes what git keeps nowhere else.", [words[0]])
+	help := "`git clean -fd` spares ignored files, `git stash drop` takes one stash; commit first what may be wanted."
+}
+
+_destroys(words) if regex.match(_acts, concat("\n", words))
+
+_destroys(words) if {
+	words[0] == "clean"
+	some word in words
+	regex.match(`^-[a-zA-Z]*[xX]`, word)
+	not _only_shows(words)
+}
+
+_only_shows(words) if {
+	some word in words
+	regex.match(`^(-[a-zA-Z]*n|--dry-run$)`, word)
+}
