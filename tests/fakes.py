@@ -13,7 +13,19 @@ from policy.verdict import Permit, Verdict
 from server.call import Record
 from server.record.snapshot_rows import SnapshotRows
 from server.sandbox.egress_link import AllowEntry
-from server.sandbox.sandbox import Content, Exit, FileRefused, Found, Output, Running, SandboxSpec, WriteMode
+from server.sandbox.sandbox import (
+    Content,
+    Entry,
+    Exit,
+    FileRefused,
+    Found,
+    Listing,
+    Output,
+    Running,
+    SandboxSpec,
+    Stored,
+    WriteMode,
+)
 from server.sandbox.snapshots import Committed, Retention, SnapshotFailed, Snapshots, Tell
 
 SPEC = SandboxSpec(image="sandgate/base", environment="base")
@@ -129,22 +141,22 @@ class FakeSandbox:
         real = self.links.get(path, path)
         return Found(1, real, real in self.files, "file", len(self.files.get(real, b"")))
 
-    async def read(self, permit: Permit, found: Found, limit: int, *, keep: bool = False) -> Content:
+    async def read(self, permit: Permit, found: Found, limit: int, *, offset: int = 0, keep: bool = False) -> Content:
         if found.real not in self.files:
             raise FileRefused("No such file or directory", 2)
         data = self.files[found.real]
-        return Content(data[:limit], len(data), 1)
+        return Content(data[offset : offset + limit], len(data))
 
     async def write(
-        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, unchanged_since: int | None = None
-    ) -> bool:
+        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, *, unchanged: bool = False
+    ) -> Stored:
         created = found.real not in self.files
         self.files[found.real] = (self.files.get(found.real, b"") if mode == "append" else b"") + content
-        return created
+        return Stored(len(self.files[found.real]), created)
 
-    async def entries(self, permit: Permit, found: Found, limit: int) -> tuple[int, list[dict[str, Any]]]:
+    async def entries(self, permit: Permit, found: Found, limit: int) -> Listing:
         names = sorted(name.removeprefix(f"{found.real}/") for name in self.files if name.startswith(f"{found.real}/"))
-        return len(names), [{"name": name, "type": "file", "size": 0} for name in names[:limit]]
+        return Listing(tuple(Entry(name, "file") for name in names[:limit]), len(names))
 
     async def put(self, archive: Iterator[bytes]) -> None:
         self.archives.append(b"".join(archive))

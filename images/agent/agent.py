@@ -23,6 +23,7 @@ import counters
 import files
 import jobs
 import kernel
+import opening
 import relay
 import spawn
 import tree
@@ -229,7 +230,7 @@ class Agent:
     def _file_sender(self, connection: wire.Wire, request: int) -> Callable[[bytes], None]:
         def send(data: bytes) -> None:
             if connection.queued > MOST_FILE_BYTES:
-                raise files.Refused("too much is being read at once; try again")
+                raise opening.Refused("too much is being read at once; try again")
             connection.file_bytes(request, data)
 
         return send
@@ -306,7 +307,7 @@ class Agent:
         connection = self.wire
         try:
             answer = self.files.answer(message, content, self._file_sender(connection, request))
-        except files.Refused as exc:
+        except opening.Refused as exc:
             answer = {"error": str(exc), "errno": 0}
         except OSError as exc:
             answer = {"error": os.strerror(exc.errno or 0), "errno": exc.errno}
@@ -327,7 +328,7 @@ def _environment(value: object) -> dict[str, str]:
 
 def _has_openat2() -> bool:
     try:
-        os.close(kernel.openat2(files.AT_FDCWD, "/", os.O_PATH, kernel.RESOLVE_NO_MAGICLINKS))
+        os.close(kernel.openat2(opening.AT_FDCWD, "/", os.O_PATH, kernel.RESOLVE_NO_MAGICLINKS))
     except OSError:
         return False
     return True

@@ -8,11 +8,13 @@ from pydantic import Field
 
 from policy.verdict import Permit
 from server.call import FileAsk, RunAsk
+from server.front.file_showing import show_edited, show_entries, show_read, show_written
 from server.front.front import Front
-from server.front.parameters import FilePath, OptionalText, SessionName, given
-from server.front.showing import matches, show_edited, show_entries, show_file, show_matches, show_written
-from server.sandbox import files
+from server.front.parameters import FilePath, OptionalCount, OptionalText, SessionName, given
+from server.front.showing import matches, show_matches
+from server.sandbox import edits, files, reading
 from server.sandbox.jobs import Job
+from server.sandbox.reading import MAX_BASE64
 from server.sandbox.sandbox import Found
 from server.sandbox.sessions import Session
 
@@ -38,32 +40,43 @@ class FileTools:
         self,
         path: FilePath,
         session: SessionName = None,
-        offset: Annotated[int, Field(ge=1, description="first line, counted from 1")] = 1,
-        limit: Annotated[int, Field(ge=1, le=20_000, description="lines at most")] = 2000,
-        encoding: Literal["text", "base64"] = "text",
+        offset: Annotated[int, Field(ge=1, description="first line (base64: byte), counted from 1")] = 1,
+        limit: Annotated[
+            OptionalCount, Field(ge=1, le=MAX_BASE64, description="lines at most, default 2000 (base64: bytes, 36000)")
+        ] = None,
+        encoding: Annotated[
+            reading.Encoding,
+            Field(description="numbered: text with line numbers. latin-1, utf-16: only if told that it is that"),
+        ] = "text",
     ) -> CallToolResult:
-        """Read a file: text by lines, base64 for other bytes; images come as images."""
+        """Read a file: UTF-8 text by lines, images as images, any bytes as base64. Says what was left out, with the \
+call that reads on."""
+        asked = given(path=path, session=session, offset=offset, limit=limit, encoding=encoding)
+        part = reading.Part(offset, limit, encoding)
         ask = FileAsk(
             "file_read",
             self.front.target(session),
             "read",
             path,
-            given(path=path, session=session, offset=offset, limit=limit),
-            lambda used, permit, found: files.read(used.sandbox, permit, found, offset, limit, encoding),
+            asked,
+            lambda used, permit, found: reading.read(used.sandbox, permit, found, part),
         )
-        return show_file(await self.front.gateway.use_file(self.front.caller, ask))
+        return show_read(await self.front.gateway.use_file(self.front.caller, ask), asked)
 
     async def file_write(
         self,
         path: FilePath,
         content: str,
         session: SessionName = None,
-        encoding: Literal["text", "base64"] = "text",
+        encoding: Annotated[
+            Literal["text", "base64"], Field(description="of content; text is stored as UTF-8")
+        ] = "text",
         mode: Annotated[
             Literal["overwrite", "create", "append"], Field(description="create fails where it exists")
         ] = "overwrite",
     ) -> CallToolResult:
-        """Write a file, folders made as needed. Readers see the old file or the new one, never half of it."""
+        """Write a whole file; folders are made, its mode is kept. Readers see the old file or the new one, never half \
+(append adds to its end). To change a part use file_edit."""
         data = files.decode(content, encoding)
         ask = FileAsk(
             "file_write",
@@ -78,19 +91,23 @@ class FileTools:
     async def file_edit(
         self,
         path: FilePath,
-        old: Annotated[str, Field(description="exact text, with enough lines around it to be there once")],
+        old: Annotated[
+            str, Field(description="text as it is in the file, every space; with enough lines to be there once")
+        ],
         new: str,
         session: SessionName = None,
         replace_all: bool = False,
     ) -> CallToolResult:
-        """Replace exact text in a file; answers with a diff, or with what is near where it was not found."""
+        """Replace exact text in a file. Answers with a diff; where old is not there, with the nearest lines and how \
+they differ. CRLF files: write plain newlines."""
+        change = edits.Change(old, new, replace_all)
         ask = FileAsk(
             "file_edit",
             self.front.target(session),
             "write",
             path,
             given(path=path, session=session, replace_all=replace_all, old=old, new=new),
-            lambda used, permit, found: files.edit(used.sandbox, permit, found, old, new, replace_all=replace_all),
+            lambda used, permit, found: edits.edit(used.sandbox, permit, found, change),
             reads_too=True,
         )
         return show_edited(await self.front.gateway.use_file(self.front.caller, ask))
@@ -115,7 +132,9 @@ class FileTools:
             given(path=path, session=session, limit=limit),
             lambda used, permit, found: used.sandbox.entries(permit, found, limit),
         )
-        return show_entries(path, *await self.front.gateway.use_file(self.front.caller, ask))
+        return show_entries(
+            await self.front.gateway.use_file(self.front.caller, ask), given(path=path, session=session, limit=limit)
+        )
 
     async def file_search(
         self,

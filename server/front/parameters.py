@@ -14,6 +14,7 @@ MAX_WAIT_S = 50.0  # hosts give up on a call after 60 s
 MAX_TIMEOUT_S = 3600.0
 BASH = ("/bin/bash", "--noprofile", "--norc", "-c")
 OptionalText = Annotated[str | None, WithJsonSchema({"type": "string"})]
+OptionalCount = Annotated[int | None, WithJsonSchema({"type": "integer", "minimum": 1})]
 SessionName = Annotated[
     OptionalText, Field(max_length=128, description="sandbox to use; default: your own, made at the first call")
 ]

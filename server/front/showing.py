@@ -1,57 +1,20 @@
-"""Files, jobs and sessions as text for a model."""
+"""Jobs and sessions as text for a model."""
 
 import base64
-import json
 import time
-from typing import Any, Literal
+from typing import Literal
 
-from mcp.types import CallToolResult, ImageContent, TextContent
+from mcp.types import CallToolResult, TextContent
 
 from server.call import Ran
+from server.front.file_showing import visible
 from server.front.results import Shape, plain, shaped
-from server.sandbox.files import Binary, Edited, Text, Written
 from server.sandbox.jobs import Job, Stream
 from server.sandbox.sessions import Session
 from server.sandbox.snapshots import Snapshot
 from server.sandbox.spool import Slice
 
 NO_MATCH = 1  # ripgrep's exit code where it looked and found nothing
-
-
-def show_file(content: Text | Binary) -> CallToolResult:
-    """Never structured: a host that shows only that would show a model nothing else."""
-    match content:
-        case Text(text=text, next_offset=None, cut=False):
-            return plain(text)
-        case Text():
-            more = f"offset={content.next_offset} reads on" if content.next_offset else "the rest: use sed in shell"
-            return plain(f"{content.text}\n[lines {content.first}-{content.last} of {content.total}; {more}]")
-        case Binary(mime=str(mime)):
-            return CallToolResult(content=[ImageContent(type="image", data=content.base64, mime_type=mime)])
-        case Binary():
-            return plain(content.base64)
-
-
-def show_written(written: Written) -> CallToolResult:
-    return plain(f"{'created' if written.created else 'wrote'} {written.path} ({written.size} bytes)")
-
-
-def show_edited(edited: Edited) -> CallToolResult:
-    times = f", {edited.replacements} places" if edited.replacements > 1 else ""
-    return plain(f"edited {edited.path}{times}\n{edited.diff}")
-
-
-def show_entries(path: str, total: int, entries: list[dict[str, Any]]) -> CallToolResult:
-    marks = {"directory": "/", "link": "@"}
-    lines = [f"{_visible(entry['name'])}{marks.get(str(entry['type']), '')}" for entry in entries]
-    more = [f"[{total - len(entries)} more; raise limit, or use glob]"] if total > len(entries) else []
-    return plain("\n".join([*lines, *more]) or f"({path} is empty)")
-
-
-def _visible(name: object) -> str:
-    """A file name may hold anything but / and NUL; newlines and control characters are shown escaped."""
-    text = str(name)
-    return text if text.isprintable() else json.dumps(text)
 
 
 def matches(ran: Ran) -> list[tuple[str, str]]:
@@ -72,7 +35,7 @@ def show_matches(ran: Ran, found: list[tuple[str, str]], shown: frozenset[str], 
         return CallToolResult(
             content=[TextContent(type="text", text=said or f"search {ran.job.status}")], is_error=True
         )
-    lines = [f"{_visible(path)}:{text}" if text else _visible(path) for path, text in found if path in shown]
+    lines = [f"{visible(path)}:{text}" if text else visible(path) for path, text in found if path in shown]
     hidden = len({path for path, _ in found} - shown)
     notes = [f"[{len(lines) - limit} more lines; narrow the pattern, path or glob]"] if len(lines) > limit else []
     notes += [f"[{hidden} more files are not shown: policy, or too many; narrow path or glob]"] if hidden else []

@@ -3,14 +3,26 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import anyio
 
 from policy.question import RunCommand
 from policy.verdict import Permit
 from server.sandbox.agent_link import AgentLink
-from server.sandbox.sandbox import Content, Found, Output, Running, SandboxLost, SandboxSpec, WriteMode
+from server.sandbox.sandbox import (
+    Content,
+    Entry,
+    FileRefused,
+    Found,
+    Listing,
+    Output,
+    Running,
+    SandboxLost,
+    SandboxSpec,
+    Stored,
+    WriteMode,
+)
 
 CLOSE_PATIENCE_S = 10.0
 
@@ -88,38 +100,36 @@ class DockerSandbox:
             real = said["real"]
             if not isinstance(real, str) or not real.startswith("/"):
                 raise ValueError(real)
+            if not _is_text(real):
+                raise FileRefused("its name is not UTF-8, which no tool can spell; use a glob in shell")
             kind, size = str(said.get("type", "")), int(said.get("size", 0))
             inode = (int(said.get("dev", 0)), int(said.get("ino", 0)))
             return Found(int(said["handle"]), real, said["exists"] is True, kind, size, inode)
 
-    async def read(self, permit: Permit, found: Found, limit: int, *, keep: bool = False) -> Content:
-        """The file's first `limit` bytes; `keep` leaves the handle for a write that follows."""
+    async def read(self, permit: Permit, found: Found, limit: int, *, offset: int = 0, keep: bool = False) -> Content:
+        """`limit` bytes of the file from `offset`; `keep` leaves the handle for reading on, or for an edit's write."""
         _judged(permit, found)
-        request = {"op": "file", "do": "read", "handle": found.handle, "offset": 0, "limit": limit, "keep": keep}
+        request = {"op": "file", "do": "read", "handle": found.handle, "offset": offset, "limit": limit, "keep": keep}
         said, content = await self._link.ask(request)
         with _believing():
-            return Content(content[:limit], int(said["size"]), int(said["mtime_ns"]))
+            return Content(content[:limit], int(said["size"]))
 
     async def write(
-        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, unchanged_since: int | None = None
-    ) -> bool:
-        """Put content there; True where the file is new. Raises FileRefused, also where it changed since that mtime."""
+        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, *, unchanged: bool = False
+    ) -> Stored:
+        """Put content there. Raises FileRefused; with `unchanged` also where it is not what this handle read."""
         _judged(permit, found)
-        request = {
-            "op": "file",
-            "do": "write",
-            "handle": found.handle,
-            "mode": mode,
-            "unchanged_since": unchanged_since,
-        }
+        request = {"op": "file", "do": "write", "handle": found.handle, "mode": mode, "unchanged": unchanged}
         said, _ = await self._link.ask(request, content)
-        return said.get("created") is True
+        with _believing():
+            return Stored(int(said["size"]), said["created"] is True, int(said["names"]))
 
-    async def entries(self, permit: Permit, found: Found, limit: int) -> tuple[int, list[dict[str, Any]]]:
+    async def entries(self, permit: Permit, found: Found, limit: int) -> Listing:
         _judged(permit, found)
         said, _ = await self._link.ask({"op": "file", "do": "list", "handle": found.handle, "limit": limit})
         with _believing():
-            return int(said["total"]), [dict(entry) for entry in said["entries"]][:limit]
+            entries = [Entry(str(e["name"]), str(e["type"]), int(e["size"])) for e in said["entries"]]
+            return Listing(tuple(entries[:limit]), int(said["total"]), said["whole"] is True)
 
     async def put(self, archive: Iterator[bytes]) -> None:
         await self._engine.put(self.id, archive)
@@ -141,6 +151,14 @@ class DockerSandbox:
 
     def __repr__(self) -> str:
         return f"<sandbox {self.id} {self.spec.environment} {'alive' if self.alive else 'gone'}>"
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @contextmanager

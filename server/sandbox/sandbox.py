@@ -67,11 +67,35 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file's bytes as far as asked for, its whole size, and its mtime in nanoseconds."""
+    """A file's bytes as far as asked for, and its whole size."""
 
     data: bytes
     size: int
-    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a write left: the file's size, whether it is new, and how many names the file before it had."""
+
+    size: int
+    created: bool
+    names: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    name: str
+    kind: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The first entries of a directory, by name. `whole` is False where it has more than were counted in `total`."""
+
+    entries: tuple[Entry, ...]
+    total: int
+    whole: bool = True
 
 
 class Output(Protocol):
@@ -110,13 +134,15 @@ class Sandbox(Protocol):
 
     async def resolve(self, path: str) -> Found: ...
 
-    async def read(self, permit: Permit, found: Found, limit: int, *, keep: bool = False) -> Content: ...
+    async def read(
+        self, permit: Permit, found: Found, limit: int, *, offset: int = 0, keep: bool = False
+    ) -> Content: ...
 
     async def write(
-        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, unchanged_since: int | None = None
-    ) -> bool: ...
+        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, *, unchanged: bool = False
+    ) -> Stored: ...
 
-    async def entries(self, permit: Permit, found: Found, limit: int) -> tuple[int, list[dict[str, Any]]]: ...
+    async def entries(self, permit: Permit, found: Found, limit: int) -> Listing: ...
 
     async def put(self, archive: Iterator[bytes]) -> None:
         """Unpack tar at the root, as root: before anybody has used it, never later. Raises SandboxFailed."""

@@ -9,7 +9,7 @@ from policy.question import RunCommand
 from policy.verdict import Allow, Ask, Denied, Deny, Permit, Rule, Verdict
 from server.call import Caller, FileAsk, Gateway, RunAsk, Target
 from server.record.audit import AuditFailed
-from server.sandbox import files
+from server.sandbox import reading
 from server.sandbox.jobs import Job
 from server.sandbox.room import Room
 from server.sandbox.sandbox import Found
@@ -45,9 +45,9 @@ def shell(text: str, **changes: Any) -> RunAsk:
     return replace(ask, **changes)
 
 
-def reading(path: str) -> FileAsk[Any]:
+def reading_of(path: str) -> FileAsk[Any]:
     async def act(session: Session, permit: Permit, found: Found) -> Any:
-        return await files.read(session.sandbox, permit, found, 1, 10, "text")
+        return await reading.read(session.sandbox, permit, found, reading.Part())
 
     return FileAsk("file_read", TARGET, "read", path, {"path": path}, act)
 
@@ -112,7 +112,7 @@ async def test_a_link_is_judged_as_what_it_leads_to(tmp_path: Path) -> None:
     rig.judge.by_path["/etc/shadow"] = NO
 
     with pytest.raises(Denied):
-        await rig.gateway.use_file(ANN, reading("/workspace/notes"))
+        await rig.gateway.use_file(ANN, reading_of("/workspace/notes"))
 
     assert [question.paths[0].resolved for question in rig.judge.asked] == ["/workspace/notes", "/etc/shadow"]
 
@@ -121,7 +121,7 @@ async def test_a_denied_path_is_refused_before_a_sandbox_is_made(tmp_path: Path)
     rig = Rig(tmp_path, NO)
 
     with pytest.raises(Denied):
-        await rig.gateway.use_file(ANN, reading("/etc/shadow"))
+        await rig.gateway.use_file(ANN, reading_of("/etc/shadow"))
 
     assert rig.source.claimed == []
 
