@@ -14,6 +14,7 @@ import kernel
 import opening
 
 NO_REPLACE, EXCHANGE = 1, 2  # renameat2's flags
+MOST_SWAPS = 8
 CHANGED = "it changed meanwhile; nothing was written. Read it again and repeat the edit"
 EXISTS = "it exists already; mode=overwrite replaces it"
 APPEARED = "something was made there meanwhile; nothing was written. Read it before you replace it"
@@ -125,6 +126,7 @@ def _exchange(directory: int, temporary: str, name: str, handle: opening.Handle)
     """Swap the two, look at what came out, and swap back where it is not what was read: no gap to slip through."""
     if not _as_seen(os.stat(name, dir_fd=directory, follow_symlinks=False), handle):
         raise opening.Refused(CHANGED)
+    ours = os.stat(temporary, dir_fd=directory, follow_symlinks=False)
     try:
         _rename(directory, temporary, name, EXCHANGE)
     except OSError as exc:
@@ -133,9 +135,17 @@ def _exchange(directory: int, temporary: str, name: str, handle: opening.Handle)
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)  # checked just above; the best there is
         return
     if not _as_seen(os.stat(temporary, dir_fd=directory, follow_symlinks=False), handle):
-        _rename(directory, temporary, name, EXCHANGE)
+        _swap_back(directory, temporary, name, ours)
         raise opening.Refused(CHANGED)
     os.unlink(temporary, dir_fd=directory)
+
+
+def _swap_back(directory: int, temporary: str, name: str, ours: os.stat_result) -> None:
+    """Until what comes out is our own: a third one that came between the swaps is put back as well."""
+    for _ in range(MOST_SWAPS):
+        _rename(directory, temporary, name, EXCHANGE)
+        if opening.same(os.stat(temporary, dir_fd=directory, follow_symlinks=False), ours):
+            return
 
 
 def _as_seen(now: os.stat_result, handle: opening.Handle) -> bool:

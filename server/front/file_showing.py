@@ -1,6 +1,7 @@
 """What the file tools answer, as text for a model: never structured, for some hosts would show it nothing else."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from mcp.types import CallToolResult, ImageContent, TextContent
@@ -8,9 +9,10 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 from server.front.results import plain
 from server.sandbox.edits import Edited
 from server.sandbox.files import Written
-from server.sandbox.reading import Binary, Image, Text
+from server.sandbox.reading import MAX_CHARS, Binary, Image, Text
 from server.sandbox.sandbox import Listing
 
+MOST_ENTRIES = 5000
 MARKS = {"directory": "/", "link": "@", "fifo": "|", "device or socket": "="}
 
 
@@ -109,16 +111,27 @@ def _names(names: int) -> str:
 
 
 def show_entries(listing: Listing, arguments: dict[str, Any]) -> CallToolResult:
-    lines = [f"{visible(entry.name)}{MARKS.get(entry.kind, '')}" for entry in listing.entries]
-    return plain("\n".join([*lines, *_more_entries(listing, arguments)]) or "[the directory is empty]")
+    lines = within(f"{visible(entry.name)}{MARKS.get(entry.kind, '')}" for entry in listing.entries)
+    return plain("\n".join([*lines, *_more_entries(listing, len(lines), arguments)]) or "[the directory is empty]")
 
 
-def _more_entries(listing: Listing, arguments: dict[str, Any]) -> list[str]:
-    left = listing.total - len(listing.entries)
+def within(lines: Iterable[str]) -> list[str]:
+    """As many as one answer holds."""
+    room, kept = MAX_CHARS, list[str]()
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    return kept
+
+
+def _more_entries(listing: Listing, shown: int, arguments: dict[str, Any]) -> list[str]:
+    left = listing.total - shown
     if not left and listing.whole:
         return []
     more = f"{left} more" if listing.whole else f"more than {left} more, in no order"
-    wider = next_call("file_list", arguments, limit=min(5000, listing.total))
+    wider = next_call("file_list", arguments, limit=min(MOST_ENTRIES, listing.total))
+    raised = f"{wider} lists more, " if shown == arguments["limit"] < MOST_ENTRIES else ""
     narrower = next_call("file_list", arguments, glob="/a*", limit=None)
-    raised = f"{wider} lists more, " if len(listing.entries) < 5000 and listing.whole else ""  # noqa: PLR2004 - the most
-    return [f"[{more}; {raised}{narrower} those that begin with a]"]
+    return [f"[{more}; {raised}{narrower} only those that begin with a]"]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from policy.verdict import Permit
 from server.call import FileAsk, RunAsk
-from server.front.file_showing import show_edited, show_entries, show_read, show_written
+from server.front.file_showing import MOST_ENTRIES, show_edited, show_entries, show_read, show_written
 from server.front.front import Front
 from server.front.parameters import FilePath, OptionalCount, OptionalText, SessionName, given
 from server.front.showing import matches, show_matches
@@ -45,7 +45,7 @@ class FileTools:
             OptionalCount, Field(ge=1, le=MAX_BASE64, description="lines at most, default 2000 (base64: bytes, 36000)")
         ] = None,
         encoding: Annotated[
-            reading.Encoding,
+            Literal["text", "numbered", "base64", "latin-1", "utf-16"],
             Field(description="numbered: text with line numbers. latin-1, utf-16: only if told that it is that"),
         ] = "text",
     ) -> CallToolResult:
@@ -119,7 +119,7 @@ they differ. CRLF files: write plain newlines."""
         glob: Annotated[
             OptionalText, Field(description="such as *.py: lists files at any depth, .gitignore honoured")
         ] = None,
-        limit: Annotated[int, Field(ge=1, le=5000)] = 500,
+        limit: Annotated[int, Field(ge=1, le=MOST_ENTRIES)] = 500,
     ) -> CallToolResult:
         """List a directory; with glob, the matching files below it."""
         if glob is not None:

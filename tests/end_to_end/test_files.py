@@ -1,0 +1,174 @@
+"""The file tools over the wire, as a model uses them: what is read, written, changed and found, and how a miss reads."""
+
+import base64
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+from mcp.types import ImageContent
+
+from tests.end_to_end.rig import Home, connected, text_of
+
+pytestmark = pytest.mark.anyio
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+
+
+@pytest.fixture(scope="module")
+async def client(folder: Path, anyio_backend: str) -> AsyncGenerator[Client]:
+    async with connected(Home(folder)) as made:
+        yield made
+
+
+async def say(client: Client, tool: str, **arguments: Any) -> str:
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, text_of(result)
+    return text_of(result)
+
+
+async def refused(client: Client, tool: str, **arguments: Any) -> str:
+    result = await client.call_tool(tool, arguments)
+    assert result.is_error, text_of(result)
+    return text_of(result)
+
+
+async def shell(client: Client, command: str) -> str:
+    return await say(client, "shell", command=command)
+
+
+async def store(client: Client, path: str, data: bytes) -> None:
+    await say(client, "file_write", path=path, content=base64.b64encode(data).decode(), encoding="base64")
+
+
+async def test_a_long_file_is_read_by_following_the_calls_that_are_named(client: Client) -> None:
+    await shell(client, "seq -f 'line %g of many' 5000 > long.txt")
+    text, offset, read = "", 1, 0
+    while offset:
+        text = await say(client, "file_read", path="long.txt", offset=offset)
+        body, _, note = text.rpartition("[")
+        read += body.count("\n")
+        offset = int(note.partition('file_read(path="long.txt", offset=')[2].partition(",")[0] or 0)
+
+    assert read == 5000
+    assert "line 5000 of many" in text
+
+
+async def test_lines_are_numbered_when_asked(client: Client) -> None:
+    await say(client, "file_write", path="n.txt", content="a\nb\nc\n")
+
+    assert await say(client, "file_read", path="n.txt", offset=2, limit=1, encoding="numbered") == (
+        '2\tb\n[lines 2-2 of 3; file_read(path="n.txt", offset=3, limit=1, encoding="numbered") reads on]'
+    )
+
+
+async def test_bytes_come_back_as_they_went_in(client: Client) -> None:
+    data = bytes(range(256)) * 1000
+    await store(client, "b.bin", data)
+    whole = await say(client, "file_read", path="b.bin", encoding="base64", limit=len(data))
+    part = await say(client, "file_read", path="b.bin", encoding="base64", offset=100_001, limit=3)
+
+    assert base64.b64decode(whole) == data
+    assert part.startswith(base64.b64encode(data[100_000:100_003]).decode() + "\n[bytes 100001-100003 of 256000; ")
+    assert "encoding=base64" in await refused(client, "file_read", path="b.bin")
+
+
+async def test_an_image_is_shown(client: Client) -> None:
+    await store(client, "i.png", PNG)
+    shown = (await client.call_tool("file_read", {"path": "i.png"})).content
+
+    assert isinstance(shown[0], ImageContent)
+    assert base64.b64decode(shown[0].data) == PNG
+
+
+async def test_what_is_not_utf_8_is_told(client: Client) -> None:
+    await store(client, "l1.txt", "café\n".encode("latin-1"))
+    await store(client, "u16.txt", "\ufeffgrün\n".encode("utf-16-le"))
+
+    assert "0xe9 in line 1" in await say(client, "file_read", path="l1.txt")
+    assert await say(client, "file_read", path="l1.txt", encoding="latin-1") == "café\n"
+    assert await say(client, "file_read", path="u16.txt") == "grün\n[UTF-16-LE by its byte-order mark]"
+
+
+async def test_modes_of_writing_do_what_they_say(client: Client) -> None:
+    assert await say(client, "file_write", path="w/x/y.txt", content="1\n", mode="create") == (
+        "created /workspace/w/x/y.txt (2 bytes)"
+    )
+    assert "exists already; mode=overwrite" in await refused(
+        client, "file_write", path="w/x/y.txt", content="2\n", mode="create"
+    )
+    assert await say(client, "file_write", path="w/x/y.txt", content="3\n", mode="append") == (
+        "wrote /workspace/w/x/y.txt (4 bytes)"
+    )
+    assert await say(client, "file_read", path="w/x/y.txt") == "1\n3\n"
+    assert "is a directory" in await refused(client, "file_write", path="w/x", content="")
+    assert await shell(client, "ls -A w w/x") == "w:\nx\n\nw/x:\ny.txt"
+
+
+async def test_a_large_write_is_whole(client: Client) -> None:
+    await store(client, "large.bin", b"0123456789abcdef" * (1 << 16))
+
+    assert (
+        await shell(client, 'sha256sum < large.bin; python3 -c \'print("0123456789abcdef"*65536,end="")\' | sha256sum')
+    ).split()[::2] == [(await shell(client, "sha256sum < large.bin")).split()[0]] * 2
+
+
+async def test_an_edit_answers_with_its_diff_and_a_miss_with_what_is_there(client: Client) -> None:
+    await say(client, "file_write", path="e.py", content="def f():\n\treturn 1\n\n\ndef g():\n\treturn 1\n")
+
+    missed = await refused(client, "file_edit", path="e.py", old="def f():\n    return 1", new="x")
+    assert "/workspace/e.py: old was not found; lines that differ only in indentation: line 1-2:" in missed
+    assert "file: '\\treturn 1'\nold:  '    return 1'" in missed
+    assert "2 times (lines 2, 6)" in await refused(client, "file_edit", path="e.py", old="return 1", new="return 2")
+
+    done = await say(client, "file_edit", path="e.py", old="return 1", new="return 2", replace_all=True)
+    assert done.startswith(
+        "edited /workspace/e.py, 2 places\n--- a/workspace/e.py\n+++ b/workspace/e.py\n@@ -1,6 +1,6 @@\n"
+    )
+
+
+async def test_an_edit_keeps_crlf_and_the_files_mode(client: Client) -> None:
+    await shell(client, "printf 'a\\r\\nb\\r\\n' > c.sh; chmod 750 c.sh")
+    await say(client, "file_edit", path="c.sh", old="a\nb", new="x\ny\nz")
+
+    assert await shell(client, "stat -c %a c.sh; od -c c.sh | head -1") == (
+        "750\n0000000   x  \\r  \\n   y  \\r  \\n   z  \\r  \\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "tool", "said"),
+    [
+        ("mkfifo odd", "file_read", "it is a fifo, not a regular file"),
+        ("ln -s /dev/zero odd", "file_read", "it is a device or socket"),
+        ("ln -s /proc/self/root/etc/passwd odd", "file_read", "no links"),
+        ("ln -s odd odd", "file_read", "too many links"),
+        ("ln -s /proc/1/environ odd", "file_read", "Nothing ran."),
+        ("mkdir odd", "file_read", "list it with file_list"),
+        ("touch odd", "file_list", "read it with file_read"),
+        ("touch odd; chmod 0 odd", "file_read", "Permission denied"),
+        (r"touch $'\xff'; ln -s $'\xff' odd", "file_read", "not UTF-8"),
+    ],
+)
+async def test_what_is_no_file_is_answered_with_what_it_is(client: Client, make: str, tool: str, said: str) -> None:
+    await say(
+        client, "file_write", path="make.sh", content=make
+    )  # the policy reads a command, and refuses some of these
+    await shell(client, "rm -rf odd; bash make.sh")
+
+    assert said in await refused(client, tool, path="odd")
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "y/" * 2047, "z" * 4096])
+async def test_names_that_no_file_can_have_are_answered(client: Client, path: str) -> None:
+    for tool, more in (("file_read", {}), ("file_list", {}), ("file_write", {"content": ""})):
+        assert await refused(client, tool, path=path, **more)
+    assert await say(client, "file_write", path=f"{'d' * 250}/{'ü' * 127}", content="long names\n")
+
+
+async def test_a_file_that_is_read_only_is_not_replaced(client: Client) -> None:
+    await shell(client, "echo kept > ro.txt; chmod 444 ro.txt")
+
+    assert "chmod u+w" in await refused(client, "file_write", path="ro.txt", content="x")
+    assert await say(client, "file_read", path="ro.txt") == "kept\n"
