@@ -40,17 +40,14 @@ class FileTools:
         self,
         path: FilePath,
         session: SessionName = None,
-        offset: Annotated[int, Field(ge=1, description="first line (base64: byte), counted from 1")] = 1,
-        limit: Annotated[
-            OptionalCount, Field(ge=1, le=MAX_BASE64, description="lines at most, default 2000 (base64: bytes, 36000)")
-        ] = None,
+        offset: Annotated[int, Field(ge=1, description="first line (base64: byte), from 1")] = 1,
+        limit: Annotated[OptionalCount, Field(ge=1, le=MAX_BASE64, description="lines (base64: bytes)")] = None,
         encoding: Annotated[
             Literal["text", "numbered", "base64", "latin-1", "utf-16"],
-            Field(description="numbered: text with line numbers. latin-1, utf-16: only if told that it is that"),
+            Field(description="numbered: with line numbers; latin-1, utf-16: where told to"),
         ] = "text",
     ) -> CallToolResult:
-        """Read a file: UTF-8 text by lines, images as images, any bytes as base64. Says what was left out, with the \
-call that reads on."""
+        """Read a file: text by lines, images as images, bytes as base64. Names the call that reads on."""
         asked = given(path=path, session=session, offset=offset, limit=limit, encoding=encoding)
         part = reading.Part(offset, limit, encoding)
         ask = FileAsk(
@@ -75,8 +72,7 @@ call that reads on."""
             Literal["overwrite", "create", "append"], Field(description="create fails where it exists")
         ] = "overwrite",
     ) -> CallToolResult:
-        """Write a whole file; folders are made, its mode is kept. Readers see the old file or the new one, never half \
-(append adds to its end). To change a part use file_edit."""
+        """Write a whole file, atomically; folders are made, its mode is kept. To change a part use file_edit."""
         data = files.decode(content, encoding)
         ask = FileAsk(
             "file_write",
@@ -91,15 +87,12 @@ call that reads on."""
     async def file_edit(
         self,
         path: FilePath,
-        old: Annotated[
-            str, Field(description="text as it is in the file, every space; with enough lines to be there once")
-        ],
+        old: Annotated[str, Field(description="exactly as in the file, with enough lines to be there once")],
         new: str,
         session: SessionName = None,
         replace_all: bool = False,
     ) -> CallToolResult:
-        """Replace exact text in a file. Answers with a diff; where old is not there, with the nearest lines and how \
-they differ. CRLF files: write plain newlines."""
+        """Replace exact text. Answers with a diff; on a miss, with the nearest lines and how they differ."""
         change = edits.Change(old, new, replace_all)
         ask = FileAsk(
             "file_edit",
