@@ -5,7 +5,7 @@ import secrets
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import anyio
 import anyio.abc
 
 from server.call import Gateway
+from server.environments import environments, networks, recipes
 from server.judge.bundle import BundleError
 from server.judge.current import CurrentJudge
 from server.judge.limits import Limits
@@ -31,13 +32,15 @@ from server.sandbox.gate import Gate, variables
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.manifest import key_of
 from server.sandbox.pool import Pool
+from server.sandbox.prepared import Prepared
 from server.sandbox.room import Room
-from server.sandbox.sandbox import LINK_DIR, MIB, USER_ID, Copy, Mount, Sandbox, SandboxSpec
+from server.sandbox.sandbox import LINK_DIR, Sandbox
 from server.sandbox.sessions import Sessions
 from server.sandbox.snapshots import Snapshots
 from server.sandbox.workspaces import Workspace, check_all
 from server.settings import ENVIRON, HOME, MANAGED, SYSTEM, BadSettings, Settings, Source, user_file
 from server.watching import taking_up, watch
+from server.workshop import Workshop
 
 SYNC_EVERY_S = 1.0
 CLOSE_PATIENCE_S = 8.0
@@ -65,7 +68,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     """
     server_id = secrets.token_hex(4)
     spaces = workspaces(settings, source.files)
-    offered = environments(settings, spaces)
+    offered, narrow = environments(settings, spaces), networks(settings)
     audit = Audit(settings.audit_file, settings.audit.fsync)
     with own(settings.runtime_dir, settings.state_dir / "jobs", server_id) as folders:
         link = _egress_link(settings, audit, sessions_of := _Late())
@@ -78,7 +81,8 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
         ):
             gate = Gate(link, folders.sockets, _authority(settings) / "ca.pem", _system_roots(), tasks)
             engine = _engine(settings, folders.sockets, server_id, tasks, lambda sentence: _weakened(audit, sentence))
-            snapshots = kept_snapshots(settings, stored_images(settings), audit.write)
+            images = stored_images(settings)
+            snapshots = kept_snapshots(settings, images, audit.write)
 
             def note(kind: str, box: Sandbox) -> None:
                 audit.write(kind, _box(box))
@@ -86,9 +90,14 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
 
             pool = Pool(engine, gate, tasks, _demand(settings), note, settings.sandbox.made_at_once)
             copies = Copies(pool, key_of(settings.state_dir), lambda came: _copied(audit, came), log.info)
-            sessions = Sessions(copies, offered, folders.output, hosts(settings), Room(settings.limits.sessions))
+            room = Room(settings.limits.sessions)
+            sessions = Sessions(copies, offered, folders.output, hosts(settings), room, narrow)
             sessions_of.sessions = sessions
             limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
+            gateway = Gateway(audit, limits, parser, judge, sessions)
+            workshop = Workshop(gateway, snapshots)
+            recipe = recipes(settings, spaces)
+            prepared = Prepared(recipe, snapshots, images.identify, workshop, settings.state_dir, tasks)
             tasks.start_soon(_sync, audit)
             tasks.start_soon(snapshots.keep)
             tasks.start_soon(pool.keep)
@@ -107,7 +116,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 taking_up(change.take_up)
 
             try:
-                yield App(Gateway(audit, limits, parser, judge, sessions), settings, snapshots, close, reload)
+                yield App(replace(gateway, environments=prepared), settings, snapshots, close, reload)
             finally:
                 await close()
                 tasks.cancel_scope.cancel()
@@ -191,29 +200,6 @@ def workspaces(settings: Settings, files: tuple[Path, ...]) -> tuple[Workspace, 
         return ()
     sockets = engine_folders(ENVIRON, HOME, settings.state_dir)
     return check_all(wanted, [*private, *ours, *sockets], allow_root_owned=settings.allow_root_owned)
-
-
-def environments(settings: Settings, spaces: tuple[Workspace, ...]) -> dict[str, SandboxSpec]:
-    box = settings.sandbox
-    mounted = [space for space in spaces if isinstance(space.lent, Mount)]
-    owner = next(((space.uid, space.gid) for space in mounted if space.uid), (USER_ID, USER_ID))
-    return {
-        name: SandboxSpec(
-            image=image,
-            environment=name,
-            mounts=tuple(space.lent for space in spaces if isinstance(space.lent, Mount)),
-            copies=tuple(space.lent for space in spaces if isinstance(space.lent, Copy)),
-            cpus=box.cpus,
-            memory_bytes=box.memory_mb * MIB,
-            disk_bytes=box.disk_mb * MIB,
-            pids=box.pids,
-            open_files=box.open_files,
-            runtime=box.runtime,
-            landlock_required=box.require_landlock,
-            user=owner,
-        )
-        for name, image in box.images.items()
-    }
 
 
 def _weakened(audit: Audit, sentence: str) -> None:

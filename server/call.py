@@ -7,7 +7,7 @@ Three doors, the same steps: what runs (`run`), what touches a file (`use_file`)
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, assert_never
 
 import anyio
@@ -26,6 +26,7 @@ from server.sandbox.sessions import Session, Sessions
 type Progress = Callable[[Job], Coroutine[Any, Any, None]]
 
 KILL = 9
+BASH = ("/bin/bash", "--noprofile", "--norc", "-c")  # how a script is run, as the policy reads it
 
 log = logging.getLogger("sandgate")
 
@@ -117,6 +118,19 @@ class Limits(Protocol):
     def admit(self, caller: str) -> AbstractAsyncContextManager[None]: ...
 
 
+class Environments(Protocol):
+    """What a session of an environment is made from, made ready first where that is needed."""
+
+    async def ready(self, spec: SandboxSpec, progress: Progress) -> SandboxSpec: ...
+
+
+class AsTheyAre:
+    """Environments in which nothing has to be prepared."""
+
+    async def ready(self, spec: SandboxSpec, progress: Progress) -> SandboxSpec:  # noqa: ARG002 - nothing to tell of
+        return spec
+
+
 class Reader(Protocol):
     """From text or argv to facts; what cannot be read says so in the reading."""
 
@@ -136,16 +150,19 @@ class Gateway:
     reader: Reader
     judge: Judge
     sessions: Sessions
+    environments: Environments = field(default_factory=AsTheyAre)
 
     async def run(self, caller: Caller, ask: RunAsk, progress: Progress) -> Ran:
         """A command: understood, judged, run as judged, followed for `wait_s`."""
         async with self._admitted(caller, ask) as record:
             question = await self._understand(caller, ask)
             granted = await self._clear(record, question)
-            session = await self._session(caller, ask.target)
+            called = anyio.current_time()
+            session = await self._session(caller, ask.target, progress)
+            made_s = anyio.current_time() - called
             job = await session.start(granted, ask.tool, record.decision_id, lambda end: _ended(record, end))
             try:
-                end = await _follow(job, ask.wait_s, progress)
+                end = await _follow(job, _rest(ask.wait_s, made_s), progress)
             except anyio.get_cancelled_exc_class():
                 with anyio.CancelScope(shield=True):
                     await job.stop(KILL, "cancelled")
@@ -158,7 +175,7 @@ class Gateway:
         async with self._admitted(caller, ask) as record:
             question = self._file_question(caller, ask)
             granted = await self._clear(record, question)
-            session = await self._session(caller, ask.target)
+            session = await self._session(caller, ask.target, _unseen)
             found = await _naming(question.paths[0].resolved, session.sandbox.resolve(question.paths[0].resolved))
             if found.real != question.paths[0].resolved:
                 granted = await self._clear(record, self._as_found(question, found, session))
@@ -247,8 +264,11 @@ class Gateway:
             case _:
                 assert_never(verdict)
 
-    async def _session(self, caller: Caller, target: Target) -> Session:
-        return await self.sessions.find_or_open(caller.id, target.session, target.environment)
+    async def _session(self, caller: Caller, target: Target, progress: Progress) -> Session:
+        async def start() -> SandboxSpec:
+            return await self.environments.ready(self.sessions.offered(target.environment), progress)
+
+        return await self.sessions.find_or_open(caller.id, target.session, target.environment, start)
 
 
 async def _naming[R](path: str, doing: Awaitable[R]) -> R:
@@ -267,6 +287,16 @@ def _run_command(granted: Permit) -> RunCommand:
     act = granted.question.act
     assert isinstance(act, RunCommand)  # noqa: S101 - run() made it
     return act
+
+
+def _rest(wait_s: float, made_s: float) -> float:
+    """What is left of the caller's patience after its session was made: a second at least, where it had that much."""
+    return max(wait_s - made_s, min(wait_s, 1.0))
+
+
+async def _unseen(job: Job) -> None:  # noqa: ARG001 - it is a Progress
+    """Progress that nobody asked for; as any, it goes on until it is cancelled."""
+    await anyio.sleep_forever()
 
 
 async def _follow(job: Job, wait_s: float, progress: Progress) -> Exit | None:

@@ -12,6 +12,7 @@ from server.judge.limits import TooMany
 from server.record.audit import AuditFailed
 from server.sandbox.allow_list import HostNotAllowed
 from server.sandbox.jobs import InputRefused, NoSuchJob
+from server.sandbox.prepared import PreparationFailed, StillPreparing
 from server.sandbox.room import Full
 from server.sandbox.sandbox import FileRefused, SandboxFailed, SandboxLost
 from server.sandbox.sessions import (
@@ -33,9 +34,11 @@ _ANSWERS = (
     NoSuchJob,
     NoSuchSession,
     NoSuchSnapshot,
+    PreparationFailed,
     SandboxFailed,
     SessionExists,
     SnapshotFailed,
+    StillPreparing,
     WrongEnvironment,
 )
 

@@ -8,10 +8,9 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from server.call import Caller, RunAsk, SessionAsk
+from server.call import BASH, Caller, RunAsk, SessionAsk
 from server.front.front import Front
 from server.front.parameters import (
-    BASH,
     MAX_COMMAND,
     MAX_INPUT,
     MAX_WAIT_S,

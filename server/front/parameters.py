@@ -12,7 +12,6 @@ MAX_COMMAND = 32_768  # characters; what is longer belongs in a file
 MAX_INPUT = 1_000_000  # characters in one call
 MAX_WAIT_S = 50.0  # hosts give up on a call after 60 s
 MAX_TIMEOUT_S = 3600.0
-BASH = ("/bin/bash", "--noprofile", "--norc", "-c")
 OptionalText = Annotated[str | None, WithJsonSchema({"type": "string"})]
 OptionalCount = Annotated[int | None, WithJsonSchema({"type": "integer", "minimum": 1})]
 SessionName = Annotated[

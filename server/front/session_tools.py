@@ -7,10 +7,10 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from server.call import Caller, FileAsk, RunAsk, SessionAsk, Target
+from server.call import BASH, Caller, FileAsk, RunAsk, SessionAsk, Target
 from server.front.front import Front
-from server.front.parameters import BASH, MAX_COMMAND, OptionalText, SessionName, given
-from server.front.progress import telling
+from server.front.parameters import MAX_COMMAND, OptionalText, SessionName, given
+from server.front.progress import streaming, telling
 from server.front.results import check_result, plain, shaped
 from server.front.showing import show_sessions, show_snapshot
 
@@ -21,6 +21,7 @@ class SessionTools:
 
     async def session_open(
         self,
+        ctx: Context[Any, Any],
         session: Annotated[
             OptionalText, Field(max_length=64, description="a name of your choice; default: one is made up")
         ] = None,
@@ -39,7 +40,9 @@ class SessionTools:
 
         async def act(caller: Caller) -> CallToolResult:
             kept = self.front.snapshots.find(caller.id, snapshot) if snapshot is not None else None
-            spec = kept.spec(sessions.offered(target.environment)) if kept else None
+            plain = sessions.offered(target.environment)
+            ready = self.front.gateway.environments.ready
+            spec = kept.spec(plain) if kept else await ready(plain, streaming(ctx))
             made = await sessions.open(
                 caller.id, session, target.environment, tuple(network), spec=spec, alone=kept is not None
             )

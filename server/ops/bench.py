@@ -22,7 +22,8 @@ from rich.table import Table
 
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
-from server.app import environments, workspaces
+from server.app import workspaces
+from server.environments import environments
 from server.sandbox.docker_engine import DockerEngine, Surroundings
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.engine import find_engine

@@ -13,7 +13,8 @@ import anyio
 from policy.path import normalise, uses
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, Ask, Deny, Verdict
-from server.app import environments, workspaces
+from server.app import workspaces
+from server.environments import environments
 from server.judge.current import CurrentJudge
 from server.judge.engine import Engine
 from server.judge.export import write_bundle

@@ -12,7 +12,7 @@ import requests
 from server.sandbox.engine import NoEngine, Unreachable, get
 from server.sandbox.installation import STATE_LABEL, Installation
 from server.sandbox.sandbox import LINK_DIR, MIB
-from server.sandbox.snapshots import REPOSITORY, Committed, SnapshotFailed, StoredImage, Tell
+from server.sandbox.snapshots import REPOSITORY, Committed, ImageGone, SnapshotFailed, StoredImage, Tell
 
 MAX_LAYERS: Final = 24  # overlay2 takes 127, and each one costs a lookup; past it an image is made anew as one layer
 PATIENCE_S: Final = 900  # the engine says nothing while it commits, about 8 s a gigabyte here
@@ -104,9 +104,14 @@ class DockerSnapshots:
     # --- what there is -----------------------------------------------------------------------------------------------
 
     def identify(self, reference: str) -> str:
-        """The digest of an image, by which it is the same one whatever its name. Raises SnapshotFailed."""
+        """The digest of an image, by which it is the same one whatever its name. Raises ImageGone, SnapshotFailed."""
         with self._engine() as api:
-            return str(_inspected(api, reference)["Id"])
+            try:
+                return str(_inspected(api, reference)["Id"])
+            except docker.errors.ImageNotFound as exc:
+                raise ImageGone(
+                    f"the engine has no image {reference}; run `sandgate images build` for ours, or pull it"
+                ) from exc
 
     def stored(self) -> list[StoredImage]:
         """Every snapshot's image on this engine, also those of other installations."""

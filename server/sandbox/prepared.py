@@ -18,10 +18,10 @@ import anyio.to_thread
 
 from policy.verdict import Ask, Denied
 from server.sandbox.cached_files import BadCachedFile, read_all
-from server.sandbox.egress_link import AllowEntry
 from server.sandbox.jobs import Job
+from server.sandbox.room import Full
 from server.sandbox.sandbox import FileRefused, SandboxFailed, SandboxLost, SandboxSpec
-from server.sandbox.snapshots import NoSuchSnapshot, Snapshot, SnapshotFailed
+from server.sandbox.snapshots import ImageGone, NoSuchSnapshot, Snapshot, SnapshotFailed
 
 OPERATOR: Final = "operator"  # who runs setup commands: no client's caller has this id
 LOCK: Final = "prepared.lock"
@@ -46,16 +46,12 @@ class StillPreparing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What an operator wrote about an environment. `cache_on` is relative to `root`, a folder of the operator's.
-
-    network: what its setup and its sessions may reach, out of all that is allowed; empty: all of it.
-    """
+    """What an operator wrote about an environment. `cache_on` is relative to `root`, a folder of the operator's."""
 
     environment: str
     setup: tuple[str, ...] = ()
     cache_on: tuple[str, ...] = ()
     root: Path | None = None
-    network: tuple[str, ...] = ()
     timeout_s: float = 900.0
 
     def files(self) -> dict[str, bytes]:
@@ -74,7 +70,7 @@ class Bench(Protocol):
 
 
 class Workshop(Protocol):
-    def open(self, spec: SandboxSpec, network: tuple[AllowEntry, ...]) -> AbstractAsyncContextManager[Bench]: ...
+    def open(self, spec: SandboxSpec) -> AbstractAsyncContextManager[Bench]: ...
 
 
 class Kept(Protocol):
@@ -111,7 +107,7 @@ class _Making:
             with anyio.move_on_after(PATIENCE_S):
                 await self.over.wait()
             tasks.cancel_scope.cancel()
-        if self.failure:
+        if self.failure:  # also what a caller who came later reads: it is over, and the next call tries anew
             raise PreparationFailed(self.failure)
         if self.snapshot is None:
             raise StillPreparing(
@@ -144,15 +140,6 @@ class Prepared:
         self._making: dict[str, _Making] = {}
         self._digests: dict[str, tuple[str, float]] = {}
 
-    @property
-    def environments(self) -> tuple[str, ...]:
-        """Those with something to prepare."""
-        return tuple(name for name, recipe in self._recipes.items() if recipe.setup)
-
-    def network(self, environment: str) -> tuple[str, ...]:
-        recipe = self._recipes.get(environment)
-        return recipe.network if recipe else ()
-
     async def ready(self, spec: SandboxSpec, progress: Progress) -> SandboxSpec:
         """How a sandbox of that environment is made, prepared first where it was not yet.
 
@@ -180,7 +167,7 @@ class Prepared:
             return None
         try:
             await self._digest(snapshot.image)
-        except SnapshotFailed:
+        except ImageGone:
             self._kept.forget(snapshot)
             return None
         return snapshot
@@ -207,7 +194,7 @@ class Prepared:
                 making.snapshot = await self._find(key) or await self._run(making, key, recipe, spec, files)
         except Denied as exc:
             making.failure = f"environment {spec.environment} cannot be prepared: {making.step}: {_refused(exc)}"
-        except (PreparationFailed, SandboxFailed, SandboxLost, SnapshotFailed, FileRefused, OSError) as exc:
+        except (PreparationFailed, SandboxFailed, SandboxLost, SnapshotFailed, FileRefused, Full, OSError) as exc:
             making.failure = f"environment {spec.environment} could not be prepared: {making.step}: {exc}"
         except Exception as exc:  # whoever waits must be told, whatever it was, and the server goes on without it
             log.exception("environment %s could not be prepared", spec.environment)
@@ -221,7 +208,7 @@ class Prepared:
     ) -> Snapshot:
         """In a sandbox without any workspace: what is not in `files` cannot be in the result either."""
         making.step = "making its sandbox"
-        async with self._workshop.open(replace(spec, mounts=(), copies=()), recipe.network) as bench:
+        async with self._workshop.open(replace(spec, mounts=(), copies=())) as bench:
             for name, content in files.items():
                 making.step = f"putting {name}"
                 await bench.put(name, content)

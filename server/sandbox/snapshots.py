@@ -37,6 +37,10 @@ class SnapshotFailed(Exception):
     """A snapshot could not be taken or deleted; nothing half-made is left, and the sentence says what to do."""
 
 
+class ImageGone(SnapshotFailed):
+    """The engine answers, and has no image of that name."""
+
+
 class NoSuchSnapshot(Exception):
     """The caller has no snapshot of that name, whoever else may have one."""
 

@@ -152,12 +152,15 @@ async def test_a_bad_name_and_a_session_that_is_not_there_are_answers(client: Cl
     assert "no session nowhere" in await refused(client, "session_snapshot", name="a", session="nowhere")
 
 
-PLANTED = """
-import os
-open(f"/tmp/ran-as-{os.getuid()}", "w").close()
+PLANT = r"""
+import os, site
+planted = 'import os\nopen(f"/tmp/ran-as-{os.getuid()}", "w").close()\n'
+for place in ("/workspace", site.getusersitepackages(), "/tmp"):
+    os.makedirs(place, exist_ok=True)
+    for module in ("json", "socket", "select", "struct", "sitecustomize", "usercustomize", "ctypes", "os"):
+        with open(f"{place}/{module}.py", "w") as file:
+            file.write(planted)
 """
-
-
 ENV = ("ENV PYTHONPATH=/workspace", "ENV PYTHONSTARTUP=/workspace/json.py", "ENV PYTHONUSERBASE=/workspace")
 
 
@@ -178,12 +181,7 @@ def trap() -> Iterator[str]:
 async def test_what_a_snapshot_has_planted_does_not_run_in_the_agent(home: Home, trap: str) -> None:
     trapped = Home(home.folder, settings=f'environment = "trap"\n[sandbox]\nimages = {{trap = "{trap}"}}\n')
     async with connected(trapped) as client:
-        site = await call(
-            client, "exec", argv=["/usr/bin/python3", "-I", "-c", "import site; print(site.getusersitepackages())"]
-        )
-        for place in ("/workspace", site, "/tmp"):
-            for module in ("json", "socket", "select", "struct", "sitecustomize", "usercustomize", "ctypes", "os"):
-                await call(client, "file_write", path=f"{place}/{module}.py", content=PLANTED)
+        await call(client, "exec", argv=["/usr/bin/python3", "-I", "-c", PLANT])
         await call(client, "session_snapshot", name="planted")
         await call(client, "session_open", session="fork", snapshot="planted")
 

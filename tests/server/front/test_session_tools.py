@@ -59,7 +59,7 @@ def world(tmp_path: Path) -> World:
 
 
 async def opened(tools: SessionTools, **arguments: Any) -> CallToolResult:
-    return await answering(tools.session_open)(**arguments)
+    return await answering(tools.session_open)(CTX, **arguments)
 
 
 async def test_a_snapshot_is_opened_in_its_own_environment_and_asked_about_as_such(world: World) -> None:

@@ -1,0 +1,134 @@
+"""Environments of the operator's own, prepared by real commands in real containers behind the real policy."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.rig import Home, connected
+from tests.end_to_end.test_bad_machine import said
+from tests.end_to_end.test_snapshots import call, images, refused
+from tests.real_engine import client as docker_client
+
+pytestmark = pytest.mark.anyio
+
+SETUP = """
+environment = "data"
+[environments.data]
+image = "base"
+setup = ["mkdir ~/made && cp requirements.txt ~/made/ && date +%N > ~/made/when", "echo second >> ~/made/requirements.txt"]
+cache_on = ["requirements.txt"]
+"""
+
+
+@pytest.fixture
+def folder_of_mine(folder: Path) -> Path:
+    made = folder / f"mine-{secrets.token_hex(2)}"
+    made.mkdir()
+    (made / "requirements.txt").write_text("first\n")
+    if os.geteuid() == 0:
+        os.chown(made, 1000, 1000)
+    return made
+
+
+@pytest.fixture
+def place(folder: Path) -> Iterator[Path]:
+    made = folder / secrets.token_hex(2)
+    made.mkdir(mode=0o755)
+    yield made
+    with docker_client() as api:
+        for image in images(Home(made)):
+            api.remove_image(image, force=True)
+
+
+async def test_setup_runs_once_for_all_servers_and_anew_when_a_file_changes(place: Path, folder_of_mine: Path) -> None:
+    home = Home(place, settings=SETUP, arguments=("--workspace", f"{folder_of_mine}:ro"))
+    look = "cat ~/made/requirements.txt ~/made/when"
+    async with connected(home) as first:
+        made = (await call(first, "shell", command=look)).splitlines()
+        assert made[:2] == ["first", "second"]
+        await call(first, "session_open", session="more")
+        assert (await call(first, "shell", command=look, session="more")).splitlines()[2] == made[2]
+    async with connected(home) as second:
+        assert (await call(second, "shell", command=look)).splitlines()[2] == made[2]
+        (folder_of_mine / "requirements.txt").write_text("changed\n")
+        await call(second, "session_open", session="changed")
+        assert (await call(second, "shell", command=look, session="changed")).splitlines()[:2] == ["changed", "second"]
+
+
+@pytest.mark.promise("call.permit")
+async def test_setup_is_judged_and_recorded_under_the_operator(place: Path) -> None:
+    settings = 'environment = "data"\n[environments.data]\nimage = "base"\nsetup = ["true", "echo 2"]\n'
+    home = Home(place, settings=settings)
+    async with connected(home) as client:
+        await call(client, "shell", command="true")
+
+    asked = [(line["tool"], line["caller"]) for line in home.audit("call.started")]
+    assert asked == [
+        ("shell", "local"),
+        ("session_open", "operator"),
+        ("shell", "operator"),
+        ("shell", "operator"),
+        ("session_snapshot", "operator"),
+    ]
+
+
+@pytest.mark.promise("refusal.teaches")
+async def test_a_setup_that_the_policy_refuses_says_which_rule_and_runs_no_session(place: Path) -> None:
+    settings = 'environment = "data"\n[environments.data]\nimage = "base"\nsetup = ["true", "sudo true"]\n'
+    home = Home(place, settings=settings)
+    async with connected(home) as client:
+        told = await refused(client, "shell", command="true")
+        assert "setup 2 of 2, `sudo true`: the policy does not let it run" in told
+        assert "privilege.tools" in told
+        assert "no sessions" in await call(client, "session_list")
+
+    assert images(home) == []
+
+
+@pytest.mark.promise("egress.only_gate")
+async def test_setup_reaches_only_what_its_environment_may(place: Path) -> None:
+    settings = """
+environment = "data"
+[egress]
+allow = ["docs.example", "other.example"]
+[environments.data]
+image = "base"
+network = ["docs.example"]
+setup = ["curl -sS http://other.example/; false"]
+"""
+    async with connected(Home(place, settings=settings)) as client:
+        assert "[the gate refused other.example:80: " in await refused(client, "session_open")
+
+
+async def test_its_commands_are_told_while_they_run(place: Path) -> None:
+    settings = 'environment = "data"\n[environments.data]\nimage = "base"\nsetup = ["echo working on it; sleep 1"]\n'
+    seen: list[str] = []
+
+    async def heard(progress: float, total: float | None, message: str | None) -> None:
+        seen.append(message or "")
+
+    async with connected(Home(place, settings=settings)) as client:
+        await client.call_tool("session_open", {}, progress_callback=heard)
+
+    assert "working on it\n" in seen
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ("[environments.data]\nsetup = ['true']\n", "environments.data has no image"),
+        (
+            "[environments.data]\nimage = 'base'\nnetwork = ['evil.example']\n",
+            "environments.data.network: evil.example is not among the allowed hosts",
+        ),
+    ],
+)
+def test_what_cannot_be_offered_is_said_at_start(folder: Path, settings: str, sentence: str) -> None:
+    home = Home(folder / secrets.token_hex(2), settings=settings)
+    code, text = said(home, *home.argv[1:])
+
+    assert code == 1
+    assert sentence in text
