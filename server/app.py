@@ -22,6 +22,7 @@ from server.judges import embedded, host_entries, judging
 from server.kept import snapshots as kept_snapshots
 from server.kept import stored_images
 from server.record.audit import Audit
+from server.record.store import Store
 from server.sandbox.copies import Arrived, Copies
 from server.sandbox.demand import Demand
 from server.sandbox.docker_engine import DockerEngine, Surroundings
@@ -30,6 +31,7 @@ from server.sandbox.engine import engine_folders, find_engine
 from server.sandbox.folders import own
 from server.sandbox.gate import Gate, variables
 from server.sandbox.image_recipe import seccomp_file
+from server.sandbox.ledger import Ledger, scope_of
 from server.sandbox.manifest import key_of
 from server.sandbox.pool import Pool
 from server.sandbox.prepared import Prepared
@@ -70,7 +72,8 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     spaces = workspaces(settings, source.files)
     offered, narrow = environments(settings, spaces), networks(settings)
     audit = Audit(settings.audit_file, settings.audit.fsync)
-    with own(settings.runtime_dir, settings.state_dir / "jobs", server_id) as folders:
+    store = Store(settings.database)
+    with own(settings.runtime_dir, settings.state_dir, server_id, lambda: _written_down(store)) as folders:
         link = _egress_link(settings, audit, sessions_of := _Late())
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
         async with (
@@ -90,8 +93,11 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
 
             pool = Pool(engine, gate, tasks, _demand(settings), note, settings.sandbox.made_at_once)
             copies = Copies(pool, key_of(settings.state_dir), lambda came: _copied(audit, came), log.info)
+            ledger = Ledger(store, server_id, _scope(settings), folders.alive)
             room = Room(settings.limits.sessions)
-            sessions = Sessions(copies, offered, folders.output, hosts(settings), room, narrow)
+            sessions = Sessions(
+                copies, offered, folders.output, hosts(settings), room, ledger, narrow, note=audit.write
+            )
             sessions_of.sessions = sessions
             limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
             gateway = Gateway(audit, limits, parser, judge, sessions)
@@ -120,7 +126,17 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             finally:
                 await close()
                 tasks.cancel_scope.cancel()
+    store.close()
     audit.close()
+
+
+def _written_down(store: Store) -> frozenset[str]:
+    """Ids of every session and sandbox that some server may still come back for."""
+    return frozenset(str(row[field]) for row in store.sessions() for field in ("id", "sandbox"))
+
+
+def _scope(settings: Settings) -> str:
+    return scope_of((str(space.path), space.mode) for space in settings.workspace)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from policy.verdict import Allow, Ask, Denied, Deny, Permit, Verdict, permit
 from server.record.audit import AuditFailed
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Exit, FileRefused, Found, SandboxSpec
-from server.sandbox.sessions import Session, Sessions
+from server.sandbox.session import Session
+from server.sandbox.sessions import Sessions
 
 type Progress = Callable[[Job], Coroutine[Any, Any, None]]
 
@@ -96,6 +97,7 @@ class Ran:
     is_new_session: bool
     decision_id: str
     act: RunCommand
+    remarks: tuple[str, ...] = ()  # what else there is to tell of the session
 
 
 class Record(Protocol):
@@ -158,30 +160,31 @@ class Gateway:
             question = await self._understand(caller, ask)
             granted = await self._clear(record, question)
             called = anyio.current_time()
-            session = await self._session(caller, ask.target, progress)
-            made_s = anyio.current_time() - called
-            job = await session.start(granted, ask.tool, record.decision_id, lambda end: _ended(record, end))
-            try:
-                end = await _follow(job, _rest(ask.wait_s, made_s), progress)
-            except anyio.get_cancelled_exc_class():
-                with anyio.CancelScope(shield=True):
-                    await job.stop(KILL, "cancelled")
-                raise
-            record.ended(**_outcome(job, end))
-            return Ran(job, end, session, session.introduce(), record.decision_id, _run_command(granted))
+            async with self._session(caller, question, progress) as session:
+                made_s = anyio.current_time() - called
+                job = await session.start(granted, ask.tool, record.decision_id, lambda end: _ended(record, end))
+                try:
+                    end = await _follow(job, _rest(ask.wait_s, made_s), progress)
+                except anyio.get_cancelled_exc_class():
+                    with anyio.CancelScope(shield=True):
+                        await job.stop(KILL, "cancelled")
+                    raise
+                record.ended(**_outcome(job, end))
+                act, told = _run_command(granted), session.take_remarks()
+                return Ran(job, end, session, session.introduce(), record.decision_id, act, told)
 
     async def use_file[R](self, caller: Caller, ask: FileAsk[R]) -> R:
         """A file: judged as named, opened, judged again as what it really is, used by that same handle."""
         async with self._admitted(caller, ask) as record:
             question = self._file_question(caller, ask)
             granted = await self._clear(record, question)
-            session = await self._session(caller, ask.target, _unseen)
-            found = await _naming(question.paths[0].resolved, session.sandbox.resolve(question.paths[0].resolved))
-            if found.real != question.paths[0].resolved:
-                granted = await self._clear(record, self._as_found(question, found, session))
-            result = await _naming(found.real, ask.act(session, granted, found))
-            record.ended(outcome="done", path=found.real)
-            return result
+            async with self._session(caller, question, _unseen) as session:
+                found = await _naming(question.paths[0].resolved, session.sandbox.resolve(question.paths[0].resolved))
+                if found.real != question.paths[0].resolved:
+                    granted = await self._clear(record, self._as_found(question, found, session))
+                result = await _naming(found.real, ask.act(session, granted, found))
+                record.ended(outcome="done", path=found.real)
+                return result
 
     async def use_session[R](self, caller: Caller, ask: SessionAsk[R]) -> R:
         """Opening, listing, closing a session; looking at its jobs; a dry run."""
@@ -264,11 +267,14 @@ class Gateway:
             case _:
                 assert_never(verdict)
 
-    async def _session(self, caller: Caller, target: Target, progress: Progress) -> Session:
-        async def start() -> SandboxSpec:
-            return await self.environments.ready(self.sessions.offered(target.environment), progress)
+    def _session(self, caller: Caller, question: Question, progress: Progress) -> AbstractAsyncContextManager[Session]:
+        """Where none of that name is there any more, one of the environment that was judged is made."""
+        facts = question.session
 
-        return await self.sessions.find_or_open(caller.id, target.session, target.environment, start)
+        async def start() -> SandboxSpec:
+            return await self.environments.ready(self.sessions.offered(facts.environment), progress)
+
+        return self.sessions.held(caller.id, facts.name, facts.environment, start)
 
 
 async def _naming[R](path: str, doing: Awaitable[R]) -> R:

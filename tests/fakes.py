@@ -1,7 +1,7 @@
 """In-memory stand-ins for the edges of the path: audit, limits, reader, judge, and a sandbox with files."""
 
 import threading
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,9 @@ from policy.question import Question
 from policy.verdict import Permit, Verdict
 from server.call import Record
 from server.record.snapshot_rows import SnapshotRows
+from server.record.store import Store
 from server.sandbox.egress_link import AllowEntry
+from server.sandbox.ledger import Ledger
 from server.sandbox.sandbox import (
     Content,
     Entry,
@@ -92,6 +94,11 @@ class FixedJudge:
         )
 
 
+def ledger(folder: Path, server: str = "one", alive: Callable[[str], bool] = lambda _: True) -> Ledger:
+    """Of a real database in that folder."""
+    return Ledger(Store(folder / "sandgate.db"), server, "scope", alive)
+
+
 @dataclass
 class FakeCommand:
     output: Output
@@ -118,6 +125,7 @@ class FakeSandbox:
 
     id: str = "box"
     spec: SandboxSpec = SPEC
+    key: str = "k"
     says: bytes = b"hi\n"
     end: Exit | None = DONE
     files: dict[str, bytes] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from server.sandbox import edits, files, reading
 from server.sandbox.jobs import Job
 from server.sandbox.reading import MAX_BASE64
 from server.sandbox.sandbox import Found
-from server.sandbox.sessions import Session
+from server.sandbox.session import Session
 
 RIPGREP = (
     "rg",

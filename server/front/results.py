@@ -152,10 +152,9 @@ def _lost_note(job: Job) -> list[str]:
 
 
 def _session_note(ran: Ran) -> list[str]:
-    if not ran.is_new_session:
-        return []
     spec = ran.session.spec
-    return [f"[new session {ran.session.name}: environment {spec.environment}, files are kept until session_close]"]
+    new = f"[new session {ran.session.name}: environment {spec.environment}, files are kept until session_close]"
+    return [*([new] if ran.is_new_session else []), *(f"[{remark}]" for remark in ran.remarks)]
 
 
 def _refused_hosts(ran: Ran) -> list[str]:

@@ -49,7 +49,7 @@ class SessionTools:
             made.introduce()  # here and now, so the next call need not
             text = f"session {made.name} is open: environment {made.spec.environment}, cwd {made.spec.start_dir}. Pass session={made.name!r}."
             return shaped(
-                text,
+                "\n".join([text, *(f"[{remark}]" for remark in made.take_remarks())]),
                 {"session": made.name, "environment": made.spec.environment, "cwd": made.spec.start_dir},
                 self.front.shape,
             )
@@ -99,12 +99,14 @@ class SessionTools:
         snapshots = self.front.snapshots
 
         async def act(caller: Caller) -> CallToolResult:
-            found = self.front.gateway.sessions.find(caller.id, target.session)
-            taken = await telling(
-                ctx,
-                "looking at its files",
-                lambda tell: snapshots.take(found.sandbox, caller.id, name, found.spec.environment, tell=tell),
-            )
+            sessions = self.front.gateway.sessions
+            environment = sessions.find(caller.id, target.session).spec.environment  # none is made to be kept
+            async with sessions.held(caller.id, target.session, environment) as found:
+                taken = await telling(
+                    ctx,
+                    "looking at its files",
+                    lambda tell: snapshots.take(found.sandbox, caller.id, name, environment, tell=tell),
+                )
             return show_snapshot(taken, found.name, await snapshots.make_room(caller.id), self.front.shape)
 
         return await self.front.gateway.use_session(

@@ -10,7 +10,7 @@ from server.call import Ran
 from server.front.file_showing import visible
 from server.front.results import Shape, plain, shaped
 from server.sandbox.jobs import Job, Stream
-from server.sandbox.sessions import Session
+from server.sandbox.session import Session
 from server.sandbox.snapshots import Snapshot
 from server.sandbox.spool import Slice
 
@@ -77,7 +77,7 @@ def show_sessions(sessions: list[Session], snapshots: list[Snapshot], shape: Sha
             "session": session.name,
             "environment": session.spec.environment,
             "cwd": session.spec.start_dir,
-            "alive": session.sandbox.alive,
+            "state": session.state,
             "idle_s": round(now - session.used),
             "jobs": {job.name: job.status for job in session.jobs.values()},
         }

@@ -159,10 +159,11 @@ class DockerEngine:
             self._weakened(sentence)
 
     async def _welcome(self, spec: SandboxSpec, identity: str, link: AgentLink) -> DockerSandbox:
-        await link.say({"op": "welcome", "key": secrets.token_hex(16), "grace_s": self._grace_s})
+        key = secrets.token_hex(16)
+        await link.say({"op": "welcome", "key": key, "grace_s": self._grace_s})
         await link.greeted.wait()
         sandbox = DockerSandbox(
-            self, spec, identity, link, self._surroundings.of(self._image_env[spec.image], spec.home)
+            self, spec, identity, link, self._surroundings.of(self._image_env[spec.image], spec.home), key
         )
         if not link.hello:
             raise SandboxFailed(f"the agent in {spec.image} ended at once; run: sandgate images build")

@@ -55,10 +55,11 @@ class DockerSandbox:
     """A live container and the line to its agent."""
 
     def __init__(
-        self, engine: Destroys, spec: SandboxSpec, identity: str, link: AgentLink, env: dict[str, str]
+        self, engine: Destroys, spec: SandboxSpec, identity: str, link: AgentLink, env: dict[str, str], key: str
     ) -> None:
+        """`key`: what its agent shows to whoever adopts it."""
         self._engine, self.spec, self._link, self._env = engine, spec, link, env
-        self.id = identity
+        self.id, self.key = identity, key
         self.directory = engine.directory / identity
 
     @property

@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,30 +20,43 @@ class NotPrivate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """`sockets`: a folder for each sandbox below it. `output`: what commands wrote."""
+    """`sockets`: a folder for each sandbox below it. `output`: a folder for each session, shared by all servers."""
 
     sockets: Path
     output: Path
+    servers: Path
+    server_id: str
+    known: Callable[[], frozenset[str]]
 
     def remove(self) -> None:
-        for folder in (self.output, self.sockets):
-            shutil.rmtree(folder, ignore_errors=True)
+        """Ours, but for what may still wait to be adopted. Nobody takes us for alive after this."""
+        kept = self.known()
+        for place in (self.servers / self.server_id, self.sockets):
+            _remove(place, kept)
+
+    def alive(self, server_id: str) -> bool:
+        """Whether a server of this installation lives, this one included."""
+        return not _is_abandoned(self.servers / server_id / LOCK)
 
 
 @contextmanager
-def own(runtime: Path, output: Path, server_id: str) -> Iterator[Folders]:
-    """Make this server's folders, and remove those of servers that are gone. Raises NotPrivate."""
+def own(runtime: Path, state: Path, server_id: str, known: Callable[[], frozenset[str]]) -> Iterator[Folders]:
+    """Make this server's folders, and remove those of servers that are gone. Raises NotPrivate.
+
+    known: ids of the sessions and sandboxes that are written down. What they need stays, whoever made it.
+    """
     _check_length(runtime)
     _private(runtime)
-    output.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ours = Folders(runtime / server_id, output / server_id)
+    ours = Folders(runtime / server_id, state / "jobs", state / "servers", server_id, known)
     held: list[int] = []
     try:
-        for place, folder in ((runtime, ours.sockets), (output, ours.output)):
-            with _alone(place):
-                _sweep(place)
+        for folder in (ours.sockets, ours.servers / server_id):
+            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with _alone(folder.parent):
+                _sweep(folder.parent, known)
                 folder.mkdir(mode=0o700)
                 held.append(_hold(folder / LOCK))
+        _sweep_output(ours.output, known)
         yield ours
     finally:
         ours.remove()
@@ -90,10 +103,30 @@ def _hold(lock: Path) -> int:
     return handle
 
 
-def _sweep(place: Path) -> None:
+def _sweep(place: Path, known: Callable[[], frozenset[str]]) -> None:
     """Each place by its own locks: two servers may share the one and not the other."""
-    for folder in place.iterdir():
-        if folder.is_dir() and _is_abandoned(folder / LOCK):
+    dead = [folder for folder in place.iterdir() if folder.is_dir() and _is_abandoned(folder / LOCK)]
+    kept = known() if dead else frozenset[str]()
+    for folder in dead:
+        _remove(folder, kept)
+
+
+def _remove(folder: Path, known: frozenset[str]) -> None:
+    """All of it but the folders of sandboxes that may still wait to be adopted."""
+    inside = [entry for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
+    for entry in inside:
+        if entry.name not in known:
+            shutil.rmtree(entry, ignore_errors=True)
+    if not any(entry.name in known for entry in inside):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep_output(place: Path, known: Callable[[], frozenset[str]]) -> None:
+    """A session is written down before it has a folder, so one that is not is over."""
+    there = list(place.iterdir()) if place.is_dir() else []
+    kept = known() if there else frozenset[str]()
+    for folder in there:
+        if folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -128,6 +128,10 @@ class Sandbox(Protocol):
     def spec(self) -> "SandboxSpec": ...
 
     @property
+    def key(self) -> str:
+        """What its agent shows when another server adopts it."""
+
+    @property
     def alive(self) -> bool: ...
 
     async def run(self, permit: Permit, output: Output) -> Running: ...

@@ -1,25 +1,23 @@
-"""Sessions: which sandbox belongs to which caller, under which name, with which jobs."""
+"""Sessions: which sandbox belongs to which caller, under which name, in the hands of which server."""
 
 import secrets
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.to_thread
 
-from policy.verdict import Permit
 from server.sandbox.allow_list import covers, demand, listed, narrowed
 from server.sandbox.egress_link import AllowEntry
-from server.sandbox.jobs import MOST_OUTPUT_BYTES, Job, NoSuchJob
-from server.sandbox.output_room import OutputRoom
+from server.sandbox.ledger import Entry, Ledger
 from server.sandbox.room import Room
-from server.sandbox.sandbox import Exit, Sandbox, SandboxSpec
-
-MAX_JOBS_KEPT = 64  # of one session; the oldest that is over gives way
+from server.sandbox.sandbox import Sandbox, SandboxFailed, SandboxLost, SandboxSpec
+from server.sandbox.session import Session
 
 
 class NoSuchSession(Exception):
@@ -36,6 +34,7 @@ class NoSuchEnvironment(Exception):
 
 # What a session is made from, found out only where one is made: an environment may have to be prepared first.
 type Start = Callable[[], Awaitable[SandboxSpec]]
+type Note = Callable[[str, Mapping[str, Any]], None]  # a line of the audit
 
 
 class Source(Protocol):
@@ -50,66 +49,8 @@ class Source(Protocol):
     def calls(self, sandbox: Sandbox, decisions: tuple[str, ...]) -> None: ...
 
 
-@dataclass
-class Session:
-    """One caller's sandbox. `owner` is the caller's id; another caller never learns that it exists."""
-
-    name: str
-    owner: str
-    sandbox: Sandbox
-    spec: SandboxSpec
-    folder: Path
-    opened: float
-    used: float
-    announce: Callable[["Session"], None]  # tells the gate whose flows come next
-    hosts: tuple[str, ...] = ()  # what it narrowed its network to; empty: whatever the operator allows
-    jobs: dict[str, Job] = field(default_factory=dict)
-    room: OutputRoom = field(default_factory=lambda: OutputRoom(MOST_OUTPUT_BYTES))
-    made: int = 0
-    introduced: bool = False
-
-    def introduce(self) -> bool:
-        """True once: whoever asks first tells the caller that it is new."""
-        before, self.introduced = self.introduced, True
-        return not before
-
-    async def start(self, permit: Permit, shown: str, decision_id: str, on_end: Callable[[Exit], None]) -> Job:
-        """Run what was permitted as a new job."""
-        self.made += 1
-        job = Job(f"j{self.made}", shown, self.folder, decision_id, on_end, self.room)
-        self.jobs[job.name] = job
-        self._forget()
-        self.announce(self)
-        try:
-            job.command = await self.sandbox.run(permit, job)
-        except BaseException:
-            del self.jobs[job.name]
-            job.close()
-            raise
-        return job
-
-    def _forget(self) -> None:
-        over = [job for job in self.jobs.values() if job.end is not None]
-        for job in over[: max(0, len(self.jobs) - MAX_JOBS_KEPT)]:
-            self.jobs.pop(job.name).close()
-
-    def job(self, name: str | None) -> Job:
-        """That job, or the newest. Raises NoSuchJob."""
-        if name is None and self.jobs:
-            return next(reversed(self.jobs.values()))
-        if name is None or name not in self.jobs:
-            known = ", ".join(self.jobs) or "none yet"
-            raise NoSuchJob(f"session {self.name} has no job {name or ''}; its jobs: {known}")
-        return self.jobs[name]
-
-    def live_decisions(self) -> tuple[str, ...]:
-        """The decisions whose commands run now: what a flow that leaves is attributed to."""
-        running = [job for job in self.jobs.values() if job.has_processes]
-        return tuple(dict.fromkeys(job.decision_id for job in running))
-
-
 class Sessions:
-    """All sessions of this server. `environments` is what the operator offers, by name."""
+    """All sessions in this server's hands. `environments` is what the operator offers, by name."""
 
     def __init__(
         self,
@@ -118,38 +59,121 @@ class Sessions:
         folder: Path,
         allow: tuple[AllowEntry, ...],
         room: Room,
+        ledger: Ledger,
         networks: Mapping[str, tuple[str, ...]] | None = None,
+        *,
+        note: Note = lambda _kind, _facts: None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """networks: the part of `allow` that an environment's sessions have, where that is not all of it."""
         self._source, self._environments, self._folder, self._room = source, environments, folder, room
-        self._allow, self._networks = allow, networks or {}
+        self._allow, self._networks, self._ledger = allow, networks or {}, ledger
+        self._note, self._clock = note, clock
         self._open: dict[tuple[str, str], Session] = {}
-        self._opening: dict[tuple[str, str], anyio.Lock] = {}
+        self._turns: WeakValueDictionary[tuple[str, str], anyio.Lock] = WeakValueDictionary()
+        self._farewells: dict[tuple[str, str], str] = {}  # what became of one that is replaced
+
+    # --- finding -----------------------------------------------------------------------------------------------------
 
     def find(self, owner: str, name: str) -> Session:
-        """Raises NoSuchSession, also for a session of somebody else."""
-        session = self._open.get((owner, name))
+        """As it is, awake or not. Raises NoSuchSession, also for a session of somebody else."""
+        session = self._known(owner, name)
         if session is None:
             raise NoSuchSession(f"there is no session {name}; session_open makes one, session_list shows yours")
         return session
 
+    def _known(self, owner: str, name: str) -> Session | None:
+        """In our hands, or taken into them now: one that its server put down, or died with."""
+        session = self._open.get((owner, name))
+        for entry in self._ledger.free(owner, name) if session is None else ():
+            if self._ledger.take(entry) and (session := self._restored(entry)):
+                self._open[owner, name] = session
+                break
+        return session
+
+    def _restored(self, entry: Entry) -> Session | None:
+        """None where the operator offers its environment no more: it then stays as it is until it is."""
+        if entry.environment not in self._environments:
+            return None
+        session = self._session(entry, entry.spec(self._environments[entry.environment]), None)
+        session.restore_jobs()
+        return session
+
+    def _session(self, entry: Entry, spec: SandboxSpec, box: Sandbox | None) -> Session:
+        return Session(
+            id=entry.id,
+            name=entry.name,
+            owner=entry.owner,
+            box=box,
+            spec=spec,
+            folder=self._folder / entry.id,
+            opened=entry.opened,
+            used=entry.used,
+            announce=self._announce,
+            ledger=self._ledger,
+            hosts=entry.hosts,
+            ends=entry.ends,
+            state="live" if box else "waiting",
+            introduced=box is None,
+            clock=self._clock,
+        )
+
+    @asynccontextmanager
+    async def held(
+        self, owner: str, name: str, environment: str, start: Start | None = None
+    ) -> AsyncGenerator[Session]:
+        """The caller's session of that name, awake, made where it is not there; it stays awake meanwhile."""
+        session = await self.find_or_open(owner, name, environment, start)
+        session.holds += 1
+        try:
+            yield session
+        finally:
+            session.holds -= 1
+            session.used = self._clock()
+
     async def find_or_open(self, owner: str, name: str, environment: str, start: Start | None = None) -> Session:
-        """The caller's session of that name, made where it is not there.
+        """See `held`, which is what a call uses.
 
         A session whose sandbox is gone is replaced: its name stays, its files do not.
         """
         session = self._open.get((owner, name))
-        if session is not None and session.sandbox.alive:  # whoever has one never waits for others to get theirs
-            session.used = time.time()
+        if session is not None and session.ready:  # whoever has one never waits for others to get theirs
+            session.used = self._clock()
             return session
-        spec = await start() if start else None
-        async with self._opening.setdefault((owner, name), anyio.Lock()):
-            session = self._open.get((owner, name))
-            if session is not None and session.sandbox.alive:
+        async with self._turn(owner, name):
+            if session := await self._back(owner, name):
                 return session
-            if session is not None:
-                await self._discard(session)
-            return await self._make(owner, name, environment, (), spec)
+        spec = await start() if start else None
+        async with self._turn(owner, name):
+            return await self._back(owner, name) or await self._make(owner, name, environment, (), spec)
+
+    def _turn(self, owner: str, name: str) -> anyio.Lock:
+        """One thing at a time happens to a session, and to its name."""
+        return self._turns.setdefault((owner, name), anyio.Lock())
+
+    async def _back(self, owner: str, name: str) -> Session | None:
+        """The session of that name, awake; None where there is none, or it is beyond waking. In its turn."""
+        session = self._known(owner, name)
+        if session is None:
+            return None
+        try:
+            await self._wake(session)
+        except SandboxLost as exc:
+            await self._discard(session, "lost")
+            self._farewells[owner, name] = f"the session {name} before this one is gone with its files: {exc}"
+            return None
+        return session
+
+    async def _wake(self, session: Session) -> None:
+        """Raises SandboxLost."""
+        if session.over:
+            raise SandboxLost("the time that it was opened for is over")
+        if session.state == "waiting":
+            raise SandboxLost("its server ended, and its sandbox with it")
+        if not session.sandbox.alive:
+            raise SandboxLost("its sandbox ended")
+
+    # --- making ------------------------------------------------------------------------------------------------------
 
     async def open(
         self,
@@ -167,12 +191,9 @@ class Sessions:
         """
         demand(self._hosts(environment), hosts)
         name = name or f"s-{secrets.token_hex(8)}"
-        async with self._opening.setdefault((owner, name), anyio.Lock()):
-            session = self._open.get((owner, name))
-            if session is not None and session.sandbox.alive:
+        async with self._turn(owner, name):
+            if await self._back(owner, name):
                 raise SessionExists(f"session {name} is open already; use it, or close it with session_close first")
-            if session is not None:
-                await self._discard(session)
             return await self._make(owner, name, environment, hosts, spec, alone=alone)
 
     async def _make(
@@ -186,16 +207,58 @@ class Sessions:
         alone: bool = False,
     ) -> Session:
         spec = start or self.offered(environment)
+        sandbox = await self._claim(owner, spec, self._hosts(environment, hosts), alone=alone)
+        entry = self._entry(owner, name, spec, sandbox, hosts)
+        try:
+            self._ledger.enter(entry)
+        except OSError as exc:
+            await self._let_go(sandbox)
+            raise SandboxFailed(f"the session cannot be written down, so it was not opened: {exc}") from exc
+        session = self._session(entry, spec, sandbox)
+        session.remarks = [*self._farewell(owner, name), *self._elsewhere(owner, name)]
+        self._open[owner, name] = session
+        return session
+
+    async def _claim(self, owner: str, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool) -> Sandbox:
         await self._room.enter(owner)
         try:
-            sandbox = await self._source.claim(spec, self._hosts(environment, hosts), alone=alone)
+            return await self._source.claim(spec, allow, alone=alone)
         except BaseException:
             self._room.leave()
             raise
-        now = time.time()
-        session = Session(name, owner, sandbox, spec, self._folder / sandbox.id, now, now, self._announce, hosts)
-        self._open[owner, name] = session
-        return session
+
+    def _entry(self, owner: str, name: str, spec: SandboxSpec, sandbox: Sandbox, hosts: tuple[str, ...]) -> Entry:
+        now = self._clock()
+        return Entry(
+            scope=self._ledger.scope,
+            owner=owner,
+            name=name,
+            server=self._ledger.server,
+            state="live",
+            sandbox=sandbox.id,
+            key=sandbox.key,
+            environment=spec.environment,
+            image=spec.image,
+            user=spec.user,
+            folders=spec.workspaces,
+            hosts=hosts,
+            opened=now,
+            used=now,
+        )
+
+    def _farewell(self, owner: str, name: str) -> list[str]:
+        told = self._farewells.pop((owner, name), None)
+        return [told] if told else []
+
+    def _elsewhere(self, owner: str, name: str) -> list[str]:
+        """Hosts start a server twice: the second one's caller must not take its session for the first one's."""
+        if self._ledger.elsewhere(owner, name) is None:
+            return []
+        return [
+            f"another running server of these folders has a session {name} too; this one is separate, with files of its own"
+        ]
+
+    # --- what there is -----------------------------------------------------------------------------------------------
 
     def offered(self, environment: str) -> SandboxSpec:
         """What a sandbox of that environment is made from. Raises NoSuchEnvironment."""
@@ -205,39 +268,66 @@ class Sessions:
         return self._environments[environment]
 
     def environment_of(self, owner: str, name: str, default: str) -> str:
-        session = self._open.get((owner, name))
+        session = self._look(owner, name)
         return session.spec.environment if session else default
 
     def spec_of(self, owner: str, name: str, default: str) -> SandboxSpec:
-        session = self._open.get((owner, name))
+        session = self._look(owner, name)
         return session.spec if session else self.offered(default)
 
+    def _look(self, owner: str, name: str) -> Session | None:
+        """Without taking it: a question is not a use."""
+        session = self._open.get((owner, name))
+        for entry in self._ledger.free(owner, name) if session is None else ():
+            if session := self._restored(entry):
+                break
+        return session
+
     def of(self, owner: str) -> list[Session]:
-        return [session for (who, _), session in self._open.items() if who == owner]
+        """In our hands, or in nobody's; the latter are only looked at."""
+        ours = {name: session for (who, name), session in self._open.items() if who == owner}
+        for entry in self._ledger.free(owner):
+            if entry.name not in ours and (session := self._restored(entry)):
+                ours[entry.name] = session
+        return list(ours.values())
+
+    def of_sandbox(self, sandbox_id: str) -> Session | None:
+        return next((found for found in self._open.values() if found.box and found.box.id == sandbox_id), None)
 
     def _announce(self, session: Session) -> None:
         self._source.calls(session.sandbox, session.live_decisions())
 
+    # --- ending ------------------------------------------------------------------------------------------------------
+
     async def close(self, owner: str, name: str) -> None:
         """Destroy it, whatever runs in it. Raises NoSuchSession."""
-        await self._discard(self.find(owner, name))
+        self.find(owner, name)
+        async with self._turn(owner, name):
+            await self._discard(self.find(owner, name), "closed")
 
-    async def _discard(self, session: Session) -> None:
-        del self._open[session.owner, session.name]
-        self._opening.pop((session.owner, session.name), None)
+    async def _discard(self, session: Session, why: str) -> None:
+        """Nothing of it is left: sandbox, jobs, what they wrote, what is written down."""
+        self._open.pop((session.owner, session.name), None)
         with anyio.CancelScope(shield=True):
-            try:
-                await self._source.release(session.sandbox)
-            finally:
-                self._room.leave()
-        for job in session.jobs.values():
-            job.close()
-        await anyio.to_thread.run_sync(lambda: shutil.rmtree(session.folder, ignore_errors=True))
+            box, session.box = session.box, None
+            if box is not None:
+                await self._let_go(box)
+            for job in session.jobs.values():
+                job.close()
+            await anyio.to_thread.run_sync(lambda: shutil.rmtree(session.folder, ignore_errors=True))
+            self._ledger.strike(session.id)
+        self._note(f"session.{why}", {"session": session.name, "caller": session.owner})
+
+    async def _let_go(self, sandbox: Sandbox) -> None:
+        try:
+            await self._source.release(sandbox)
+        finally:
+            self._room.leave()
 
     async def close_all(self) -> None:
         async with anyio.create_task_group() as tasks:
             for session in list(self._open.values()):
-                tasks.start_soon(self._discard, session)
+                tasks.start_soon(self._discard, session, "closed")
 
     # --- hosts -------------------------------------------------------------------------------------------------------
 
@@ -245,7 +335,8 @@ class Sessions:
         """The operator's list has changed: open sessions follow it, narrowed ones keep what of theirs is still on it."""
         self._allow = allow
         for session in self._open.values():
-            self._source.bind(session.sandbox, self._hosts(session.spec.environment, session.hosts))
+            if session.box is not None:
+                self._source.bind(session.box, self._hosts(session.spec.environment, session.hosts))
 
     def _hosts(self, environment: str, chosen: tuple[str, ...] = ()) -> tuple[AllowEntry, ...]:
         """The operator's list, or the part of it that the environment has; of that, what a session chose."""
@@ -258,6 +349,3 @@ class Sessions:
         if any(covers(entry, host) for entry in self._allow):
             return f"allow: {host} is on the list"
         return f"deny: {host} is not on the list; allowed: {listed(self._allow)}. A person can add it: sandgate allow {host}"
-
-    def of_sandbox(self, sandbox_id: str) -> Session | None:
-        return next((session for session in self._open.values() if session.sandbox.id == sandbox_id), None)

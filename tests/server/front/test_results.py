@@ -9,8 +9,8 @@ from server.call import Ran
 from server.front.results import REFUSAL_TEXT, clip, refusal, run_result
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Exit
-from server.sandbox.sessions import Session
-from tests.fakes import SPEC, FakeSandbox
+from server.sandbox.session import Session
+from tests.fakes import SPEC, FakeSandbox, ledger
 
 
 @pytest.fixture
@@ -19,7 +19,18 @@ def job(tmp_path: Path) -> Job:
 
 
 def ran(job: Job, end: Exit | None, *, is_new: bool = False) -> Ran:
-    session = Session("default", "ann", FakeSandbox(), SPEC, Path("/nowhere"), 0, 0, lambda session: None)
+    session = Session(
+        "s1",
+        "default",
+        "ann",
+        FakeSandbox(),
+        SPEC,
+        Path("/nowhere"),
+        0,
+        0,
+        lambda session: None,
+        ledger(Path("/nowhere")),
+    )
     act = RunCommand(("true",), "/workspace", b"", 10, background=False)
     return Ran(job, end, session, is_new, "d-1", act)
 

@@ -17,7 +17,7 @@ from server.sandbox.room import Room
 from server.sandbox.sessions import Sessions
 from server.sandbox.snapshots import Snapshots
 from tests.end_to_end.rig import text_of
-from tests.fakes import SPEC, FakeAudit, FakeImages, FakeSource, FixedJudge, NoLimits, PlainReader, snapshots
+from tests.fakes import SPEC, FakeAudit, FakeImages, FakeSource, FixedJudge, NoLimits, PlainReader, ledger, snapshots
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +39,12 @@ class World:
 
     def __post_init__(self) -> None:
         sessions = Sessions(
-            self.source, {"base": SPEC, "other": replace(SPEC, environment="other")}, self.folder / "out", (), Room(10)
+            self.source,
+            {"base": SPEC, "other": replace(SPEC, environment="other")},
+            self.folder / "out",
+            (),
+            Room(10),
+            ledger(self.folder),
         )
         self.gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), self.judge, sessions)
         self.snapshots: Snapshots = snapshots(self.folder, self.images)

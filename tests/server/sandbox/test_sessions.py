@@ -8,7 +8,6 @@ from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
 from server.sandbox.allow_list import HostNotAllowed, entry_name
 from server.sandbox.egress_link import AllowEntry
-from server.sandbox.jobs import NoSuchJob
 from server.sandbox.room import Full, Room
 from server.sandbox.sandbox import Exit, SandboxSpec
 from server.sandbox.sessions import (
@@ -17,7 +16,7 @@ from server.sandbox.sessions import (
     SessionExists,
     Sessions,
 )
-from tests.fakes import SPEC, FakeSandbox, FakeSource
+from tests.fakes import SPEC, FakeSandbox, FakeSource, ledger
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +26,7 @@ PERMIT = permit(Question(CallerFacts("ann"), "exec", SessionFacts("default", "ba
 
 def sessions(folder: Path, source: FakeSource | None = None, most: int = 3) -> Sessions:
     allow = ("docs.example", "*.pkg.example", "api.example:8443", {"host": "data.example", "methods": ["GET"]})
-    return Sessions(source or FakeSource(), {"base": SPEC}, folder, allow, Room(most, patience_s=0))
+    return Sessions(source or FakeSource(), {"base": SPEC}, folder, allow, Room(most, patience_s=0), ledger(folder))
 
 
 def nothing(end: Exit) -> None: ...
@@ -134,26 +133,6 @@ async def test_closing_destroys_the_sandbox_and_its_output(tmp_path: Path) -> No
         ours.find("ann", "work")
 
 
-async def test_the_gate_knows_whose_flows_come_before_the_command_starts(tmp_path: Path) -> None:
-    source = FakeSource([FakeSandbox(end=None)])
-    session = await sessions(tmp_path, source).open("ann", "work", "base", ())
-
-    await session.start(PERMIT, "exec", "d-1", nothing)
-    await session.start(PERMIT, "exec", "d-2", nothing)
-
-    assert source.announced == [("d-1",), ("d-1", "d-2")]
-
-
-async def test_the_newest_job_is_the_default_and_a_wrong_name_lists_the_right_ones(tmp_path: Path) -> None:
-    session = await sessions(tmp_path).open("ann", "work", "base", ())
-    await session.start(PERMIT, "exec", "d-1", nothing)
-    newest = await session.start(PERMIT, "exec", "d-2", nothing)
-
-    assert session.job(None) is newest
-    with pytest.raises(NoSuchJob, match="j1, j2"):
-        session.job("j9")
-
-
 @pytest.mark.parametrize("host", ["docs.example", "DOCS.example.", "a.pkg.example", "api.example:8443", "data.example"])
 async def test_a_session_may_narrow_its_hosts(tmp_path: Path, host: str) -> None:
     source = FakeSource()
@@ -164,7 +143,7 @@ async def test_a_session_may_narrow_its_hosts(tmp_path: Path, host: str) -> None
 
 async def test_an_environment_of_its_own_hosts_is_a_ceiling_also_when_the_list_changes(tmp_path: Path) -> None:
     source, own = FakeSource(), {"base": ("a.example", "c.example")}
-    ours = Sessions(source, {"base": SPEC}, tmp_path, ("a.example", "b.example"), Room(3), own)
+    ours = Sessions(source, {"base": SPEC}, tmp_path, ("a.example", "b.example"), Room(3), ledger(tmp_path), own)
     await ours.open("ann", "work", "base", ())
     with pytest.raises(HostNotAllowed, match=r"b\.example is not among the allowed hosts: a\.example$"):
         await ours.open("ann", "more", "base", ("b.example",))
@@ -214,3 +193,68 @@ async def test_an_engine_that_hangs_holds_up_no_session_that_is_open(tmp_path: P
         with anyio.fail_after(5):
             assert await ours.find_or_open("ann", "default", "base") is mine
         tasks.cancel_scope.cancel()
+
+
+def server(folder: Path, name: str, *dead: str, source: FakeSource | None = None) -> Sessions:
+    """One of several on the same state, to which those named are dead."""
+    written = ledger(folder, name, lambda other: other not in dead)
+    return Sessions(source or FakeSource(), {"base": SPEC}, folder, (), Room(3), written)
+
+
+@pytest.mark.promise("session.alone")
+async def test_a_second_server_gets_a_session_of_its_own_and_says_so(tmp_path: Path) -> None:
+    first = await server(tmp_path, "one").find_or_open("ann", "default", "base")
+    second = await server(tmp_path, "two").find_or_open("ann", "default", "base")
+
+    assert first.id != second.id
+    assert first.take_remarks() == ()
+    (told,) = second.take_remarks()
+    assert "another running server" in told
+    assert "separate" in told
+    assert second.take_remarks() == ()
+
+
+async def test_a_closed_session_is_written_down_no_more(tmp_path: Path) -> None:
+    ours = server(tmp_path, "one")
+    session = await ours.open("ann", "work", "base", ())
+    await session.start(PERMIT, "exec", "d-1", nothing)
+    await ours.close("ann", "work")
+
+    assert ledger(tmp_path).every() == []
+    assert ledger(tmp_path).jobs(session.id) == []
+
+
+async def test_what_a_question_looks_at_stays_in_nobodys_hands(tmp_path: Path) -> None:
+    await server(tmp_path, "one").open("ann", "work", "base", ())
+    second = server(tmp_path, "two", "one")
+    listed = [(session.name, session.state) for session in second.of("ann")]
+
+    assert listed == [("work", "waiting")]
+    assert second.environment_of("ann", "work", "other") == "base"
+    assert second.spec_of("ann", "work", "other") == SPEC
+    assert [entry.server for entry in ledger(tmp_path).every()] == ["one"]
+
+
+@pytest.mark.promise("result.truthful")
+async def test_the_jobs_of_a_dead_server_are_found_with_how_they_ended(tmp_path: Path) -> None:
+    session = await server(tmp_path, "one").open("ann", "work", "base", ())
+    await session.start(PERMIT, "exec", "d-1", nothing)
+    session.box = FakeSandbox(end=None)
+    running = await session.start(PERMIT, "exec", "d-2", nothing)
+
+    found = server(tmp_path, "two", "one").find("ann", "work")
+
+    assert {name: job.status for name, job in found.jobs.items()} == {"j1": "exited", "j2": "killed"}
+    assert found.job("j2").end == Exit("killed", detail="the server was lost")
+    assert found.job("j1").streams["stdout"].read(0, 10).data == b"hi\n"
+    assert found.made == 2
+    running.close()
+
+
+async def test_a_session_whose_record_cannot_be_written_is_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "sandgate.db").write_text("no database at all, whatever its name may say of it, but a plain text")
+    source = FakeSource()
+    with pytest.raises(OSError, match="cannot be used"):
+        await server(tmp_path, "one", source=source).open("ann", "work", "base", ())
+
+    assert source.claimed == []

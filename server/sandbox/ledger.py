@@ -1,0 +1,191 @@
+"""What is written down of sessions so that another server finds them: whose they are, in whose hands, in which state.
+
+A session is in the hands of one server at a time. A lease is that server's name in the row, and it ends with the server:
+who is alive is told by locks that die with their process.
+"""
+
+import hashlib
+import json
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, Literal, Protocol
+
+from server.sandbox.sandbox import Exit, SandboxSpec
+
+NOBODY: Final = ""  # who holds a session that was put down
+SERVER_LOST: Final = Exit("killed", detail="the server was lost")
+
+type Kept = Literal["live", "parked"]  # a container, or a snapshot and none
+
+log = logging.getLogger("sandgate")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A session as it is written down. sandbox and key: its container and what its agent shows; empty where it is parked.
+
+    folders: targets of what is lent to it. hosts: what it narrowed its network to. opened, used, ends: seconds since 1970.
+    """
+
+    scope: str
+    owner: str
+    name: str
+    server: str
+    state: Kept
+    sandbox: str
+    key: str
+    environment: str
+    image: str
+    user: tuple[int, int]
+    folders: tuple[str, ...]
+    hosts: tuple[str, ...]
+    opened: float
+    used: float
+    ends: float | None = None
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    def spec(self, environment: SandboxSpec) -> SandboxSpec:
+        """How its sandbox is made: by what the operator offers now, as far as it is not the session's own."""
+        mounts = tuple(mount for mount in environment.mounts if mount.target in self.folders)
+        copies = tuple(copy for copy in environment.copies if copy.target in self.folders)
+        return replace(environment, image=self.image, user=self.user, mounts=mounts, copies=copies)
+
+
+class Records(Protocol):
+    """The rows, shared by all servers of one installation. Each method raises OSError where they cannot be used."""
+
+    def put_session(self, row: Mapping[str, Any]) -> None: ...
+
+    def sessions(self, **equal: str) -> list[Mapping[str, Any]]:
+        """The one used last first."""
+
+    def change_session(self, session: str, **fields: Any) -> None: ...
+
+    def take_session(self, session: str, held_by: str, by: str) -> bool: ...
+
+    def remove_session(self, session: str) -> None: ...
+
+    def put_job(self, row: Mapping[str, Any]) -> None: ...
+
+    def jobs(self, session: str) -> list[Mapping[str, Any]]: ...
+
+    def end_job(self, session: str, name: str, outcome: str) -> None: ...
+
+    def remove_job(self, session: str, name: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeptJob:
+    name: str
+    shown: str
+    decision_id: str
+    end: Exit | None
+
+
+class Ledger:
+    """One server's view. `scope`: sessions are found by servers of the same one; `alive`: whether a server lives."""
+
+    def __init__(self, records: Records, server: str, scope: str, alive: Callable[[str], bool]) -> None:
+        self._records, self.server, self.scope, self._alive = records, server, scope, alive
+
+    # --- whose -------------------------------------------------------------------------------------------------------
+
+    def free(self, owner: str, name: str | None = None) -> list[Entry]:
+        """The caller's sessions in nobody's hands, the one used last first."""
+        return [entry for entry in self._of(owner, name) if not self._is_held(entry)]
+
+    def elsewhere(self, owner: str, name: str) -> Entry | None:
+        """One of that name that another live server holds."""
+        held = (entry for entry in self._of(owner, name) if entry.server != self.server and self._is_held(entry))
+        return next(held, None)
+
+    def take(self, entry: Entry) -> bool:
+        """Into our hands; False where another server was first."""
+        return self._records.take_session(entry.id, entry.server, self.server)
+
+    def every(self) -> list[Entry]:
+        """Of all scopes and callers, whoever holds them."""
+        return [_entry(row) for row in self._records.sessions()]
+
+    def _of(self, owner: str, name: str | None) -> list[Entry]:
+        named = {} if name is None else {"name": name}
+        return [_entry(row) for row in self._records.sessions(scope=self.scope, owner=owner, **named)]
+
+    def _is_held(self, entry: Entry) -> bool:
+        return entry.server != NOBODY and self._alive(entry.server)
+
+    # --- what --------------------------------------------------------------------------------------------------------
+
+    def enter(self, entry: Entry) -> None:
+        self._records.put_session(_row(entry))
+
+    def lives(self, session: str, sandbox: str, key: str, image: str) -> None:
+        self._records.change_session(session, state="live", sandbox=sandbox, key=key, image=image)
+
+    def parked(self, session: str, image: str, used: float) -> None:
+        self._records.change_session(session, state="parked", sandbox="", key="", image=image, used=used)
+
+    def used(self, session: str, when: float) -> None:
+        self._records.change_session(session, used=when)
+
+    def put_down(self, session: str, used: float) -> None:
+        """Out of our hands: the next server that wants it takes it."""
+        self._records.change_session(session, server=NOBODY, used=used)
+
+    def strike(self, session: str) -> None:
+        """It is over, and its jobs with it."""
+        with _logged(f"the end of session {session}"):
+            self._records.remove_session(session)
+
+    # --- jobs --------------------------------------------------------------------------------------------------------
+
+    # A job runs and ends whether or not that can be written down: where it cannot, that is logged.
+
+    def job_started(self, session: str, job: KeptJob) -> None:
+        row = {"session": session, "name": job.name, "shown": job.shown, "decision_id": job.decision_id}
+        with _logged(f"job {job.name} of session {session}"):
+            self._records.put_job({**row, "outcome": None})
+
+    def job_ended(self, session: str, name: str, end: Exit) -> None:
+        with _logged(f"how job {name} of session {session} ended"):
+            self._records.end_job(session, name, json.dumps(asdict(end)))
+
+    def job_forgotten(self, session: str, name: str) -> None:
+        with _logged(f"that job {name} of session {session} is forgotten"):
+            self._records.remove_job(session, name)
+
+    def jobs(self, session: str) -> list[KeptJob]:
+        """In the order of their start; `end` None where the server that ran it did not live to see it."""
+        return [_job(row) for row in self._records.jobs(session)]
+
+
+def scope_of(folders: Iterable[tuple[str, str]]) -> str:
+    """Servers that lend the same folders in the same way are of one scope; told as path and mode."""
+    return hashlib.sha256(json.dumps(sorted(folders)).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _logged(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        log.exception("not written down: %s", what)
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    told = {name: json.dumps(getattr(entry, name)) for name in ("folders", "hosts")}
+    return {**asdict(entry), **told, "user": "{}:{}".format(*entry.user)}
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    uid, _, gid = str(row["user"]).partition(":")
+    lists = {name: tuple(json.loads(row[name])) for name in ("folders", "hosts")}
+    return Entry(**{**row, **lists, "user": (int(uid), int(gid))})
+
+
+def _job(row: Mapping[str, Any]) -> KeptJob:
+    end = Exit(**json.loads(row["outcome"])) if row["outcome"] else None
+    return KeptJob(row["name"], row["shown"], row["decision_id"], end)

@@ -1,0 +1,133 @@
+"""One session: a caller's sandbox under a name, what it was given, and the jobs that ran in it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from policy.verdict import Permit
+from server.sandbox.jobs import MOST_OUTPUT_BYTES, Job, NoSuchJob
+from server.sandbox.ledger import SERVER_LOST, KeptJob, Ledger
+from server.sandbox.output_room import OutputRoom
+from server.sandbox.sandbox import Exit, Sandbox, SandboxLost, SandboxSpec
+
+MAX_JOBS_KEPT = 64  # of one session; the oldest that is over gives way
+
+# live: its sandbox answers. waiting: a former server's, which may still wait to be adopted.
+type State = Literal["live", "waiting"]
+
+
+@dataclass
+class Session:
+    """One caller's sandbox. `owner` is the caller's id; another caller never learns that it exists."""
+
+    id: str  # of what is written down about it
+    name: str
+    owner: str
+    box: Sandbox | None
+    spec: SandboxSpec
+    folder: Path
+    opened: float
+    used: float
+    announce: Callable[["Session"], None]  # tells the gate whose flows come next
+    ledger: Ledger
+    hosts: tuple[str, ...] = ()  # what it narrowed its network to; empty: whatever the operator allows
+    ends: float | None = None  # when it is closed, whatever runs in it
+    state: State = "live"
+    jobs: dict[str, Job] = field(default_factory=dict)
+    room: OutputRoom = field(default_factory=lambda: OutputRoom(MOST_OUTPUT_BYTES))
+    made: int = 0
+    holds: int = 0  # calls at work in it
+    introduced: bool = False
+    remarks: list[str] = field(default_factory=list)  # what its caller should be told, once
+    clock: Callable[[], float] = time.time
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Raises SandboxLost where it has none; whoever holds the session has one."""
+        if self.box is None:
+            raise SandboxLost("the session has no sandbox now")
+        return self.box
+
+    @property
+    def ready(self) -> bool:
+        """Whether a command could start in it at once."""
+        return self.state == "live" and self.box is not None and self.box.alive and not self.over
+
+    @property
+    def over(self) -> bool:
+        """Whether its time has come."""
+        return self.ends is not None and self.clock() >= self.ends
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing runs in it and nobody is about to do something there."""
+        return not self.holds and not any(job.has_processes for job in self.jobs.values())
+
+    def introduce(self) -> bool:
+        """True once: whoever asks first tells the caller that it is new."""
+        before, self.introduced = self.introduced, True
+        return not before
+
+    def take_remarks(self) -> tuple[str, ...]:
+        """What there is to tell of it besides; whoever takes it tells it."""
+        told, self.remarks = tuple(self.remarks), []
+        return told
+
+    # --- jobs --------------------------------------------------------------------------------------------------------
+
+    async def start(self, permit: Permit, shown: str, decision_id: str, on_end: Callable[[Exit], None]) -> Job:
+        """Run what was permitted as a new job."""
+        self.made += 1
+        name = f"j{self.made}"
+        job = Job(name, shown, self.folder, decision_id, lambda end: self._ended(name, end, on_end), self.room)
+        self.jobs[name] = job
+        self._forget()
+        self.ledger.job_started(self.id, KeptJob(name, shown, decision_id, None))
+        self.announce(self)
+        try:
+            job.command = await self.sandbox.run(permit, job)
+        except BaseException:
+            self._drop(job)
+            raise
+        return job
+
+    def _ended(self, name: str, end: Exit, on_end: Callable[[Exit], None]) -> None:
+        self.used = self.clock()
+        self.ledger.job_ended(self.id, name, end)
+        on_end(end)
+
+    def _forget(self) -> None:
+        over = [job for job in self.jobs.values() if job.end is not None]
+        for job in over[: max(0, len(self.jobs) - MAX_JOBS_KEPT)]:
+            self._drop(job)
+
+    def _drop(self, job: Job) -> None:
+        del self.jobs[job.name]
+        self.ledger.job_forgotten(self.id, job.name)
+        job.close()
+
+    def restore_jobs(self) -> None:
+        """Those that another server ran: one that it did not see the end of was ended with it."""
+        for kept in self.ledger.jobs(self.id):
+            end = kept.end or SERVER_LOST
+            if kept.end is None:
+                self.ledger.job_ended(self.id, kept.name, end)
+            job = Job.restored(kept.name, kept.shown, self.folder, kept.decision_id, end, self.room)
+            self.jobs[kept.name] = job
+            self.made = max(self.made, int(kept.name.removeprefix("j")))
+
+    def job(self, name: str | None) -> Job:
+        """That job, or the newest. Raises NoSuchJob."""
+        if name is None and self.jobs:
+            return next(reversed(self.jobs.values()))
+        if name is None or name not in self.jobs:
+            known = ", ".join(self.jobs) or "none yet"
+            raise NoSuchJob(f"session {self.name} has no job {name or ''}; its jobs: {known}")
+        return self.jobs[name]
+
+    def live_decisions(self) -> tuple[str, ...]:
+        """The decisions whose commands run now: what a flow that leaves is attributed to."""
+        running = [job for job in self.jobs.values() if job.has_processes]
+        return tuple(dict.fromkeys(job.decision_id for job in running))

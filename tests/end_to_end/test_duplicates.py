@@ -1,0 +1,93 @@
+"""Hosts start a server twice, or only to ask for its tools: none of them shares, fights or leaves anything."""
+
+import shutil
+import signal
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.rig import Home, RawServer, until
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    folder = Path(tempfile.mkdtemp(prefix="sg"))
+    folder.chmod(0o755)
+    yield Home(folder, settings='environment = "base"\n[sandbox]\nidle = 0\n')
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def said(answer: dict[str, object]) -> str:
+    content = answer["content"]
+    assert isinstance(content, list)
+    return str(content[0]["text"])
+
+
+def written(home: Home) -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(home.folder / "state/sandgate.db")) as rows:
+        return rows.execute("SELECT id, server, state FROM sessions").fetchall()
+
+
+@pytest.mark.promise("session.alone")
+def test_a_second_server_of_the_same_folders_has_its_own_session_and_says_so(home: Home) -> None:
+    first = RawServer.start(home)
+    first.shell("echo first > mine")
+    second = RawServer.start(home)
+    answer = said(second.shell("ls; echo second > mine"))
+
+    assert "mine" not in answer.splitlines()
+    assert "another running server of these folders has a session default too" in answer
+    assert "another running server" not in said(second.shell("true"))
+    assert said(first.shell("cat mine")) == "first"
+    second.end(signal.SIGTERM)
+    assert said(first.shell("cat mine")) == "first"
+    first.end(signal.SIGTERM)
+    until(lambda: not home.processes(), "a process is left")
+
+
+@pytest.mark.promise("nothing.left")
+def test_a_probe_that_lists_tools_writes_nothing_down_and_takes_nothing(home: Home) -> None:
+    first = RawServer.start(home)
+    first.shell("echo first > mine")
+    before = written(home)
+    probe = RawServer.start(home)
+    probe.ask("tools/list", {})
+    assert home.containers() == []  # by the label of the server that started last
+    probe.end(signal.SIGTERM)
+
+    assert written(home) == before
+    assert said(first.shell("cat mine")) == "first"
+    first.end(signal.SIGTERM)
+
+
+@pytest.mark.promise("nothing.left")
+def test_a_probe_on_a_fresh_machine_makes_no_record_of_sessions(home: Home) -> None:
+    probe = RawServer.start(home)
+    probe.ask("tools/list", {})
+    probe.end(signal.SIGTERM)
+
+    assert not (home.folder / "state/sandgate.db").exists()
+    assert home.containers() == []
+
+
+@pytest.mark.promise("session.alone")
+def test_two_servers_on_one_engine_leave_each_others_sandboxes_alone(home: Home) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="sg"))
+    other = Home(folder, settings=home.settings)
+    first, second = RawServer.start(home), RawServer.start(other)
+    first.shell("echo first > mine")
+    second.shell("echo second > mine")
+    second.end(signal.SIGKILL)
+    third = RawServer.start(other)
+    third.shell("true")
+
+    assert said(first.shell("cat mine")) == "first"
+    assert len(home.containers()) == 1
+    third.end(signal.SIGTERM)
+    assert said(first.shell("cat mine")) == "first"
+    first.end(signal.SIGTERM)
+    shutil.rmtree(folder, ignore_errors=True)
