@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     allow.add_argument("what", help="a host, or a command by name and sub-command")
     _install_words(commands)
     _image_words(commands)
+    _snapshot_words(commands)
     _engine_words(commands)
     _policy_words(commands)
     _audit_words(commands)
@@ -104,6 +105,16 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return int(text)
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1
+    if not 0 <= days < 1e6:  # noqa: PLR2004 - a few thousand years; also not a number
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days")
+    return days
 
 
 def _group(commands: Any, name: str, words: str) -> Any:
@@ -147,7 +158,18 @@ def _image_words(commands: Any) -> None:
     build = _add(images, "build", "build what is missing or outdated", "set_up:images_build")
     build.add_argument("--ca-bundle", type=Path, metavar="FILE", help="certificates of a network that intercepts TLS")
     build.add_argument("--force", action="store_true", help="build all anew")
-    _add(images, "list", "what there is", "set_up:images_list")
+    _add(images, "list", "what there is, prepared environments among it", "set_up:images_list")
+    prune = _add(images, "prune", "remove prepared environments that no session uses, and leftovers", "snapshots:prune")
+    prune.add_argument("--unused-for", type=_days, default=0.0, metavar="DAYS", help="only those (default 0: all)")
+
+
+def _snapshot_words(commands: Any) -> None:
+    snapshots = _group(commands, "snapshots", "files of sessions that agents have kept")
+    listing = _add(snapshots, "list", "all of them, with their owners and sizes", "snapshots:listing")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    delete = _add(snapshots, "delete", "delete some of them", "snapshots:delete")
+    delete.add_argument("names", nargs="+", metavar="NAME")
+    delete.add_argument("--owner", help="whose, where several callers have one of that name")
 
 
 def _engine_words(commands: Any) -> None:

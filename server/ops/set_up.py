@@ -20,6 +20,7 @@ from server.ops import engine_setup
 from server.ops import images as image_words
 from server.ops import install as clients
 from server.ops.policy import verdict_of
+from server.ops.snapshots import prepared_table
 from server.sandbox.engine import find_engine
 from server.sandbox.folders import LONGEST_SOCKET
 from server.sandbox.image_build import list_images
@@ -219,7 +220,10 @@ def _company_certificates() -> Path | None:
 
 def images_list(_: argparse.Namespace) -> int:
     engine = find_engine(ENVIRON, HOME, load().state_dir)
-    Console().print(image_words.table(list_images(engine.url)))
+    console = Console()
+    console.print(image_words.table(list_images(engine.url)))
+    if prepared := prepared_table():
+        console.print(prepared)
     return 0
 
 

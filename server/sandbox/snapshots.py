@@ -249,6 +249,11 @@ class Snapshots:
         """Oldest first."""
         return [_snapshot(row) for row in self._records.all(owner=owner, kind=kind)]
 
+    def unused(self, kind: Kind, seconds: float) -> list[Snapshot]:
+        """Those of all callers that nobody has used for so long."""
+        now = time.time()
+        return [_snapshot(row) for row in self._records.all(kind=kind) if now - float(row["used"]) >= seconds]
+
     def every(self) -> list[Snapshot]:
         """Of all callers and kinds, for the operator."""
         return [_snapshot(row) for row in self._records.all()]

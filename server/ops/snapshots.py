@@ -1,0 +1,149 @@
+"""`sandgate snapshots list|delete`, and the part of `sandgate images list|prune` that is about prepared environments."""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import anyio
+from rich.console import Console
+from rich.table import Table
+
+from server.kept import snapshots as kept_snapshots
+from server.kept import stored_images
+from server.ops.bad_input import BadInput
+from server.record.audit import Audit
+from server.sandbox.docker_snapshots import DockerSnapshots
+from server.sandbox.snapshots import Snapshot, Snapshots
+from server.settings import load
+
+DAY: Final = 86400
+HOUR: Final = 3600
+MINUTE: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    snapshots: Snapshots
+    images: DockerSnapshots
+
+
+@contextmanager
+def _kept() -> Iterator[_Kept]:
+    """As the settings say; what goes is recorded where servers record it."""
+    settings = load()
+    audit = Audit(settings.audit_file, settings.audit.fsync)
+    try:
+        images = stored_images(settings)
+        yield _Kept(kept_snapshots(settings, images, audit.write), images)
+    finally:
+        audit.close()
+
+
+def listing(arguments: argparse.Namespace) -> int:
+    """All callers' snapshots, and the parked sessions, which are snapshots too. The engine is not asked."""
+    with _kept() as kept:
+        found = [snapshot for snapshot in kept.snapshots.every() if snapshot.kind != "prepared"]
+    if arguments.json:
+        print(json.dumps([asdict(snapshot) for snapshot in found], indent=2))
+    elif found:
+        Console().print(_table(found))
+    else:
+        print("no snapshots; an agent takes one with the tool session_snapshot")
+    return 0
+
+
+def _table(found: Sequence[Snapshot]) -> Table:
+    made = Table("name", "owner", "kind", "environment", "size", "taken", box=None)
+    for snapshot in found:
+        row = (snapshot.name, snapshot.owner, snapshot.kind, snapshot.environment)
+        made.add_row(*row, _size(snapshot.size_bytes), _ago(snapshot.created))
+    return made
+
+
+def delete(arguments: argparse.Namespace) -> int:
+    """0 where all that were named are gone; none is where one of them is not there."""
+    with _kept() as kept:
+        chosen = [_chosen(kept.snapshots.every(), name, arguments.owner) for name in arguments.names]
+        for snapshot in chosen:
+            anyio.run(kept.snapshots.delete, snapshot.owner, snapshot.name)
+            print(f"deleted {snapshot.name} of {snapshot.owner}, {_size(snapshot.size_bytes)}")
+    return 0
+
+
+def _chosen(every: Sequence[Snapshot], name: str, owner: str | None) -> Snapshot:
+    found = [snapshot for snapshot in every if (snapshot.kind, snapshot.name) == ("named", name)]
+    mine = [snapshot for snapshot in found if owner in (None, snapshot.owner)]
+    if not mine:
+        raise BadInput(f"there is no snapshot {name}; see them with: sandgate snapshots list")
+    if len(mine) > 1:
+        owners = ", ".join(snapshot.owner for snapshot in mine)
+        raise BadInput(f"{name} is a snapshot of {owners}; say whose with --owner")
+    return mine[0]
+
+
+# --- prepared environments ---------------------------------------------------------------------------------------------
+
+
+def prepared_table() -> Table | None:
+    """None where there are none."""
+    with _kept() as kept:
+        found = [snapshot for snapshot in kept.snapshots.every() if snapshot.kind == "prepared"]
+        used = _in_use(kept.images) if found else frozenset[str]()
+    made = Table("prepared environment", "state", "size", "made", box=None)
+    for snapshot in found:
+        state = "in use" if snapshot.image in used else "ready"
+        made.add_row(snapshot.environment, state, _size(snapshot.size_bytes), _ago(snapshot.created))
+    return made if found else None
+
+
+def _in_use(images: DockerSnapshots) -> frozenset[str]:
+    return frozenset(name for image in images.stored() if image.in_use for name in image.names)
+
+
+def prune(arguments: argparse.Namespace) -> int:
+    """Prepared environments that no sandbox stands on, snapshots past their time, and what dead servers left."""
+    with _kept() as kept:
+        anyio.run(_prune, kept, arguments.unused_for)
+    return 0
+
+
+async def _prune(kept: _Kept, unused_for_days: float) -> None:
+    used = _in_use(kept.images)
+    freed = 0
+    for snapshot in await kept.snapshots.expire():
+        freed += _told(snapshot, "past its time")
+    for snapshot in kept.snapshots.unused("prepared", unused_for_days * DAY):
+        if snapshot.image in used:
+            print(f"kept environment {snapshot.environment}: a session or a warm sandbox stands on it")
+            continue
+        await kept.snapshots.delete(snapshot.owner, snapshot.name, "prepared")
+        freed += _told(snapshot, "the next session prepares it anew")
+    left = await kept.snapshots.sweep()
+    if left:
+        print(f"removed {len(left)} images that nothing refers to any more")
+    print(f"freed {_size(freed)}" if freed or left else "nothing to remove")
+
+
+def _told(snapshot: Snapshot, why: str) -> int:
+    what = f"environment {snapshot.environment}" if snapshot.kind == "prepared" else f"snapshot {snapshot.name}"
+    print(f"removed {what}, {_size(snapshot.size_bytes)}: {why}")
+    return snapshot.size_bytes
+
+
+# --- words -------------------------------------------------------------------------------------------------------------
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def _ago(then: float) -> str:
+    seconds = max(0.0, time.time() - then)
+    for unit, word in ((DAY, "days"), (HOUR, "hours"), (MINUTE, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {word} ago"
+    return f"{seconds:.0f} seconds ago"
