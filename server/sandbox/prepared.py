@@ -1,13 +1,11 @@
 """Environments with setup commands: run once, as the operator, and kept as a snapshot that their sessions start from."""
 
-import fcntl
 import hashlib
 import json
 import logging
-import os
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -19,6 +17,7 @@ import anyio.to_thread
 from policy.verdict import Ask, Denied
 from server.sandbox.cached_files import BadCachedFile, read_all
 from server.sandbox.jobs import Job
+from server.sandbox.lock_file import LockFile
 from server.sandbox.room import Full
 from server.sandbox.sandbox import FileRefused, SandboxFailed, SandboxLost, SandboxSpec
 from server.sandbox.snapshots import ImageGone, NoSuchSnapshot, Snapshot, SnapshotFailed
@@ -136,7 +135,7 @@ class Prepared:
         tasks: anyio.abc.TaskGroup,
     ) -> None:
         self._recipes, self._kept, self._identify, self._workshop = recipes, kept, identify, workshop
-        self._lock, self._tasks = folder / LOCK, tasks
+        self._lock, self._tasks = LockFile(folder / LOCK), tasks
         self._making: dict[str, _Making] = {}
         self._digests: dict[str, tuple[str, float]] = {}
 
@@ -190,7 +189,7 @@ class Prepared:
         self, making: _Making, key: str, recipe: Recipe, spec: SandboxSpec, files: Mapping[str, bytes]
     ) -> None:
         try:
-            async with self._alone():
+            async with self._lock.once_alone(LOOK_AGAIN_S):
                 making.snapshot = await self._find(key) or await self._run(making, key, recipe, spec, files)
         except Denied as exc:
             making.failure = f"environment {spec.environment} cannot be prepared: {making.step}: {_refused(exc)}"
@@ -217,26 +216,6 @@ class Prepared:
                 _check(await bench.run(command, recipe.timeout_s, making.follow))
             making.step = "keeping its files"
             return await bench.keep(key)
-
-    @asynccontextmanager
-    async def _alone(self) -> AsyncGenerator[None]:
-        """One preparation at a time in an installation; the lock of a server that died goes with it."""
-        self._lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            while not _locked(handle):  # noqa: ASYNC110 - another process sets no event of ours
-                await anyio.sleep(LOOK_AGAIN_S)
-            yield
-        finally:
-            os.close(handle)
-
-
-def _locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _key(recipe: Recipe, spec: SandboxSpec, image: str, files: Mapping[str, bytes]) -> str:

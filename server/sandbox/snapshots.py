@@ -1,14 +1,12 @@
 """Snapshots of sandboxes' file systems: who owns which, how long each is kept, and what becomes of its image."""
 
-import fcntl
 import logging
 import os
 import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
@@ -16,6 +14,7 @@ from typing import Any, Final, Literal, Protocol
 import anyio
 import anyio.to_thread
 
+from server.sandbox.lock_file import LockFile
 from server.sandbox.sandbox import MIB, SandboxSpec
 
 REPOSITORY: Final = "sandgate-snapshot"  # of the images; the tag is the snapshot's id
@@ -159,7 +158,7 @@ class Snapshots:
     """All snapshots of one installation. `folder` is its state directory, where the lock between its servers lies."""
 
     def __init__(self, records: Records, images: Images, folder: Path, retention: Retention, note: Note) -> None:
-        self._records, self._images, self._lock, self._note = records, images, folder / LOCK, note
+        self._records, self._images, self._lock, self._note = records, images, LockFile(folder / LOCK), note
         self.retention = retention
         self._woken = anyio.Event()
 
@@ -178,7 +177,7 @@ class Snapshots:
         """
         made_id, name = secrets.token_hex(6), checked(name)
         most = sandbox.spec.disk_bytes + SLACK
-        with await _holding(self._lock) as lock:
+        with await self._lock.shared() as lock:
             made = await self._made(lambda: self._images.commit(sandbox.id, made_id, most, tell), made_id, lock)
             snapshot = Snapshot(
                 id=made_id,
@@ -198,7 +197,7 @@ class Snapshots:
     async def copy(self, source: Snapshot, owner: str, name: str) -> Snapshot:
         """The same files under a name of the caller's: how a parked session, which has no sandbox, is kept."""
         made_id, name = secrets.token_hex(6), checked(name)
-        with await _holding(self._lock) as lock:
+        with await self._lock.shared() as lock:
             image = await self._made(lambda: self._images.again(source.image, made_id), made_id, lock)
             snapshot = replace(
                 source, id=made_id, name=name, owner=owner, kind="named", image=image, created=time.time()
@@ -323,54 +322,10 @@ class Snapshots:
         return await anyio.to_thread.run_sync(self._sweep, abandon_on_cancel=True)
 
     def _sweep(self) -> list[str]:
-        with _alone(self._lock) as alone:
+        with self._lock.alone() as alone:
             if not alone:
                 return []
             return self._images.sweep(frozenset(str(row["image"]) for row in self._records.all()))
-
-
-# --- the lock between servers ------------------------------------------------------------------------------------------
-
-
-async def _holding(path: Path) -> "_Held":
-    """Shared by all who take a snapshot; only a sweep wants it alone."""
-    return await anyio.to_thread.run_sync(_Held, path)
-
-
-class _Held:
-    """A shared lock, let go when this and every copy of its handle is closed."""
-
-    def __init__(self, path: Path) -> None:
-        self._handle = _opened(path)
-        fcntl.flock(self._handle, fcntl.LOCK_SH)
-
-    def __enter__(self) -> int:
-        return self._handle
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._handle)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[bool]:
-    handle = _opened(path)
-    try:
-        yield _locked(handle)
-    finally:
-        os.close(handle)
-
-
-def _locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _opened(path: Path) -> int:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 # --- rows --------------------------------------------------------------------------------------------------------------
