@@ -23,18 +23,21 @@ from server.kept import snapshots as kept_snapshots
 from server.kept import stored_images
 from server.record.audit import Audit
 from server.record.store import Store
+from server.sandbox.caretaker import Caretaker, Periods
 from server.sandbox.copies import Arrived, Copies
 from server.sandbox.demand import Demand
 from server.sandbox.docker_engine import DockerEngine, Surroundings
 from server.sandbox.egress_link import AllowEntry, EgressLink
 from server.sandbox.engine import engine_folders, find_engine
 from server.sandbox.folders import own
+from server.sandbox.freezer import Freezer
 from server.sandbox.gate import Gate, variables
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.ledger import Ledger, scope_of
 from server.sandbox.manifest import key_of
 from server.sandbox.pool import Pool
 from server.sandbox.prepared import Prepared
+from server.sandbox.resting import Resting
 from server.sandbox.room import Room
 from server.sandbox.sandbox import LINK_DIR, Sandbox
 from server.sandbox.sessions import Sessions
@@ -95,8 +98,9 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             copies = Copies(pool, key_of(settings.state_dir), lambda came: _copied(audit, came), log.info)
             ledger = Ledger(store, server_id, _scope(settings), folders.alive)
             room = Room(settings.limits.sessions)
+            resting = Resting(Freezer(_engine_of(settings), tasks), audit.write)
             sessions = Sessions(
-                copies, offered, folders.output, hosts(settings), room, ledger, narrow, note=audit.write
+                copies, offered, folders.output, hosts(settings), room, ledger, resting, narrow, note=audit.write
             )
             sessions_of.sessions = sessions
             limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
@@ -105,8 +109,8 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             recipe = recipes(settings, spaces)
             prepared = Prepared(recipe, snapshots, images.identify, workshop, settings.state_dir, tasks)
             tasks.start_soon(_sync, audit)
-            tasks.start_soon(snapshots.keep)
-            tasks.start_soon(pool.keep)
+            for keep in (snapshots.keep, pool.keep, Caretaker(sessions, _periods(settings)).keep):
+                tasks.start_soon(keep)
             change = _Change(source, judge, sessions, spaces, audit)
             tasks.start_soon(watch, change.files, change.take_up)
 
@@ -133,6 +137,10 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
 def _written_down(store: Store) -> frozenset[str]:
     """Ids of every session and sandbox that some server may still come back for."""
     return frozenset(str(row[field]) for row in store.sessions() for field in ("id", "sandbox"))
+
+
+def _periods(settings: Settings) -> Periods:
+    return Periods(settings.sandbox.freeze_after_s)
 
 
 def _scope(settings: Settings) -> str:
@@ -180,11 +188,15 @@ async def _sync(audit: Audit) -> None:
 # --- sandboxes ---------------------------------------------------------------------------------------------------------
 
 
+def _engine_of(settings: Settings) -> Callable[[], str]:
+    return lambda: find_engine(ENVIRON, HOME, settings.state_dir).url
+
+
 def _engine(
     settings: Settings, directory: Path, server_id: str, tasks: anyio.abc.TaskGroup, weakened: Callable[[str], None]
 ) -> DockerEngine:
     return DockerEngine(
-        find=lambda: find_engine(ENVIRON, HOME, settings.state_dir).url,
+        find=_engine_of(settings),
         directory=directory,
         server_id=server_id,
         seccomp=seccomp_file(),

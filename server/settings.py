@@ -92,6 +92,7 @@ class SandboxSettings(_Table):
     pids: Annotated[int, Field(ge=16)] = 1024
     open_files: Annotated[int, Field(ge=64)] = 4096
     grace_s: Annotated[float, Field(gt=0, le=3600)] = 30.0  # how long a sandbox waits for a lost server
+    freeze_after_s: Annotated[float, Field(ge=0)] = 120.0  # without use; 0: never
     idle: Annotated[int, Field(ge=0, le=64)] = 1  # at least that many warm of each kind in use; 0: none
     most_idle: Annotated[int, Field(ge=1, le=64)] = (
         8  # where many are claimed, as many as of late but no more than this

@@ -36,6 +36,7 @@ TEMPLATE = """\
 # pids = 1024
 # open_files = 4096
 # grace_s = 30                  # how long a sandbox waits for a server it lost
+# freeze_after_s = 120          # a session that nobody used for so long stands still until the next call; 0: never
 # idle = 1                      # warm sandboxes of each kind in use, at least; 0: none
 # most_idle = 8                 # as many as were claimed of late are kept warm, up to this
 # made_at_once = 4              # sandboxes in the making at the same time

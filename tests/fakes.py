@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from policy.command import Reading, SimpleCommand
 from policy.question import Question
 from policy.verdict import Permit, Verdict
@@ -15,6 +17,7 @@ from server.record.snapshot_rows import SnapshotRows
 from server.record.store import Store
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.ledger import Ledger
+from server.sandbox.resting import Resting
 from server.sandbox.sandbox import (
     Content,
     Entry,
@@ -24,6 +27,8 @@ from server.sandbox.sandbox import (
     Listing,
     Output,
     Running,
+    SandboxFailed,
+    SandboxLost,
     SandboxSpec,
     Stored,
     WriteMode,
@@ -134,6 +139,7 @@ class FakeSandbox:
     commands: list[FakeCommand] = field(default_factory=list)
     archives: list[bytes] = field(default_factory=list)
     alive: bool = True
+    frozen: bool = False
     closed: bool = False
 
     async def run(self, permit: Permit, output: Output) -> Running:
@@ -178,6 +184,32 @@ class FakeSandbox:
 
     async def close(self) -> None:
         self.alive, self.closed = False, True
+
+
+@dataclass
+class FakeFreezer:
+    frozen: set[str] = field(default_factory=set[str])
+    gone: set[str] = field(default_factory=set[str])
+    stuck: bool = False
+
+    async def freeze(self, sandbox_id: str) -> None:
+        await anyio.lowlevel.checkpoint()
+        if self.stuck:
+            raise SandboxFailed("the engine will not")
+        self.frozen.add(sandbox_id)
+
+    async def thaw(self, sandbox_id: str) -> None:
+        await anyio.lowlevel.checkpoint()
+        if sandbox_id in self.gone:
+            raise SandboxLost("the engine answers 404")
+        self.frozen.discard(sandbox_id)
+
+    async def forget(self, sandbox_id: str) -> None:
+        self.frozen.discard(sandbox_id)
+
+
+def resting(freezer: FakeFreezer | None = None) -> Resting:
+    return Resting(freezer or FakeFreezer(), lambda kind, fields: None)
 
 
 @dataclass

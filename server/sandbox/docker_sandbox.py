@@ -67,6 +67,14 @@ class DockerSandbox:
         return not self._link.lost
 
     @property
+    def frozen(self) -> bool:
+        return self._link.frozen
+
+    @frozen.setter
+    def frozen(self, frozen: bool) -> None:
+        self._link.frozen = frozen
+
+    @property
     def landlock_abi(self) -> int:
         return int(self._link.hello.get("landlock") or 0)
 

@@ -112,18 +112,27 @@ def get_json(url: str, path: str, timeout_s: float = PROBE_S) -> dict[str, Any]:
 
 
 def get(url: str, path: str, timeout_s: float = PROBE_S) -> bytes:
+    status, body = _ask(url, "GET", path, timeout_s)
+    if status != http.client.OK:
+        raise Unreachable(f"it answers {path} with HTTP {status}")
+    return body
+
+
+def post(url: str, path: str, timeout_s: float = PROBE_S) -> int:
+    """An order without a body; the status of the engine's answer."""
+    return _ask(url, "POST", path, timeout_s)[0]
+
+
+def _ask(url: str, method: str, path: str, timeout_s: float) -> tuple[int, bytes]:
     connection = _connection(url, timeout_s)
     try:
-        connection.request("GET", path, headers={"Host": "docker"})
+        connection.request(method, path, headers={"Host": "docker"})
         answer = connection.getresponse()
-        body = answer.read(1 << 20)
+        return answer.status, answer.read(1 << 20)
     except (OSError, http.client.HTTPException) as error:
         raise Unreachable(_why(url, error)) from error
     finally:
         connection.close()
-    if answer.status != http.client.OK:
-        raise Unreachable(f"it answers {path} with HTTP {answer.status}")
-    return body
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -14,8 +14,8 @@ from server.sandbox.sandbox import Exit, Sandbox, SandboxLost, SandboxSpec
 
 MAX_JOBS_KEPT = 64  # of one session; the oldest that is over gives way
 
-# live: its sandbox answers. waiting: a former server's, which may still wait to be adopted.
-type State = Literal["live", "waiting"]
+# live: its sandbox answers. frozen: it is paused. waiting: a former server's, which may still wait to be adopted.
+type State = Literal["live", "frozen", "waiting"]
 
 
 @dataclass

@@ -15,6 +15,7 @@ import anyio.to_thread
 from server.sandbox.allow_list import covers, demand, listed, narrowed
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.ledger import Entry, Ledger
+from server.sandbox.resting import Resting
 from server.sandbox.room import Room
 from server.sandbox.sandbox import Sandbox, SandboxFailed, SandboxLost, SandboxSpec
 from server.sandbox.session import Session
@@ -60,6 +61,7 @@ class Sessions:
         allow: tuple[AllowEntry, ...],
         room: Room,
         ledger: Ledger,
+        resting: Resting,
         networks: Mapping[str, tuple[str, ...]] | None = None,
         *,
         note: Note = lambda _kind, _facts: None,
@@ -67,7 +69,7 @@ class Sessions:
     ) -> None:
         """networks: the part of `allow` that an environment's sessions have, where that is not all of it."""
         self._source, self._environments, self._folder, self._room = source, environments, folder, room
-        self._allow, self._networks, self._ledger = allow, networks or {}, ledger
+        self._allow, self._networks, self._ledger, self._resting = allow, networks or {}, ledger, resting
         self._note, self._clock = note, clock
         self._open: dict[tuple[str, str], Session] = {}
         self._turns: WeakValueDictionary[tuple[str, str], anyio.Lock] = WeakValueDictionary()
@@ -170,6 +172,8 @@ class Sessions:
             raise SandboxLost("the time that it was opened for is over")
         if session.state == "waiting":
             raise SandboxLost("its server ended, and its sandbox with it")
+        if session.state == "frozen":
+            await self._resting.thaw(session)
         if not session.sandbox.alive:
             raise SandboxLost("its sandbox ended")
 
@@ -297,6 +301,24 @@ class Sessions:
     def _announce(self, session: Session) -> None:
         self._source.calls(session.sandbox, session.live_decisions())
 
+    # --- rest --------------------------------------------------------------------------------------------------------
+
+    def at_hand(self) -> list[Session]:
+        """Those in our hands, whoever's they are."""
+        return list(self._open.values())
+
+    async def freeze(self, session: Session) -> None:
+        """Where it is still quiet when its turn comes. Raises SandboxFailed."""
+        async with self._turn(session.owner, session.name):
+            if session.ready and session.quiet:
+                await self._resting.freeze(session)
+
+    async def expire(self, session: Session) -> None:
+        """Its time is over, whatever runs in it."""
+        async with self._turn(session.owner, session.name):
+            if self._open.get((session.owner, session.name)) is session:
+                await self._discard(session, "expired")
+
     # --- ending ------------------------------------------------------------------------------------------------------
 
     async def close(self, owner: str, name: str) -> None:
@@ -321,6 +343,7 @@ class Sessions:
     async def _let_go(self, sandbox: Sandbox) -> None:
         try:
             await self._source.release(sandbox)
+            await self._resting.gone(sandbox.id)
         finally:
             self._room.leave()
 

@@ -7,14 +7,14 @@ from server.front.mcp_server import build
 from server.sandbox.room import Room
 from server.sandbox.sessions import Sessions
 from server.settings import Settings
-from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, PlainReader, ledger, snapshots
+from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, PlainReader, ledger, resting, snapshots
 
 
 async def nothing() -> None: ...
 
 
 def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> None:
-    sessions = Sessions(FakeSource(), {"base": SPEC}, tmp_path, (), Room(1), ledger(tmp_path))
+    sessions = Sessions(FakeSource(), {"base": SPEC}, tmp_path, (), Room(1), ledger(tmp_path), resting())
     gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
     server = build(App(gateway, Settings(environment="base"), snapshots(tmp_path), nothing, lambda: None))
 

@@ -17,7 +17,18 @@ from server.sandbox.room import Room
 from server.sandbox.sessions import Sessions
 from server.sandbox.snapshots import Snapshots
 from tests.end_to_end.rig import text_of
-from tests.fakes import SPEC, FakeAudit, FakeImages, FakeSource, FixedJudge, NoLimits, PlainReader, ledger, snapshots
+from tests.fakes import (
+    SPEC,
+    FakeAudit,
+    FakeImages,
+    FakeSource,
+    FixedJudge,
+    NoLimits,
+    PlainReader,
+    ledger,
+    resting,
+    snapshots,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +56,7 @@ class World:
             (),
             Room(10),
             ledger(self.folder),
+            resting(),
         )
         self.gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), self.judge, sessions)
         self.snapshots: Snapshots = snapshots(self.folder, self.images)

@@ -13,13 +13,13 @@ from server.front.tools import register
 from server.sandbox.room import Room
 from server.sandbox.sessions import Sessions
 from server.settings import ALL_GROUPS, ToolGroup
-from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, PlainReader, ledger, snapshots
+from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, PlainReader, ledger, resting, snapshots
 
 pytestmark = pytest.mark.anyio
 
 
 async def listed(folder: Path, groups: tuple[ToolGroup, ...] = ALL_GROUPS, shape: Shape = "both") -> list[Tool]:
-    sessions = Sessions(FakeSource(), {"base": SPEC}, folder, (), Room(1), ledger(folder))
+    sessions = Sessions(FakeSource(), {"base": SPEC}, folder, (), Room(1), ledger(folder), resting())
     gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
     mcp: MCPServer[None] = MCPServer("test")
     register(mcp, Front(gateway, Caller("ann"), "base", shape, snapshots(folder)), groups)

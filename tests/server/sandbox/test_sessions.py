@@ -16,7 +16,7 @@ from server.sandbox.sessions import (
     SessionExists,
     Sessions,
 )
-from tests.fakes import SPEC, FakeSandbox, FakeSource, ledger
+from tests.fakes import SPEC, FakeSandbox, FakeSource, ledger, resting
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +26,9 @@ PERMIT = permit(Question(CallerFacts("ann"), "exec", SessionFacts("default", "ba
 
 def sessions(folder: Path, source: FakeSource | None = None, most: int = 3) -> Sessions:
     allow = ("docs.example", "*.pkg.example", "api.example:8443", {"host": "data.example", "methods": ["GET"]})
-    return Sessions(source or FakeSource(), {"base": SPEC}, folder, allow, Room(most, patience_s=0), ledger(folder))
+    return Sessions(
+        source or FakeSource(), {"base": SPEC}, folder, allow, Room(most, patience_s=0), ledger(folder), resting()
+    )
 
 
 def nothing(end: Exit) -> None: ...
@@ -143,7 +145,9 @@ async def test_a_session_may_narrow_its_hosts(tmp_path: Path, host: str) -> None
 
 async def test_an_environment_of_its_own_hosts_is_a_ceiling_also_when_the_list_changes(tmp_path: Path) -> None:
     source, own = FakeSource(), {"base": ("a.example", "c.example")}
-    ours = Sessions(source, {"base": SPEC}, tmp_path, ("a.example", "b.example"), Room(3), ledger(tmp_path), own)
+    ours = Sessions(
+        source, {"base": SPEC}, tmp_path, ("a.example", "b.example"), Room(3), ledger(tmp_path), resting(), own
+    )
     await ours.open("ann", "work", "base", ())
     with pytest.raises(HostNotAllowed, match=r"b\.example is not among the allowed hosts: a\.example$"):
         await ours.open("ann", "more", "base", ("b.example",))
@@ -198,7 +202,7 @@ async def test_an_engine_that_hangs_holds_up_no_session_that_is_open(tmp_path: P
 def server(folder: Path, name: str, *dead: str, source: FakeSource | None = None) -> Sessions:
     """One of several on the same state, to which those named are dead."""
     written = ledger(folder, name, lambda other: other not in dead)
-    return Sessions(source or FakeSource(), {"base": SPEC}, folder, (), Room(3), written)
+    return Sessions(source or FakeSource(), {"base": SPEC}, folder, (), Room(3), written, resting())
 
 
 @pytest.mark.promise("session.alone")

@@ -1,0 +1,152 @@
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import pytest
+
+from policy.question import CallerFacts, Question, RunCommand, SessionFacts
+from policy.verdict import Allow, permit
+from server.sandbox.caretaker import Caretaker, Periods
+from server.sandbox.sandbox import Exit, SandboxFailed
+from server.sandbox.session import Session
+from tests.fakes import SPEC, FakeSandbox, ledger
+
+pytestmark = pytest.mark.anyio
+
+ACT = RunCommand(("true",), "/workspace", b"", 1, background=True)
+PERMIT = permit(Question(CallerFacts("ann"), "exec", SessionFacts("default", "base"), ACT, {}), Allow())
+
+
+PERIODS = Periods(freeze_s=100.0)
+
+
+def nothing(end: Exit) -> None: ...
+
+
+@dataclass
+class Tended:
+    sessions: list[Session]
+    did: list[str] = field(default_factory=list)
+    stuck: bool = False
+
+    def at_hand(self) -> list[Session]:
+        return self.sessions
+
+    async def freeze(self, session: Session) -> None:
+        if self.stuck:
+            raise SandboxFailed("the engine will not")
+        self.did.append(f"freeze {session.name}")
+
+    async def expire(self, session: Session) -> None:
+        self.did.append(f"expire {session.name}")
+
+
+@dataclass
+class House:
+    """A session last used at second 0, and a clock."""
+
+    folder: Path
+    now: float = 0.0
+
+    def __post_init__(self) -> None:
+        box = FakeSandbox(end=None)
+        self.session = Session(
+            "s1",
+            "work",
+            "ann",
+            box,
+            SPEC,
+            self.folder,
+            0,
+            0,
+            lambda _: None,
+            ledger(self.folder),
+            clock=lambda: self.now,
+        )
+        self.tended = Tended([self.session])
+
+    async def after(self, seconds: float, periods: Periods = PERIODS) -> list[str]:
+        self.now = seconds
+        await Caretaker(self.tended, periods, lambda: self.now).round()
+        return self.tended.did
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+async def test_a_session_nobody_uses_is_frozen_and_not_before(house: House) -> None:
+    assert await house.after(99) == []
+    assert await house.after(100) == ["freeze work"]
+
+
+async def test_a_session_in_which_something_runs_is_never_frozen(house: House) -> None:
+    job = await house.session.start(PERMIT, "exec", "d-1", nothing)
+    assert await house.after(1e6) == []
+    job.ended(Exit("exited", 0, left_behind=1))
+    assert await house.after(2e6) == []
+    job.cleared()
+    assert await house.after(3e6) == ["freeze work"]
+
+
+async def test_the_time_without_use_begins_at_a_jobs_end(house: House) -> None:
+    job = await house.session.start(PERMIT, "exec", "d-1", nothing)
+    house.now = 500
+    job.ended(Exit("exited", 0))
+
+    assert await house.after(599) == []
+    assert await house.after(600) == ["freeze work"]
+
+
+async def test_a_session_that_a_call_holds_is_left_alone(house: House) -> None:
+    house.session.holds = 1
+
+    assert await house.after(1e6) == []
+
+
+async def test_what_is_frozen_is_not_frozen_again(house: House) -> None:
+    house.session.state = "frozen"
+
+    assert await house.after(1e6) == []
+
+
+async def test_a_period_of_none_is_never(house: House) -> None:
+    assert await house.after(1e6, Periods(0)) == []
+
+
+async def test_a_session_whose_time_is_over_ends_whatever_runs_in_it(house: House) -> None:
+    house.session.ends = 50
+    job = await house.session.start(PERMIT, "exec", "d-1", nothing)
+
+    assert await house.after(49) == []
+    assert await house.after(50) == ["expire work"]
+    job.close()
+
+
+async def test_an_engine_that_will_not_is_tried_again(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.tended.stuck = True
+    assert await house.after(100) == []
+    house.tended.stuck = False
+
+    assert await house.after(200) == ["freeze work"]
+    assert "the engine will not" in caplog.text
+
+
+def test_it_looks_often_enough_for_the_shortest_period_and_not_all_the_time() -> None:
+    assert [Periods(period).look_every_s for period in (0.4, 0.01, 120, 0)] == [0.1, 0.05, 15, 15]
+
+
+async def until(holds: Callable[[], bool], step: Callable[[], Awaitable[None]]) -> None:
+    with anyio.fail_after(5):
+        while not holds():
+            await step()
+
+
+async def test_it_goes_on_for_as_long_as_the_server_lives(house: House) -> None:
+    house.now = 100
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Caretaker(house.tended, Periods(0.01), lambda: house.now).keep)
+        await until(lambda: len(house.tended.did) > 1, lambda: anyio.sleep(0.01))
+        tasks.cancel_scope.cancel()

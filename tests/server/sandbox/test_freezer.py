@@ -1,0 +1,104 @@
+from collections.abc import AsyncGenerator
+
+import anyio
+import pytest
+
+from server.sandbox.docker_sandbox import DockerSandbox
+from server.sandbox.freezer import Freezer
+from server.sandbox.sandbox import SandboxFailed, SandboxLost
+from tests.live import sandbox, shell
+from tests.real_engine import client, engine_url
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def box() -> AsyncGenerator[DockerSandbox]:
+    async with sandbox() as made:
+        yield made
+
+
+@pytest.fixture
+async def freezer() -> AsyncGenerator[Freezer]:
+    async with anyio.create_task_group() as tasks:
+        yield Freezer(engine_url, tasks)
+        tasks.cancel_scope.cancel()
+
+
+def is_paused(sandbox_id: str) -> bool:
+    with client() as api:
+        return bool(api.inspect_container(f"sandgate-{sandbox_id}")["State"]["Paused"])
+
+
+def is_there(sandbox_id: str) -> bool:
+    with client() as api:
+        return bool(api.containers(all=True, filters={"name": f"sandgate-{sandbox_id}"}))
+
+
+async def test_a_frozen_sandbox_stands_still_and_goes_on_as_it_was(box: DockerSandbox, freezer: Freezer) -> None:
+    await shell(box, "echo kept > /tmp/kept")
+    box.frozen = True
+    await freezer.freeze(box.id)
+    paused = is_paused(box.id)
+    await freezer.thaw(box.id)
+    box.frozen = False
+
+    assert paused
+    assert box.alive
+    assert (await shell(box, "cat /tmp/kept")).text == "kept\n"
+
+
+@pytest.mark.promise("nothing.left")
+async def test_a_frozen_sandbox_can_be_destroyed(box: DockerSandbox, freezer: Freezer) -> None:
+    await freezer.freeze(box.id)
+    await box.close()
+
+    assert not is_there(box.id)
+    with pytest.raises(SandboxLost):
+        await freezer.thaw(box.id)
+
+
+@pytest.mark.promise("nothing.left")
+async def test_what_a_server_leaves_frozen_is_woken(box: DockerSandbox) -> None:
+    async with anyio.create_task_group() as tasks:
+        freezer = Freezer(engine_url, tasks)
+        await freezer.freeze(box.id)
+        assert is_paused(box.id)
+        tasks.cancel_scope.cancel()  # the thawer's input ends, as at the server's death
+
+    with anyio.fail_after(20):
+        while is_paused(box.id):
+            await anyio.sleep(0.05)
+
+
+@pytest.mark.promise("nothing.left")
+async def test_a_thawer_that_was_killed_is_replaced_and_told_everything(box: DockerSandbox, freezer: Freezer) -> None:
+    async with sandbox() as other, anyio.create_task_group() as tasks:
+        freezer = Freezer(engine_url, tasks)
+        await freezer.freeze(box.id)
+        assert freezer._thawer is not None
+        freezer._thawer.kill()
+        await freezer._thawer.wait()
+        await freezer.freeze(other.id)
+        tasks.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True), anyio.fail_after(20):
+            while is_paused(box.id) or is_paused(other.id):
+                await anyio.sleep(0.05)
+
+
+async def test_without_an_engine_nothing_is_frozen() -> None:
+    async with anyio.create_task_group() as tasks:
+        with pytest.raises(SandboxFailed, match="cannot be paused"):
+            await Freezer(lambda: "unix:///nowhere/docker.sock", tasks).freeze("box")
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_sandbox_that_is_not_there_cannot_be_frozen(freezer: Freezer) -> None:
+    with pytest.raises(SandboxFailed, match="404"):
+        await freezer.freeze("nosuchbox")

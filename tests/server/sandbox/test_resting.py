@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import anyio
+import pytest
+
+from server.sandbox.room import Room
+from server.sandbox.sandbox import SandboxFailed, SandboxLost
+from server.sandbox.sessions import Sessions
+from tests.fakes import SPEC, FakeFreezer, FakeSource, ledger, resting
+
+pytestmark = pytest.mark.anyio
+
+
+def sessions(folder: Path, freezer: FakeFreezer, source: FakeSource | None = None) -> Sessions:
+    return Sessions(source or FakeSource(), {"base": SPEC}, folder, (), Room(3), ledger(folder), resting(freezer))
+
+
+async def test_a_frozen_session_wakes_at_the_next_call(tmp_path: Path) -> None:
+    freezer = FakeFreezer()
+    ours = sessions(tmp_path, freezer)
+    session = await ours.open("ann", "work", "base", ())
+    await ours.freeze(session)
+    asleep = (session.state, session.sandbox.frozen, set(freezer.frozen))
+
+    assert await ours.find_or_open("ann", "work", "base") is session
+    assert asleep == ("frozen", True, {"box0"})
+    assert (session.state, session.sandbox.frozen, freezer.frozen) == ("live", False, set())
+
+
+async def test_of_two_calls_that_find_it_asleep_one_wakes_it_and_both_have_it(tmp_path: Path) -> None:
+    ours = sessions(tmp_path, FakeFreezer())
+    session = await ours.open("ann", "work", "base", ())
+    await ours.freeze(session)
+    got = []
+
+    async def call() -> None:
+        async with ours.held("ann", "work", "base") as held:
+            got.append(held)
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call)
+        tasks.start_soon(call)
+
+    assert got == [session, session]
+
+
+async def test_a_call_that_comes_before_its_turn_keeps_it_awake(tmp_path: Path) -> None:
+    freezer = FakeFreezer()
+    ours = sessions(tmp_path, freezer)
+    session = await ours.open("ann", "work", "base", ())
+    async with ours.held("ann", "work", "base"):
+        await ours.freeze(session)
+
+    assert (session.state, freezer.frozen) == ("live", set())
+
+
+async def test_where_the_engine_will_not_it_stays_awake(tmp_path: Path) -> None:
+    ours = sessions(tmp_path, FakeFreezer(stuck=True))
+    session = await ours.open("ann", "work", "base", ())
+    with pytest.raises(SandboxFailed, match="cannot be frozen"):
+        await ours.freeze(session)
+
+    assert session.ready
+
+
+async def test_one_that_was_removed_while_it_slept_is_replaced_and_that_is_said(tmp_path: Path) -> None:
+    freezer, source = FakeFreezer(), FakeSource()
+    ours = sessions(tmp_path, freezer, source)
+    await ours.freeze(await ours.open("ann", "work", "base", ()))
+    freezer.gone.add("box0")
+
+    session = await ours.find_or_open("ann", "work", "base")
+
+    assert session.sandbox is source.claimed[1]
+    (told,) = session.take_remarks()
+    assert "is gone with its files: the engine answers 404" in told
+
+
+@pytest.mark.promise("nothing.left")
+async def test_one_that_is_closed_while_it_sleeps_is_nobodys_to_wake(tmp_path: Path) -> None:
+    freezer, source = FakeFreezer(), FakeSource()
+    ours = sessions(tmp_path, freezer, source)
+    await ours.freeze(await ours.open("ann", "work", "base", ()))
+    await ours.close("ann", "work")
+
+    assert source.claimed[0].closed
+    assert freezer.frozen == set()
+
+
+async def test_waking_a_sandbox_that_is_gone_says_that_it_is_lost(tmp_path: Path) -> None:
+    freezer = FakeFreezer(gone={"box0"})
+    session = await sessions(tmp_path, freezer).open("ann", "work", "base", ())
+    with pytest.raises(SandboxLost):
+        await resting(freezer).thaw(session)
