@@ -22,6 +22,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # -I leaves the 
 import counters
 import files
 import jobs
+import keepers
 import kernel
 import opening
 import relay
@@ -39,6 +40,7 @@ MOST_FILE_BYTES = 96 << 20  # queued for the server: more would be the agent's o
 RELAY_REST_S = 1.0  # between two starts of a relay that keeps ending
 ENDING_S = 5.0  # how long lost commands are waited for: what the kernel cannot end goes with the container
 CALM_S = 0.05
+MOST_RULESETS = 64
 BEAT_S = 0.5  # while something runs: a quiet command is not a dead one, and how much room its disk has
 BEAT_SOON_S = 0.1  # after a file was written
 SERVER_SILENCE_S = 120.0  # it asks every 5 s while something runs; one that hangs for this long is as good as lost
@@ -59,10 +61,10 @@ class Agent:
         with self.files.user:
             os.makedirs(home, mode=0o700, exist_ok=True)
         self.jobs: dict[int, jobs.Job] = {}
-        self.rulesets: dict[str, int] = {}
+        self.rulesets: dict[object, int] = {}
         self.incoming: dict[int, bytearray] = {}
         self.wire: wire.Wire | None = None
-        self.spare: spawn.Keeper | None = None
+        self.keepers = keepers.Keepers(lambda: spawn.Keeper(self.confine, uid, gid), self.selector)
         self.congested = False
         self.beat_at: float | None = None
         self.heard = 0.0  # when the server last said something
@@ -101,11 +103,14 @@ class Agent:
         assert self.wire is not None  # noqa: S101 - _dial() has set it
         self.selector.unregister(self.wire.sock)
         self.wire.sock.close()
+        self.wire = None
         for job in self.jobs.values():
             job.stop(signal.SIGKILL, "server_lost")
         until = time.monotonic() + ENDING_S
         while any(not job.over for job in self.jobs.values()) and time.monotonic() < until:
             self._turn(0.1)
+        for job in self.jobs.values():
+            self.keepers.dismiss(job.keeper)
         self.jobs.clear()
         self.incoming.clear()
 
@@ -116,7 +121,7 @@ class Agent:
             self._beat(time.monotonic())
             self.wire.flush()
             self._relieve(self.wire)
-            self._keep_a_spare()
+            self._make_a_spare()
 
     def _turn(self, patience: float | None) -> None:
         expected = time.monotonic() + (patience or 0.0)
@@ -124,19 +129,28 @@ class Agent:
         now = time.monotonic()
         if now - expected > PAUSED_S:
             self.heard = now
+        watched = self.selector.get_map()
         for key, _ in ready:
-            key.data()
+            if (still := watched.get(key.fd)) is not None and still.data is key.data:  # else one before it closed it
+                key.data()
         now = time.monotonic()
         for job in list(self.jobs.values()):
             job.tend(now)
-            if job.abandoned:
-                job.abandoned = False
-                tree.end_orphans(self._own_processes())
-            if job.over:
-                del self.jobs[job.number]
-                if job.left:
-                    self._say({"ev": "gone", "job": job.number})
+        if self.wire is not None:
+            self.wire.flush()  # an end is on its way before anything else is seen to
+        for job in [job for job in self.jobs.values() if job.over]:
+            self._forget(job)
         self._reap()
+
+    def _forget(self, job: jobs.Job) -> None:
+        del self.jobs[job.number]
+        if job.abandoned:
+            self.keepers.dismiss(job.keeper)
+            tree.end_orphans(self._own_processes())
+        else:
+            self.keepers.spare(job.keeper)
+        if job.left:
+            self._say({"ev": "gone", "job": job.number})
 
     def _beat(self, now: float) -> None:
         """A sign of life while something runs. Raises ConnectionError where the server gives none."""
@@ -148,20 +162,19 @@ class Agent:
             self.beat_at = now + BEAT_S if self.jobs else None
 
     def _own_processes(self) -> set[int]:
-        spare = {self.spare.pid} if self.spare else set[int]()
-        return {job.keeper.pid for job in self.jobs.values()} | spare | {self.relay}
+        return {job.keeper.pid for job in self.jobs.values()} | self.keepers.pids | {self.relay}
 
-    def _keep_a_spare(self) -> None:
+    def _make_a_spare(self) -> None:
         """Fork the next job's keeper ahead, but not while a command has just started: that would hold up its end."""
         now = time.monotonic()
-        if self.spare is None and all(job.reported or now - job.started > CALM_S for job in self.jobs.values()):
-            self.spare = jobs.spare_keeper(lambda: spawn.Keeper(self.confine))
+        if not self.keepers and all(job.reported or now - job.started > CALM_S for job in self.jobs.values()):
+            self.keepers.make_a_spare()
 
     def _patience(self) -> float | None:
         moments = [moment for job in self.jobs.values() if (moment := job.next_moment()) is not None]
         if self.beat_at is not None:
             moments.append(self.beat_at)
-        if self.spare is None:
+        if not self.keepers:
             moments.append(time.monotonic() + CALM_S)
         if not self.relay:
             moments.append(time.monotonic() + RELAY_REST_S)
@@ -254,29 +267,10 @@ class Agent:
     def _run(self, message: dict[str, object]) -> None:
         number = int(str(message["job"]))
         stdin = bytes(self.incoming.pop(number, b""))
-        keeper, self.spare = self.spare, None
+        plan = spawn.Plan(_strings(message["argv"]), _environment(message["env"]), str(message["cwd"]))
         try:
-            keeper = keeper or spawn.Keeper(self.confine)
-            plan = spawn.Plan(
-                _strings(message["argv"]), _environment(message["env"]), str(message["cwd"]), self.uid, self.gid
-            )
-            timeout = message["timeout_s"]
-            assert self.wire is not None  # noqa: S101 - the message came over it
-            job = jobs.launch(
-                number,
-                keeper,
-                plan,
-                self._ruleset(message["access"]),
-                self.wire,
-                self.selector,
-                self.counters,
-                None if timeout is None else float(str(timeout)),
-                stdin=stdin,
-                stdin_stays=bool(message["stdin_stays"]),
-            )
-        except OSError as exc:  # no room for a keeper, or for its pipes
-            if keeper is not None:
-                keeper.channel.close()
+            job = self.keepers.give(lambda keeper: self._start(number, keeper, plan, stdin, message))
+        except OSError as exc:  # no room for a keeper or its leader, or for their pipes
             self._say({"ev": "ended", "job": number, "reason": "not_started", "errno": exc.errno or 0})
             return
         self.jobs[number] = job
@@ -284,16 +278,34 @@ class Agent:
         if self.congested:
             jobs.unwatch_outputs(job)
 
+    def _start(
+        self, number: int, keeper: spawn.Keeper, plan: spawn.Plan, stdin: bytes, message: dict[str, object]
+    ) -> jobs.Job:
+        assert self.wire is not None  # noqa: S101 - the message came over it
+        timeout = message["timeout_s"]
+        return jobs.launch(
+            number,
+            keeper,
+            plan,
+            self._ruleset(message["access"]),
+            self.wire,
+            self.selector,
+            self.counters,
+            None if timeout is None else float(str(timeout)),
+            stdin=stdin,
+            stdin_stays=bool(message["stdin_stays"]),
+        )
+
     def _ruleset(self, access: object) -> int | None:
-        """A Landlock ruleset, made once for each set of paths; a command then only has to enter it."""
+        """A Landlock ruleset, made once for each set of paths and what lies there; a command then only has to enter it."""
         if not self.abi:
             return None
-        name = json.dumps(access, sort_keys=True)
+        assert isinstance(access, dict)  # noqa: S101 - the server's own shape
+        sets = kernel.Access(*(_strings(access[right]) for right in ("read", "write", "execute")))
+        name = sets.identity()
         if name not in self.rulesets:
-            if len(self.rulesets) > 64:
+            if len(self.rulesets) > MOST_RULESETS:
                 os.close(self.rulesets.pop(next(iter(self.rulesets))))
-            assert isinstance(access, dict)  # noqa: S101 - the server's own shape
-            sets = kernel.Access(*(_strings(access[right]) for right in ("read", "write", "execute")))
             self.rulesets[name] = kernel.landlock_ruleset(sets, self.abi)
         return self.rulesets[name]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import tree
 from counters import Counters, disk_room
-from spawn import EXEC_PATIENCE_S, Keeper, Plan
+from spawn import EXEC_PATIENCE_S, Keeper, Plan, Start
 from wire import Wire
 
 READ = 1 << 18
@@ -36,6 +36,7 @@ class Job:
         timeout_s: float | None,
     ) -> None:
         self.number, self.keeper, self.wire, self.selector = number, keeper, wire, selector
+        self.start: Start | None = None
         self.started = time.monotonic()
         self.deadline = None if timeout_s is None else self.started + timeout_s
         self.counters = counters
@@ -48,14 +49,14 @@ class Job:
         self.outputs: dict[int, int] = {}  # descriptor -> stream number
         self.running = False
         self.reason = "exited"
-        self.failure: int | None = None  # the errno with which not even a process could be made
         self.kill_at: float | None = None
         self.drain_until: float | None = None
         self.end: dict[str, object] | None = None
         self.reported = False
         self.left = 0  # processes that ran on at its end
-        self.keeper_gone = False
-        self.abandoned = False  # the keeper may have left something behind
+        self.failure: int | None = None  # the errno with which no process could be made for it
+        self.clear = False  # nothing of it runs any more
+        self.abandoned = False  # its keeper died, and may have left something behind
 
     # --- bytes -------------------------------------------------------------------------------------------------------
 
@@ -130,45 +131,45 @@ class Job:
 
     # --- what the keeper says ----------------------------------------------------------------------------------------
 
-    def hear_keeper(self) -> None:
-        try:
-            message = self.keeper.channel.recv(4096)
-        except BlockingIOError:
-            return
-        except OSError:
-            message = b""
+    def hear_keeper(self, message: bytes) -> None:
         if not message:
             self._keeper_left()
             return
         said = json.loads(message)
-        if "running" in said:
-            self.running = True
-        elif "failed" in said:
-            self._could_not_start(said)
+        if "clear" in said:
+            self.clear = True
+        elif "full" in said:
+            self.failure = int(said["full"])
+        elif not self._start.is_of(int(said["leader"])):
+            if self.reason != "exited":  # what was to be stopped begins only now
+                tree.end_all(self.keeper.pid)
         else:
-            self.end = said
-            self.drain_until = time.monotonic() + DRAIN_S
+            self._leader_ended(said)
 
-    def _could_not_start(self, said: dict[str, object]) -> None:
-        """A child that failed before its exec ends with 127, as a shell's does; without a child there is no exit code."""
-        self.running = True
-        number = int(str(said["errno"]))
-        if said["failed"] == "fork":
-            self.reason, self.failure = "not_started", number
-            return
-        missing = said["failed"] == "exec" and number in (errno.ENOENT, errno.ENOTDIR)
-        text = "command not found" if missing else f"{said['failed']}: {os.strerror(number)}"
+    @property
+    def _start(self) -> Start:
+        assert self.start is not None  # noqa: S101 - launch() has set it
+        return self.start
+
+    def _leader_ended(self, said: dict[str, object]) -> None:
+        self.running, self.end, self.clear = True, said, not said["more"]
+        self.drain_until = time.monotonic() + DRAIN_S
+        if self._start.failed is not None:
+            self._say_why_it_did_not_start(*self._start.failed)
+        for handle in list(self.outputs):
+            self._drain(handle)
+
+    def _say_why_it_did_not_start(self, step: str, number: int) -> None:
+        """What failed before its exec ends with 127, as a shell's child does."""
+        missing = step == "exec" and number in (errno.ENOENT, errno.ENOTDIR)
+        text = "command not found" if missing else f"{step}: {os.strerror(number)}"
         self.wire.job_bytes(self.number, 2, f"sandgate: cannot start: {text}\n".encode())
 
     def _keeper_left(self) -> None:
-        """Nothing is left below it: the job and all its descendants are gone."""
-        self.selector.unregister(self.keeper.channel)
-        self.keeper.channel.close()
-        self.keeper_gone = True
-        self.abandoned = self.end is None or bool(self.end.get("more"))
-        if self.end is None:  # it died itself: PID 1's own uid, so only the OOM killer does that
-            lasted = (time.monotonic() - self.started) * 1000
-            self.end = {"ended": signal.SIGKILL, "duration_ms": lasted, "more": False, **NOTHING_USED}
+        """It died itself: it has the agent's own uid, so only the OOM killer does that."""
+        self.clear = self.abandoned = True
+        if self.end is None:
+            self.end = {"ended": signal.SIGKILL, "at": time.monotonic(), "more": False, **NOTHING_USED}
             self.drain_until = time.monotonic()
 
     # --- ending ------------------------------------------------------------------------------------------------------
@@ -186,13 +187,15 @@ class Job:
 
     def tend(self, now: float) -> None:
         """What time brings: deadlines, graces, the end of the drain."""
-        if not self.running and self.end is None and now - self.started > EXEC_PATIENCE_S:
-            self.stop(signal.SIGKILL, "stalled")
+        if not self.running and now - self.started > EXEC_PATIENCE_S:
+            self._start.look()
             self.running = True
-        if self.deadline is not None and now >= self.deadline and not self.keeper_gone:
+            if not self._start.over:
+                self.stop(signal.SIGKILL, "stalled")
+        if self.deadline is not None and now >= self.deadline and not self.clear:
             self.deadline = None
             self.stop(signal.SIGTERM, "timed_out")
-        if self.kill_at is not None and now >= self.kill_at and not self.keeper_gone:
+        if self.kill_at is not None and now >= self.kill_at and not self.clear:
             tree.end_all(self.keeper.pid)
             self.kill_at = now + KILL_GRACE_S
         if self.end is not None and not self.reported:
@@ -209,11 +212,12 @@ class Job:
             self._close_stdin()
         assert self.end is not None  # noqa: S101 - tend() looked
         self.reported = True
+        self._start.close()
         if self.failure is not None:
-            self.wire.say({"ev": "ended", "job": self.number, "reason": self.reason, "errno": self.failure})
+            self.wire.say({"ev": "ended", "job": self.number, "reason": "not_started", "errno": self.failure})
             return
-        status = int(str(self.end.pop("ended")))
-        self.left = len(tree.below(self.keeper.pid)) if self.end.pop("more") and not self.keeper_gone else 0
+        status = int(str(self.end["ended"]))
+        self.left = 0 if self.clear else len(tree.below(self.keeper.pid))
         self.wire.say(
             {
                 "ev": "ended",
@@ -225,12 +229,13 @@ class Job:
                 "no_pids": self.counters.out_of_processes() > self.pids_before,
                 "disk_room": [self.room_before, disk_room()[0]],
                 "left": self.left,
-                **self.end,
+                "duration_ms": (float(str(self.end["at"])) - self.started) * 1000,
+                **{name: self.end[name] for name in NOTHING_USED},
             }
         )
 
     def next_moment(self) -> float | None:
-        moments = [moment for moment in (self.deadline, self.kill_at) if moment is not None and not self.keeper_gone]
+        moments = [moment for moment in (self.deadline, self.kill_at) if moment is not None and not self.clear]
         if self.end is not None and not self.reported and self.drain_until is not None:
             moments.append(self.drain_until)
         if not self.running and self.end is None:
@@ -239,7 +244,7 @@ class Job:
 
     @property
     def over(self) -> bool:
-        return self.reported and self.keeper_gone
+        return self.reported and self.clear
 
 
 def launch(
@@ -267,7 +272,7 @@ def launch(
     job.stdin = stdin_write
     job.outputs = {out_read: 1, err_read: 2}
     try:
-        keeper.start(plan, stdin_read, out_write, err_write, ruleset)
+        job.start = keeper.start(plan, (stdin_read, out_write, err_write), ruleset)
     except OSError:
         for handle in (stdin_write, out_read, err_read):
             os.close(handle)
@@ -275,7 +280,7 @@ def launch(
     finally:
         for handle in (stdin_read, out_write, err_write):
             os.close(handle)
-    selector.register(keeper.channel, selectors.EVENT_READ, job.hear_keeper)
+    keeper.hears = job.hear_keeper
     watch_outputs(job)
     with contextlib.suppress(OSError):  # a keeper that died at once: its end is told as any other
         job.take(stdin, close=not stdin_stays)
@@ -296,11 +301,3 @@ def unwatch_outputs(job: Job) -> None:
     for handle in job.outputs:
         with contextlib.suppress(KeyError):
             job.selector.unregister(handle)
-
-
-def spare_keeper(make: Callable[[], Keeper]) -> Keeper | None:
-    """A keeper forked ahead of its job; None where the sandbox is full of processes."""
-    try:
-        return make()
-    except OSError:
-        return None

@@ -10,6 +10,7 @@ import struct
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, PR_SET_SECCOMP = 24, 38, 36, 4, 22
+PR_SET_PDEATHSIG = 1
 SECCOMP_MODE_FILTER = 2
 CAPABILITIES = range(64)  # the kernel answers EINVAL past its last one
 CAP_KILL, CAP_SETGID, CAP_SETUID = 5, 6, 7
@@ -103,6 +104,19 @@ class Access:
 
     def __init__(self, read: list[str], write: list[str], execute: list[str]) -> None:
         self.read, self.write, self.execute = read, write, execute
+
+    def identity(self) -> tuple[object, ...]:
+        """Equal where a ruleset would be: a rule is about what lay at a path when it was made, not about the path."""
+        sets = (self.read, self.write, self.execute)
+        return tuple((path, _lies_at(path)) for paths in sets for path in ("", *paths))
+
+
+def _lies_at(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def landlock_ruleset(access: Access, abi: int) -> int:

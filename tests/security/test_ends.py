@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 import anyio
 import pytest
 
+from policy.verdict import Access
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.ends import NO_PIDS, OOM_BESIDE
 from server.sandbox.sandbox import Exit, FileRefused, Running
@@ -45,6 +46,15 @@ async def spoken(said: Said, text: bytes) -> None:
     with anyio.fail_after(20):
         while text not in said.out:
             await anyio.sleep(0.01)
+
+
+async def started(box: DockerSandbox) -> Said:
+    """A command that stays, over where it could not even start."""
+    said = Said()
+    await box.run(command("sleep", "60"), said)
+    with anyio.move_on_after(1):
+        await said.over.wait()
+    return said
 
 
 async def test_a_stopped_job_says_who_stopped_it_and_takes_its_daemons_along(box: DockerSandbox) -> None:
@@ -105,8 +115,8 @@ async def test_a_command_that_could_not_even_start_has_no_exit_code(box: DockerS
     job = await box.run(command("python3", "-c", hog), said)
     await spoken(said, b"full")
     with anyio.fail_after(20):
-        while (refused := await run(box, "true")).end.status == "exited":
-            """A spare keeper had been made before the sandbox was full."""
+        while not (refused := await started(box)).over.is_set():
+            """What was forked ahead takes a command still."""
 
     assert (refused.end.status, refused.end.exit_code) == ("killed", None)
     assert "no room for another process" in refused.end.detail
@@ -135,6 +145,7 @@ async def test_commands_of_a_lost_server_are_ended_at_once_while_the_sandbox_wai
         with client() as api, anyio.fail_after(20):
             while any("sleep" in line[-1] for line in api.top(f"sandgate-{lost.id}")["Processes"]):
                 await anyio.sleep(0.05)
+            assert api.inspect_container(f"sandgate-{lost.id}")["State"]["Running"]
         await lost.close()
 
     assert end == Exit("killed", detail="the server was lost")
@@ -173,3 +184,55 @@ async def test_input_that_nobody_reads_is_refused_before_it_fills_the_agent(box:
 async def _send_for_ever(job: Running) -> None:
     while True:
         await job.send(b"x" * 900_000, close=False)
+
+
+# --- what a command starts with ------------------------------------------------------------------------------------------
+
+
+async def test_a_pipe_whose_reader_left_ends_its_writer_in_silence(box: DockerSandbox) -> None:
+    said = await shell(box, "yes | head -n 1; echo ${PIPESTATUS[0]}")
+
+    assert said.text == "y\n141\n"
+
+
+async def test_a_program_is_found_along_path_and_never_in_the_folder_it_starts_in(box: DockerSandbox) -> None:
+    await shell(box, "cd /workspace; printf '#!/bin/sh\\necho planted' > nowhere-else; chmod 755 nowhere-else")
+
+    assert "command not found" in (await run(box, "nowhere-else")).text
+    assert (await run(box, "./nowhere-else")).text == "planted\n"
+
+
+async def test_one_commands_resources_are_not_the_next_ones(box: DockerSandbox) -> None:
+    hungry = (await run(box, "python3", "-c", "x = bytearray(200 << 20); sum(range(5_000_000))")).end
+    modest = [(await run(box, "true")).end for _ in range(3)]
+
+    assert hungry.peak_memory_kb > 200 << 10
+    assert all(end.peak_memory_kb < 50 << 10 and end.cpu_s < hungry.cpu_s for end in modest)
+
+
+async def test_many_commands_one_after_the_other_leave_no_process(box: DockerSandbox) -> None:
+    ends = [(await run(box, "true")).end.exit_code for _ in range(200)]
+
+    assert set(ends) == {0}
+    with client() as api:
+        assert len(api.top(f"sandgate-{box.id}")["Processes"]) <= 10
+
+
+async def test_a_command_that_is_stopped_as_it_starts_never_outlives_the_stop(box: DockerSandbox) -> None:
+    for number in range(50):
+        said = Said()
+        job = await box.run(command("/bin/bash", "-c", f"exec -a early-{number} sleep 67"), said)
+        await job.stop(signal.SIGKILL, "cancelled", 1)
+        assert (await over(said)).status == "cancelled"
+
+    assert (await run(box, "pgrep", "-f", "early-")).end.exit_code == 1
+
+
+async def test_a_path_that_is_made_again_is_held_as_it_is_now(box: DockerSandbox) -> None:
+    access = Access(write=("/workspace/later", "/dev"))
+    write = ("/bin/bash", "-c", "echo x > /workspace/later/f")
+    before = await run(box, *write, access=access)
+    await shell(box, "mkdir /workspace/later")
+
+    assert "No such file" in before.text
+    assert (await run(box, *write, access=access)).end.exit_code == 0
