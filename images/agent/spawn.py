@@ -22,6 +22,7 @@ OOM_SCORE = b"500"  # unmapped memfds charge the cgroup, not a process: without 
 PIECE = 1 << 16  # of a plan, in one message
 _LENGTH = struct.Struct(">I")
 _TAKEN = struct.Struct(">I")  # the leader's pid: it has the plan
+_DESCRIPTOR = struct.Struct("@i")
 _FAILED = struct.Struct(">ii")  # which step failed, its errno
 STEPS = ("oom score", "identity", "working directory", "landlock", "seccomp", "exec")
 IGNORED_BY_PYTHON = (
@@ -227,7 +228,10 @@ def _read(body: bytes) -> Plan:
 
 
 def _receive(channel: socket.socket) -> tuple[Plan, list[int], int, int | None]:
-    first, handles, _, _ = socket.recv_fds(channel, _LENGTH.size + PIECE, 5, socket.MSG_CMSG_CLOEXEC)
+    # Not socket.recv_fds: it drops its flags, and the command would inherit every descriptor.
+    room = socket.CMSG_SPACE(5 * _DESCRIPTOR.size)
+    first, ancillary, _, _ = channel.recvmsg(_LENGTH.size + PIECE, room, socket.MSG_CMSG_CLOEXEC)
+    handles = [handle for _, _, data in ancillary for (handle,) in _DESCRIPTOR.iter_unpack(data)]
     (wanted,), body = _LENGTH.unpack_from(first), first[_LENGTH.size :]
     while len(body) < wanted:
         body += channel.recv(PIECE)

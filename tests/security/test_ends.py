@@ -189,6 +189,17 @@ async def _send_for_ever(job: Running) -> None:
 # --- what a command starts with ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("sandbox.powerless")
+async def test_a_command_holds_no_descriptor_but_its_streams(box: DockerSandbox) -> None:
+    said = await run(box, "python3", "-c", "import os; print(sorted(os.listdir('/proc/self/fd'), key=int)[:-1])")
+
+    assert said.text == "['0', '1', '2']\n"
+
+
+async def test_a_command_may_take_its_time(box: DockerSandbox) -> None:
+    assert (await run(box, "sleep", "2.5")).end.exit_code == 0
+
+
 async def test_a_pipe_whose_reader_left_ends_its_writer_in_silence(box: DockerSandbox) -> None:
     said = await shell(box, "yes | head -n 1; echo ${PIPESTATUS[0]}")
 
