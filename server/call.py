@@ -202,11 +202,11 @@ class Gateway:
         question = self._file_question(caller, ask)
         return question, await self.judge.decide(question)
 
-    async def may_read(self, caller: Caller, target: Target, paths: Iterable[str]) -> frozenset[str]:
-        """Those of the paths that file_read would be allowed: a search shows no more than that."""
-        allowed = []
+    async def allowed(self, caller: Caller, target: Target, op: Op, paths: Iterable[str]) -> frozenset[str]:
+        """Those that file_read (or file_list, for op list) would be allowed: a search shows no more than that."""
+        tool, allowed = "file_list" if op == "list" else "file_read", []
         for path in paths:
-            ask = FileAsk[None]("file_read", target, "read", path, {"path": path}, _nothing)
+            ask = FileAsk[None](tool, target, op, path, {"path": path}, _nothing)
             if isinstance(await self.judge.decide(self._file_question(caller, ask)), Allow):
                 allowed.append(path)
         return frozenset(allowed)

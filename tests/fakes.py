@@ -178,6 +178,9 @@ class FakeSandbox:
     async def ours(self, path: str, limit: int) -> bytes | None:
         return self.files.get(path)
 
+    async def search(self, permit: Permit, found: Found, request: Mapping[str, Any]) -> bytes:
+        raise FileRefused("this one cannot search")
+
     async def ping(self) -> None:
         if not self.alive:
             raise FileRefused("gone")

@@ -26,6 +26,7 @@ import keepers
 import kernel
 import opening
 import relay
+import searches
 import spawn
 import tree
 import wire
@@ -60,6 +61,7 @@ class Agent:
         self.files = files.Files(kernel.AsUser(uid, gid))
         with self.files.user:
             os.makedirs(home, mode=0o700, exist_ok=True)
+        self.searches = searches.Searches(self.selector, self.files.user, self.confine)
         self.jobs: dict[int, jobs.Job] = {}
         self.rulesets: dict[object, int] = {}
         self.incoming: dict[int, bytearray] = {}
@@ -104,6 +106,7 @@ class Agent:
         self.selector.unregister(self.wire.sock)
         self.wire.sock.close()
         self.wire = None
+        self.searches.end_all()
         for job in self.jobs.values():
             job.stop(signal.SIGKILL, "server_lost")
         until = time.monotonic() + ENDING_S
@@ -140,6 +143,7 @@ class Agent:
             self.wire.flush()  # an end is on its way before anything else is seen to
         for job in [job for job in self.jobs.values() if job.over]:
             self._forget(job)
+        self.searches.tend(now)
         self._reap()
 
     def _forget(self, job: jobs.Job) -> None:
@@ -162,7 +166,7 @@ class Agent:
             self.beat_at = now + BEAT_S if self.jobs else None
 
     def _own_processes(self) -> set[int]:
-        return {job.keeper.pid for job in self.jobs.values()} | self.keepers.pids | {self.relay}
+        return {job.keeper.pid for job in self.jobs.values()} | self.keepers.pids | {self.relay, *self.searches.running}
 
     def _make_a_spare(self) -> None:
         """Fork the next job's keeper ahead, but not while a command has just started: that would hold up its end."""
@@ -172,6 +176,7 @@ class Agent:
 
     def _patience(self) -> float | None:
         moments = [moment for job in self.jobs.values() if (moment := job.next_moment()) is not None]
+        moments += self.searches.next_moment()
         if self.beat_at is not None:
             moments.append(self.beat_at)
         if not self.keepers:
@@ -316,15 +321,22 @@ class Agent:
             soon = time.monotonic() + BEAT_SOON_S
             self.beat_at = soon if self.beat_at is None else min(soon, self.beat_at)
         assert self.wire is not None  # noqa: S101 - the message came over it
-        connection = self.wire
+        send = self._file_sender(self.wire, request)
         try:
-            answer = self.files.answer(message, content, self._file_sender(connection, request))
+            if message["do"] == "search":
+                ruleset, found = self._ruleset(message["access"]), self.files.take(message)
+                self.searches.start(found, message, ruleset, send, lambda answer: self._answer(request, answer))
+                return
+            answer = self.files.answer(message, content, send)
         except opening.Refused as exc:
             answer = {"error": str(exc), "errno": 0}
         except OSError as exc:
             answer = {"error": os.strerror(exc.errno or 0), "errno": exc.errno}
         except ValueError as exc:  # a NUL in a path, for one
             answer = {"error": str(exc), "errno": 0}
+        self._answer(request, answer)
+
+    def _answer(self, request: int, answer: dict[str, object]) -> None:
         self._say({"ev": "answer", "id": request, "ok": "error" not in answer, **answer})
 
 

@@ -212,6 +212,16 @@ def _prepare(confine: kernel.Filter, gid: int) -> tuple[int, int] | None:
     return None
 
 
+def lower(confine: kernel.Filter, uid: int, gid: int, ruleset: int | None) -> None:
+    """What a command is before its exec, for a fork that runs no program. Raises OSError."""
+    if failed := _prepare(confine, gid):
+        raise OSError(failed[1], STEPS[failed[0]])
+    os.nice(NICE)
+    os.setresuid(uid, uid, uid)
+    if ruleset is not None:
+        kernel.call(kernel.syscall(kernel.SYS_LANDLOCK_RESTRICT, ruleset, 0), "landlock_restrict_self")
+
+
 def _warm_up() -> None:
     """Walk once through what comes between a plan and its exec: pages shared with the agent are copied now, not then."""
     plan = _read(json.dumps([["true"], {"PATH": os.defpath}, "/"]).encode())

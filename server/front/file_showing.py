@@ -61,7 +61,7 @@ def _text(content: Text, arguments: dict[str, Any]) -> str:
     notes = [*content.remarks, *_rest(content, arguments)]
     shown = _numbered(content) if arguments.get("encoding") == "numbered" else content.text
     if not content.size:
-        return "[the file is empty]"
+        return "(the file is empty)"
     return f"{shown}{'' if shown.endswith(chr(10)) else chr(10)}[{'; '.join(notes)}]" if notes else shown
 
 
@@ -88,7 +88,7 @@ def _rest(content: Text, arguments: dict[str, Any]) -> list[str]:
 def _binary(content: Binary, arguments: dict[str, Any]) -> str:
     end = content.start + len(content.data)
     if not content.size:
-        return "[the file is empty]"
+        return "(the file is empty)"
     if content.start == 0 and end >= content.size:
         return content.base64
     more = f"; {next_call('file_read', arguments, offset=end + 1)} reads on" if end < content.size else ""
@@ -112,7 +112,7 @@ def _names(names: int) -> str:
 
 def show_entries(listing: Listing, arguments: dict[str, Any]) -> CallToolResult:
     lines = within(f"{visible(entry.name)}{MARKS.get(entry.kind, '')}" for entry in listing.entries)
-    return plain("\n".join([*lines, *_more_entries(listing, len(lines), arguments)]) or "[the directory is empty]")
+    return plain("\n".join([*lines, *_more_entries(listing, len(lines), arguments)]) or "(the directory is empty)")
 
 
 def within(lines: Iterable[str]) -> list[str]:

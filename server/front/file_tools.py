@@ -1,35 +1,21 @@
 """The file tools: what a sandbox's files hold, without a command."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from policy.verdict import Permit
-from server.call import FileAsk, RunAsk
+from policy.question import Op
+from server.call import FileAsk
 from server.front.file_showing import MOST_ENTRIES, show_edited, show_entries, show_read, show_written
 from server.front.front import Front
 from server.front.parameters import FilePath, OptionalCount, OptionalText, SessionName, given
-from server.front.showing import matches, show_matches
+from server.front.search_showing import folder_of, show_matches, show_names
 from server.sandbox import edits, files, reading
-from server.sandbox.jobs import Job
+from server.sandbox.pattern import read_pattern
 from server.sandbox.reading import MAX_BASE64
-from server.sandbox.sandbox import Found
-from server.sandbox.session import Session
-
-RIPGREP = (
-    "rg",
-    "--color=never",
-    "--no-heading",
-    "--no-messages",
-    "--sort=path",
-    "--max-columns=400",
-    "--max-columns-preview",
-    "--null",  # after each file's name, which may hold a colon
-    "--with-filename",
-)
-MOST_FILES = 500  # of a search's files that are judged and shown
+from server.sandbox.search import MOST_FILES, Query, Searched, checked_glob, search
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,56 +96,52 @@ class FileTools:
         path: FilePath = ".",
         session: SessionName = None,
         glob: Annotated[
-            OptionalText, Field(description="such as *.py: lists files at any depth, .gitignore honoured")
+            OptionalText, Field(description="such as *.py: files at any depth, .gitignore honoured")
         ] = None,
         limit: Annotated[int, Field(ge=1, le=MOST_ENTRIES)] = 500,
     ) -> CallToolResult:
         """List a directory; with glob, the matching files below it."""
+        asked = given(path=path, session=session, glob=glob, limit=limit)
         if glob is not None:
-            return await self._ripgrep("file_list", path, session, ("--files", f"--glob={glob}"), limit)
+            query = Query(None, checked_glob(glob), limit)
+            return show_names(*await self._search("file_list", path, session, query, asked), asked)
         ask = FileAsk(
             "file_list",
             self.front.target(session),
             "list",
             path,
-            given(path=path, session=session, limit=limit),
+            asked,
             lambda used, permit, found: used.sandbox.entries(permit, found, limit),
         )
-        return show_entries(
-            await self.front.gateway.use_file(self.front.caller, ask), given(path=path, session=session, limit=limit)
-        )
+        return show_entries(await self.front.gateway.use_file(self.front.caller, ask), asked)
 
     async def file_search(
         self,
-        pattern: Annotated[str, Field(min_length=1, max_length=1000, description="regular expression (Rust syntax)")],
+        pattern: Annotated[str, Field(min_length=1, max_length=1000, description="regular expression, of one line")],
         path: FilePath = ".",
         session: SessionName = None,
-        glob: Annotated[OptionalText, Field(description="only files that match, such as *.py")] = None,
-        limit: Annotated[int, Field(ge=1, le=5000, description="lines at most")] = 200,
+        glob: Annotated[OptionalText, Field(description="only files that match, such as *.{ts,tsx} or src/**")] = None,
+        limit: Annotated[int, Field(ge=1, le=MOST_ENTRIES, description="matching lines at most")] = 200,
     ) -> CallToolResult:
-        """Search files below path; answers file:line:text. .gitignore is honoured."""
-        only = () if glob is None else (f"--glob={glob}",)
-        return await self._ripgrep("file_search", path, session, ("--line-number", *only, f"--regexp={pattern}"), limit)
+        """Search files below path: file:line:text, with the lines around where few match. .gitignore is honoured."""
+        asked = given(pattern=pattern, path=path, session=session, glob=glob, limit=limit)
+        query = Query(read_pattern(pattern), None if glob is None else checked_glob(glob), limit)
+        return show_matches(*await self._search("file_search", path, session, query, asked), asked)
 
-    async def _ripgrep(
-        self, tool: str, path: str, session: str | None, options: tuple[str, ...], limit: int
-    ) -> CallToolResult:
-        """Search below what the path really is, and show only files that file_read may read."""
+    async def _search(
+        self, tool: str, path: str, session: str | None, query: Query, asked: dict[str, Any]
+    ) -> tuple[Searched, frozenset[str]]:
+        """What is below what the path really is, and those of its files (or their folders) that may be shown."""
         front, target = self.front, self.front.target(session)
-        arguments = given(path=path, session=session, options=list(options), limit=limit)
-        real = await front.gateway.use_file(front.caller, FileAsk(tool, target, "list", path, arguments, _real))
-        argv = (*RIPGREP, *options, "--", real)
-        ask = RunAsk(tool, target, argv, None, None, b"", 60.0, 45.0, background=False, arguments=arguments)
-        ran = await front.gateway.run(front.caller, ask, _silent)
-        found = matches(ran)
-        seen = dict.fromkeys(path for path, _ in found[: 4 * limit])
-        shown = await front.gateway.may_read(front.caller, target, list(seen)[:MOST_FILES])
-        return show_matches(ran, found, shown, limit)
-
-
-async def _real(session: Session, permit: Permit, found: Found) -> str:  # noqa: ARG001 - the shape of every act
-    return found.real
-
-
-async def _silent(job: Job) -> None:
-    """A search shows its matches at the end, not as progress."""
+        ask = FileAsk(
+            tool,
+            target,
+            "list",
+            path,
+            asked,
+            lambda used, permit, found: search(used.sandbox, permit, found, query),
+        )
+        found = await front.gateway.use_file(front.caller, ask)
+        op: Op = "read" if query.pattern else "list"
+        paths = dict.fromkeys(hit.path if query.pattern else folder_of(hit.path) for hit in found.hits)
+        return found, await front.gateway.allowed(front.caller, target, op, list(paths)[:MOST_FILES])

@@ -4,42 +4,13 @@ import base64
 import time
 from typing import Literal
 
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult
 
-from server.call import Ran
-from server.front.file_showing import visible
 from server.front.results import Shape, plain, shaped
 from server.sandbox.jobs import Job, Stream
 from server.sandbox.session import Session
 from server.sandbox.snapshots import Snapshot
 from server.sandbox.spool import Slice
-
-NO_MATCH = 1  # ripgrep's exit code where it looked and found nothing
-
-
-def matches(ran: Ran) -> list[tuple[str, str]]:
-    """What ripgrep found: a file and `line:text`, or a file and nothing; as far as one answer holds."""
-    text = ran.job.streams["stdout"].read(0, 1 << 20).data.decode("utf-8", "replace")
-    if "--files" in ran.act.argv:
-        return [(path, "") for path in text.split("\0") if path]
-    split = (line.partition("\0") for line in text.splitlines())
-    return [(path, rest) for path, null, rest in split if null]
-
-
-def show_matches(ran: Ran, found: list[tuple[str, str]], shown: frozenset[str], limit: int) -> CallToolResult:
-    """At most `limit` lines of files that may be shown; ripgrep's own words where it failed."""
-    if ran.end is None:
-        return plain(f"still searching as job {ran.job.name}; narrow path or glob")
-    if ran.end.exit_code not in (0, NO_MATCH):
-        said = ran.job.streams["stderr"].read(0, 1000).data.decode("utf-8", "replace").strip()
-        return CallToolResult(
-            content=[TextContent(type="text", text=said or f"search {ran.job.status}")], is_error=True
-        )
-    lines = [f"{visible(path)}:{text}" if text else visible(path) for path, text in found if path in shown]
-    hidden = len({path for path, _ in found} - shown)
-    notes = [f"[{len(lines) - limit} more lines; narrow the pattern, path or glob]"] if len(lines) > limit else []
-    notes += [f"[{hidden} more files are not shown: policy, or too many; narrow path or glob]"] if hidden else []
-    return plain("\n".join([*lines[:limit], *notes]) or "(nothing found)")
 
 
 def show_job(job: Job, stream: Stream, piece: Slice, encoding: Literal["text", "base64"]) -> CallToolResult:

@@ -1,9 +1,9 @@
 """One live container as a sandbox: what is asked of it goes over the line to its agent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio
 
@@ -139,6 +139,14 @@ class DockerSandbox:
         with _believing():
             entries = [Entry(str(e["name"]), str(e["type"]), int(e["size"])) for e in said["entries"]]
             return Listing(tuple(entries[:limit]), int(said["total"]), said["whole"] is True)
+
+    async def search(self, permit: Permit, found: Found, request: Mapping[str, Any]) -> bytes:
+        """What the agent's child says it found below the handle, within the permit's access; untrusted."""
+        _judged(permit, found)
+        allowed = permit.allow.access
+        access = {"read": [*allowed.read, "/dev/null"], "write": ["/dev/null"], "execute": list(allowed.execute)}
+        message = {"op": "file", "do": "search", "handle": found.handle, "access": access, **request}
+        return (await self._link.ask(message))[1]
 
     async def put(self, archive: Iterator[bytes]) -> None:
         await self._engine.put(self.id, archive)

@@ -1,6 +1,6 @@
 """What a sandbox is to the rest of the server: its promises as protocols, its shape as one specification."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -149,6 +149,8 @@ class Sandbox(Protocol):
     ) -> Stored: ...
 
     async def entries(self, permit: Permit, found: Found, limit: int) -> Listing: ...
+
+    async def search(self, permit: Permit, found: Found, request: Mapping[str, Any]) -> bytes: ...
 
     async def put(self, archive: Iterator[bytes]) -> None:
         """Unpack tar at the root, as root: before anybody has used it, never later. Raises SandboxFailed."""

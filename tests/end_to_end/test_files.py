@@ -172,3 +172,52 @@ async def test_a_file_that_is_read_only_is_not_replaced(client: Client) -> None:
 
     assert "chmod u+w" in await refused(client, "file_write", path="ro.txt", content="x")
     assert await say(client, "file_read", path="ro.txt") == "kept\n"
+
+
+async def test_a_search_answers_as_grep_does_and_honours_gitignore(client: Client) -> None:
+    await shell(
+        client,
+        "mkdir -p s/src s/.github s/out; cd s; echo out/ > .gitignore; printf 'a\\nb\\nfoo(1)\\nc\\nd\\n' > src/x.py;"
+        "echo 'foo' | tee .github/w.yml out/x src/y.ts > /dev/null",
+    )
+
+    assert await say(client, "file_search", pattern=r"foo", path="s") == (
+        "/workspace/s/.github/w.yml:1:foo\n--\n/workspace/s/src/x.py-1-a\n/workspace/s/src/x.py-2-b\n/workspace/s/src/x.py:3:foo(1)\n"
+        "/workspace/s/src/x.py-4-c\n/workspace/s/src/x.py-5-d\n--\n/workspace/s/src/y.ts:1:foo"
+    )
+    assert await say(client, "file_search", pattern=r"foo\(\d\)$", path="s", glob="*.{py,ts}", limit=1) == (
+        "/workspace/s/src/x.py-1-a\n/workspace/s/src/x.py-2-b\n/workspace/s/src/x.py:3:foo(1)\n"
+        "/workspace/s/src/x.py-4-c\n/workspace/s/src/x.py-5-d"
+    )
+    assert await say(client, "file_list", path="s", glob="src/**") == "/workspace/s/src/x.py\n/workspace/s/src/y.ts"
+    assert await say(client, "file_list", path="s") == ".github/\n.gitignore\nout/\nsrc/"
+    assert await say(client, "file_search", pattern="nowhere", path="s") == "(nothing found)"
+
+
+async def test_a_search_that_finds_more_names_the_calls_for_it(client: Client) -> None:
+    await shell(client, "mkdir -p m/a m/b; seq 300 > m/a/f; seq 300 > m/b/f")
+    said = await say(client, "file_search", pattern="^[0-9]+$", path="m", limit=400)
+
+    assert said.count("\n") == 400
+    assert said.splitlines()[-1] == (
+        '[200 more, from /workspace/m/b/f on: file_search(pattern="^[0-9]+$", path="m", limit=1600) shows more, '
+        'file_search(pattern="^[0-9]+$", path="/workspace/m/b", limit=400) searches that folder alone]'
+    )
+    more = await say(client, "file_list", path="m", glob="f", limit=1)
+    assert more.startswith("/workspace/m/a/f\n[1 more, from /workspace/m/b/f on: file_list(")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"pattern": "foo("}, r"for that very text write foo\("),
+        ({"pattern": "(?<=a)b"}, "Look-around"),
+        ({"pattern": "a", "path": "nope"}, "/workspace/nope: No such file"),
+        ({"pattern": "a", "glob": "../x"}, "below path only"),
+        ({"pattern": "a", "path": "/proc"}, "Nothing ran."),
+    ],
+)
+async def test_a_search_that_cannot_be_made_says_what_to_do(
+    client: Client, arguments: dict[str, Any], said: str
+) -> None:
+    assert said in await refused(client, "file_search", **arguments)

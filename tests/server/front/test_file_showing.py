@@ -69,7 +69,7 @@ def test_bytes_are_base64_alone_or_with_the_call_for_the_next_ones() -> None:
 
 
 def test_an_empty_file_is_said_to_be_one() -> None:
-    assert text_of(show_read(Text("", 1, 0, 0, None, 0), ASKED)) == "[the file is empty]"
+    assert text_of(show_read(Text("", 1, 0, 0, None, 0), ASKED)) == "(the file is empty)"
 
 
 def test_a_call_is_spelled_so_that_it_can_be_made() -> None:
@@ -96,7 +96,7 @@ def test_entries_show_what_they_are() -> None:
     listing = Listing((Entry("f", "file"), Entry("d", "directory"), Entry("l", "link"), Entry("p", "fifo")), 4)
 
     assert text_of(show_entries(listing, {"path": "."})) == "f\nd/\nl@\np|"
-    assert text_of(show_entries(Listing((), 0), {"path": "."})) == "[the directory is empty]"
+    assert text_of(show_entries(Listing((), 0), {"path": "."})) == "(the directory is empty)"
 
 
 def test_a_longer_directory_names_the_calls_for_more() -> None:
