@@ -88,7 +88,7 @@ class EgressSettings(_Table):
 class SandboxSettings(_Table):
     cpus: Annotated[float, Field(gt=0, le=256)] = 2.0
     memory_mb: Annotated[int, Field(ge=64)] = 2048
-    disk_mb: Annotated[int, Field(ge=64)] = 4096  # where the engine has a quota (overlay2 on XFS with pquota)
+    disk_mb: Annotated[int, Field(ge=64)] = 4096  # by quota on XFS with pquota, else measured and commands stopped
     pids: Annotated[int, Field(ge=16)] = 1024
     open_files: Annotated[int, Field(ge=64)] = 4096
     grace_s: Annotated[float, Field(gt=0, le=3600)] = 30.0  # how long a sandbox waits for a lost server

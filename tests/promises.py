@@ -35,6 +35,9 @@ PROMISES = (
     Promise("session.alone", "One session never sees another, and no sandbox is used twice.", "1.5"),
     Promise("sandbox.powerless", "A command has no capability, no root, and no reach into its agent.", "6"),
     Promise("sandbox.survives", "Bombs and storms of one command neither stop the agent nor hide from it.", "6"),
+    Promise(
+        "sandbox.disk", "A sandbox that fills its share of the disk is stopped and told so; its neighbours go on.", "6"
+    ),
     Promise("files.handle", "The file that was judged is the file that is used.", "6"),
     Promise("workspace.checked", "Only folders that pass every check are lent to a sandbox.", "6"),
     Promise("workspace.copy", "A copied folder's host is changed by what a person applies, and by nothing else.", "6"),

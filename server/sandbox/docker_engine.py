@@ -1,6 +1,7 @@
 """Containers of a Docker engine: made, greeted, destroyed."""
 
 import json
+import os
 import secrets
 import shutil
 import socket
@@ -19,6 +20,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from requests import RequestException
 
 from server.sandbox.agent_link import AgentLink
+from server.sandbox.disk_watch import DiskWatch
 from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox
 from server.sandbox.engine import NoEngine
 from server.sandbox.folders import SOCKET_PATH_LIMIT
@@ -73,6 +75,12 @@ class DockerEngine:
         self._weakened, self._said = weakened, set[str]()
         self._starting: set[str] = set()  # whose threads are at work
         self._disk_quota = True  # until the engine says otherwise
+        self._data_root: Path | None = (
+            None  # where the engine keeps its containers, if that is a folder of this machine
+        )
+        self._disk = DiskWatch(self._room, self._measure)
+        self._room_said: int | None = None
+        self._watching = False
 
     async def create(self, spec: SandboxSpec) -> DockerSandbox:
         """A new container whose agent has answered. Raises SandboxFailed with one sentence."""
@@ -150,7 +158,11 @@ class DockerEngine:
             if not self._disk_quota or "storage-opt" not in str(exc.explanation):
                 raise
             self._disk_quota = False
-            self._say("The engine cannot limit a sandbox's disk: it takes overlay2 on XFS with pquota.")
+            self._data_root = _here(self._find(), api.info().get("DockerRootDir"))
+            self._say(
+                "The engine cannot limit a sandbox's disk (it takes overlay2 on XFS with pquota): what it holds is measured, "
+                "and its commands are stopped once that is too much."
+            )
             return dict(api.create_container(host_config=_host_config(api, options), **settings))
 
     def _say(self, sentence: str) -> None:
@@ -174,9 +186,47 @@ class DockerEngine:
             self._say(
                 "The kernel has no usable Landlock: path rules hold for tools and parsed commands, not in scripts."
             )
+        self._watch_disk(spec, identity, link)
         return sandbox
 
+    # --- disk --------------------------------------------------------------------------------------------------------
+
+    def _watch_disk(self, spec: SandboxSpec, identity: str, link: AgentLink) -> None:
+        if self._disk_quota:
+            return
+        link.on_beat = self._hear_room
+        self._disk.enter(identity, spec.disk_bytes, lambda: link.stop_all("disk_full"))
+        if not self._watching:
+            self._watching = True
+            self._tasks.start_soon(self._disk.serve)
+
+    async def disk_is_full(self, identity: str) -> bool:
+        return not self._disk_quota and await self._disk.is_full(identity)
+
+    def _room(self) -> int | None:
+        if self._data_root is None:
+            return self._room_said
+        found = os.statvfs(self._data_root)
+        return found.f_bavail * found.f_frsize
+
+    def _hear_room(self, size: int, _files: int) -> None:
+        """What an agent sees of the file system below it; asked where the engine's folders are not this machine's."""
+        self._room_said = size
+
+    async def _measure(self) -> Mapping[str, int]:
+        return await anyio.to_thread.run_sync(self._sizes, abandon_on_cancel=True)
+
+    def _sizes(self) -> dict[str, int]:
+        try:
+            found = self._docker().api.containers(size=True, filters={"label": f"{LABEL}={self.server_id}"})
+        except (APIError, DockerException, RequestException, NoEngine) as exc:
+            raise SandboxFailed(f"the Docker engine does not say what its sandboxes hold: {_first_line(exc)}") from exc
+        return {entry["Labels"]["sandgate.sandbox"]: int(entry.get("SizeRw") or 0) for entry in found}
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
     async def destroy(self, identity: str, link: AgentLink | None) -> None:
+        self._disk.leave(identity)
         if link is not None:
             with suppress(SandboxLost):
                 await link.say({"op": "close"})
@@ -238,6 +288,12 @@ async def _compare_mounts(sandbox: DockerSandbox) -> None:
         found = await sandbox.resolve(mount.target)
         if found.identity != (mount.device, mount.inode):
             raise SandboxFailed(f"{mount.source} was swapped for another folder since it was checked; start again")
+
+
+def _here(url: str, folder: object) -> Path | None:
+    """The engine's folder, where it is one of this machine: a remote engine names its own."""
+    path = Path(str(folder))
+    return path if url.startswith("unix://") and folder and path.is_dir() else None
 
 
 def _host_config(api: docker.APIClient, options: dict[str, Any]) -> dict[str, Any]:

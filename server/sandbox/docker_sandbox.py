@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from policy.question import RunCommand
 from policy.verdict import Permit
 from server.sandbox.agent_link import AgentLink
 from server.sandbox.sandbox import (
+    MIB,
     Content,
     Entry,
     FileRefused,
@@ -35,6 +37,8 @@ class Destroys(Protocol):
     async def destroy(self, identity: str, link: AgentLink | None) -> None: ...
 
     async def put(self, identity: str, archive: Iterator[bytes]) -> None: ...
+
+    async def disk_is_full(self, identity: str) -> bool: ...
 
 
 class DockerCommand:
@@ -128,6 +132,10 @@ class DockerSandbox:
     ) -> Stored:
         """Put content there. Raises FileRefused; with `unchanged` also where it is not what this handle read."""
         _judged(permit, found)
+        if await self._engine.disk_is_full(self.id):
+            raise FileRefused(
+                f"the sandbox's disk is full ({self.spec.disk_bytes // MIB} MB); delete something", ENOSPC
+            )
         request = {"op": "file", "do": "write", "handle": found.handle, "mode": mode, "unchanged": unchanged}
         said, _ = await self._link.ask(request, content)
         with _believing():

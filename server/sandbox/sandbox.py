@@ -198,7 +198,7 @@ class SandboxSpec:
     copies: tuple[Copy, ...] = ()
     cpus: float = 2.0
     memory_bytes: int = 2048 * MIB
-    disk_bytes: int = 4096 * MIB  # where the engine has a quota
+    disk_bytes: int = 4096 * MIB  # a quota where the engine has one, else measured
     pids: int = 1024
     open_files: int = 4096
     ports: tuple[int, ...] = (80, 443)

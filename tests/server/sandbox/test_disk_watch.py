@@ -1,0 +1,127 @@
+from collections.abc import Awaitable, Callable, Mapping
+
+import pytest
+
+from server.sandbox.disk_watch import RESERVE_BYTES, DiskWatch
+from server.sandbox.sandbox import MIB, SandboxFailed
+
+pytestmark = pytest.mark.anyio
+
+GIB = 1024 * MIB
+ROOM = 50 * GIB
+
+
+class Disk:
+    """A file system with sandboxes on it, as the engine measures them; `holes` are measured but take no room."""
+
+    def __init__(self, limit: int = 1 * GIB, room: int = ROOM) -> None:
+        self.room: int | None = room
+        self.sizes: dict[str, int] = {}
+        self.measured = 0
+        self.stopped: list[str] = []
+        self.fails = False
+        self.watch = DiskWatch(lambda: self.room, self.measure)
+        for name in ("ours", "theirs"):
+            self.watch.enter(name, limit, self.stopping(name))
+
+    def stopping(self, name: str) -> Callable[[], Awaitable[None]]:
+        async def stop() -> None:
+            self.stopped.append(name)
+
+        return stop
+
+    async def measure(self) -> Mapping[str, int]:
+        self.measured += 1
+        if self.fails:
+            raise SandboxFailed("no answer")
+        return dict(self.sizes)
+
+    async def write(self, name: str, size: int, holes: int = 0) -> None:
+        self.sizes[name] = self.sizes.get(name, 0) + size + holes
+        self.room = (self.room or 0) - size
+        await self.watch.look()
+
+
+async def test_who_writes_more_than_his_limit_is_stopped_and_nobody_else() -> None:
+    disk = Disk()
+    await disk.write("theirs", 500 * MIB)
+    for _ in range(3):
+        await disk.write("ours", 400 * MIB)
+
+    assert disk.stopped == ["ours"]
+    assert await disk.watch.is_full("ours")
+    assert not await disk.watch.is_full("theirs")
+
+
+async def test_little_writing_costs_no_measurement() -> None:
+    disk = Disk()
+    for _ in range(6):
+        await disk.write("ours", 10 * MIB)
+
+    assert disk.measured == 0
+
+
+async def test_what_tidies_up_is_not_stopped_and_makes_room_for_more() -> None:
+    disk = Disk()
+    await disk.write("ours", 1100 * MIB)
+    await disk.write("ours", 20 * MIB)
+    assert disk.stopped == ["ours"]
+
+    await disk.write("ours", -600 * MIB)
+    assert not await disk.watch.is_full("ours")
+    await disk.write("ours", 700 * MIB)
+    assert disk.stopped == ["ours", "ours"]
+
+
+async def test_who_writes_on_after_a_stop_is_stopped_again() -> None:
+    disk = Disk()
+    await disk.write("ours", 1100 * MIB)
+    await disk.write("ours", 200 * MIB)
+
+    assert disk.stopped == ["ours", "ours"]
+
+
+async def test_holes_in_files_are_not_held_against_anybody() -> None:
+    disk = Disk()
+    await disk.write("ours", 100 * MIB, holes=10 * GIB)
+
+    assert disk.measured == 1
+    assert disk.stopped == []
+
+
+async def test_the_host_keeps_a_reserve_from_whoever_still_grows() -> None:
+    disk = Disk(limit=100 * GIB, room=RESERVE_BYTES + 100 * MIB)
+    disk.sizes["theirs"] = 0
+    await disk.write("ours", 200 * MIB)
+
+    assert disk.stopped == ["ours"]
+
+
+async def test_room_that_others_take_or_give_back_stops_nobody() -> None:
+    disk = Disk()
+    for change in (-20 * GIB, 30 * GIB, -10 * GIB):
+        disk.room = (disk.room or 0) + change
+        await disk.watch.look()
+
+    assert disk.stopped == []
+
+
+async def test_an_engine_that_does_not_answer_is_asked_again() -> None:
+    disk = Disk()
+    disk.fails = True
+    await disk.write("ours", 2 * GIB)
+    assert disk.stopped == []
+
+    disk.fails = False
+    await disk.watch.look()
+    assert disk.stopped == ["ours"]
+
+
+async def test_who_left_is_forgotten_and_an_unknown_room_is_no_reason() -> None:
+    disk = Disk()
+    disk.room = None
+    await disk.watch.look()
+    disk.watch.leave("ours")
+
+    assert not await disk.watch.is_full("ours")
+    assert disk.measured == 0
