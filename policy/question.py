@@ -25,8 +25,12 @@ class CallerFacts:
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
+    """Which session, and where in it a person's work lies: absolute paths, as the sandbox sees them."""
+
     name: str
     environment: str
+    home: str = "/home/agent"
+    workspaces: tuple[str, ...] = ("/workspace",)
 
 
 @dataclass(frozen=True, slots=True)

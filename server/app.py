@@ -81,7 +81,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
         async with (
             ShellParser() as parser,
-            judging(settings, next(iter(offered.values()))) as judge,
+            judging(settings) as judge,
             link,
             anyio.create_task_group() as tasks,
         ):
@@ -111,7 +111,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             tasks.start_soon(_sync, audit)
             for keep in (snapshots.keep, pool.keep, Caretaker(sessions, _periods(settings)).keep):
                 tasks.start_soon(keep)
-            change = _Change(source, judge, sessions, spaces, audit)
+            change = _Change(source, judge, sessions, audit)
             tasks.start_soon(watch, change.files, change.take_up)
 
             async def close() -> None:
@@ -154,7 +154,6 @@ class _Change:
     source: Source
     judge: CurrentJudge
     sessions: Sessions
-    spaces: tuple[Workspace, ...]
     audit: Audit
 
     def files(self) -> list[Path]:
@@ -170,7 +169,7 @@ class _Change:
         settings = self.source.read()
         try:
             if not settings.policy.opa_url:
-                self.judge.replace(embedded(settings, next(iter(environments(settings, self.spaces).values()))))
+                self.judge.replace(embedded(settings))
         except BundleError as exc:
             self.audit.write("server.reload_failed", {"reason": str(exc)})
             raise

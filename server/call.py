@@ -248,8 +248,8 @@ class Gateway:
         self, caller: Caller, ask: RunAsk | FileAsk[Any] | SessionAsk[Any], act: RunCommand | UseFile | UseSession
     ) -> Question:
         target = ask.target
-        environment = self.sessions.environment_of(caller.id, target.session, target.environment)
-        facts = SessionFacts(target.session, environment)
+        spec = self._spec(caller, target)
+        facts = SessionFacts(target.session, spec.environment, spec.home, spec.workspaces)
         return Question(CallerFacts(caller.id, caller.roles), ask.tool, facts, act, ask.arguments)
 
     def _spec(self, caller: Caller, target: Target) -> SandboxSpec:

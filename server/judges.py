@@ -10,19 +10,16 @@ from server.judge.current import CurrentJudge
 from server.judge.opa_address import BadOpaAddress, OpaAddress
 from server.judge.rego import RegoJudge
 from server.sandbox.allow_list import entry_name
-from server.sandbox.sandbox import SandboxSpec
 from server.settings import EgressSettings, PolicySettings, Settings
 
 BUNDLE_DIR = Path(__file__).parent.parent / "policy" / "rego"
 ELSEWHERE = ("custom", "opa_url", "opa_ca", "opa_cert", "opa_token_file", "opa_deadline_s")  # not the rules' business
 
 
-def policy_data(settings: Settings, spec: SandboxSpec) -> dict[str, Any]:
+def policy_data(settings: Settings) -> dict[str, Any]:
     """What operators decide, as the bundle reads it under data.sandgate_config."""
     return {
         **settings.policy.model_dump(mode="json", exclude=set(ELSEWHERE)),
-        "workspaces": list(spec.workspaces),
-        "home": spec.home,
         "hosts": [entry_name(entry).partition(":")[0] for entry in host_entries(settings.egress)],
     }
 
@@ -35,17 +32,17 @@ def host_entries(egress: EgressSettings) -> list[Any]:
     ]
 
 
-def configured_bundle(settings: Settings, spec: SandboxSpec) -> Bundle:
+def configured_bundle(settings: Settings) -> Bundle:
     """Our rules, the operator's data and their own rules. Raises BundleError."""
-    return read_bundle(BUNDLE_DIR, policy_data(settings, spec), settings.policy.custom)
+    return read_bundle(BUNDLE_DIR, policy_data(settings), settings.policy.custom)
 
 
-def embedded(settings: Settings, spec: SandboxSpec) -> RegoJudge:
-    return RegoJudge(configured_bundle(settings, spec))
+def embedded(settings: Settings) -> RegoJudge:
+    return RegoJudge(configured_bundle(settings))
 
 
 @asynccontextmanager
-async def judging(settings: Settings, spec: SandboxSpec) -> AsyncGenerator[CurrentJudge]:
+async def judging(settings: Settings) -> AsyncGenerator[CurrentJudge]:
     """The judge in force, closed on the way out. Raises BundleError and BadOpaAddress."""
     if settings.policy.opa_url:
         from server.judge.opa import OpaJudge  # noqa: PLC0415 - a third of a second that nobody else's start should pay
@@ -53,7 +50,7 @@ async def judging(settings: Settings, spec: SandboxSpec) -> AsyncGenerator[Curre
         async with OpaJudge(_address(settings.policy.opa_url, settings.policy)) as remote:
             yield CurrentJudge(remote)
     else:
-        current = CurrentJudge(embedded(settings, spec))
+        current = CurrentJudge(embedded(settings))
         try:
             yield current
         finally:

@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_KEYS = {"profile", "allow", "ask", "deny", "paths", "workspaces", "home", "execute", "hosts", "limits"}
+_KEYS = {"profile", "allow", "ask", "deny", "paths", "execute", "hosts", "limits"}
 _PROFILES = ("open", "standard", "strict")
 _OPS = {"read", "write", "delete", "list"}
-_HOME = "/home/agent"  # of our own images
 _LIMITS = {"timeout_s", "output_bytes"}
 _SPECIAL = re.compile(r"[*?\[{\\]")  # what stands before it in a glob is literal, and cheap to compare
 _PROGRAM = re.compile(r"[A-Za-z0-9_.+\[-][A-Za-z0-9_.+-]*")
@@ -25,9 +24,7 @@ def rego_settings(settings: Mapping[str, Any], revision: str) -> dict[str, Any]:
         raise SettingsError(f"policy.profile is {profile!r}, not one of {', '.join(_PROFILES)}")
     document: dict[str, Any] = {"profile": profile, "revision": revision, "commands": _commands(settings)}
     document["paths"] = [rule for entry in _list(settings, "paths") for rule in _path_rules(entry)]
-    for key, default in (("workspaces", ("/workspace",)), ("execute", ("/",))):
-        document[key] = [_absolute(path, key) for path in _list(settings, key, default)]
-    document["home"] = _absolute(settings.get("home", _HOME), "home")
+    document["execute"] = [_absolute(path, "execute") for path in _list(settings, "execute", ("/",))]
     document["hosts"] = [_text(host, "hosts").lower() for host in _list(settings, "hosts")]
     document["limits"] = _limits(settings.get("limits", {}))
     return document

@@ -16,7 +16,7 @@ _SCRIPT: dict[str, Any] = {
 }  # fmt: skip
 _INPUT: dict[str, Any] = {
     "version": 1, "caller": {"id": "local", "roles": []}, "tool": "shell",
-    "session": {"name": "default", "environment": "python"}, "call": {"command": ""}, "commands": [], "paths": [],
+    "session": {"name": "default", "environment": "python", "home": "/home/agent", "workspaces": ["/workspace"]}, "call": {"command": ""}, "commands": [], "paths": [],
 }  # fmt: skip
 _KEYS = {"title", "effect", "settings", "commands", "script", *_INPUT}
 

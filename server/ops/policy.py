@@ -50,12 +50,12 @@ def verdict_of(settings: Settings, command: str) -> Verdict:
 
 
 async def _decide_one(settings: Settings, command: str) -> tuple[Question, Verdict]:
-    async with ShellParser() as parser, judging(settings, spec(settings)) as judge:
+    async with ShellParser() as parser, judging(settings) as judge:
         return await _decide(settings, parser, judge, {"command": command})
 
 
 async def _check_lines(settings: Settings) -> None:
-    async with ShellParser() as parser, judging(settings, spec(settings)) as judge:
+    async with ShellParser() as parser, judging(settings) as judge:
         for asked in _asked():
             print(json.dumps(_document(*await _decide(settings, parser, judge, asked))), flush=True)
 
@@ -82,7 +82,7 @@ async def _decide(
     question = Question(
         caller=CallerFacts("local", ("user",)),
         tool="shell",
-        session=SessionFacts(asked.get("session") or "default", settings.environment),
+        session=SessionFacts(asked.get("session") or "default", box.environment, box.home, box.workspaces),
         act=RunCommand(("/bin/bash", "--noprofile", "--norc", "-c", text), cwd, b"", 300, background=False),
         call={"command": text},
         reading=reading,
@@ -157,7 +157,7 @@ def _explained(settings: Settings, question: Question, verdict: Verdict) -> Iter
 
 def _places(settings: Settings, question: Question) -> dict[tuple[str, str], list[str]]:
     """Where in the command each finding was made, as far as it names a command or a path of it."""
-    bundle = configured_bundle(settings, spec(settings))
+    bundle = configured_bundle(settings)
     engine = Engine({**bundle.modules, **bundle.custom}, bundle.configured(bundle.settings))
     found = engine.evaluate(json.dumps(question.as_input(), ensure_ascii=False), FINDINGS)
     places: dict[tuple[str, str], list[str]] = {}
@@ -185,7 +185,7 @@ def _listed(paths: tuple[str, ...]) -> str:
 
 def export(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
-    bundle = configured_bundle(settings, spec(settings))
+    bundle = configured_bundle(settings)
     out: Path = arguments.out
     write_bundle(bundle, BUNDLE_DIR, out)
     print(f"{out}: policy {bundle.revision}, {out.stat().st_size} bytes. Load it: opa run --server --bundle {out}")

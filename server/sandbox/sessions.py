@@ -271,10 +271,6 @@ class Sessions:
             raise NoSuchEnvironment(f"there is no environment {environment}; this server offers: {offered}")
         return self._environments[environment]
 
-    def environment_of(self, owner: str, name: str, default: str) -> str:
-        session = self._look(owner, name)
-        return session.spec.environment if session else default
-
     def spec_of(self, owner: str, name: str, default: str) -> SandboxSpec:
         session = self._look(owner, name)
         return session.spec if session else self.offered(default)

@@ -12,7 +12,7 @@ from tests.live import run, sandbox, shell
 from tests.server.judge.judging import BUNDLE, asks, command
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("policy.kernel")]
-STRICT = {"profile": "strict", "allow": ["python3"], "workspaces": ["/workspace"], "home": "/home/agent"}
+STRICT = {"profile": "strict", "allow": ["python3"]}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ async def test_under_strict_a_planted_program_does_not_start(box: DockerSandbox)
 
 
 async def test_a_script_cannot_write_where_the_policy_did_not_say(box: DockerSandbox) -> None:
-    held = await access({"workspaces": ["/workspace"], "home": "/home/agent"})
+    held = await access({})
     strict = await access(STRICT)
     writes = "import sys; open(sys.argv[1] if len(sys.argv) > 1 else '{}', 'w').write('x'); print('written')"
 

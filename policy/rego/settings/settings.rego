@@ -1,12 +1,24 @@
 # METADATA
 # title: The operator's settings
 # description: |
-#   The one place that reads data.sandgate_config and the table of programs. Rules ask here, because a rule is worked
+#   The one place that reads data.sandgate_config and the table of programs. Where a session's work lies comes with the
+#   question, because sessions differ in it. Rules ask here, because a rule is worked
 #   out once for a question, and each reference to data costs the embedded engine as much as thirty to a rule.
 #   The loader writes every setting; where one is missing the rules that need it are undefined, and the answer is deny.
 package sandgate.settings
 
-all := data.sandgate_config
+all := object.union(data.sandgate_config, _place(object.get(input, "session", {})))
+
+_place(session) := {"home": session.home, "workspaces": session.workspaces} if _is_place(session)
+
+_place(session) := {"home": "/nonexistent", "workspaces": []} if not _is_place(session)
+
+_is_place(session) if {
+	is_object(session)
+	is_string(session.home)
+	is_array(session.workspaces)
+	count([path | some path in session.workspaces; not is_string(path)]) == 0
+}
 
 # METADATA
 # description: For each program the tags by which rules know it.

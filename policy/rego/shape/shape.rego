@@ -25,6 +25,9 @@ sound if {
 	is_string(input.caller.id)
 	is_array(input.caller.roles)
 	is_string(input.session.environment)
+	is_string(input.session.home)
+	is_array(input.session.workspaces)
+	{type_name(path) | some path in input.session.workspaces} == {"string"}
 	_script(input.script)
 	_commands(input.commands)
 	_paths(input.paths)

@@ -53,7 +53,12 @@ _question := {
 	"version": 1,
 	"caller": {"id": "local", "roles": []},
 	"tool": "shell",
-	"session": {"name": "default", "environment": "python"},
+	"session": {
+		"name": "default",
+		"environment": "python",
+		"home": "/home/agent",
+		"workspaces": ["/workspace"],
+	},
 	"call": {"command": ""},
 	"commands": [],
 	"paths": [],

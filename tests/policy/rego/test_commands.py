@@ -25,7 +25,7 @@ def lines(name: str) -> list[dict[str, Any]]:
 
 
 async def verdicts(texts: list[str]) -> list[Verdict]:
-    judge = RegoJudge.load(BUNDLE, {"workspaces": WORKSPACES, "home": HOME})
+    judge = RegoJudge.load(BUNDLE, {})
     async with ShellParser() as parser:
         return [await judge.decide(await question(parser, text)) for text in texts]
 

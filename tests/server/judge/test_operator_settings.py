@@ -1,9 +1,11 @@
 """What an operator writes under [policy] is refused in one sentence or means exactly what it says."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from policy.question import SessionFacts
 from policy.verdict import Allow, Ask, Deny
 from server.judge.bundle import BundleError
 from server.judge.operator_settings import SettingsError, rego_settings
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.anyio
         ({"paths": [{"glob": "a/*", "effect": "deny"}]}, "not an absolute"),
         ({"paths": [{"glob": "/a", "effect": "no"}]}, "is not allow, ask or deny"),
         ({"paths": [{"glob": "/a", "ops": ["run"], "effect": "deny"}]}, "ops of /a"),
-        ({"workspaces": ["w"]}, "no absolute path"),
+        ({"execute": ["w"]}, "no absolute path"),
         ({"limits": {"timeout_s": 0}}, "not a positive number"),
     ],
 )
@@ -51,10 +53,11 @@ async def test_an_operators_lists_may_speak_of_one_role_only() -> None:
         assert isinstance(await loaded.decide(asks(command("make", "deploy"), role="guest")), Deny)
 
 
-async def test_limits_and_access_come_from_the_settings() -> None:
-    settings = {"limits": {"timeout_s": 20, "output_bytes": 1000}, "workspaces": ["/srv/a"], "home": "/home/x"}
-    with judge({**settings, "execute": ["/usr"]}) as loaded:
-        answer = await loaded.decide(asks(command("ls")))
+async def test_limits_come_from_the_settings_and_access_from_where_the_session_s_work_lies() -> None:
+    settings = {"limits": {"timeout_s": 20, "output_bytes": 1000}, "execute": ["/usr"]}
+    place = SessionFacts("default", "python", "/home/x", ("/srv/a",))
+    with judge(settings) as loaded:
+        answer = await loaded.decide(replace(asks(command("ls")), session=place))
     assert isinstance(answer, Allow)
     assert (answer.limits.timeout_s, answer.limits.output_bytes) == (20, 1000)
     assert answer.access.execute == ("/usr",)
@@ -90,7 +93,6 @@ def test_without_settings_the_profile_is_standard_and_nothing_is_listed() -> Non
     document = rego_settings({}, "r")
 
     assert (document["profile"], document["commands"], document["paths"], document["hosts"]) == ("standard", {}, [], [])
-    assert document["workspaces"] == ["/workspace"]
     assert document["limits"] == {"output_bytes": None, "timeout_s": None}
     assert document["revision"] == "r"
 
@@ -109,7 +111,7 @@ def test_hosts_are_compared_in_lower_case() -> None:
         {"paths": ["/a"]},
         {"paths": [{"glob": "/ä", "effect": "deny"}]},
         {"paths": [{"glob": "/a", "ops": "read", "effect": "deny"}]},
-        {"home": "/home/../etc"},
+        {"execute": ["/home/../etc"]},
         {"limits": []},
         {"limits": {"timeout_s": True}},
     ],

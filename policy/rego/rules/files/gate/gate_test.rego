@@ -15,9 +15,7 @@ test_even_under_open_is_found if {
 			"revision": "test",
 			"commands": {},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}

@@ -10,9 +10,7 @@ test_a_denied_program_is_found if {
 			"revision": "test",
 			"commands": {"terraform": [{"effect": "deny", "words": []}]},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -26,9 +24,7 @@ test_a_denied_sub_command_behind_options_is_found if {
 			"revision": "test",
 			"commands": {"git": [{"effect": "deny", "words": ["reset"]}]},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -42,9 +38,7 @@ test_a_sub_command_that_could_be_it_is_found if {
 			"revision": "test",
 			"commands": {"npm": [{"effect": "deny", "words": ["run"]}]},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -58,9 +52,7 @@ test_asked_about_is_found if {
 			"revision": "test",
 			"commands": {"make": [{"effect": "ask", "words": ["deploy"]}]},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -74,9 +66,7 @@ test_under_open_as_well_is_found if {
 			"revision": "test",
 			"commands": {"make": [{"effect": "deny", "words": ["deploy"]}]},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -90,9 +80,7 @@ test_another_sub_command_is_let_pass if {
 			"revision": "test",
 			"commands": {"git": [{"effect": "deny", "words": ["reset"]}]},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -106,9 +94,7 @@ test_for_another_role_is_let_pass if {
 			"revision": "test",
 			"commands": {"make": [{"effect": "deny", "words": [], "role": "guest"}]},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}

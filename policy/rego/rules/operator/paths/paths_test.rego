@@ -23,9 +23,7 @@ test_a_denied_path_by_file_tool_is_found if {
 					"effect": "deny",
 				},
 			],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -52,9 +50,7 @@ test_the_folder_itself_is_found if {
 					"effect": "deny",
 				},
 			],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -91,9 +87,7 @@ test_by_a_command_is_found if {
 					"effect": "deny",
 				},
 			],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -107,9 +101,7 @@ test_asked_about_under_open_is_found if {
 			"revision": "test",
 			"commands": {},
 			"paths": [{"glob": "/workspace/*", "prefix": "/workspace/", "ops": ["write"], "effect": "ask"}],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -146,9 +138,7 @@ test_another_path_is_let_pass if {
 					"effect": "deny",
 				},
 			],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -169,9 +159,7 @@ test_another_use_is_let_pass if {
 					"effect": "deny",
 				},
 			],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}

@@ -67,9 +67,7 @@ test_a_host_that_the_operator_lists_is_let_pass if {
 			"revision": "test",
 			"commands": {},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": ["pypi.example"],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -83,9 +81,7 @@ test_any_host_below_one_that_the_operator_lists_is_let_pass if {
 			"revision": "test",
 			"commands": {},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": ["*.files.example"],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}

@@ -25,9 +25,7 @@ test_a_forced_push_that_the_operator_s_list_would_allow_is_found if {
 			"revision": "test",
 			"commands": {"git": [{"effect": "allow", "words": ["push"]}, {"effect": "allow", "words": []}]},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}

@@ -60,9 +60,7 @@ test_allowed_by_the_operator_is_let_pass if {
 			"revision": "test",
 			"commands": {"git": [{"effect": "allow", "words": ["push"]}]},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}

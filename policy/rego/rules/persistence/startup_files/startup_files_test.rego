@@ -83,9 +83,7 @@ test_a_path_that_the_operator_allows_is_let_pass if {
 					"effect": "allow",
 				},
 			],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}

@@ -10,9 +10,7 @@ test_an_interpreter_is_found if {
 			"revision": "test",
 			"commands": {},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -26,9 +24,7 @@ test_a_file_of_the_workspace_is_found if {
 			"revision": "test",
 			"commands": {},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -42,9 +38,7 @@ test_find_delete_is_found if {
 			"revision": "test",
 			"commands": {},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -58,9 +52,7 @@ test_a_reader_is_let_pass if {
 			"revision": "test",
 			"commands": {},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -74,9 +66,7 @@ test_git_log_is_let_pass if {
 			"revision": "test",
 			"commands": {},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
@@ -90,9 +80,7 @@ test_allowed_by_the_operator_is_let_pass if {
 			"revision": "test",
 			"commands": {"pytest": [{"effect": "allow", "words": []}]},
 			"paths": [],
-			"workspaces": ["/workspace"],
 			"execute": ["/"],
-			"home": "/home/agent",
 			"hosts": [],
 			"limits": {"output_bytes": null, "timeout_s": null},
 		}
