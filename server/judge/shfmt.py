@@ -179,15 +179,18 @@ class ShellParser:
         child_in, text = os.pipe()
         answer, child_out = os.pipe()
         try:
-            process = await anyio.open_process(
-                self._argv,
-                stdin=child_in,
-                stdout=child_out,
-                stderr=child_out,
-                cwd="/",
-                env=_ENVIRONMENT,
-                start_new_session=True,
-            )
+            with anyio.CancelScope(
+                shield=True
+            ):  # a process started in the moment of a cancellation is still ours to end
+                process = await anyio.open_process(
+                    self._argv,
+                    stdin=child_in,
+                    stdout=child_out,
+                    stderr=child_out,
+                    cwd="/",
+                    env=_ENVIRONMENT,
+                    start_new_session=True,
+                )
         except BaseException:
             os.close(text)
             os.close(answer)

@@ -234,7 +234,6 @@ async def test_what_a_question_looks_at_stays_in_nobodys_hands(tmp_path: Path) -
     listed = [(session.name, session.state) for session in second.of("ann")]
 
     assert listed == [("work", "waiting")]
-    assert second.environment_of("ann", "work", "other") == "base"
     assert second.spec_of("ann", "work", "other") == SPEC
     assert [entry.server for entry in ledger(tmp_path).every()] == ["one"]
 
