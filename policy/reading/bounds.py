@@ -13,6 +13,8 @@ NESTED_TEXTS = 64  # sh -c inside sh -c, eval, trap ...: each costs a parser pro
 COMMANDS = 2_000
 PASSES = 12  # a text that is found inside another is read in the next pass
 REPAIRS = 8  # comments that end in a backslash: all are found at once, unless one hid another
+ITEMS = 8  # a loop over at most so many static words is read once for each
+ROUNDS = 64  # such readings of loops' bodies in one pass
 BRACE_WORDS = 512  # {a,b}{a,b}... doubles with every pair
 
 _BRACKETS = {"(": 1, ")": -1, "{": 1, "}": -1, "[": 1, "]": -1}

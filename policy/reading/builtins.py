@@ -11,8 +11,10 @@ from policy.reading.effect import (
     Effects,
     Evaluate,
     Expand,
+    Jump,
     Leave,
     Meaning,
+    Run,
     RunScript,
     SetVariable,
     TakeName,
@@ -135,6 +137,20 @@ def leave(_: Call) -> Effects:
     return (Leave(),)
 
 
+def jump(_: Call) -> Effects:
+    return (Jump(),)
+
+
+def give_back(_: Call) -> Effects:
+    return (Jump(function=True),)
+
+
+def jobs(call: Call) -> Effects:
+    """jobs -x runs a command, with the numbers of processes for the names of jobs."""
+    words = call.operands
+    return (Run(words[1:], "jobs -x"),) if words[1:] and "x" in words[0].begins.removeprefix("-") else ()
+
+
 def complete(call: Call) -> Effects:
     """compgen -W expands its words, -C runs a command."""
     parsed = parse(call.operands, Grammar(short="oAGWFCXPS"))
@@ -156,15 +172,18 @@ BUILTINS: dict[str, Meaning] = {
     "[": test,
     "alias": alias,
     "bind": bind,
+    "break": jump,
     "cd": cd,
     "chdir": cd,
     "compgen": complete,
     "complete": complete,
+    "continue": jump,
     "declare": declare,
     "eval": evaluate,
     "exit": leave,
     "export": declare,
     "getopts": names,
+    "jobs": jobs,
     "let": let,
     "local": declare,
     "mapfile": names,
@@ -174,6 +193,7 @@ BUILTINS: dict[str, Meaning] = {
     "read": names,
     "readarray": names,
     "readonly": declare,
+    "return": give_back,
     "source": source,
     "test": test,
     "trap": trap,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from policy.command import Assign, Redirect, SimpleCommand
 from policy.reading.bounds import NESTED_TEXTS, hides_characters, refusal
+from policy.reading.changes import Change, change
 from policy.reading.code_options import CODE_VARIABLES, PROMPT_VARIABLES
 from policy.reading.context import DEPTH, FROM_CALL, FROM_PIPE, Context, Input
 from policy.reading.effect import (
@@ -16,6 +17,7 @@ from policy.reading.effect import (
     Effects,
     Evaluate,
     Expand,
+    Jump,
     Leave,
     Run,
     RunInline,
@@ -25,15 +27,16 @@ from policy.reading.effect import (
     TakeName,
     Unchanged,
 )
-from policy.reading.flow import UNKNOWN, Flow, Outcome, Where, resolved, stays, union
+from policy.reading.flow import UNKNOWN, Flow, Outcome, Where, astray, changing, known, resolved, stays, union
 from policy.reading.hosts import hosts, urls
 from policy.reading.knowledge import Knowledge
 from policy.reading.meaning import effects
 from policy.reading.naming import named
 from policy.reading.notes import Notes
 from policy.reading.piece import Word
+from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, Unparsable, nodes
-from policy.reading.word import Surroundings
+from policy.reading.variables import LOST, NOTHING, POSITIONAL, Variables
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]")
 _HOME = re.compile(r"(?<![\w$/{.-])HOME\b(?!/)|\$\{HOME:?=")
@@ -52,6 +55,9 @@ class Commands(ABC):
         self.lastpipe = False  # the last command of a pipeline may run in this shell
         self.cdpath = False
         self.replaced_input: Input | None = None  # by `exec < file`
+        self.loops: list[list[Flow]] = []  # around us in this function; each collects where `break` left off
+        self.returns: list[Flow] | None = None  # the same for `return`, None outside a function
+        self.rounds = 0  # of loops that are read once for each item
 
     @abstractmethod
     def statements(self, stmts: list[Node], context: Context, flow: Flow) -> Outcome: ...
@@ -105,7 +111,8 @@ class Commands(ABC):
                 other_cwds=tuple(dict.fromkeys(other for other in others if other != likely)),
                 via=context.via,
                 elsewhere=context.elsewhere,
-            )
+            ),
+            once=self.rounds > 0,
         )
 
     def _note(self, call: Call, command: SimpleCommand, context: Context) -> None:
@@ -118,6 +125,10 @@ class Commands(ABC):
         self.cdpath |= any(assign.name == "CDPATH" for assign in command.assigns)
         if call.name == "shopt":
             self.lastpipe |= any(word.text in ("lastpipe", None) for word in call.operands)
+        if any(assign.name == "BASH_ALIASES" for assign in command.assigns) or _unnamed_alias(call):
+            self.notes.trouble("an alias is defined whose name is not known")
+        if call.name in ("set", "shopt") and any(word.text == "history" for word in call.operands):
+            self.notes.trouble("with a history, words that begin with ! stand for others")
         if call.name == "exec" and not call.operands and 0 in context.inputs:
             self.replaced_input = context.inputs[0]
 
@@ -126,8 +137,18 @@ class Commands(ABC):
         for effect in found:
             outcome = self._apply(effect, context, outcome.either or UNKNOWN, span)
         if self.knowledge.function_moves(call.name) or (call.name in self.notes.functions and call.name in _MOVERS):
-            return stays(union(flow, UNKNOWN))
-        return outcome
+            outcome = stays(astray(flow))
+        functions = self.knowledge.functions
+        wild = call.name in functions and self.knowledge.anything_wild()
+        return self.changed(outcome, change(call, found, functions, wild=wild, inside=self.returns is not None))
+
+    def changed(self, outcome: Outcome, how: Change) -> Outcome:
+        """The same, after something was done to variables."""
+        won = changing(outcome.won, how)
+        after = stays(won) if outcome.won is outcome.lost else Outcome(won, changing(outcome.lost, how))
+        if any(where.variables.wild for where in after.won + after.lost):
+            self.knowledge.note_wild()
+        return after
 
     def _apply(self, effect: Effect, context: Context, flow: Flow, span: tuple[int, int]) -> Outcome:
         match effect:
@@ -141,6 +162,8 @@ class Commands(ABC):
                 return self._change(effect, context, flow)
             case Leave():
                 return Outcome((), ())
+            case Jump():
+                return self._jump(effect, flow)
             case DefineAlias(name, code):
                 self.notes.aliases[name] = None
                 return self._apply(RunScript(code, "alias", "alias", later=True, lenient=True), context, flow, span)
@@ -149,6 +172,13 @@ class Commands(ABC):
             case RunInline() | TakeName() | Evaluate() | SetVariable():
                 self._remember(effect)
         return stays(flow)
+
+    def _jump(self, effect: Jump, flow: Flow) -> Outcome:
+        """Outside a loop, or a function, these only complain. How many loops `break 2` leaves is not counted."""
+        frames = self.loops if not effect.function else [] if self.returns is None else [self.returns]
+        for frame in frames:
+            frame.append(flow)
+        return Outcome((), ()) if frames else stays(flow)
 
     def _remember(self, effect: RunInline | TakeName | Evaluate | SetVariable) -> None:
         match effect:
@@ -165,14 +195,19 @@ class Commands(ABC):
         outcome = self.invoke(effect.words, effect.assigns, (), inner, UNKNOWN if effect.elsewhere else start, span)
         if effect.replaces:
             return Outcome((), ())
+        if effect.via == "time":  # the keyword does not leave this shell, the program does
+            return Outcome(union(outcome.won, flow), union(outcome.lost, flow))
         return outcome if effect.via in ("builtin", "command") else stays(flow)
 
     def _run_script(self, effect: RunScript, context: Context, flow: Flow, span: tuple[int, int]) -> Outcome:
         if effect.code is None:
             self.notes.inline(effect.shell, None)
-            return stays(union(flow, UNKNOWN)) if effect.here else stays(flow)
-        start = union(flow, UNKNOWN) if effect.later and self.knowledge.anything_moves() else flow
+            return self.changed(stays(astray(flow)), Variables.gone) if effect.here else stays(flow)
+        start = astray(flow) if effect.later and self.knowledge.anything_moves() else flow
         start = UNKNOWN if effect.elsewhere else start
+        if not effect.here:
+            fresh = LOST if effect.later else _started(effect.arguments)
+            start = changing(start, lambda _: fresh)
         inner = context.inside(effect.via, elsewhere=effect.elsewhere, span=span)
         outcome = self.script(effect.code, inner, start, effect)
         return outcome if effect.here else stays(flow)
@@ -211,7 +246,7 @@ class Commands(ABC):
         if word is None or word.text is None:
             return None
         if word.text == "~":
-            return context.home
+            return None if "HOME" in where.variables.changed else context.home
         searched = self.cdpath and not word.text.startswith(("/", "./", "../"))
         return None if searched else resolved(word.text, where, None)
 
@@ -254,7 +289,14 @@ class Commands(ABC):
             self.notes.trouble(reason)
 
     def near(self, context: Context, flow: Flow) -> Surroundings:
-        return Surroundings(context.home, flow[0].cwd if len(flow) == 1 and context.pwd else None)
+        variables = known(flow)
+        home = None if "HOME" in variables.changed else context.home
+        cwd = flow[0].cwd if len(flow) == 1 and context.pwd else None
+        return Surroundings(home, cwd, variables, self.knowledge.functions)
+
+
+def _unnamed_alias(call: Call) -> bool:
+    return call.name == "alias" and any(word.text is None and "=" not in word.begins for word in call.operands)
 
 
 _MOVERS = frozenset(("cd", "pushd", "popd", "exit", "chdir"))
@@ -264,6 +306,15 @@ def settled(context: Context, text: str) -> Context:
     """Where a text may change HOME or PWD, `~` and $PWD are no longer ours to resolve."""
     home = None if _HOME.search(text) else context.home
     return replace(context, home=home, pwd=context.pwd and _PWD.search(text) is None)
+
+
+def _started(arguments: tuple[Word, ...] | None) -> Variables:
+    """What a new shell knows: of our variables only what was exported, so nothing; and its arguments."""
+    if arguments is None or any(word.text is None for word in arguments):
+        return NOTHING
+    texts = tuple(word.text for word in arguments if word.text is not None)
+    variables = NOTHING.set(POSITIONAL, texts[1:])
+    return variables.set("0", texts[0]) if texts else variables
 
 
 def _variables(assigns: tuple[Assign, ...]) -> Effects:

@@ -1,8 +1,9 @@
 """declare, export and their like, which the parser takes apart, put together again as words."""
 
 from policy.reading.piece import Word
+from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, nodes, value
-from policy.reading.word import Surroundings, assigned, words
+from policy.reading.word import assigned, words
 
 
 def words_of(node: Node, near: Surroundings) -> list[Word]:

@@ -38,6 +38,7 @@ class RunScript:
     later: bool = False  # a trap or an alias: it runs at some other time
     elsewhere: bool = False
     lenient: bool = False  # may not be bash at all: what cannot be parsed is kept as inline code
+    arguments: tuple[Word, ...] | None = None  # $0, $1, ...; None if they are not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,13 @@ class ChangeDirectory:
 @dataclass(frozen=True, slots=True)
 class Leave:
     """exit: nothing after it runs in this shell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """break, continue and return: nothing after it runs in this loop or function."""
+
+    function: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +123,7 @@ type Effect = (
     | RunStdin
     | ChangeDirectory
     | Leave
+    | Jump
     | SetVariable
     | DefineAlias
     | TakeName

@@ -7,6 +7,7 @@ directory it starts in is only known after it has been read. So a script is read
 from dataclasses import dataclass, field
 
 from policy.reading.tree import Node, Tree, Unparsable
+from policy.reading.variables import Variables
 
 
 @dataclass(slots=True)
@@ -16,6 +17,11 @@ class Knowledge:
     moving: set[int | str] = field(default_factory=set)  # loops by identity, functions by name
     anything: bool = False  # some command changes the directory
     asked: bool = False  # a function or trap was read on the belief that none does
+    functions: set[str] = field(default_factory=set)
+    changing: dict[int, set[str]] = field(default_factory=dict)  # names that do not survive a round of a loop
+    losing: set[int] = field(default_factory=set)  # loops after whose first round nothing is known of variables
+    wild: bool = False  # something happens to variables that matters wherever a function is called
+    trusted: bool = False  # a function was read, or called, on the belief that nothing does
     stale: bool = False  # something was read on a belief that has since turned out wrong
 
     def anything_moves(self) -> bool:
@@ -25,6 +31,38 @@ class Knowledge:
     def note_move(self) -> None:
         self.stale |= self.asked and not self.anything
         self.anything = True
+
+    def anything_wild(self) -> bool:
+        self.trusted = True
+        return self.wild
+
+    def note_wild(self) -> None:
+        self.stale |= self.trusted and not self.wild
+        self.wild = True
+
+    def note_function(self, name: str) -> None:
+        self.stale |= name not in self.functions
+        self.functions.add(name)
+
+    def entering(self, loop: Node, now: Variables) -> Variables:
+        """What is known at the start of any round."""
+        if id(loop) in self.losing:
+            return now.gone()
+        return now.without(self.changing.get(id(loop), ()))
+
+    def note_round(self, loop: Node, before: Variables, after: Variables) -> None:
+        """What a round leaves; if it is less than it started with, it is to be read again."""
+        known = self.changing.setdefault(id(loop), set())
+        lost = not before.lost and (after.lost, after.fixed, after.changed) != (
+            before.lost,
+            before.fixed,
+            before.changed,
+        )
+        changed = before.differing(after) - known
+        self.stale |= bool(changed) or (lost and id(loop) not in self.losing)
+        known |= changed
+        if lost:
+            self.losing.add(id(loop))
 
     def loop_moves(self, loop: Node) -> bool:
         return id(loop) in self.moving
@@ -41,5 +79,5 @@ class Knowledge:
         return not (self.wanted or self.stale)
 
     def again(self) -> None:
-        self.stale = self.asked = False
+        self.stale = self.asked = self.trusted = False
         self.wanted.clear()

@@ -5,10 +5,16 @@ from dataclasses import dataclass, field
 from policy.command import InlineCode, Reading, ScriptFacts, SimpleCommand
 from policy.reading.bounds import COMMANDS
 
+_RESERVED = frozenset((
+    "!", "[[", "]]", "case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "in",
+    "select", "then", "time", "until", "while", "{", "}",
+))  # fmt: skip
+
 
 @dataclass(slots=True)
 class Notes:
     commands: list[SimpleCommand] = field(default_factory=list)
+    seen: set[SimpleCommand] = field(default_factory=set)
     functions: dict[str, None] = field(default_factory=dict)
     aliases: dict[str, None] = field(default_factory=dict)
     inline_code: dict[InlineCode, None] = field(default_factory=dict)
@@ -20,7 +26,11 @@ class Notes:
     hidden: bool = False
     problem: str | None = None
 
-    def command(self, command: SimpleCommand) -> None:
+    def command(self, command: SimpleCommand, *, once: bool = False) -> None:
+        """once: the same command in the next round of a loop says nothing new."""
+        if once and command in self.seen:
+            return
+        self.seen |= {command} if once else set()
         if len(self.commands) >= COMMANDS:
             self.trouble(f"there are more than {COMMANDS} commands")
         else:
@@ -33,7 +43,14 @@ class Notes:
         """Something was not read exactly. The first reason is the one people see."""
         self.problem = self.problem or reason
 
+    def _trouble_of_aliases(self) -> None:
+        """An alias is text put in place of a word before bash looks for commands: it may change all that follows."""
+        used = [name for name in self.aliases if name in _RESERVED or any(_named(one, name) for one in self.commands)]
+        if used:
+            self.trouble(f"the alias {used[0]} is used, so what follows it is not read as bash reads it")
+
     def reading(self) -> Reading:
+        self._trouble_of_aliases()
         return Reading(
             tuple(self.commands),
             ScriptFacts(
@@ -47,3 +64,7 @@ class Notes:
                 parse_error=self.problem,
             ),
         )
+
+
+def _named(command: SimpleCommand, alias: str) -> bool:
+    return bool(command.argv) and command.argv[0] == alias

@@ -5,16 +5,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of a word. `reason` says why it is only known at run time, "" if it is static."""
+    """A run of a word. `reason` says why it is only known at run time, "" if it is static. breaks: a word ends here."""
 
     text: str
     quoted: bool = False
     reason: str = ""
+    breaks: bool = False
 
     @property
     def plain(self) -> bool:
         """Outside quotes and static: braces, globs and tildes in it mean something."""
-        return not (self.quoted or self.reason)
+        return not (self.quoted or self.reason or self.breaks)
+
+
+BREAK = Piece("", breaks=True)
 
 
 @dataclass(frozen=True, slots=True)

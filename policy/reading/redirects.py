@@ -7,8 +7,9 @@ from policy.command import Redirect
 from policy.reading.context import FROM_FILE, FROM_PIPE, Input
 from policy.reading.flow import Flow, resolved
 from policy.reading.piece import Word
+from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, kind, nodes, value
-from policy.reading.word import Surroundings, document, word
+from policy.reading.word import document, word
 
 _DOCUMENTS = ("<<", "<<-", "<<<")
 _DUPLICATES = (">&", "<&")
@@ -23,7 +24,7 @@ def targets(redirs: list[Node], near: Surroundings) -> list[tuple[Node, Word]]:
 
 def _target(redir: Node, near: Surroundings) -> Word:
     if body := redir.get("Hdoc"):
-        return document(body, expands=_expands(redir), strips_tabs=redir.get("Op") == "<<-")
+        return document(body, near, expands=_expands(redir), strips_tabs=redir.get("Op") == "<<-")
     if redir.get("Op") in ("<<", "<<-"):
         return Word("")
     return word(redir.get("Word") or {}, near)

@@ -98,7 +98,7 @@ def shell(call: Call) -> Effects:
     options, operands = _shell_options(call.operands)
     if "c" in options:
         text = operands[0] if operands else Word("")
-        return _texts(call.name, text)
+        return _texts(call.name, text, operands[1:])
     script = operands[0] if operands and "s" not in options else None
     if script is None or script.text == "-":
         return (RunStdin(call.name, is_shell=True),) if not _only_informs(call) else ()
@@ -107,8 +107,8 @@ def shell(call: Call) -> Effects:
     return from_descriptor(call.name, script, here=False)
 
 
-def _texts(name: str, text: Word) -> Effects:
-    read = RunScript(text.text, name, f"{name} -c", lenient=name not in _EXACT)
+def _texts(name: str, text: Word, arguments: tuple[Word, ...]) -> Effects:
+    read = RunScript(text.text, name, f"{name} -c", lenient=name not in _EXACT, arguments=arguments)
     return (read,) if name in _EXACT or text.text is None else (read, RunInline(name, text.text))
 
 

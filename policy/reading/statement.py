@@ -4,16 +4,20 @@ import re
 from collections.abc import Callable
 from typing import ClassVar
 
-from policy.command import Assign, SimpleCommand
-from policy.reading import declaration
+from policy.command import Assign, Redirect, SimpleCommand
+from policy.reading import assignment, declaration, expansion
+from policy.reading.bounds import ITEMS, ROUNDS
 from policy.reading.command_line import Commands
 from policy.reading.context import Context
 from policy.reading.expression import Assignment, Evaluation, PromptExpansion, RawText, Substitution, findings
-from policy.reading.flow import UNKNOWN, Flow, Outcome, stays, union
-from policy.reading.piece import Word
+from policy.reading.flow import UNKNOWN, Flow, Outcome, astray, changing, known, stays, union
+from policy.reading.misread import loses_separators
+from policy.reading.piece import Word, static
 from policy.reading.redirects import facts, inputs, targets
+from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, kind, literal, nodes, span, value
-from policy.reading.word import Surroundings, assigned, words
+from policy.reading.variables import LOST, NOTHING, Variables
+from policy.reading.word import words
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _COPROC_AMBIGUOUS = re.compile(r"\d+$|[A-Za-z_]\w*(?:\[.*\])?\+?=", re.DOTALL)
@@ -32,7 +36,8 @@ class Script(Commands):
         node = stmt.get("Cmd")
         redirs = nodes(stmt, "Redirs")
         for redir in redirs:
-            self._look(redir, context, flow)
+            flow = self._look(redir, context, flow)
+        flow = self._opened(redirs, flow)
         if node is None or kind(node) in ("CallExpr", "DeclClause"):
             outcome = self._simple(stmt, node or {}, context, flow)
         else:
@@ -40,6 +45,11 @@ class Script(Commands):
         if stmt.get("Negated"):
             outcome = Outcome(outcome.lost, outcome.won)
         return stays(flow) if stmt.get("Background") else outcome
+
+    def _opened(self, redirs: list[Node], flow: Flow) -> Flow:
+        """`{name}>file` puts the number of a descriptor into a variable."""
+        names = [value(redir.get("N")).strip("{}") for redir in redirs if value(redir.get("N")).startswith("{")]
+        return changing(flow, lambda now: now.without(name.partition("[")[0] for name in names)) if names else flow
 
     def _redirected(self, stmt: Node, redirs: list[Node], context: Context, flow: Flow) -> Context:
         """A compound command's redirections hold for all that it runs, and are shown as a command without words."""
@@ -71,15 +81,13 @@ class Script(Commands):
         if command.get("Assigns") or any(_COPROC_AMBIGUOUS.match(_literal(arg)) for arg in nodes(command, "Args")):
             self.notes.trouble("coproc with an assignment or a descriptor is not read as bash reads it")
         self.statement(stmt, context.piped().through("coproc"), flow)
-        return stays(flow)
+        return self.changed(stays(flow), Variables.blank)  # it names its descriptors and its process
 
     def _arithmetic(self, node: Node, context: Context, flow: Flow) -> Outcome:
-        self._look(node.get("X"), context, flow, evaluated=True)
-        return stays(flow)
+        return stays(self._look(node.get("X"), context, flow, evaluated=True))
 
     def _test(self, node: Node, context: Context, flow: Flow) -> Outcome:
-        self._look(node.get("X"), context, flow)
-        return stays(flow)
+        return stays(self._look(node.get("X"), context, flow))
 
     def _while(self, node: Node, context: Context, flow: Flow) -> Outcome:
         return self._loop(node, nodes(node, "Cond"), context, flow)
@@ -108,25 +116,49 @@ class Script(Commands):
         return Outcome(union(then.won, other.won), union(then.lost, other.lost))
 
     def _loop(self, node: Node, condition: list[Node], context: Context, flow: Flow) -> Outcome:
-        """Read once; if its body moves the shell, the next pass reads it as starting anywhere."""
-        entry = union(flow, UNKNOWN) if self.knowledge.loop_moves(node) else flow
+        """Read once; if its body moves the shell or changes variables, the next pass starts it with less known."""
+        entry = astray(flow) if self.knowledge.loop_moves(node) else flow
+        entry = changing(entry, lambda now: self.knowledge.entering(node, now))
+        self.loops.append([])
         tested = self.statements(condition, context, entry) if condition else stays(entry)
         body = self.statements(nodes(node, "Do"), context, tested.either or UNKNOWN)
-        after = union(flow, tested.either, body.either)
+        after = union(entry, tested.either, body.either, *self.loops.pop())
         if not set(after) <= set(entry):
             self.knowledge.moves(node)
+        self.knowledge.note_round(node, known(entry), known(after))
         return stays(after)
 
     def _for(self, node: Node, context: Context, flow: Flow) -> Outcome:
         loop = node.get("Loop") or {}
         for key in ("Init", "Cond", "Post"):
-            self._look(loop.get(key), context, flow, evaluated=True)
-        items = [item for each in nodes(loop, "Items") for item in self.expanded(each, context, flow)]
+            flow = self._look(loop.get(key), context, flow, evaluated=True)
         for each in nodes(loop, "Items"):
-            self._look(each, context, flow)
-        if name := value(loop.get("Name")):
-            self._sets(name, items, node, context, flow)
-        return self._loop(node, [], context, flow)
+            flow = self._look(each, context, flow)
+        items = [item for each in nodes(loop, "Items") for item in self.expanded(each, context, flow)]
+        name = value(loop.get("Name"))
+        if not name:
+            return self._loop(node, [], context, flow)
+        self._sets(name, items, node, context, flow)
+        texts = [item.text for item in items if item.text is not None]
+        if not node.get("Select") and len(texts) == len(items) and 0 < len(items) <= self._rounds_left():
+            return self._unrolled(node, name, texts, context, flow)
+        return self._loop(node, [], context, changing(flow, lambda now: now.set(name, None)))
+
+    def _rounds_left(self) -> int:
+        return ITEMS if self.rounds + ITEMS <= ROUNDS else 0
+
+    def _unrolled(self, node: Node, name: str, texts: list[str], context: Context, flow: Flow) -> Outcome:
+        """One reading for each item. `break` and `continue` are told apart neither here nor in _loop."""
+        ends: list[Flow] = []
+        for text in texts:
+            self.rounds += 1
+            entry = self.changed(stays(flow), lambda now, text=text: now.set(name, text)).won
+            self.loops.append([])
+            body = self.statements(nodes(node, "Do"), context, entry)
+            jumps = union(*self.loops.pop())
+            ends.append(jumps)
+            flow = union(body.either, jumps) or UNKNOWN
+        return stays(union(flow, *ends))
 
     def _sets(self, name: str, items: list[Word], node: Node, context: Context, flow: Flow) -> None:
         self.notes.literal |= any(item.latent for item in items)
@@ -135,11 +167,12 @@ class Script(Commands):
         self.show(command, context, flow)
 
     def _case(self, node: Node, context: Context, flow: Flow) -> Outcome:
-        self._look(node.get("Word"), context, flow)
-        ends = [flow]
+        flow = self._look(node.get("Word"), context, flow)
         for item in nodes(node, "Items"):
             for pattern in nodes(item, "Patterns"):
-                self._look(pattern, context, flow)
+                flow = self._look(pattern, context, flow)
+        ends = [flow]
+        for item in nodes(node, "Items"):
             ends.append(self.statements(nodes(item, "Stmts"), context, union(*ends)).either)
         return stays(union(*ends))
 
@@ -147,9 +180,15 @@ class Script(Commands):
         """A body may be called from anywhere, so it starts anywhere once something in the script moves the shell."""
         name = value(node.get("Name"))
         self.notes.functions[name] = None
-        entry = union(flow, UNKNOWN) if self.knowledge.anything_moves() else flow
+        self.knowledge.note_function(name)
+        entry = astray(flow) if self.knowledge.anything_moves() else flow
+        known_there = LOST if self.knowledge.anything_wild() else NOTHING
+        entry = changing(entry, lambda _: known_there)
+        loops, returns, self.loops, self.returns = self.loops, self.returns, [], []
         body = self.statement(node["Body"], context.through(f"function {name}"), entry)
-        if not set(body.either) <= set(entry):
+        ends = union(body.either, *self.returns)
+        self.loops, self.returns = loops, returns
+        if not set(ends) <= set(entry):
             self.knowledge.moves(name)
         return stays(flow)
 
@@ -158,6 +197,9 @@ class Script(Commands):
         stmt = node.get("Stmt") or {"Pos": node["Pos"], "End": node["End"], "Cmd": {"Type": "CallExpr"}}
         command = stmt.get("Cmd") or {}
         if kind(command) != "CallExpr" or command.get("Assigns"):
+            if kind(command) in ("CallExpr", "DeclClause"):
+                program = SimpleCommand(("time", None), "time", "bare", ("", "param"), span=self._span(node, context))
+                self.show(program, context, flow)
             return self.statement(stmt, context.through("time"), flow)
         if re.match(r"-(?!-$)", _first(command)):  # an option to the program, but to the keyword the name of a command
             self.statement(stmt, context.through("time"), flow)
@@ -166,50 +208,93 @@ class Script(Commands):
 
     def _let(self, node: Node, context: Context, flow: Flow) -> Outcome:
         for expression in nodes(node, "Exprs"):
-            self._look(expression, context, flow, evaluated=True)
+            flow = self._look(expression, context, flow, evaluated=True)
         self.show(SimpleCommand(("let",), "let", "bare", ("",), span=self._span(node, context)), context, flow)
         return stays(flow)
 
     def _simple(self, stmt: Node, node: Node, context: Context, flow: Flow) -> Outcome:
-        self._look_inside(node, context, flow)
+        flow = self._look_inside(node, context, flow)
         near = self.near(context, flow)
-        found = targets(nodes(stmt, "Redirs"), near)
-        self.notes.literal |= any(target.latent for _, target in found)
-        inner = context.reading(inputs(found, context.inputs))
         declared = declaration.words_of(node, near) if kind(node) == "DeclClause" else None
         argv = declared or [word for arg in nodes(node, "Args") for word in words(arg, near)]
-        values = [(value(assign.get("Name")), _held(assign, near)) for assign in nodes(node, "Assigns")]
-        self.notes.literal |= any(held.latent for _, held in values)
-        if not all(_NAME.fullmatch(name) for name, _ in values):  # to the parser \'x=[ is an assignment, to bash a name
-            self.notes.trouble("an assignment to something that is no name")
-        assigns = tuple(Assign(name, held.text) for name, held in values)
+        assigns, after = self._assigned(nodes(node, "Assigns"), context, flow)
+        names = [assign.name for assign in assigns]
+        while_running = changing(flow, lambda now: now.without(names)) if names else flow
+        found = targets(nodes(stmt, "Redirs"), self.near(context, while_running))
+        self.notes.literal |= any(target.latent for _, target in found)
+        inner = context.reading(inputs(found, context.inputs))
         redirects = facts(found, flow, context.home)
-        return self.invoke(tuple(argv), assigns, redirects, inner, flow, self._span(stmt, context))
+        span = self._span(stmt, context)
+        if not argv:
+            self.invoke((), assigns, redirects, inner, flow, span)
+            return self.changed(stays(after), lambda now: now)
+        start = while_running
+        if argv[0].text is None and (program := located(node, near)):
+            argv, start = self._located(program, argv, assigns, redirects, inner, start, span)
+        return self.invoke(tuple(argv), assigns, redirects, inner, start, span)
 
-    def _look_inside(self, node: Node, context: Context, flow: Flow) -> None:
+    def _located(
+        self,
+        program: str,
+        argv: list[Word],
+        assigns: tuple[Assign, ...],
+        redirects: tuple[Redirect, ...],
+        context: Context,
+        flow: Flow,
+        span: tuple[int, int],
+    ) -> tuple[list[Word], Flow]:
+        """`$(which x) y` runs x; where there is no x, it runs y."""
+        rest = argv[1:]
+        if rest and argv[0].splits and not rest[0].begins.startswith("-"):
+            flow = self.invoke(tuple(rest), assigns, redirects, context, flow, span).either or UNKNOWN
+        return [static(program), *rest], flow
+
+    def _assigned(self, assigns: list[Node], context: Context, flow: Flow) -> tuple[tuple[Assign, ...], Flow]:
+        """Each assignment, which the next one already sees, and what is known after them."""
+        found: list[Assign] = []
+        for assign in assigns:
+            name, near = value(assign.get("Name")), self.near(context, flow)
+            if not _NAME.fullmatch(name):  # to the parser \'x=[ is an assignment, to bash a name
+                self.notes.trouble("an assignment to something that is no name")
+            word = assignment.held(assign, near)
+            self.notes.literal |= word.latent
+            bound = assignment.binding(assign, word, near)
+            flow = changing(flow, lambda now, name=name, bound=bound: now.set(name, bound))
+            found.append(Assign(name, word.text))
+        return tuple(found), flow
+
+    def _look_inside(self, node: Node, context: Context, flow: Flow) -> Flow:
         """Every expression of a simple command; most words are one plain literal and hold nothing."""
         for assign in nodes(node, "Assigns") + (nodes(node, "Args") if kind(node) == "DeclClause" else []):
-            self._look(assign, context, flow)
+            flow = self._look(assign, context, flow)
         if kind(node) == "DeclClause":
-            return
+            return flow
         for arg in nodes(node, "Args"):
             parts = nodes(arg, "Parts")
             if len(parts) != 1 or kind(parts[0]) != "Lit":
-                self._look(arg, context, flow)
+                flow = self._look(arg, context, flow)
+        return flow
 
-    def _look(self, node: Node | None, context: Context, flow: Flow, *, evaluated: bool = False) -> None:
+    def _look(self, node: Node | None, context: Context, flow: Flow, *, evaluated: bool = False) -> Flow:
+        """Follow what hides in an expression; what is still known of variables after it."""
         for finding in findings(node, evaluated=evaluated):
             match finding:
                 case Substitution(inner, via):
+                    if loses_separators(inner):
+                        self.notes.trouble("commands behind a here-document in $(...), which bash runs together")
                     self.statements(nodes(inner, "Stmts"), self._substituted(inner, context.through(via)), flow)
                 case RawText(text, in_arithmetic):
                     self.expand(text, context, flow, evaluated=in_arithmetic)
+                    flow = changing(flow, Variables.blank)
                 case Evaluation():
                     self.notes.evaluates = True
+                    flow = changing(flow, Variables.blank)
                 case PromptExpansion():
                     self.notes.latent = True
                 case Assignment(name):
                     self.show(SimpleCommand((), "", "bare", assigns=(Assign(name, None),)), context, flow)
+                    flow = self.changed(stays(flow), lambda now, name=name: now.set(name, None)).won
+        return flow
 
     def _substituted(self, node: Node, context: Context) -> Context:
         """>(...) reads what is written to it."""
@@ -241,13 +326,10 @@ class Script(Commands):
     }
 
 
-def _held(assign: Node, near: Surroundings) -> Word:
-    """The value of an assignment; an array's elements are not told apart."""
-    if array := assign.get("Array"):
-        elements = [assigned(element.get("Value"), near) for element in nodes(array, "Elems")]
-        return Word(None, "param", latent=any(element.latent for element in elements))
-    held = assigned(assign.get("Value"), near)
-    return Word(None, "param", held.begins, held.latent) if assign.get("Append") else held
+def located(node: Node, near: Surroundings) -> str | None:
+    """The program behind a first word such as `$(which x)`."""
+    args = nodes(node, "Args")
+    return expansion.located(args[0], near, lambda inner: words(inner, near)) if args else None
 
 
 def _first(command: Node) -> str:

@@ -1,10 +1,11 @@
 """A word of the tree turned into the words bash would pass on."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from policy.reading import braces, quoting
+from policy.reading import braces, expansion, quoting
 from policy.reading.piece import Piece, Word, is_latent, static
+from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, kind, nodes, value
 
 _ORDINARY = re.compile(r"[^\\{*?\[~`$]*")
@@ -14,45 +15,42 @@ _REASONS = {"ParamExp": "param", "CmdSubst": "cmdsub", "ArithmExp": "arith", "Pr
 _PLAIN_PARAM = {"Type", "Pos", "End", "Dollar", "Rbrace", "Short", "Param"}
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What is known about the two variables an expansion may use; None where it is not known."""
-
-    home: str | None
-    cwd: str | None
-
-
 def words(node: Node, near: Surroundings) -> list[Word]:
-    """The words one word expands to: several for braces, one otherwise."""
+    """The words one word expands to: several for braces and for variables with spaces in them, none for empty ones."""
     if simple := _ordinary(node):
         return [static(simple)]
     pieces = pieces_of(nodes(node, "Parts"), near)
     try:
-        return [_finished(_tilde(expanded, near)) for expanded in braces.expand(pieces)]
+        expanded = [_tilde(one, near) for one in braces.expand(pieces)]
+        return [_finished(field) for one in expanded for field in _fields(one)]
     except braces.TooMany:
         return [Word(None, "brace", _start(pieces).partition("{")[0], splits=True)]
 
 
 def word(node: Node, near: Surroundings) -> Word:
-    """A word where braces mean nothing: a redirect target, a case subject, a test operand."""
-    return _finished(_tilde(pieces_of(nodes(node, "Parts"), near), near))
+    """A redirect's target, where braces mean nothing; several words are an error to bash."""
+    fields = list(_fields(_tilde(pieces_of(nodes(node, "Parts"), near), near)))
+    return _finished(fields[0]) if len(fields) == 1 else Word(None, "param")
 
 
 def assigned(node: Node | None, near: Surroundings) -> Word:
     """The value of an assignment: no braces, no globs, a tilde after each colon."""
     if node is None:
         return static("")
-    pieces = [_tildes(piece, near) for piece in _tilde(pieces_of(nodes(node, "Parts"), near), near)]
-    return _closed(pieces)
+    pieces = pieces_of(nodes(node, "Parts"), near, splits=False)
+    return _closed([_tildes(piece, near) for piece in _tilde(pieces, near)])
 
 
-def document(node: Node, *, expands: bool, strips_tabs: bool) -> Word:
+def document(node: Node, near: Surroundings, *, expands: bool, strips_tabs: bool) -> Word:
     """The body of a here-document."""
     pieces = [
-        Piece(quoting.heredoc(value(part)) if expands else value(part), quoted=True)
-        if kind(part) == "Lit"
-        else Piece("", quoted=True, reason=_REASONS.get(kind(part), "param"))
+        piece
         for part in nodes(node, "Parts")
+        for piece in (
+            [Piece(quoting.heredoc(value(part)) if expands else value(part), quoted=True)]
+            if kind(part) == "Lit"
+            else _expansion(part, near, quoted=True, splits=False)
+        )
     ]
     body = _closed(pieces)
     if strips_tabs and body.text is not None:
@@ -60,8 +58,17 @@ def document(node: Node, *, expands: bool, strips_tabs: bool) -> Word:
     return body
 
 
-def pieces_of(parts: list[Node], near: Surroundings) -> list[Piece]:
-    return [piece for part in parts for piece in _pieces(part, near)]
+def pieces_of(parts: list[Node], near: Surroundings, *, splits: bool = True) -> list[Piece]:
+    return [piece for part in parts for piece in _pieces(part, near, splits=splits)]
+
+
+def _fields(pieces: list[Piece]) -> Iterator[list[Piece]]:
+    """Word splitting: a field in which nothing is left is no word, unless there were quotes."""
+    start = 0
+    for end in [*(index for index, piece in enumerate(pieces) if piece.breaks), len(pieces)]:
+        if end > start:
+            yield pieces[start:end]
+        start = end + 1
 
 
 def _ordinary(node: Node) -> str:
@@ -73,7 +80,7 @@ def _ordinary(node: Node) -> str:
     return ""
 
 
-def _pieces(part: Node, near: Surroundings) -> list[Piece]:
+def _pieces(part: Node, near: Surroundings, *, splits: bool) -> list[Piece]:
     match kind(part):
         case "Lit":
             return [Piece(text, quoted=quoted) for text, quoted in quoting.unquoted(value(part))]
@@ -81,30 +88,38 @@ def _pieces(part: Node, near: Surroundings) -> list[Piece]:
             text = quoting.ansi_c(value(part)) if part.get("Dollar") else value(part)
             return [Piece(text, quoted=True)]
         case "DblQuoted":
-            return [
-                Piece("", quoted=True),
-                *(piece for inner in nodes(part, "Parts") for piece in _quoted(inner, near)),
-            ]
+            return _in_quotes(nodes(part, "Parts"), near, splits=splits)
         case "ExtGlob":
             return [Piece(f"{part.get('Op', '')}{value(part.get('Pattern'))})", reason="glob")]
         case _:
-            return [_expansion(part, near)]
+            return _expansion(part, near, splits=splits)
 
 
-def _quoted(part: Node, near: Surroundings) -> list[Piece]:
+def _in_quotes(parts: list[Node], near: Surroundings, *, splits: bool) -> list[Piece]:
+    """What double quotes hold; "$@" without arguments is no word at all."""
+    inner = [_quoted(part, near, splits=splits) for part in parts]
+    if [] not in inner:
+        return [Piece("", quoted=True), *(piece for pieces in inner for piece in pieces)]
+    return [] if len(inner) == 1 else [Piece("", reason="param")]
+
+
+def _quoted(part: Node, near: Surroundings, *, splits: bool) -> list[Piece]:
     if kind(part) == "Lit":
         return [Piece(quoting.double(value(part)), quoted=True)]
-    return [_expansion(part, near, quoted=True)]
+    return _expansion(part, near, quoted=True, splits=splits)
 
 
-def _expansion(part: Node, near: Surroundings, *, quoted: bool = False) -> Piece:
-    """$HOME and $PWD are static where nothing in the text can have changed them; all else is not."""
+def _expansion(part: Node, near: Surroundings, *, quoted: bool = False, splits: bool) -> list[Piece]:
+    """$HOME and $PWD are static where nothing in the text can have changed them; so is what else is known."""
     if kind(part) == "ParamExp" and part.keys() <= _PLAIN_PARAM:
         known = {"HOME": near.home, "PWD": near.cwd}.get(value(part.get("Param")))
         if known:
-            return Piece(known, quoted=True)
+            return [Piece(known, quoted=True)]
+    pieces = expansion.known(part, near, lambda node: words(node, near), quoted=quoted, splits=splits)
+    if pieces is not None:
+        return pieces
     whole = quoted and not _is_list(part)
-    return Piece("", quoted=whole, reason=_REASONS.get(kind(part), "param"))
+    return [Piece("", quoted=whole, reason=_REASONS.get(kind(part), "param"))]
 
 
 def _is_list(part: Node) -> bool:

@@ -1,0 +1,51 @@
+"""`NAME=value` in front of a command or alone: what the policy sees of it, and what the variable then holds."""
+
+from policy.reading import expansion
+from policy.reading.piece import Word, static
+from policy.reading.surroundings import Surroundings
+from policy.reading.tree import Node, kind, nodes, value
+from policy.reading.variables import Held, Program
+from policy.reading.word import assigned, words
+
+
+def held(assign: Node, near: Surroundings) -> Word:
+    """The value as one word; an array's elements are not told apart."""
+    if array := assign.get("Array"):
+        elements = [assigned(element.get("Value"), near) for element in nodes(array, "Elems")]
+        return Word(None, "param", latent=any(element.latent for element in elements))
+    word = assigned(assign.get("Value"), near)
+    if not assign.get("Append"):
+        return word
+    before = near.variables.get(value(assign.get("Name")))
+    if isinstance(before, str) and word.text is not None:
+        return static(before + word.text)
+    return Word(None, "param", word.begins, word.latent)
+
+
+def binding(assign: Node, word: Word, near: Surroundings) -> Held | None:
+    """What is known of the variable afterwards; `word` is what `held` made of the assignment."""
+    if "Index" in assign:
+        return None
+    if array := assign.get("Array"):
+        return _array(assign, array, near)
+    return word.text if word.text is not None else _program(assign.get("Value"), near)
+
+
+def _array(assign: Node, array: Node, near: Surroundings) -> Held | None:
+    before = near.variables.get(value(assign.get("Name"))) if assign.get("Append") else ()
+    elements = nodes(array, "Elems")
+    found = [word.text for element in elements for word in words(element.get("Value") or {}, near)]
+    texts = tuple(text for text in found if text is not None)
+    if not isinstance(before, tuple) or len(texts) < len(found) or any("Index" in element for element in elements):
+        return None
+    return before + texts
+
+
+def _program(node: Node | None, near: Surroundings) -> Held | None:
+    parts = nodes(node or {}, "Parts")
+    if len(parts) == 1 and kind(parts[0]) == "DblQuoted":
+        parts = nodes(parts[0], "Parts")
+    if len(parts) != 1 or kind(parts[0]) != "CmdSubst":
+        return None
+    name = expansion.found_program(parts[0], near, lambda inner: words(inner, near))
+    return Program(name) if name else None

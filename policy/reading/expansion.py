@@ -1,0 +1,196 @@
+"""Expansions whose result the text already decides: of a variable that is known, of $(echo x), $(pwd)."""
+
+import re
+from collections.abc import Callable, Iterable
+
+from policy.reading.piece import BREAK, Piece, Word
+from policy.reading.surroundings import Surroundings
+from policy.reading.tree import Node, kind, nodes, value
+from policy.reading.variables import POSITIONAL, UNSET, Held, Program, Unset
+
+type Words = Callable[[Node], list[Word]]
+type Pieces = list[Piece]
+
+_PLAIN = frozenset(("Type", "Pos", "End", "Dollar", "Rbrace", "Short", "Param"))
+_KNOWN = _PLAIN | {"Exp", "Index", "Length"}
+_BLANKS = re.compile(r"[ \t\n]+")
+_GLOB = re.compile(r"[*?\[\]]")
+_UNCLEAR = re.compile(r"[\\()]")  # outside quotes a pattern, if options of the shell say so
+_ORDINARY = re.compile(r"[^\\{*?\[~`$'\"]*")
+_PROGRAM = re.compile(r"[A-Za-z0-9_][\w.+-]*", re.ASCII)
+_DEFAULTS = frozenset((":-", "-", ":=", "="))
+_ALTERNATIVES = frozenset((":+", "+"))
+
+
+def known(part: Node, near: Surroundings, words: Words, *, quoted: bool, splits: bool) -> Pieces | None:
+    """The pieces an expansion comes to; None if only bash will know. splits: it may become several words."""
+    match kind(part):
+        case "ParamExp":
+            return _parameter(part, near, quoted=quoted, splits=splits)
+        case "CmdSubst":
+            text = _substituted(part, near, words)
+            return None if text is None else _text(text, near, quoted=quoted or not splits)
+        case _:
+            return None
+
+
+def located(node: Node, near: Surroundings, words: Words) -> str | None:
+    """The program that a command's first word runs, where that word is `$(which x)` or a variable that holds it."""
+    parts = nodes(node, "Parts")
+    if len(parts) == 1 and kind(parts[0]) == "DblQuoted":
+        parts = nodes(parts[0], "Parts")
+    if len(parts) != 1:
+        return None
+    if kind(parts[0]) == "CmdSubst":
+        return found_program(parts[0], near, words)
+    held = near.variables.get(value(parts[0].get("Param"))) if parts[0].keys() <= _PLAIN else None
+    return held.name if isinstance(held, Program) else None
+
+
+def found_program(part: Node, near: Surroundings, words: Words) -> str | None:
+    """x of `$(which x)` and `$(command -v x)`."""
+    match _command(part, near, words, quiet=True):
+        case ["which", name] | ["command", "-v", name] | ["type", "-p" | "-P", name] if _PROGRAM.fullmatch(name):
+            return name
+        case _:
+            return None
+
+
+def _parameter(part: Node, near: Surroundings, *, quoted: bool, splits: bool) -> Pieces | None:
+    if not part.keys() <= _KNOWN:
+        return None
+    elements, joins = _elements(part, near)
+    if elements is not None:
+        return _list(part, elements, near, joins=joins, quoted=quoted, splits=splits)
+    held = _held(part, near)
+    if held is None or isinstance(held, Program):
+        return None
+    text = _scalar(held)
+    if part.get("Length"):
+        return _text(str(len(text or "")), near, quoted=True) if (text or "").isascii() and "Exp" not in part else None
+    if expansion := part.get("Exp"):
+        text = _operated(expansion, text)
+        if text is None:
+            return None
+    return _text(text or "", near, quoted=quoted or not splits)
+
+
+def _held(part: Node, near: Surroundings) -> Held | None:
+    """What the parameter, or the element of the array, holds."""
+    name = value(part.get("Param"))
+    arguments = near.variables.get(POSITIONAL)
+    if name == "#" and isinstance(arguments, tuple) and "Length" not in part:
+        return str(len(arguments))
+    if name.isdecimal() and name != "0":
+        return _element(arguments, int(name) - 1)
+    held = near.variables.get(name)
+    if "Index" not in part:
+        return held
+    index = "".join(value(inner) for inner in nodes(part["Index"], "Parts"))
+    return _element(held, int(index)) if index.isdecimal() and len(index) < len("1000000") else None
+
+
+def _element(held: Held | None, index: int) -> Held | None:
+    if not isinstance(held, tuple):
+        return None
+    return held[index] if index < len(held) else UNSET
+
+
+def _elements(part: Node, near: Surroundings) -> tuple[tuple[str, ...] | None, bool]:
+    """The elements of $@, $*, ${a[@]} and ${a[*]}, and whether they are joined inside quotes."""
+    name = value(part.get("Param"))
+    index = [value(inner) for inner in nodes(part.get("Index") or {}, "Parts")]
+    mark = name if name in ("@", "*") else index[0] if index in (["@"], ["*"]) else ""
+    held = near.variables.get(POSITIONAL if mark == name else name) if mark else None
+    return held if isinstance(held, tuple) else None, mark == "*"
+
+
+def _list(
+    part: Node, elements: tuple[str, ...], near: Surroundings, *, joins: bool, quoted: bool, splits: bool
+) -> Pieces | None:
+    if part.get("Length"):
+        return [Piece(str(len(elements)), quoted=True)]
+    if "Exp" in part or not near.variables.splits:
+        return None
+    if not splits or (quoted and joins):
+        return [Piece(" ".join(elements), quoted=True)]
+    fields = [_text(element, near, quoted=quoted) for element in elements]
+    return None if None in fields else _broken(field for field in fields if field is not None)
+
+
+def _broken(fields: Iterable[Pieces]) -> Pieces:
+    pieces: Pieces = []
+    for index, field in enumerate(fields):
+        pieces += [BREAK, *field] if index else field
+    return pieces
+
+
+def _scalar(held: str | tuple[str, ...] | Unset) -> str | None:
+    """What $name is; None if it is not set."""
+    if isinstance(held, tuple):
+        return held[0] if held else None
+    return held if isinstance(held, str) else None
+
+
+def _operated(expansion: Node, text: str | None) -> str | None:
+    """${x:-word} and its like; None if not known. An empty result is the empty text."""
+    operator = str(expansion.get("Op"))
+    there = text is not None and (text != "" or not operator.startswith(":"))
+    if operator in _DEFAULTS:
+        return text if there else _word(expansion.get("Word"))
+    if operator in _ALTERNATIVES:
+        return _word(expansion.get("Word")) if there else ""
+    return None
+
+
+def _word(node: Node | None) -> str | None:
+    """A word in which nothing is quoted or expanded."""
+    parts = nodes(node or {}, "Parts")
+    plain = all(kind(part) == "Lit" and _ORDINARY.fullmatch(value(part)) for part in parts)
+    return "".join(value(part) for part in parts) if plain else None
+
+
+def _text(text: str, near: Surroundings, *, quoted: bool) -> Pieces | None:
+    """A text as it is inside quotes; outside them it is split, and may be a pattern."""
+    if quoted:
+        return [Piece(text, quoted=True)]
+    if not near.variables.splits or _UNCLEAR.search(text):
+        return None
+    return _broken([_field(field)] if field else [] for field in _BLANKS.split(text))
+
+
+def _field(text: str) -> Piece:
+    return Piece(text, reason="glob") if _GLOB.search(text) else Piece(text, quoted=True)
+
+
+def _substituted(part: Node, near: Surroundings, words: Words) -> str | None:
+    """What a builtin that only prints its words would print, without the newlines at the end."""
+    match _command(part, near, words):
+        case ["pwd"]:
+            return near.cwd
+        case ["echo", *texts] if not any("\\" in text for text in texts) and not "".join(texts[:1]).startswith("-"):
+            return " ".join(texts).rstrip("\n")
+        case ["printf", "%s" | "%s\\n", text]:
+            return text.rstrip("\n")
+        case ["printf", text] if not text.startswith("-") and "%" not in text and "\\" not in text:
+            return text.rstrip("\n")
+        case _:
+            return None
+
+
+def _command(part: Node, near: Surroundings, words: Words, *, quiet: bool = False) -> list[str]:
+    """The one command in a substitution, if its words are known; quiet: its complaints may be thrown away."""
+    stmts = nodes(part, "Stmts")
+    if len(stmts) != 1 or near.variables.lost or stmts[0].keys() & {"Background", "Negated", "Coprocess", "Disown"}:
+        return []
+    node = stmts[0].get("Cmd") or {}
+    redirs = nodes(stmts[0], "Redirs")
+    if kind(node) != "CallExpr" or "Assigns" in node or not all(quiet and _silences(redir) for redir in redirs):
+        return []
+    found = [word.text for arg in nodes(node, "Args") for word in words(arg)]
+    texts = [text for text in found if text is not None]
+    return texts if len(texts) == len(found) and texts[:1] and texts[0] not in near.functions else []
+
+
+def _silences(redir: Node) -> bool:
+    return redir.get("Op") == ">" and value(redir.get("N")) == "2"
