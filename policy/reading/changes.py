@@ -35,6 +35,11 @@ def change(call: Call, found: Effects, functions: Container[str], *, wild: bool,
     return lambda now: own(call, _effects(found, now)) if own else _effects(found, now)
 
 
+def setting(name: str, held: Held | None) -> Change:
+    """An assignment; None if nobody knows of what."""
+    return lambda now: now.set(name, held)
+
+
 def _loses(call: Call) -> bool:
     if call.name == "alias":
         return any("=" in word.begins or word.text is None for word in call.operands)

@@ -7,6 +7,7 @@ from typing import ClassVar
 from policy.command import Assign, Redirect, SimpleCommand
 from policy.reading import assignment, declaration, expansion
 from policy.reading.bounds import ITEMS, ROUNDS
+from policy.reading.changes import setting
 from policy.reading.command_line import Commands
 from policy.reading.context import Context
 from policy.reading.expression import Assignment, Evaluation, PromptExpansion, RawText, Substitution, findings
@@ -142,7 +143,7 @@ class Script(Commands):
         texts = [item.text for item in items if item.text is not None]
         if not node.get("Select") and len(texts) == len(items) and 0 < len(items) <= self._rounds_left():
             return self._unrolled(node, name, texts, context, flow)
-        return self._loop(node, [], context, changing(flow, lambda now: now.set(name, None)))
+        return self._loop(node, [], context, changing(flow, setting(name, None)))
 
     def _rounds_left(self) -> int:
         return ITEMS if self.rounds + ITEMS <= ROUNDS else 0
@@ -152,7 +153,7 @@ class Script(Commands):
         ends: list[Flow] = []
         for text in texts:
             self.rounds += 1
-            entry = self.changed(stays(flow), lambda now, text=text: now.set(name, text)).won
+            entry = self.changed(stays(flow), setting(name, text)).won
             self.loops.append([])
             body = self.statements(nodes(node, "Do"), context, entry)
             jumps = union(*self.loops.pop())
@@ -259,7 +260,7 @@ class Script(Commands):
             word = assignment.held(assign, near)
             self.notes.literal |= word.latent
             bound = assignment.binding(assign, word, near)
-            flow = changing(flow, lambda now, name=name, bound=bound: now.set(name, bound))
+            flow = changing(flow, setting(name, bound))
             found.append(Assign(name, word.text))
         return tuple(found), flow
 
@@ -293,7 +294,7 @@ class Script(Commands):
                     self.notes.latent = True
                 case Assignment(name):
                     self.show(SimpleCommand((), "", "bare", assigns=(Assign(name, None),)), context, flow)
-                    flow = self.changed(stays(flow), lambda now, name=name: now.set(name, None)).won
+                    flow = self.changed(stays(flow), setting(name, None)).won
         return flow
 
     def _substituted(self, node: Node, context: Context) -> Context:
