@@ -13,6 +13,7 @@ import anyio
 import anyio.abc
 
 from server.call import Gateway
+from server.control import Control
 from server.environments import environments, networks, recipes
 from server.judge.bundle import BundleError
 from server.judge.current import CurrentJudge
@@ -109,7 +110,12 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             recipe = recipes(settings, spaces)
             prepared = Prepared(recipe, snapshots, images.identify, workshop, settings.state_dir, tasks)
             tasks.start_soon(_sync, audit)
-            for keep in (snapshots.keep, pool.keep, Caretaker(sessions, _periods(settings)).keep):
+            for keep in (
+                snapshots.keep,
+                pool.keep,
+                Caretaker(sessions, _periods(settings)).keep,
+                Control(gateway, copies, folders.sockets).serve,
+            ):
                 tasks.start_soon(keep)
             change = _Change(source, judge, sessions, audit)
             tasks.start_soon(watch, change.files, change.take_up)

@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     allow.add_argument("what", help="a host, or a command by name and sub-command")
     _install_words(commands)
+    _copy_words(commands)
     _image_words(commands)
     _snapshot_words(commands)
     _engine_words(commands)
@@ -151,6 +152,29 @@ def _install_words(commands: Any) -> None:
     commands.choices["install"].add_argument(
         "serve_arguments", nargs="*", metavar="ARG", help="what follows `serve --stdio`; put -- before it"
     )
+
+
+def _copy_words(commands: Any) -> None:
+    diff = _add(commands, "diff", "what a session changed in its copy of your folder, as a patch", "copied:diff")
+    apply = _add(commands, "apply", "bring a session's changes back to your folder", "copied:apply_changes")
+    for parser in (diff, apply):
+        parser.add_argument("session", help="a session of a running server, by name or id")
+        parser.add_argument(
+            "--only",
+            action="append",
+            default=[],
+            metavar="GLOB",
+            help="these paths alone (may be repeated): src/**, *.py; also lets through what is held back and named so",
+        )
+    apply.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
+    apply.add_argument(
+        "--skip-conflicts", action="store_true", help="leave as it is what changed on the host as well, apply the rest"
+    )
+    cp = _add(commands, "cp", "copy one file into a session or out of it", "cp:cp")
+    cp.add_argument("source", metavar="FILE|SESSION:PATH")
+    cp.add_argument("target", metavar="FILE|SESSION:PATH")
+    for parser in (diff, apply, cp):
+        parser.add_argument("--config", type=Path, metavar="FILE", help="settings that the server was started with")
 
 
 def _image_words(commands: Any) -> None:

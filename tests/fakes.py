@@ -138,6 +138,8 @@ class FakeSandbox:
     ran: list[Permit] = field(default_factory=list)
     commands: list[FakeCommand] = field(default_factory=list)
     archives: list[bytes] = field(default_factory=list)
+    looks: list[tuple[str, str, bytes]] = field(default_factory=list)
+    tells: dict[str, bytes] = field(default_factory=dict)
     alive: bool = True
     frozen: bool = False
     closed: bool = False
@@ -174,6 +176,12 @@ class FakeSandbox:
 
     async def put(self, archive: Iterator[bytes]) -> None:
         self.archives.append(b"".join(archive))
+
+    async def look(self, permit: Permit, verb: str, folder: str, told: bytes, output: Output) -> Running:
+        self.looks.append((verb, folder, told))
+        output.write(1, self.tells.get(verb, b""))
+        output.ended(DONE)
+        return FakeCommand(output)
 
     async def ours(self, path: str, limit: int) -> bytes | None:
         return self.files.get(path)

@@ -272,7 +272,8 @@ class Agent:
     def _run(self, message: dict[str, object]) -> None:
         number = int(str(message["job"]))
         stdin = bytes(self.incoming.pop(number, b""))
-        plan = spawn.Plan(_strings(message["argv"]), _environment(message["env"]), str(message["cwd"]))
+        argv, env, ours = _strings(message["argv"]), _environment(message["env"]), message.get("ours") is True
+        plan = spawn.Plan(argv, env, str(message["cwd"]), ours=ours)
         try:
             job = self.keepers.give(lambda keeper: self._start(number, keeper, plan, stdin, message))
         except OSError as exc:  # no room for a keeper or its leader, or for their pipes

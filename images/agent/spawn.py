@@ -14,6 +14,7 @@ import struct
 import time
 from collections.abc import Callable
 
+import folder
 import kernel
 
 EXEC_PATIENCE_S = 2.0  # a leader that uid 1000 stopped before its exec is given up after this
@@ -32,12 +33,15 @@ IGNORED_BY_PYTHON = (
 
 
 class Plan:
-    """What a leader is told: exactly this argv, with this environment, in this directory."""
+    """What a leader is told: exactly this argv, with this environment, in this directory.
 
-    __slots__ = ("argv", "cwd", "env")
+    ours: no program to execute, but the agent's own reading of a folder.
+    """
 
-    def __init__(self, argv: list[str], env: dict[str, str], cwd: str) -> None:
-        self.argv, self.env, self.cwd = argv, env, cwd
+    __slots__ = ("argv", "cwd", "env", "ours")
+
+    def __init__(self, argv: list[str], env: dict[str, str], cwd: str, *, ours: bool = False) -> None:
+        self.argv, self.env, self.cwd, self.ours = argv, env, cwd, ours
 
 
 class Start:
@@ -88,7 +92,7 @@ class Keeper:
 
     def start(self, plan: Plan, streams: tuple[int, int, int], ruleset: int | None) -> Start:
         """Hand the plan and its descriptors to the leader. Raises OSError where there is none any more."""
-        body = json.dumps([plan.argv, plan.env, plan.cwd]).encode()
+        body = json.dumps([plan.argv, plan.env, plan.cwd, plan.ours]).encode()
         report, status = os.pipe2(os.O_CLOEXEC)
         handles = [*streams, status, *([] if ruleset is None else [ruleset])]
         self.channel.setblocking(True)
@@ -187,6 +191,9 @@ def _lead(channel: socket.socket, confine: kernel.Filter, uid: int, gid: int) ->
         plan, streams, status, ruleset = _receive(channel)
         os.write(status, _TAKEN.pack(os.getpid()))
         failed = failed or _become(plan, streams, ruleset, uid)
+        if failed is None:
+            os.close(status)  # as an exec would
+            os._exit(folder.main(*plan.argv))
         os.write(status, _FAILED.pack(*failed))
     finally:
         os._exit(127)
@@ -224,7 +231,7 @@ def lower(confine: kernel.Filter, uid: int, gid: int, ruleset: int | None) -> No
 
 def _warm_up() -> None:
     """Walk once through what comes between a plan and its exec: pages shared with the agent are copied now, not then."""
-    plan = _read(json.dumps([["true"], {"PATH": os.defpath}, "/"]).encode())
+    plan = _read(json.dumps([["true"], {"PATH": os.defpath}, "/", False]).encode())
     _found(plan)
     for handle in range(3):
         os.dup2(handle, handle, inheritable=True)
@@ -234,7 +241,8 @@ def _warm_up() -> None:
 
 
 def _read(body: bytes) -> Plan:
-    return Plan(*json.loads(body))
+    argv, env, cwd, ours = json.loads(body)
+    return Plan(argv, env, cwd, ours=ours)
 
 
 def _receive(channel: socket.socket) -> tuple[Plan, list[int], int, int | None]:
@@ -248,8 +256,8 @@ def _receive(channel: socket.socket) -> tuple[Plan, list[int], int, int | None]:
     return _read(body), handles[:3], handles[3], handles[4] if len(handles) > 4 else None
 
 
-def _become(plan: Plan, streams: list[int], ruleset: int | None, uid: int) -> tuple[int, int]:
-    """The rest, and the exec. Only where that failed it comes back, with the step and its errno."""
+def _become(plan: Plan, streams: list[int], ruleset: int | None, uid: int) -> tuple[int, int] | None:
+    """The rest, and the exec. It comes back where that failed, with the step and its errno, or where there is none."""
     step = 1
     try:
         for target, handle in enumerate(streams):
@@ -261,6 +269,8 @@ def _become(plan: Plan, streams: list[int], ruleset: int | None, uid: int) -> tu
         step = 3
         if ruleset is not None:
             kernel.call(kernel.syscall(kernel.SYS_LANDLOCK_RESTRICT, ruleset, 0), "landlock_restrict_self")
+        if plan.ours:
+            return None
         step = 5
         os.execve(_found(plan), plan.argv, plan.env)  # noqa: S606 - running what was permitted is the point; no shell
     except OSError as exc:

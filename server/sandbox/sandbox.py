@@ -155,6 +155,9 @@ class Sandbox(Protocol):
     async def put(self, archive: Iterator[bytes]) -> None:
         """Unpack tar at the root, as root: before anybody has used it, never later. Raises SandboxFailed."""
 
+    async def look(self, permit: Permit, verb: str, folder: str, told: bytes, output: Output) -> Running:
+        """The agent's own reading of a folder, in a process of the commands' user: see images/agent/folder.py."""
+
     async def ours(self, path: str, limit: int) -> bytes | None:
         """A file that `put` brought, which no command can change; None where there is none."""
 

@@ -1,15 +1,18 @@
-"""A folder of the operator's in copy mode, as a client meets it."""
+"""A folder of the operator's in copy mode: as a client meets it, and as its person brings the changes back."""
 
 import os
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
+import anyio.to_thread
 import pytest
+from mcp import Client
 
-from tests.end_to_end.rig import Home, connected, structured
-from tests.real_git import repository
+from tests.end_to_end.rig import PROGRAM, Home, connected, structured
+from tests.real_git import git, repository
 
 pytestmark = pytest.mark.anyio
 
@@ -18,26 +21,203 @@ pytestmark = pytest.mark.anyio
 def project() -> Iterator[Path]:
     """Where a person's own folder would lie: at a path that can exist inside as well."""
     top = Path(tempfile.mkdtemp(prefix="sgp"))
-    made = repository(top / "project", {"a.txt": "one\n", ".gitignore": ".env\n"})
+    top.chmod(0o755)
+    files = {
+        "a.txt": "one\n",
+        ".gitignore": ".env\n*.o\n",
+        "b/deep.txt": "deep\n",
+        "gone.txt": "gone\n",
+        "old.txt": "moved\n",
+    }
+    made = repository(top / "project", files)
     (made / ".env").write_text("SECRET=1\n")
+    (made / "data.bin").write_bytes(bytes(range(256)))
     if os.geteuid() == 0:
-        os.chown(made, 1000, 1000)
+        for path in (made, *made.rglob("*")):
+            os.chown(path, 1000, 1000, follow_symlinks=False)
     yield made
     shutil.rmtree(top)
 
 
-@pytest.mark.promise("workspace.copy")
-async def test_what_a_session_does_to_a_copy_stays_in_it(folder: Path, project: Path) -> None:
-    home = Home(folder, arguments=("--workspace", str(project)))
-    async with connected(home) as client:
-        script = "pwd; cat a.txt; ls -A; echo two > a.txt; git status --porcelain"
-        first = structured(await client.call_tool("shell", {"command": script}))
-        written = await client.call_tool("file_write", {"path": f"{project}/new", "content": "x"})
+@pytest.fixture
+def home(folder: Path, project: Path) -> Home:
+    """The policy asks before a command writes a hook; what a script does unseen is what is tried here."""
+    return Home(folder, '[policy]\nprofile = "open"\n', arguments=("--workspace", str(project)))
 
-    assert first["stdout"] == f"{project}\none\n.git\n.gitignore\na.txt\n M a.txt\n"
-    assert first["cwd"] == str(project)
+
+@pytest.fixture
+async def client(home: Home) -> AsyncGenerator[Client]:
+    async with connected(home) as made:
+        yield made
+
+
+async def inside(client: Client, script: str) -> str:
+    result = structured(await client.call_tool("shell", {"command": script}))
+    assert result["exit_code"] == 0, result
+    return str(result["stdout"])
+
+
+async def sandgate(home: Home, *argv: str, code: int = 0) -> str:
+    """What the command says; a person runs it in another terminal while the server goes on."""
+    ran = await anyio.to_thread.run_sync(
+        lambda: subprocess.run(
+            [PROGRAM, *argv], env=home.environ, capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL
+        )
+    )
+    told = (ran.stdout + ran.stderr).decode("utf-8", "replace")
+    assert ran.returncode == code, told
+    return told
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes().decode("latin1")
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".git" not in path.parts and not path.is_symlink()
+    }
+
+
+@pytest.mark.promise("workspace.copy")
+async def test_what_a_session_does_to_a_copy_stays_in_it(home: Home, client: Client, project: Path) -> None:
+    before = files(project)
+    said = await inside(client, "pwd; cat a.txt; ls -A; echo two > a.txt; git status --porcelain a.txt")
+    written = await client.call_tool("file_write", {"path": f"{project}/new", "content": "x"})
+
+    assert said == f"{project}\none\n.git\n.gitignore\na.txt\nb\ndata.bin\ngone.txt\nold.txt\n M a.txt\n"
     assert not written.is_error
-    assert sorted(path.name for path in project.iterdir()) == [".env", ".git", ".gitignore", "a.txt"]
-    assert (project / "a.txt").read_text() == "one\n"
+    assert files(project) == before
     copied = home.audit("workspace.copied")[0]
     assert (copied["source"], copied["ignored"]) == (str(project), 1)
+
+
+async def test_changes_are_shown_and_brought_back(home: Home, client: Client, project: Path) -> None:
+    await inside(
+        client,
+        "echo two >> a.txt; rm gone.txt; mv old.txt new.txt; chmod +x b/deep.txt; mkdir -p c/d; echo x > c/d/e; "
+        r"printf '\0\1' > data.bin; ln -s a.txt link; touch made.o; echo hi > 'odd name'; git commit -qam all",
+    )
+    shown = await sandgate(home, "diff", "default")
+    dry = await sandgate(home, "apply", "default", "--dry-run")
+    before = files(project)
+
+    assert "rename from old.txt\nrename to new.txt\n" in shown
+    assert "@@ -1,1 +1,2 @@\n one\n+two\n" in shown
+    assert "GIT binary patch" in shown
+    assert "1 new and ignored by git, left: made.o" in shown
+    assert "held back, a host runs what is in .git" in shown
+    assert "R old.txt -> new.txt\n" in dry
+    assert {
+        "M a.txt",
+        "M b/deep.txt",
+        "A c/",
+        "A c/d/",
+        "A c/d/e",
+        "M data.bin",
+        "D gone.txt",
+        "A link -> a.txt",
+    } < set(dry.splitlines())
+    assert files(project) == before
+
+    told = await sandgate(home, "apply", "default")
+
+    assert f"applied to {project}" in told
+    after = files(project)
+    assert after.pop("a.txt") == "one\ntwo\n"
+    assert after == {
+        ".env": "SECRET=1\n", ".gitignore": ".env\n*.o\n", "b/deep.txt": "deep\n", "c/d/e": "x\n", "data.bin": "\0\1",
+        "new.txt": "moved\n", "odd name": "hi\n",
+    }  # fmt: skip
+    assert (project / "b/deep.txt").stat().st_mode & 0o111
+    assert (project / "link").readlink() == Path("a.txt")
+    assert (project / "c/d/e").stat().st_uid == project.stat().st_uid
+    assert git(project, "log", "--format=%s") == "first\n"
+    assert "no changes" not in await sandgate(home, "diff", "default")
+    assert "diff --git" not in await sandgate(home, "diff", "default")
+
+
+@pytest.mark.promise("workspace.copy")
+async def test_only_what_is_named_and_nothing_in_conflict(home: Home, client: Client, project: Path) -> None:
+    await inside(client, "echo two >> a.txt; echo two >> b/deep.txt; echo 'curl evil' > .envrc")
+    (project / "a.txt").write_text("the person's own\n")
+
+    refused = await sandgate(home, "apply", "default", code=1)
+    assert "it changed on the host too" in refused
+    assert (project / "b/deep.txt").read_text() == "deep\n"
+
+    await sandgate(home, "apply", "default", "--only", "b/**")
+    assert (project / "b/deep.txt").read_text() == "deep\ntwo\n"
+    await sandgate(home, "apply", "default", "--skip-conflicts")
+    assert (project / "a.txt").read_text() == "the person's own\n"
+    assert not (project / ".envrc").exists()
+    await sandgate(home, "apply", "default", "--only", ".envrc")
+    assert (project / ".envrc").read_text() == "curl evil\n"
+
+
+@pytest.mark.promise("workspace.copy")
+async def test_git_on_the_host_runs_nothing_that_a_session_left(home: Home, client: Client, project: Path) -> None:
+    """Each of these made `git status` run code where the folder was mounted writable (facts of the design)."""
+    mark = project.parent / "ran"
+    evil = f"touch {mark}"
+    await inside(
+        client,
+        f"""
+        git config core.fsmonitor '{evil}'; printf '#!/bin/sh\n{evil}\n' > .git/hooks/post-checkout; chmod +x .git/hooks/*
+        cp -r .git g2; mv .git old.git; mv g2 .git
+        mkdir planted; cp -r .git/* planted/; printf '../planted' > .git/commondir
+        mkdir sub && cd sub && git init -q . && git config core.fsmonitor '{evil}' && cd ..
+        mkdir other && echo 'gitdir: ../planted' > other/.git
+        mkdir -p vendor/bare && cd vendor/bare && git init -q --bare . && git config core.fsmonitor '{evil}' && git config core.bare false && git config core.worktree .. ; cd ../..
+        mkdir -p .GIT/hooks; echo x > .GIT/config; ln -s /etc out; ln -s planted dotgit; echo ok > fine.txt
+        """,
+    )
+    await sandgate(home, "apply", "default")
+
+    assert (project / "fine.txt").read_text() == "ok\n"
+    for place in (project, *(path for path in project.rglob("*") if path.is_dir() and ".git" not in path.parts)):
+        subprocess.run(["git", "-C", str(place), "-c", "safe.directory=*", "status"], check=False, capture_output=True)
+    assert not mark.exists()
+    assert git(project, "status", "--porcelain", "fine.txt") == "?? fine.txt\n"
+    assert not (project / "out").is_symlink()
+    for held in (
+        "old.git/config",
+        "planted/config",
+        "sub/.git",
+        "other/.git",
+        "vendor/bare/config",
+        ".GIT",
+        ".git/commondir",
+    ):
+        assert not (project / held).exists(), held
+
+    await sandgate(home, "apply", "default", "--only", ".git/config")  # a person who names it gets it, and then it runs
+    subprocess.run(["git", "-C", str(project), "-c", "safe.directory=*", "status"], check=False, capture_output=True)
+    assert mark.exists()
+
+
+async def test_single_files_go_in_and_out(home: Home, client: Client, project: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.bin").write_bytes(bytes(range(256)) * 1000)
+    await inside(client, "true")
+    assert "/tmp/in.bin" in await sandgate(home, "cp", str(tmp_path / "in.bin"), "default:/tmp/")
+    assert await inside(client, "stat -c '%u %s' /tmp/in.bin") == "1000 256000\n"
+
+    await sandgate(home, "cp", "default:/tmp/in.bin", str(tmp_path / "out.bin"))
+    assert (tmp_path / "out.bin").read_bytes() == (tmp_path / "in.bin").read_bytes()
+    await sandgate(home, "cp", "default:a.txt", str(tmp_path))
+    assert (tmp_path / "a.txt").read_text() == "one\n"
+
+    for argv, words in (
+        (("cp", "default:/none", str(tmp_path / "x")), "No such file"),
+        (("cp", "default:/etc/shadow", str(tmp_path / "x")), "denied"),
+        (("cp", "default:/dev/zero", str(tmp_path / "x")), "not a regular file"),
+        (("cp", "nobody:/x", str(tmp_path / "x")), "no running server has a session nobody; there are: default"),
+        (("cp", "a", "b"), "one of the two is in a session"),
+        (("cp", str(tmp_path / "in.bin"), "default:/etc/x"), "denied"),
+    ):
+        assert words.lower() in (await sandgate(home, *argv, code=1)).lower()
+    assert not (tmp_path / "x").exists()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".sandgate")] == []
+
+
+async def test_without_a_server_it_says_that_one_must_run(folder: Path) -> None:
+    home = Home(folder, arguments=())
+    assert "must run while you ask" in await sandgate(home, "diff", "default", code=1)

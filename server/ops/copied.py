@@ -1,0 +1,218 @@
+"""`sandgate diff` and `sandgate apply`: what a session did to the copy of a folder, shown and brought back.
+
+Nothing is run in the tree, no link is followed, and the host's folder is changed only here, by the person who says so.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from server.ops.door import Door, find, spool
+from server.ops.shown import plain, write
+from server.sandbox.applying import Part, Step, apply, plan
+from server.sandbox.changes import Change, Changes
+from server.sandbox.host_folder import below, opened, read_small
+from server.sandbox.patch import Rename, patch, rename_patch, renames
+from server.sandbox.selecting import Selection, select
+from server.settings import load
+
+MAX_SHOWN: Final = 8 << 20  # bytes of a file whose difference is shown; a larger one is named
+MAX_NAMES: Final = 20  # of a list in a note
+
+
+class Conflicts(Exception):
+    """The host's folder changed where the session did; nothing was applied."""
+
+
+class NotApplied(Exception):
+    """The person said no."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reviewed:
+    """One folder: what is chosen, what the host says to it, what stays."""
+
+    found: Changes
+    selection: Selection
+    steps: tuple[Step, ...]
+
+    def of(self, state: str) -> list[Step]:
+        return [step for step in self.steps if step.state == state]
+
+
+def diff(arguments: argparse.Namespace) -> int:
+    """0 whether or not there are changes."""
+    door, console = _door(arguments), Console(stderr=True, highlight=False)
+    for found in _looked(door, console):
+        selection = select(found.changes, found.repositories, arguments.only)
+        with opened(Path(found.sent.source)) as root, spool() as file:
+            reviewed = _Reviewed(found, selection, plan(root, selection.chosen))
+            changes = [step.change for step in reviewed.steps if step.state != "there"]
+            small = [one for one in changes if one.size <= MAX_SHOWN]
+            parts = _fetched(door, found, small, file, console)
+            for data in _patches(root, changes, parts):
+                write(data)
+        _note(reviewed, console)
+    return 0
+
+
+def apply_changes(arguments: argparse.Namespace) -> int:
+    """All that is chosen, or nothing where anything of it is in conflict."""
+    door, console = _door(arguments), Console(stderr=True, highlight=False)
+    for found in _looked(door, console):
+        selection = select(found.changes, found.repositories, arguments.only)
+        with opened(Path(found.sent.source)) as root:
+            reviewed = _Reviewed(found, selection, plan(root, selection.chosen))
+            _list(reviewed)
+            _note(reviewed, console)
+            if reviewed.of("conflict") and not arguments.skip_conflicts:
+                raise Conflicts(
+                    "nothing is applied while something is in conflict: choose without it by --only, or add "
+                    "--skip-conflicts to leave it as it is on the host"
+                )
+            ready = [step.change for step in reviewed.of("ready")]
+            if ready and not arguments.dry_run:
+                _confirm(len(ready), found.sent.source)
+                _make(root, door, found, ready, console)
+    return 0
+
+
+def _door(arguments: argparse.Namespace) -> Door:
+    return find(load(arguments.config).runtime_dir, arguments.session)
+
+
+def _looked(door: Door, console: Console) -> list[Changes]:
+    with console.status(f"looking through session {door.session}"):
+        return door.changes()
+
+
+def _confirm(count: int, folder: str) -> None:
+    """At a terminal only: in a script the command itself is the word of a person."""
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        answer = input(f"Apply {count} {'change' if count == 1 else 'changes'} to {folder}? [y/N] ")
+        if answer.strip().lower() not in ("y", "yes"):
+            raise NotApplied("nothing was applied")
+
+
+def _make(root: int, door: Door, found: Changes, ready: list[Change], console: Console) -> None:
+    with spool() as file:
+        parts = _fetched(door, found, ready, file, console)
+        with _bar(console, "applying", len(ready)) as came:
+            kept = apply(root, ready, parts, lambda change: came(change.path))
+    for folder in kept:
+        console.print(f"kept {plain(folder)}/: the host has more in it", markup=False)
+    console.print(f"{len(ready)} applied to {found.sent.source}", markup=False)
+
+
+def _fetched(
+    door: Door, found: Changes, changes: Sequence[Change], file: IO[bytes], console: Console
+) -> dict[str, Part]:
+    wanted = [one.path for one in changes if one.now is not None and one.now.kind == "file"]
+    if not wanted:
+        return {}
+    with _bar(console, "fetching", len(wanted)) as came:
+        return door.fetch(found.sent.target, wanted, file, came)
+
+
+# --- showing -----------------------------------------------------------------------------------------------------------
+
+
+def _patches(root: int, changes: Sequence[Change], parts: dict[str, Part]) -> Iterator[bytes]:
+    moved = {one.after.path: one for one in renames(changes)}
+    gone = {one.before.path for one in moved.values()}
+    for change in changes:
+        if change.path in moved:
+            yield rename_patch(moved[change.path])
+        elif change.path not in gone:
+            yield _patch(root, change, parts)
+
+
+def _patch(root: int, change: Change, parts: dict[str, Part]) -> bytes:
+    before, after = _on_host(root, change), _in_session(change, parts)
+    if change.size > MAX_SHOWN or len(before or b"") > MAX_SHOWN:
+        return f"# {plain(change.path)}: {change.size} bytes, too large to show\n".encode("utf-8", "replace")
+    return patch(change, before, after)
+
+
+def _on_host(root: int, change: Change) -> bytes | None:
+    if change.was is None:
+        return None
+    if change.was.kind == "link":
+        return change.was.content.encode("utf-8", "surrogateescape")
+    *folders, name = change.path.split("/")
+    try:
+        with below(root, folders) as folder:
+            return read_small(folder, name, MAX_SHOWN + 1) or b""
+    except OSError:
+        return b""
+
+
+def _in_session(change: Change, parts: dict[str, Part]) -> bytes | None:
+    if change.now is None:
+        return None
+    if change.now.kind == "link":
+        return change.now.content.encode("utf-8", "surrogateescape")
+    if (part := parts.get(change.path)) is None:
+        return b""
+    part.file.seek(part.at)
+    return part.file.read(part.size)
+
+
+def _list(reviewed: _Reviewed) -> None:
+    """One line a change: A new, M changed, D gone, R moved, C in conflict."""
+    ready = [step.change for step in reviewed.of("ready")]
+    moved = renames(ready)
+    hidden = {one.before.path for one in moved} | {one.after.path for one in moved}
+    lines = [*(_moved(one) for one in moved), *(_line(one) for one in ready if one.path not in hidden)]
+    lines += [f"C {plain(step.change.path)}: {step.why}" for step in reviewed.of("conflict")]
+    sys.stdout.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace").decode())
+    sys.stdout.flush()
+
+
+def _moved(rename: Rename) -> str:
+    return f"R {plain(rename.before.path)} -> {plain(rename.after.path)}"
+
+
+def _line(change: Change) -> str:
+    letter = "A" if change.was is None else "D" if change.now is None else "M"
+    end = "/" if "folder" in (change.now.kind if change.now else "", change.was.kind if change.was else "") else ""
+    arrow = f" -> {plain(change.now.content)}" if change.now and change.now.kind == "link" else ""
+    return f"{letter} {plain(change.path)}{end}{arrow}"
+
+
+def _note(reviewed: _Reviewed, console: Console) -> None:
+    """What is not among the changes, and why."""
+    found, held = reviewed.found, reviewed.selection.held
+    for why, count in Counter(held.values()).items():
+        names = [plain(path) for path, reason in held.items() if reason == why][:MAX_NAMES]
+        more = f" and {count - len(names)} more" if count > len(names) else ""
+        console.print(f"held back, {why}: {', '.join(names)}{more}", markup=False, soft_wrap=True)
+    if held:
+        console.print("what is held back comes when --only names it, such as --only .envrc", markup=False)
+    if found.ignored:
+        left = ", ".join(map(plain, found.ignored[:MAX_NAMES]))
+        console.print(f"{len(found.ignored)} new and ignored by git, left: {left}", markup=False, soft_wrap=True)
+    for path, why in list(found.unread.items())[:MAX_NAMES]:
+        console.print(f"could not be read: {plain(path)}: {plain(why)}", markup=False, soft_wrap=True)
+    conflicts = reviewed.of("conflict")
+    if conflicts:
+        told = ", ".join(f"{plain(step.change.path)} ({step.why})" for step in conflicts[:MAX_NAMES])
+        console.print(f"{len(conflicts)} in conflict: {told}", markup=False, soft_wrap=True)
+    if not reviewed.steps and not held:
+        console.print(f"no changes to {found.sent.source}", markup=False)
+
+
+@contextmanager
+def _bar(console: Console, what: str, total: int) -> Iterator[Callable[[str], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda _: progress.advance(task)

@@ -1,0 +1,141 @@
+"""The command line's end of the operator's socket: which servers run, which sessions they have, what lies in one."""
+
+import json
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from server.sandbox.applying import Part
+from server.sandbox.changes import Change, Changes
+from server.sandbox.frames import BYTES, JSON, PIECE, BadFrame, address, is_ours, message, piece, taken
+from server.sandbox.manifest import Entry, Sent
+
+PATIENCE_S: Final = 360.0  # a large folder is looked through for a while, and nothing is said meanwhile
+BATCH: Final = 1_000  # files asked for at once
+
+
+class NoSuchSession(Exception):
+    """No running server has a session of that name, or several have."""
+
+
+class Refused(Exception):
+    """The server would not, or could not; the sentence is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One session of one running server."""
+
+    folder: Path  # the server's own, among those for sockets
+    owner: str
+    session: str
+    id: str
+    start: str
+    home: str
+
+    def changes(self) -> list[Changes]:
+        """For each folder that was copied into it."""
+        return [_changes(said["changes"]) for said, _ in self._ask({"do": "changes"}) if "changes" in said]
+
+    def fetch(self, folder: str, paths: list[str], file: IO[bytes], came: Callable[[str], None]) -> dict[str, Part]:
+        """Those files, one after the other in `file`; `came` hears of each."""
+        parts: dict[str, Part] = {}
+        for start in range(0, len(paths), BATCH):
+            asked = {"do": "contents", "folder": folder, "paths": paths[start : start + BATCH]}
+            name = ""
+            for said, data in self._ask(asked):
+                if "file" in said:
+                    name = str(said["file"])
+                    parts[name] = Part(file, file.tell(), int(said["size"]))
+                    came(name)
+                file.write(data)
+        return parts
+
+    def read(self, path: str, file: IO[bytes]) -> None:
+        for _, data in self._ask({"do": "read", "path": path}):
+            file.write(data)
+
+    def write(self, path: str, file: IO[bytes], size: int) -> str:
+        """Where it really is now."""
+        asked = {"do": "write", "path": path, "size": size}
+        return str([said["done"] for said, _ in self._ask(asked, file) if "done" in said][-1])
+
+    def _ask(self, asked: dict[str, Any], content: IO[bytes] | None = None) -> Iterator[tuple[dict[str, Any], bytes]]:
+        with _connected(self.folder) as sock:
+            sock.sendall(message({**asked, "owner": self.owner, "session": self.session}))
+            while content is not None and (data := content.read(PIECE)):
+                sock.sendall(piece(data))
+            yield from _answers(sock)
+
+
+def find(runtime: Path, wanted: str) -> Door:
+    """The session of that name, or of that id. Raises NoSuchSession."""
+    every = list(doors(runtime))
+    found = [door for door in every if wanted in (door.session, door.id)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f"{door.session} ({door.id})" for door in found or every)
+    if found:
+        raise NoSuchSession(f"several running servers have a session {wanted}; say which by its id: {known}")
+    if every:
+        raise NoSuchSession(f"no running server has a session {wanted}; there are: {known}")
+    raise NoSuchSession(f"no server of yours runs with a session (looked in {runtime}); it must run while you ask")
+
+
+def doors(runtime: Path) -> Iterator[Door]:
+    """Every session of every server that answers here."""
+    for folder in sorted(runtime.glob("*/")):
+        with suppress(OSError), _connected(folder) as sock:  # of a server that has died
+            sock.sendall(message({"do": "sessions"}))
+            for said, _ in _answers(sock):
+                for one in said.get("done", ()):
+                    yield Door(folder, one["owner"], one["session"], one["id"], one["start"], one["home"])
+
+
+@contextmanager
+def _connected(folder: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(PATIENCE_S)
+        sock.connect(address(folder))
+        if not is_ours(sock):
+            raise PermissionError
+        yield sock
+
+
+def _answers(sock: socket.socket) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Messages and bytes until it is done. Raises Refused, and BadFrame where the server breaks off."""
+    waiting = bytearray()
+    while True:
+        data = sock.recv(PIECE)
+        if not data:
+            raise BadFrame("the server ended before it had answered")
+        waiting += data
+        for kind, body in taken(waiting):
+            if kind == BYTES:
+                yield {}, body
+                continue
+            said = json.loads(body) if kind == JSON else {}
+            if "error" in said:
+                raise Refused(str(said["error"]))
+            yield said, b""
+            if "done" in said:
+                return
+
+
+def _changes(told: dict[str, Any]) -> Changes:
+    changes = tuple(Change(one["path"], _entry(one["was"]), _entry(one["now"]), one["size"]) for one in told["changes"])
+    sent = Sent(told["source"], told["target"])
+    return Changes(sent, changes, tuple(told["ignored"]), told["unread"], frozenset(told["repositories"]))
+
+
+def _entry(told: dict[str, Any] | None) -> Entry | None:
+    return None if told is None else Entry(told["kind"], told["mode"], told["content"])
+
+
+def spool() -> IO[bytes]:
+    """A file without a name for what is fetched."""
+    return tempfile.TemporaryFile()

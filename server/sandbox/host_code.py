@@ -1,0 +1,90 @@
+"""Which files of a project make a host run code by themselves: without anybody starting the project's own programs.
+
+git runs hooks and what its config names; a shell hook runs .envrc; editors, agents and CI servers run what their folders
+say. A Makefile or a conftest.py is not here: that is code which a person decides to run, and reads first.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+GIT: Final = ".git"
+
+# At any depth, and all that lies below.
+NAMES: Final = frozenset({
+    GIT,
+    # shells and version managers that run a folder's file on `cd`
+    ".envrc", ".direnv", ".autoenv", ".autoenv.zsh", ".env.zsh", ".mise.toml", "mise.toml", ".mise", ".tool-versions", ".rtx.toml",
+    # hooks that a hook runner, or git's core.hooksPath, is commonly told of
+    ".husky", ".githooks", ".hooks", "lefthook.yml", ".lefthook.yml", "lefthook.yaml", ".lefthook", ".pre-commit-config.yaml",
+    ".pre-commit-hooks.yaml", ".overcommit.yml", ".git-hooks", ".lintstagedrc", ".lintstagedrc.json",
+    # editors
+    ".vscode", ".idea", ".fleet", ".zed", ".vs", ".devcontainer", ".devcontainer.json", ".nvim.lua", ".nvimrc", ".exrc",
+    ".vimrc", ".gvimrc", ".lvimrc", ".dir-locals.el", ".dir-locals-2.el", ".projectile", ".helix", ".theia",
+    # agents
+    ".claude", ".mcp.json", "mcp.json", ".cursor", ".cursorrules", ".windsurf", ".windsurfrules", ".codex", ".gemini",
+    ".continue", ".aider.conf.yml", ".roo", ".roomodes", ".cline", ".clinerules", ".kiro", ".opencode", "opencode.json",
+    ".amazonq", ".junie", ".qwen", ".goosehints",
+    # CI
+    ".gitlab-ci.yml", ".gitlab", ".circleci", ".travis.yml", ".drone.yml", ".woodpecker", ".woodpecker.yml", ".buildkite",
+    ".teamcity", ".semaphore", "jenkinsfile", "azure-pipelines.yml", "bitbucket-pipelines.yml", "appveyor.yml",
+    ".appveyor.yml", "cloudbuild.yaml", ".cirrus.yml", ".forgejo", ".gitea", ".tekton", ".ci", "buildspec.yml",
+})  # fmt: skip
+
+# Those that are only a part of a folder with other uses.
+PLACES: Final = ((".github", "workflows"), (".github", "actions"), (".config", "mise.toml"), (".config", "mise"))
+SUFFIXES: Final = (".code-workspace", ".sublime-project")
+
+# In .git: what only holds history. All else there is configuration, or is run.
+HISTORY: Final = frozenset({
+    "objects", "refs", "logs", "HEAD", "ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "packed-refs", "index", "COMMIT_EDITMSG",
+})  # fmt: skip
+
+# What HFS+ leaves out when it compares names, so that `.g\u200cit` is `.git` there.
+_UNSEEN: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_SHORT_GIT: Final = re.compile(r"git~[0-9]+")  # what Windows also calls .git
+
+
+def plain(name: str) -> str:
+    """The name as the least exact of file systems compares it."""
+    seen = _UNSEEN.sub("", name).casefold().rstrip(". ").partition(":")[0]
+    return GIT if _SHORT_GIT.fullmatch(seen) else seen
+
+
+def reasons(path: str) -> tuple[str, ...]:
+    """The parts of a path, as it spells them, for which it is held back; none where it is not."""
+    parts = path.split("/")
+    names = [plain(part) for part in parts]
+    found = [
+        parts[place]
+        for place, name in enumerate(names)
+        if name in NAMES or name.endswith(SUFFIXES) or tuple(names[place - 1 : place + 1]) in PLACES
+    ]
+    if GIT in names and (inside := parts[names.index(GIT) + 1 :]) and inside[0] not in HISTORY:
+        found.append(inside[0])
+    return tuple(dict.fromkeys(found))
+
+
+def like_repositories(paths: Iterable[str]) -> frozenset[str]:
+    """Folders that git takes for a bare repository, whatever they are called: it obeys the config in one."""
+    held: dict[str, set[str]] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        if plain(name) in ("head", "objects", "refs"):
+            held.setdefault(folder, set()).add(plain(name))
+    return frozenset(folder for folder, names in held.items() if len(names) == 3)  # noqa: PLR2004 - all of them
+
+
+def leads_out(path: str, target: str) -> bool:
+    """Whether a link at that path could lead out of the folder, whatever other links lie on its way."""
+    if target.startswith("/") or not target:
+        return True
+    up, depth, down = 0, path.count("/"), False
+    for part in target.split("/"):
+        if part == "..":
+            if down:
+                return True
+            up += 1
+        elif part not in ("", "."):
+            down = True
+    return up > depth

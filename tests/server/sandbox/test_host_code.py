@@ -1,0 +1,60 @@
+import pytest
+
+from server.sandbox.host_code import leads_out, like_repositories, plain, reasons
+
+pytestmark = pytest.mark.promise("workspace.copy")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".git/hooks/pre-commit", "sub/.git/config", ".GIT/config", ".g\u200cit/config", "git~1/config", ".git./config",
+        ".git::$INDEX_ALLOCATION/config", "sub/.git", ".envrc", "a/b/.envrc", ".vscode/tasks.json", ".idea/x", ".claude/settings.json",
+        ".mcp.json", ".github/workflows/ci.yml", ".GitHub/Workflows/ci.yml", ".gitlab-ci.yml", "Jenkinsfile", "x.code-workspace",
+        ".husky/pre-commit", ".devcontainer/devcontainer.json", ".pre-commit-config.yaml", "mise.toml",
+    ],
+)  # fmt: skip
+def test_what_a_host_runs_by_itself_is_held(path: str) -> None:
+    assert reasons(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/hooks/useThing.ts",
+        "Makefile",
+        "conftest.py",
+        ".gitignore",
+        ".github/CODEOWNERS",
+        "workflows/a",
+        "git",
+        "digit~1",
+    ],
+)
+def test_what_a_person_runs_is_not(path: str) -> None:
+    assert reasons(path) == ()
+
+
+def test_in_a_repository_history_needs_one_name_and_configuration_two() -> None:
+    assert reasons(".git/objects/ab/cd") == (".git",)
+    assert reasons(".git/config") == (".git", "config")
+    assert reasons("sub/.git/hooks/x") == (".git", "hooks")
+    assert reasons(".git/commondir") == (".git", "commondir")
+    assert plain(".Git ") == ".git"
+
+
+def test_a_folder_that_git_takes_for_a_repository_is_known_by_what_is_in_it() -> None:
+    assert like_repositories(["v/x/HEAD", "v/x/objects", "v/x/refs", "y/HEAD", "y/refs"]) == {"v/x"}
+    assert like_repositories(["HEAD", "objects", "refs"]) == {""}
+    assert like_repositories(["x/head", "x/Objects", "x/REFS"]) == {"x"}
+
+
+@pytest.mark.parametrize(
+    ("path", "target", "out"),
+    [
+        ("a", "b", False), ("a", "/etc", True), ("a", "..", True), ("a/b", "../c", False), ("a/b", "../../c", True),
+        ("a", "", True), ("a", "b/..", True), ("a/b/c", "../../d/e", False), ("a", "./b", False), ("x/y/a", "b/../..", True),
+    ],
+)  # fmt: skip
+def test_a_link_that_could_lead_out_is_known(path: str, target: str, out: object) -> None:
+    assert leads_out(path, target) is out
