@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -95,11 +95,13 @@ async def read_file(sandbox: DockerSandbox, path: str) -> tuple[Found, bytes]:
 
 
 @asynccontextmanager
-async def engine(grace_s: float = 5, weakened: list[str] | None = None) -> AsyncGenerator[DockerEngine]:
+async def engine(
+    grace_s: float = 5, weakened: list[str] | None = None, find: Callable[[], str] = engine_url
+) -> AsyncGenerator[DockerEngine]:
     folder = Path(tempfile.mkdtemp(prefix="sg"))
     async with anyio.create_task_group() as tasks:
         made = DockerEngine(
-            find=engine_url,
+            find=find,
             directory=folder / "s",
             server_id=folder.name,
             seccomp=seccomp_file(),
