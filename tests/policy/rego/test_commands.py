@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 BUNDLE = Path(__file__).parents[3] / "policy" / "rego"
 HOME, WORKSPACES = "/home/agent", ("/workspace",)
 EFFECTS: dict[type[Verdict], str] = {Allow: "allow", Ask: "ask", Deny: "deny"}
+ENOUGH = {"allow": ["allow"], "ask": ["ask", "deny"], "deny": ["deny"]}
 pytestmark = pytest.mark.anyio
 
 
@@ -43,15 +44,16 @@ def anyio_backend() -> str:
 
 
 @pytest.mark.promise("policy.strictest_wins")
-async def test_every_known_evasion_gets_the_verdict_it_needs_or_a_stricter_one() -> None:
-    evasions = lines("evasions.jsonl")
-    strictness = ["allow", "ask", "deny"]
+@pytest.mark.parametrize("name", ["evasions.jsonl", "own_evasions.jsonl"])
+async def test_every_known_evasion_gets_the_verdict_it_needs_or_a_stricter_one(name: str) -> None:
+    evasions = lines(name)
     found = await verdicts([evasion["command"] for evasion in evasions])
-    for evasion, verdict in zip(evasions, found, strict=True):
-        wanted, got = evasion["verdict"].removesuffix("_contained"), EFFECTS[type(verdict)]
-        stricter = ["ask", "deny"] if wanted == "ask" else [wanted]
-        assert got in stricter, (evasion["id"], verdict)
-        assert strictness.index(got) >= strictness.index(wanted)
+    weak = [
+        (evasion["id"], evasion["command"], EFFECTS[type(verdict)])
+        for evasion, verdict in zip(evasions, found, strict=True)
+        if EFFECTS[type(verdict)] not in ENOUGH[evasion["verdict"].removesuffix("_contained")]
+    ]
+    assert weak == []
 
 
 async def test_ordinary_work_is_seldom_asked_about() -> None:
@@ -61,3 +63,9 @@ async def test_ordinary_work_is_seldom_asked_about() -> None:
     assert counts["allow"] >= 0.85 * len(commands), counts
     for command, verdict in zip(commands, found, strict=True):
         assert isinstance(verdict, Allow) or all(rule.help for rule in verdict.rules), command
+
+
+async def test_a_developers_day_is_never_asked_about() -> None:
+    commands = [entry["command"] for entry in lines("own_commands.jsonl")]
+    found = await verdicts(commands)
+    assert [command for command, verdict in zip(commands, found, strict=True) if not isinstance(verdict, Allow)] == []

@@ -38,7 +38,7 @@ ODD = [None, "", 0, -1, True, [], {}, "git push", "/workspace/../etc/passwd", ["
 
 
 def corpus() -> list[str]:
-    files = (POLICY / "corpus.jsonl", POLICY / "rego" / "commands.jsonl", POLICY / "rego" / "evasions.jsonl")
+    files = (POLICY / "corpus.jsonl", *sorted((POLICY / "rego").glob("*.jsonl")))
     return [json.loads(line)["command"] for file in files for line in file.read_text().splitlines()]
 
 
