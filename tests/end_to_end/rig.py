@@ -73,22 +73,26 @@ class Home:
     def sockets(self) -> list[Path]:
         return [path for path in (self.folder / "run").rglob("*") if path.is_socket()]
 
+    def pids(self) -> list[int]:
+        """Processes on this machine that were started with this home."""
+        ours = str(self.folder).encode()
+        processes = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        return [int(entry.name) for entry in processes if ours in _words(entry, "environ") + _words(entry, "cmdline")]
+
     def processes(self) -> list[str]:
-        """Command lines of processes on this machine that were started with this home."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            try:
-                if (
-                    entry.name.isdigit()
-                    and str(self.folder).encode() in (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
-                ):
-                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-            except OSError:
-                continue
-        return found
+        """Their command lines."""
+        return [_words(Path(f"/proc/{pid}"), "cmdline").replace(b"\0", b" ").decode() for pid in self.pids()]
 
     def nothing_is_left(self) -> bool:
         return not self.containers() and not self.sockets() and not self.processes()
+
+
+def _words(process: Path, what: str) -> bytes:
+    """Nothing where it has ended meanwhile."""
+    try:
+        return (process / what).read_bytes()
+    except OSError:
+        return b""
 
 
 @asynccontextmanager
