@@ -84,8 +84,8 @@ class Bench:
 
     async def keep(self, name: str) -> Snapshot:
         async def act(caller: Caller) -> Snapshot:
-            session = self.gateway.sessions.find(caller.id, self.target.session)
-            return await self.snapshots.take(session.sandbox, caller.id, name, self.target.environment, "prepared")
+            async with self.gateway.sessions.still(caller.id, self.target.session) as session:
+                return await self.snapshots.take(session.sandbox, caller.id, name, self.target.environment, "prepared")
 
         return await self.gateway.use_session(
             CALLER, SessionAsk("session_snapshot", self.target, {"session": self.target.session, "name": name}, act)

@@ -1,6 +1,7 @@
 """Sessions of the caller's own, and the dry run of the policy."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
@@ -99,14 +100,9 @@ class SessionTools:
         snapshots = self.front.snapshots
 
         async def act(caller: Caller) -> CallToolResult:
-            sessions = self.front.gateway.sessions
-            environment = sessions.find(caller.id, target.session).spec.environment  # none is made to be kept
-            async with sessions.held(caller.id, target.session, environment) as found:
-                taken = await telling(
-                    ctx,
-                    "looking at its files",
-                    lambda tell: snapshots.take(found.sandbox, caller.id, name, environment, tell=tell),
-                )
+            async with self.front.gateway.sessions.still(caller.id, target.session) as found:
+                take = partial(snapshots.take, found.sandbox, caller.id, name, found.spec.environment)
+                taken = await telling(ctx, "looking at its files", lambda tell: take(tell=tell))
             return show_snapshot(taken, found.name, await snapshots.make_room(caller.id), self.front.shape)
 
         return await self.front.gateway.use_session(

@@ -87,8 +87,7 @@ class AgentLink:
         answer = self._answers[number] = _Answer()
         try:
             await self._send_request(number, {**message, "id": number}, content)
-            with anyio.move_on_after(ANSWER_PATIENCE_S):
-                await answer.arrived.wait()
+            await self._patiently(answer.arrived)
         finally:
             del self._answers[number]
         if answer.said is None:
@@ -99,6 +98,14 @@ class AgentLink:
                 str(answer.said.get("error", "refused"))[:300], bounded_integer(answer.said.get("errno") or 0)
             )
         return answer.said, bytes(answer.content)
+
+    async def _patiently(self, arrived: anyio.Event) -> None:
+        """As long as an agent may take; while it is paused it takes no time."""
+        left = ANSWER_PATIENCE_S
+        while not arrived.is_set() and left > 0:
+            with anyio.move_on_after(PING_EVERY_S):
+                await arrived.wait()
+            left -= 0 if self.frozen else PING_EVERY_S
 
     async def _send_request(self, number: int, message: dict[str, Any], content: bytes) -> None:
         """Its bytes, then itself. Where whoever asks is cancelled in between, the agent keeps nothing of it."""
@@ -138,11 +145,14 @@ class AgentLink:
             view = view[self._sock.send(view) :]
         if not view:
             return
-        with anyio.move_on_after(ANSWER_PATIENCE_S, shield=True):
-            while view:
+        left = ANSWER_PATIENCE_S
+        while view and left > 0:
+            began = time.monotonic()
+            with anyio.move_on_after(PING_EVERY_S, shield=True):
                 await anyio.wait_writable(self._sock)
                 with suppress(BlockingIOError):
                     view = view[self._sock.send(view) :]
+            left -= 0 if self.frozen else time.monotonic() - began
         if view:
             self.close(f"its agent took nothing for {ANSWER_PATIENCE_S:.0f} s")
             raise SandboxLost("the sandbox does not take what it is told")

@@ -1,4 +1,4 @@
-"""How a session that nobody uses comes to rest, and back: frozen where it is, its sandbox paused."""
+"""How a session comes to rest, and back: frozen where it is, its sandbox paused."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -32,7 +32,7 @@ class Resting:
         self._freezer, self._note = freezer, note
 
     async def freeze(self, session: Session) -> None:
-        """Only what is quiet. Where the engine will not, it stays awake. Raises SandboxFailed."""
+        """What runs in it stands still. Where the engine will not, it stays awake. Raises SandboxFailed."""
         sandbox = session.sandbox
         session.state = "frozen"  # from now on a call waits for its turn, and wakes it
         sandbox.frozen = True

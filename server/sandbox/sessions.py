@@ -309,6 +309,25 @@ class Sessions:
             if session.ready and session.quiet:
                 await self._resting.freeze(session)
 
+    @asynccontextmanager
+    async def still(self, owner: str, name: str) -> AsyncGenerator[Session]:
+        """The session, awake before and after, in which nothing moves meanwhile: commands stand still, calls wait.
+
+        Raises NoSuchSession, and SandboxLost and SandboxFailed where it cannot be had so.
+        """
+        self.find(owner, name)
+        async with self._turn(owner, name):
+            session = await self._back(owner, name)
+            if session is None:
+                raise SandboxLost("; ".join(self._farewell(owner, name)) or f"the session {name} was closed")
+            await self._resting.freeze(session)
+            try:
+                yield session
+            finally:
+                session.used = self._clock()
+                if session.box is not None:  # else the server ends, and it with it
+                    await self._resting.thaw(session)
+
     async def expire(self, session: Session) -> None:
         """Its time is over, whatever runs in it."""
         async with self._turn(session.owner, session.name):

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
@@ -19,6 +20,7 @@ from server.sandbox.sandbox import MIB, SandboxSpec
 
 REPOSITORY: Final = "sandgate-snapshot"  # of the images; the tag is the snapshot's id
 LOCK: Final = "snapshots.lock"
+LOOK_AGAIN_S: Final = 0.05
 SETTLING_S: Final = 2.0  # whoever came first has been served by then
 QUIET_S: Final = 60.0  # between two rounds of tidying
 USED_EVERY_S: Final = 3600.0  # how exactly the last use is known: looking should not cost a write
@@ -170,15 +172,19 @@ class Snapshots:
         environment: str,
         kind: Kind = "named",
         tell: Tell = lambda _: None,
+        *,
+        to_the_end: bool = True,
     ) -> Snapshot:
         """Keep the sandbox's files as they are now; one of the same name is replaced. Raises SnapshotFailed.
 
-        Cancelled, it leaves nothing: what the engine cannot be stopped from making is removed when it is made.
+        Nothing may move in the sandbox meanwhile. Cancelled, it leaves nothing: the engine cannot be stopped, and what it
+        makes is removed then. to_the_end: to wait for that nevertheless, so that things may move again afterwards.
         """
         made_id, name = secrets.token_hex(6), checked(name)
         most = sandbox.spec.disk_bytes + SLACK
         with await self._lock.shared() as lock:
-            made = await self._made(lambda: self._images.commit(sandbox.id, made_id, most, tell), made_id, lock)
+            commit = partial(self._images.commit, sandbox.id, made_id, most, tell)
+            made = await self._made(commit, made_id, lock, to_the_end=to_the_end)
             snapshot = Snapshot(
                 id=made_id,
                 name=name,
@@ -198,15 +204,16 @@ class Snapshots:
         """The same files under a name of the caller's: how a parked session, which has no sandbox, is kept."""
         made_id, name = secrets.token_hex(6), checked(name)
         with await self._lock.shared() as lock:
-            image = await self._made(lambda: self._images.again(source.image, made_id), made_id, lock)
+            again = partial(self._images.again, source.image, made_id)
+            image = await self._made(again, made_id, lock, to_the_end=False)
             snapshot = replace(
                 source, id=made_id, name=name, owner=owner, kind="named", image=image, created=time.time()
             )
             await self._put(snapshot)
         return snapshot
 
-    async def _made[T](self, make: Callable[[], T], made_id: str, lock: int) -> T:
-        unwanted = threading.Event()
+    async def _made[T](self, make: Callable[[], T], made_id: str, lock: int, *, to_the_end: bool) -> T:
+        unwanted, over = threading.Event(), threading.Event()
         held = os.dup(lock)  # the thread may outlast us; nobody sweeps before it has removed what it made
 
         def work() -> T:
@@ -217,11 +224,15 @@ class Snapshots:
                 return made
             finally:
                 os.close(held)
+                over.set()
 
         try:
             return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
         except anyio.get_cancelled_exc_class():
             unwanted.set()
+            with anyio.CancelScope(shield=True):
+                while to_the_end and not over.is_set():  # noqa: ASYNC110 - a thread sets no event of ours
+                    await anyio.sleep(LOOK_AGAIN_S)
             raise
 
     async def _put(self, snapshot: Snapshot) -> None:

@@ -1,6 +1,8 @@
 """A client keeps a session's files and starts others from them: what crosses, what does not, and what is left."""
 
 import secrets
+import signal
+import subprocess
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 from mcp import Client
 
 from server.sandbox.installation import STATE_LABEL
-from tests.end_to_end.rig import Home, connected, text_of, until
+from tests.end_to_end.rig import PROGRAM, Home, RawServer, connected, text_of, until
 from tests.real_engine import client as docker_client
 
 pytestmark = pytest.mark.anyio
@@ -144,6 +146,45 @@ async def test_a_cancelled_snapshot_leaves_nothing_and_the_session_goes_on(clien
     assert "snapshot" not in await call(client, "session_list")
     assert await call(client, "shell", command="echo on") == "on"
     await anyio.to_thread.run_sync(until, lambda: images(home) == [], "what was made is still there")
+
+
+async def test_a_running_command_stands_still_and_goes_on(client: Client) -> None:
+    count = "i=0; while true; do i=$((i+1)); echo $i; sleep 0.05; done"
+    await call(client, "shell", command=count, background=True)
+    await call(client, "session_snapshot", name="running")
+
+    counted = max(int(line) for line in (await call(client, "job_output")).splitlines() if line.isdecimal())
+    with anyio.fail_after(10):
+        while f"\n{counted + 1}\n" not in (read := await call(client, "job_output")):
+            await anyio.sleep(0.05)
+    assert "running" in read
+    await call(client, "session_open", session="fork", snapshot="running")
+    assert "sleep" not in await call(client, "exec", argv=["ps", "-eo", "args"], session="fork")
+
+
+def paused(home: Home) -> bool:
+    with docker_client() as api:
+        filters = {"label": f"sandgate.server={home.server_id}", "status": "paused"}
+        return bool(api.containers(all=True, filters=filters))
+
+
+@pytest.mark.promise("nothing.left")
+def test_a_server_that_dies_while_it_takes_one_leaves_no_paused_sandbox_and_no_image(home: Home) -> None:
+    mortal = Home(home.folder, settings=f"{BASE}[sandbox]\ngrace_s = 2\n")
+    server = RawServer.start(mortal)
+    server.shell("head -c 500000000 /dev/urandom > big")
+    server.tell("tools/call", {"name": "session_snapshot", "arguments": {"name": "big"}}, id=99)
+    until(lambda: paused(mortal), "it never stood still")
+    server.end(signal.SIGKILL)
+
+    until(mortal.nothing_is_left, f"left: {mortal.containers()} {mortal.processes()}", 30)
+    prune = [PROGRAM, "images", "prune"]
+    until(lambda: len(images(mortal)) == 1, "the engine finishes what it began", 30)
+    assert (
+        "removed 1 images"
+        in subprocess.run(prune, env=mortal.environ, check=True, capture_output=True, text=True).stdout
+    )
+    assert images(mortal) == []
 
 
 async def test_a_bad_name_and_a_session_that_is_not_there_are_answers(client: Client) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.sandbox import agent_link
 from server.sandbox.agent_link import FILE, FILE_HEAD, HEAD, JOB, JOB_HEAD, JSON, MAX_BODY, AgentLink
 from server.sandbox.sandbox import Exit, FileRefused, SandboxLost
 
@@ -182,3 +183,48 @@ async def test_a_refusal_carries_the_agents_reason() -> None:
             tasks.cancel_scope.cancel()
 
     assert refused.value.number == 13
+
+
+async def test_a_paused_agent_is_waited_for_and_one_that_only_says_nothing_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(agent_link, "ANSWER_PATIENCE_S", 0.05)
+    monkeypatch.setattr(agent_link, "PING_EVERY_S", 0.01)
+    ours, theirs = socket.socketpair()
+    link = AgentLink(ours)
+    link.frozen = True
+    with theirs:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(link.serve)
+            with anyio.move_on_after(0.3) as waited:
+                await link.ask({"op": "file"})
+            link.frozen = False
+            with pytest.raises(SandboxLost, match="did not answer"):
+                await link.ask({"op": "file"})
+            tasks.cancel_scope.cancel()
+
+    assert waited.cancelled_caught, "it was given up although it was paused"
+
+
+async def test_what_a_paused_agent_does_not_take_yet_is_kept_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_link, "ANSWER_PATIENCE_S", 0.05)
+    monkeypatch.setattr(agent_link, "PING_EVERY_S", 0.01)
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    link, size = AgentLink(ours), 900_000
+    link.frozen = True
+    taken = bytearray()
+
+    async def take_it_later() -> None:
+        await anyio.sleep(0.2)
+        link.frozen = False
+        while len(taken) < size:
+            await anyio.wait_readable(theirs)
+            taken.extend(theirs.recv(1 << 16))
+
+    with ours, theirs:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(take_it_later)
+            await link.say({"op": "x", "text": "y" * size})
+
+    assert not link.lost

@@ -5,7 +5,7 @@ import pytest
 
 from server.sandbox.room import Room
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
-from server.sandbox.sessions import Sessions
+from server.sandbox.sessions import NoSuchSession, Sessions
 from tests.fakes import SPEC, FakeFreezer, FakeSource, ledger, resting
 
 pytestmark = pytest.mark.anyio
@@ -93,3 +93,60 @@ async def test_waking_a_sandbox_that_is_gone_says_that_it_is_lost(tmp_path: Path
     session = await sessions(tmp_path, freezer).open("ann", "work", "base", ())
     with pytest.raises(SandboxLost):
         await resting(freezer).thaw(session)
+
+
+async def test_while_a_session_stands_still_calls_wait_and_afterwards_it_is_as_before(tmp_path: Path) -> None:
+    freezer, order = FakeFreezer(), list[str]()
+    ours = sessions(tmp_path, freezer)
+    session = await ours.open("ann", "work", "base", ())
+
+    async def call() -> None:
+        async with ours.held("ann", "work", "base") as held:
+            order.append(f"called {held.state}")
+
+    async with anyio.create_task_group() as tasks, ours.still("ann", "work") as still:
+        assert still is session
+        assert (session.state, session.sandbox.frozen, freezer.frozen) == ("frozen", True, {"box0"})
+        tasks.start_soon(call)
+        await anyio.wait_all_tasks_blocked()
+        order.append("moves again")
+
+    assert order == ["moves again", "called live"]
+    assert (session.state, session.sandbox.frozen, freezer.frozen) == ("live", False, set())
+
+
+async def test_also_one_that_sleeps_and_one_that_is_busy_stand_still(tmp_path: Path) -> None:
+    ours = sessions(tmp_path, FakeFreezer())
+    session = await ours.open("ann", "work", "base", ())
+    await ours.freeze(session)
+    async with ours.still("ann", "work"):
+        pass
+    async with ours.held("ann", "work", "base"), ours.still("ann", "work"):
+        assert session.sandbox.frozen
+
+    assert session.state == "live"
+
+
+@pytest.mark.promise("session.alone")
+async def test_nobody_elses_session_and_none_that_is_gone_stands_still(tmp_path: Path) -> None:
+    source = FakeSource()
+    ours = sessions(tmp_path, FakeFreezer(), source)
+    await ours.open("ann", "work", "base", ())
+
+    with pytest.raises(NoSuchSession):
+        async with ours.still("bob", "work"):
+            pass
+    source.claimed[0].alive = False
+    with pytest.raises(SandboxLost, match="is gone with its files"):
+        async with ours.still("ann", "work"):
+            pass
+
+
+async def test_a_server_that_ends_meanwhile_wakes_nobody(tmp_path: Path) -> None:
+    freezer = FakeFreezer()
+    ours = sessions(tmp_path, freezer)
+    await ours.open("ann", "work", "base", ())
+    async with ours.still("ann", "work"):
+        await ours.close_all()
+
+    assert freezer.frozen == set()

@@ -141,7 +141,7 @@ async def test_a_cancelled_snapshot_is_removed_once_it_is_made_and_not_swept_bef
     server, engine = world.server(), world.engine
     engine.gate.clear()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(partial(server.take, Box(), "alice", "a", "base"))
+        tasks.start_soon(partial(server.take, Box(), "alice", "a", "base", to_the_end=False))
         assert await anyio.to_thread.run_sync(engine.begun.wait, 10)
         tasks.cancel_scope.cancel()
 
@@ -151,6 +151,35 @@ async def test_a_cancelled_snapshot_is_removed_once_it_is_made_and_not_swept_bef
     assert await anyio.to_thread.run_sync(engine.removed.wait, 10)
     assert server.every() == []
     assert engine.images == {"sandgate-snapshot:half-made"}
+
+
+@pytest.mark.promise("nothing.left")
+async def test_a_cancelled_snapshot_waits_for_the_engine_where_something_would_move_before(world: World) -> None:
+    server, engine, order = world.server(), world.engine, list[str]()
+    engine.gate.clear()
+
+    async def take() -> None:
+        try:
+            await server.take(Box(), "alice", "a", "base")
+        finally:
+            order.append("may move")
+
+    async def engine_ends() -> None:
+        await anyio.wait_all_tasks_blocked()
+        order.append("engine ends")
+        engine.gate.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(take)
+        assert await anyio.to_thread.run_sync(engine.begun.wait, 10)
+        with anyio.CancelScope(shield=True):
+            async with anyio.create_task_group() as later:
+                later.start_soon(engine_ends)
+                tasks.cancel_scope.cancel()
+
+    assert order == ["engine ends", "may move"]
+    assert engine.images == set()
+    assert server.every() == []
 
 
 @pytest.mark.promise("nothing.left")
