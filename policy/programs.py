@@ -46,15 +46,15 @@ _READ = Program("read")
 _DELETE = Program("delete")
 _EDITOR = Program("write", shows=True)
 _VIM = Program("write", "cSuUwWTit", shows=True)
-_ZIP = Program("write", "S", ("suffix",))
+_ZIP = Program("write", "S", ("suffix",), shows=True)
 _SEVEN = Program("read", attached="otpw", skip=1, options={"-o": "write"})
 
 PROGRAMS: dict[str, Program] = {
     "ack": _GREP, "ag": _GREP, "egrep": _GREP, "fgrep": _GREP, "grep": _GREP, "zgrep": _GREP, "rg": _RG, "ugrep": _GREP,
     "base32": Program("read", "w"), "base64": Program("read", "w", ("wrap",)),
-    "brotli": Program("write", "oq", options={"-o": "write"}), "lz4": _ZIP, "lzip": _ZIP, "pigz": _ZIP,
+    "brotli": Program("write", "oq", shows=True, options={"-o": "write"}), "lz4": _ZIP, "lzip": _ZIP, "pigz": _ZIP,
     "bat": Program("read", "lrHmAn", ("language", "line-range", "theme", "style")),
-    "bzip2": _ZIP, "gunzip": _ZIP, "gzip": _ZIP, "unxz": _ZIP, "xz": Program("write", "STMF"), "zstd": Program("write", "oTM"),
+    "bzip2": _ZIP, "gunzip": _ZIP, "gzip": _ZIP, "unxz": _ZIP, "xz": Program("write", "STMF", shows=True), "zstd": Program("write", "oTM", shows=True),
     "cat": _READ, "tac": _READ, "nl": Program("read", "bdfhilnsvw"), "rev": _READ, "zcat": _READ, "xzcat": _READ,
     "chattr": Program("write", skip=1), "setfacl": Program("write", "mxM"),
     "chgrp": _MODE, "chmod": _MODE, "chown": _MODE,

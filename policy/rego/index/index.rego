@@ -171,7 +171,10 @@ _of_programs(tagged) := [
 		count({"installer", "interpreter"} & object.keys(tagged)) > 0
 		some finding in data.sandgate.rules.outward.package_index.findings
 	],
-	[["outward.publish", finding] | tagged.publisher; some finding in data.sandgate.rules.outward.publish.findings],
+	[["outward.publish", finding] |
+		count({"interpreter", "publisher"} & object.keys(tagged)) > 0
+		some finding in data.sandgate.rules.outward.publish.findings
+	],
 	[["outward.remote", finding] | tagged.remote; some finding in data.sandgate.rules.outward.remote.findings],
 	[["persistence.startup_files", finding] |
 		tagged.scheduler

@@ -56,6 +56,18 @@ _is_fed(command) if {
 	not regex.match(`(?m)^--(version|help)$`, command.text)
 }
 
+# make runs recipes, and this is how it is given some that are in no file.
+_is_fed(command) if {
+	command.name in {"make", "gmake"}
+	regex.match(`(?m)^(--eval(=|$)|-[a-zA-Z]*E|(SHELL|\.SHELLFLAGS|MAKEFLAGS|MAKEFILES):*=)`, command.text)
+	not regex.match(`(?m)^SHELL=(/usr)?/bin/(ba|da|z|)sh$`, command.text)
+}
+
+_is_fed(command) if {
+	command.name in {"expect", "tclsh", "gnuplot"}
+	regex.match(`(?m)^-[a-z]*[ce]`, command.text)
+}
+
 _is_fed(command) if {
 	command.name == "ed"
 	count(command.words) > 0
@@ -83,7 +95,8 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	some command in data.sandgate.facts.tagged.stream_editor
-	some word in command.words
+	some given in command.words
+	word := regex.replace(given, `^(--exp[a-z]*=|-[nrEsuz]*e)`, "")
 	what := _sed_act(word)
 	reason := sprintf("The %s script would %s.", [command.name, what])
 	help := "Use s, p and d only; write results with > file, and run commands by themselves."

@@ -53,6 +53,17 @@ findings contains {"effect": "ask", "reason": reason, "help": _help} if {
 	reason := sprintf("%s was to move all of %s into an archive.", [command.name, path])
 }
 
+# What is named to xargs counts as named to rm.
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in data.sandgate.facts.tagged.remover
+	"input" in command.dynamic
+	_recursive(command)
+	some path in input.paths
+	path.op == "delete"
+	paths.is_root(path.resolved)
+	reason := sprintf("%s -r was to remove all of %s.", [command.name, path.resolved])
+}
+
 # What find lists without saying which, xargs hands to rm.
 findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	some command in data.sandgate.facts.tagged.remover

@@ -46,6 +46,14 @@ findings contains {"effect": "ask", "reason": reason, "help": help, "command": c
 	help := "Write the sub-command out, such as `git status`."
 }
 
+# python -m twine is twine.
+findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
+	some command in data.sandgate.facts.tagged.interpreter
+	regex.match(`(?m)^-[A-Za-z]*m\n?(twine\n(upload|register)|(poetry|flit|hatch|pdm|uv)\npublish)$`, command.text)
+	reason := sprintf("%s would publish a package.", [command.name])
+	help := "Build locally, such as `python -m build`; a person can publish it."
+}
+
 _word(word) := substring(word, 0, 40) if is_string(word)
 
 _word(word) := "?" if is_null(word)

@@ -27,6 +27,19 @@ _stays(command) if {
 	not regex.match(`(?m)^secrets?(/|$|,)`, command.text)
 }
 
+# openssl talks to nobody but in these.
+_stays(command) if {
+	command.name == "openssl"
+	not regex.match(`^(s_client|s_time|ocsp|ts|cmp)(\n|$)`, command.text)
+}
+
+_stays(command) if {
+	command.name in {"ping", "ping6", "dig", "host", "nslookup", "getent"}
+	some word in command.words
+	regex.match(`(?i)^(localhost|127\.0\.0\.1|::1)$`, word)
+	not _elsewhere(command)
+}
+
 # Listens, and starts nothing.
 _stays(command) if {
 	command.name in {"nc", "ncat", "netcat"}

@@ -21,6 +21,14 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	reason := sprintf("%s belongs to a process or to the kernel, and was to be opened.", [shown])
 }
 
+# The number of a process that is only known when it runs could be that of any.
+findings contains {"effect": "ask", "reason": reason, "help": _help, "path": path.resolved} if {
+	some path in input.paths
+	path.op == "read"
+	path.resolved == "/proc"
+	reason := "A file of some process would be read; which one is only known when it runs."
+}
+
 # A program's own limits.
 _harmless(path) if regex.match(`^/sys/fs/cgroup/([a-z,]+/)?[a-z]+\.[a-z_.]+$`, path)
 
