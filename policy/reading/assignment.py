@@ -1,6 +1,7 @@
 """`NAME=value` in front of a command or alone: what the policy sees of it, and what the variable then holds."""
 
 from policy.reading import expansion
+from policy.reading.code_options import CODE_VARIABLES
 from policy.reading.piece import Word, static
 from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, kind, nodes, value
@@ -12,6 +13,9 @@ def held(assign: Node, near: Surroundings) -> Word:
     """The value as one word; an array's elements are not told apart."""
     if array := assign.get("Array"):
         elements = [assigned(element.get("Value"), near) for element in nodes(array, "Elems")]
+        texts = [element.text for element in elements]
+        if value(assign.get("Name")) in CODE_VARIABLES and None not in texts:  # each of PROMPT_COMMAND's is run
+            return static("\n".join(text for text in texts if text is not None))
         return Word(None, "param", latent=any(element.latent for element in elements))
     word = assigned(assign.get("Value"), near)
     if not assign.get("Append"):

@@ -1,5 +1,6 @@
 """Options of ordinary programs whose value is a command line, and variables whose value is one."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -37,6 +38,9 @@ CODE_OPTIONS: dict[str, CodeOptions] = {
     "ncat": _of(("-e", "-c", "--exec", "--sh-exec", "--lua-exec"), "pswimdox"),
     "netcat": _of(("-e", "-c"), "pswiXxqIOTG"),
     "nodemon": _of(("-x", "--exec"), "wei"),
+    "mariadb": _of(("-e", "--execute"), "hPuDS", ("system ", "\\!")),
+    "mysql": _of(("-e", "--execute"), "hPuDS", ("system ", "\\!")),
+    "psql": _of(("-c", "--command"), "dfvLohpUFPRT", ("\\!",)),
     "rg": _of(("--pre", "--hostname-bin"), "efgtTABCmMj"),
     "rsync": _of(("-e", "--rsh", "--rsync-path"), "fTB"),
     "scp": _of(("-S", "-o"), "cFiJlPDX", ("ProxyCommand=", "LocalCommand=", "KnownHostsCommand=")),
@@ -49,7 +53,6 @@ CODE_OPTIONS: dict[str, CodeOptions] = {
         "fCTXbgHKLNV",
     ),
     "wget": _of(("--use-askpass",), "OPoaieUtTQwBlADRIX"),
-    "xterm": _of(("-e",), single_dash=True),
     "zip": _of(("-TT", "--unzip-command"), single_dash=True),
 }  # fmt: skip
 
@@ -88,6 +91,13 @@ def _texts(text: str | None, name: str, table: CodeOptions) -> Iterator[str | No
         yield from (text.partition(mark)[2] for mark in table.within if mark in text)
     else:
         yield text
+
+
+def sqlite(call: Call) -> Effects:
+    """sqlite3 DATABASE '.shell command'."""
+    texts = [word.text or "" for word in call.operands]
+    found = (re.fullmatch(r"\s*\.(?:shell|system)\s+(.*)", text, re.DOTALL) for text in texts)
+    return tuple(RunScript(match[1], "sh", "sqlite3 .shell", lenient=True) for match in found if match)
 
 
 def socat(call: Call) -> Effects:

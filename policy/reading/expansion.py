@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 
+from policy.reading.document import plain
 from policy.reading.piece import BREAK, Piece, Word
 from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, kind, nodes, value
@@ -164,7 +165,9 @@ def _field(text: str) -> Piece:
 
 
 def _substituted(part: Node, near: Surroundings, words: Words) -> str | None:
-    """What a builtin that only prints its words would print, without the newlines at the end."""
+    """What a builtin that only prints its words, or `cat` of a text in the script, would print, without the last newlines."""
+    if (text := _shown(part, near)) is not None:
+        return text.rstrip("\n")
     match _command(part, near, words):
         case ["pwd"]:
             return near.cwd
@@ -178,10 +181,23 @@ def _substituted(part: Node, near: Surroundings, words: Words) -> str | None:
             return None
 
 
+def _shown(part: Node, near: Surroundings) -> str | None:
+    """The text of `$(cat <<'E' ...)`."""
+    stmts = nodes(part, "Stmts")
+    if len(stmts) != 1 or near.variables.lost or "cat" in near.functions or stmts[0].keys() & _NOT_ALONE:
+        return None
+    redirs, node = nodes(stmts[0], "Redirs"), stmts[0].get("Cmd") or {}
+    names = [value(inner) for arg in nodes(node, "Args") for inner in nodes(arg, "Parts")]
+    return plain(redirs[0]) if names == ["cat"] and len(redirs) == 1 and "Assigns" not in node else None
+
+
+_NOT_ALONE = frozenset(("Background", "Negated", "Coprocess", "Disown"))
+
+
 def _command(part: Node, near: Surroundings, words: Words, *, quiet: bool = False) -> list[str]:
     """The one command in a substitution, if its words are known; quiet: its complaints may be thrown away."""
     stmts = nodes(part, "Stmts")
-    if len(stmts) != 1 or near.variables.lost or stmts[0].keys() & {"Background", "Negated", "Coprocess", "Disown"}:
+    if len(stmts) != 1 or near.variables.lost or stmts[0].keys() & _NOT_ALONE:
         return []
     node = stmts[0].get("Cmd") or {}
     redirs = nodes(stmts[0], "Redirs")

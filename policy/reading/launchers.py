@@ -201,7 +201,28 @@ def capsh(call: Call) -> Effects:
     return () if marker is None else (Run((Word("bash"), *call.operands[marker + 1 :]), "capsh"),)
 
 
+def terminal(call: Call) -> Effects:
+    """xterm -e command: all that follows, or one text."""
+    marks = ("-e", "-x", "--", "--execute", "--command")
+    start = next((index + 1 for index, word in enumerate(call.operands) if word.text in marks), None)
+    words = call.operands[start:] if start is not None else ()
+    if len(words) == 1:
+        return (RunScript(words[0].text, "sh", call.name, lenient=True),)
+    return (Run(words, call.name),) if words else ()
+
+
+_TERMINALS = (
+    "alacritty",
+    "gnome-terminal",
+    "kitty",
+    "konsole",
+    "urxvt",
+    "x-terminal-emulator",
+    "xfce4-terminal",
+    "xterm",
+)
 LAUNCHERS: dict[str, Meaning] = {
+    **dict.fromkeys(_TERMINALS, terminal),
     "at": at,
     "batch": at,
     "capsh": capsh,
@@ -218,6 +239,7 @@ LAUNCHERS: dict[str, Meaning] = {
     "perf": perf,
     "runuser": su,
     "script": script,
+    "sem": parallel,
     "setarch": setarch,
     "sg": su,
     "start-stop-daemon": start_stop_daemon,

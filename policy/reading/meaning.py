@@ -15,6 +15,7 @@ _OWN: dict[str, Meaning] = (
     | LAUNCHERS
     | REMOTE
     | {"env": env.run, "git": git.run, "sed": sed.run, "gsed": sed.run, "socat": code_options.socat}
+    | {"make": shells.make, "gmake": shells.make, "sqlite3": code_options.sqlite}
     | dict.fromkeys(BASH_LIKE | OTHER_SHELLS, shells.shell)
 )
 
@@ -22,8 +23,8 @@ _OWN: dict[str, Meaning] = (
 def effects(call: Call) -> Effects:
     """Everything that running this command leads to."""
     found: Effects = _OWN[call.name](call) if call.name in _OWN else ()
-    if call.name in PREFIXES:
-        found += prefixes.run(call, PREFIXES[call.name])
+    if prefix := PREFIXES.get(call.name) or prefixes.loader(call.name):
+        found += prefixes.run(call, prefix)
     if call.name in RUNNERS:
         found += runners.run(call)
     if call.name in CODE_OPTIONS:

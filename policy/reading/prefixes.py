@@ -1,5 +1,6 @@
 """Programs that run the command written after their own options: one table, one reading."""
 
+import re
 from dataclasses import dataclass
 
 from policy.command import Assign
@@ -34,7 +35,11 @@ _SUDO = Grammar(
 _STRACE = Grammar(short="abeEIoOpPsSuUX", long=("attach", "output", "user", "trace", "summary-sort-by"))
 _PLAIN = Prefix()
 
+_LOADER = Prefix(Grammar(long=("library-path", "preload", "audit", "argv0", "inhibit-rpath", "glibc-hwcaps-prepend")))
+
 PREFIXES: dict[str, Prefix] = {
+    "aa-exec": Prefix(Grammar(short="pn", long=("profile", "namespace"))),
+    "abduco": Prefix(Grammar(short="e"), skip=1),
     "arch": _PLAIN,
     "authbind": _PLAIN,
     "builtin": _PLAIN,
@@ -53,9 +58,12 @@ PREFIXES: dict[str, Prefix] = {
     "chrt": Prefix(Grammar(short="TPD", long=("sched-runtime", "sched-period", "sched-deadline")), skip=1),
     "command": Prefix(idle=("-v", "-V")),
     "cpulimit": Prefix(Grammar(short="lpePc", long=("limit", "pid", "exe", "path"))),
+    "daemon": Prefix(Grammar(short="nXFolODEuLU")),
+    "daemonize": Prefix(Grammar(short="aceopulE")),
     "dbus-launch": Prefix(Grammar(long=("exit-with-session",))),
     "dbus-run-session": Prefix(Grammar(long=("config-file", "dbus-daemon"))),
     "doas": Prefix(Grammar(short="uC"), opens_shell=True),
+    "dtach": Prefix(Grammar(short="er"), skip=1),
     "dumb-init": Prefix(Grammar(short="r", long=("rewrite",))),
     "eatmydata": _PLAIN,
     "entr": Prefix(),
@@ -69,6 +77,7 @@ PREFIXES: dict[str, Prefix] = {
     "gosu": Prefix(skip=1),
     "i386": _PLAIN,
     "ifne": Prefix(),
+    "ld.so": _LOADER,
     "ionice": Prefix(Grammar(short="cnpPu", long=("class", "classdata", "pid", "pgid", "uid"))),
     "linux32": _PLAIN,
     "linux64": _PLAIN,
@@ -78,6 +87,7 @@ PREFIXES: dict[str, Prefix] = {
     "nocorrect": _PLAIN,
     "noglob": _PLAIN,
     "nohup": _PLAIN,
+    "nq": _PLAIN,
     "nsenter": Prefix(Grammar(
         short="tSG", attached="muinpCUTrwNW", long=("target", "setuid", "setgid", "wdns"),
     ), elsewhere=True, opens_shell=True),
@@ -91,6 +101,8 @@ PREFIXES: dict[str, Prefix] = {
     "proxychains4": Prefix(Grammar(short="f")),
     "rlwrap": Prefix(Grammar(short="abcCdDefFhHilmMOpPqsStUvwz")),
     "run-one": _PLAIN,
+    "run0": Prefix(Grammar(short="uDg", long=("user", "group", "chdir", "unit", "slice", "setenv", "nice", "property"))),
+    "runcon": Prefix(Grammar(short="turl", long=("type", "user", "role", "range")), skip=1),
     "s6-setuidgid": Prefix(skip=1),
     "setpriv": Prefix(Grammar(long=(
         "reuid", "ruid", "euid", "regid", "rgid", "egid", "groups", "inh-caps", "ambient-caps", "bounding-set",
@@ -100,11 +112,17 @@ PREFIXES: dict[str, Prefix] = {
     "setsid": _PLAIN,
     "setuidgid": Prefix(skip=1),
     "softlimit": Prefix(Grammar(short="adfmoplrst")),
+    "ssh-agent": Prefix(Grammar(short="aEtOP")),
+    "sshpass": Prefix(Grammar(short="pfdP")),
     "stdbuf": Prefix(Grammar(short="ioe", long=("input", "output", "error"))),
     "strace": Prefix(_STRACE, assigns=False),
     "su-exec": Prefix(skip=1),
     "sudo": Prefix(_SUDO, assigns=True, chdir=("-D", "--chdir"), idle=("-l", "--list", "-K", "-V"), opens_shell=True),
     "systemd-inhibit": Prefix(Grammar(long=("what", "who", "why", "mode"))),
+    "systemd-nspawn": Prefix(Grammar(short="DMujSEpU", long=(
+        "directory", "template", "image", "machine", "user", "uuid", "slice", "setenv", "property", "bind", "bind-ro",
+        "chdir", "capability", "drop-capability", "private-users", "network-interface", "tmpfs", "overlay", "rlimit",
+    )), elsewhere=True),
     "systemd-run": Prefix(Grammar(short="pHMuEt", long=(
         "property", "host", "machine", "unit", "description", "slice", "uid", "gid", "nice", "working-directory",
         "setenv", "on-active", "on-boot", "on-calendar", "timer-property", "path-property", "service-type",
@@ -130,6 +148,14 @@ PREFIXES: dict[str, Prefix] = {
         "error-file", "server-num", "auth-file", "xauth-protocol", "server-args", "wait",
     ))),
 }  # fmt: skip
+
+
+def loader(name: str) -> Prefix | None:
+    """The dynamic loader runs the program it is given: ld-linux-x86-64.so.2, ld-musl-x86_64.so.1."""
+    return _LOADER if _LOADER_NAME.fullmatch(name) else None
+
+
+_LOADER_NAME = re.compile(r"ld(?:-[\w.-]+)?\.so(?:\.\d+)?", re.ASCII)
 
 
 def run(call: Call, prefix: Prefix) -> Effects:

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 
 from policy.command import Redirect
 from policy.reading.context import FROM_FILE, FROM_PIPE, Input
+from policy.reading.document import expands
 from policy.reading.flow import Flow, resolved
 from policy.reading.piece import Word
 from policy.reading.surroundings import Surroundings
-from policy.reading.tree import Node, kind, nodes, value
+from policy.reading.tree import Node, value
 from policy.reading.word import document, word
 
 _DOCUMENTS = ("<<", "<<-", "<<<")
@@ -24,16 +25,10 @@ def targets(redirs: list[Node], near: Surroundings) -> list[tuple[Node, Word]]:
 
 def _target(redir: Node, near: Surroundings) -> Word:
     if body := redir.get("Hdoc"):
-        return document(body, near, expands=_expands(redir), strips_tabs=redir.get("Op") == "<<-")
+        return document(body, near, expands=expands(redir), strips_tabs=redir.get("Op") == "<<-")
     if redir.get("Op") in ("<<", "<<-"):
         return Word("")
     return word(redir.get("Word") or {}, near)
-
-
-def _expands(redir: Node) -> bool:
-    """A here-document is data when any part of its delimiter is quoted."""
-    parts = nodes(redir.get("Word") or {}, "Parts")
-    return all(kind(part) == "Lit" and "\\" not in value(part) for part in parts)
 
 
 def facts(found: list[tuple[Node, Word]], flow: Flow, home: str | None) -> tuple[Redirect, ...]:

@@ -7,6 +7,7 @@ from policy.reading.options import Grammar, parse
 from policy.reading.piece import Word
 
 _SSH = Grammar(short="BbcDEeFIiJLlmOopQRSWw", permute=False)
+_AUTOSSH = Grammar(short=_SSH.short + "M")  # a port to ssh's watchdog, a mere flag to ssh
 _CONTAINER = Grammar(
     short="aceHhlmpuvw",
     long=(
@@ -33,11 +34,12 @@ _TMUX_RUNS = frozenset((
 
 def ssh(call: Call) -> Effects:
     """The remote text; without one the remote shell reads our standard input."""
-    parsed = parse(call.operands, _SSH)
+    grammar = _AUTOSSH if call.name == "autossh" else _SSH
+    parsed = parse(call.operands, grammar)
     local = tuple(
         RunScript(text, "sh", f"ssh -o {name}") for name, text in map(_ssh_option, parsed.values("-o")) if name
     )
-    after = parse(parsed.operands[1:], _SSH)  # options may follow the host
+    after = parse(parsed.operands[1:], grammar)  # options may follow the host
     if parsed.operands and after.operands:
         return (*local, RunScript(joined(after.operands), "sh", "ssh", elsewhere=True))
     return (*local, RunStdin("ssh", is_shell=True, elsewhere=True, optional=True))
@@ -101,16 +103,46 @@ def screen(call: Call) -> Effects:
     return (Run(operands, "screen"),) if operands else ()
 
 
+def machine(call: Call) -> Effects:
+    """machinectl shell MACHINE command."""
+    operands = parse(call.operands, Grammar(short="MHEpsnol", long=("uid", "setenv"))).operands
+    shells = bool(operands) and operands[0].text in ("shell", "login")
+    return (Run(operands[2:], "machinectl shell", elsewhere=True),) if shells and operands[2:] else ()
+
+
+def many(call: Call) -> Effects:
+    """pdsh, pssh, clush: the text for all of many machines."""
+    words = parse(call.operands, Grammar(short="wxhHlptugfRmoeA")).operands
+    return (RunScript(joined(words), "sh", call.name, elsewhere=True),) if words else ()
+
+
+def option(call: Call) -> Effects:
+    """vagrant ssh -c TEXT, gcloud compute ssh --command=TEXT."""
+    parsed = parse(call.operands, Grammar(short="c", long=("command",), permute=True))
+    texts = parsed.values("-c", "--command") if any(word.text == "ssh" for word in parsed.operands) else []
+    return tuple(RunScript(word.text, "sh", f"{call.name} ssh", elsewhere=True) for word in texts)
+
+
 REMOTE: dict[str, Meaning] = {
+    "autossh": ssh,
+    "clush": many,
     "docker": container,
+    "gcloud": option,
+    "incus": kubectl,
     "kubectl": kubectl,
+    "lxc": kubectl,
+    "machinectl": machine,
     "mosh": ssh,
     "nerdctl": container,
     "oc": kubectl,
+    "parallel-ssh": many,
+    "pdsh": many,
     "podman": container,
+    "pssh": many,
     "rsh": ssh,
     "screen": screen,
     "slogin": ssh,
     "ssh": ssh,
     "tmux": tmux,
+    "vagrant": option,
 }

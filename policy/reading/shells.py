@@ -159,6 +159,16 @@ def interpreter(call: Call, table: Interpreter, name: str) -> Effects:
     return _program(name, operands)
 
 
+def make(call: Call) -> Effects:
+    """A makefile that is no file: the text of --eval, or standard input."""
+    grammar = Grammar(short="CfIEoW", attached="jlO", long=("eval", "file", "makefile", "directory"), permute=True)
+    parsed = parse(call.operands, grammar)
+    texts = tuple(RunInline(call.name, word.text) for word in parsed.values("-E", "--eval"))
+    files = [word.text for word in parsed.values("-f", "--file", "--makefile")]
+    reads = any(text is not None and (text == "-" or _DESCRIPTOR.fullmatch(text)) for text in files)
+    return (*texts, RunStdin(call.name, is_shell=False)) if reads else texts
+
+
 def _program(name: str, operands: tuple[Word, ...]) -> Effects:
     if not operands or operands[0].text == "-":
         return (RunStdin(name, is_shell=False),)
