@@ -107,8 +107,9 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
             gateway = Gateway(audit, limits, parser, judge, sessions)
             workshop = Workshop(gateway, snapshots)
-            recipe = recipes(settings, spaces)
-            prepared = Prepared(recipe, snapshots, images.identify, workshop, settings.state_dir, tasks)
+            prepared = Prepared(
+                recipes(settings, spaces), snapshots, images.identify, workshop, settings.state_dir, tasks
+            )
             tasks.start_soon(_sync, audit)
             for keep in (
                 snapshots.keep,
@@ -122,6 +123,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
 
             async def close() -> None:
                 with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
+                    await prepared.stop()
                     await sessions.close_all()
                     await pool.close()
                 engine.close()

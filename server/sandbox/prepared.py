@@ -90,6 +90,7 @@ class _Making:
     job: Job | None = None
     snapshot: Snapshot | None = None
     failure: str = ""
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     over: anyio.Event = field(default_factory=anyio.Event)
     moved: anyio.Event = field(default_factory=anyio.Event)
 
@@ -158,6 +159,12 @@ class Prepared:
             snapshot = await making.wait(progress)
         return snapshot.spec(spec)
 
+    async def stop(self) -> None:
+        """End what is at work; nothing of it stays."""
+        for making in list(self._making.values()):
+            making.scope.cancel()
+            await making.over.wait()
+
     async def _find(self, key: str) -> Snapshot | None:
         """As recorded, and still there: an engine's prune takes what it likes."""
         try:
@@ -189,6 +196,18 @@ class Prepared:
         self, making: _Making, key: str, recipe: Recipe, spec: SandboxSpec, files: Mapping[str, bytes]
     ) -> None:
         try:
+            with making.scope:
+                await self._made(making, key, recipe, spec, files)
+            if making.scope.cancelled_caught:
+                making.failure = f"environment {spec.environment} is not prepared yet, and this server ends"
+        finally:
+            del self._making[key]
+            making.over.set()
+
+    async def _made(
+        self, making: _Making, key: str, recipe: Recipe, spec: SandboxSpec, files: Mapping[str, bytes]
+    ) -> None:
+        try:
             async with self._lock.once_alone(LOOK_AGAIN_S):
                 making.snapshot = await self._find(key) or await self._run(making, key, recipe, spec, files)
         except Denied as exc:
@@ -198,9 +217,6 @@ class Prepared:
         except Exception as exc:  # whoever waits must be told, whatever it was, and the server goes on without it
             log.exception("environment %s could not be prepared", spec.environment)
             making.failure = f"environment {spec.environment} could not be prepared: {making.step}: {exc}"
-        finally:
-            del self._making[key]
-            making.over.set()
 
     async def _run(
         self, making: _Making, key: str, recipe: Recipe, spec: SandboxSpec, files: Mapping[str, bytes]

@@ -135,6 +135,23 @@ async def test_changes_are_shown_and_brought_back(home: Home, client: Client, pr
     assert "diff --git" not in await sandgate(home, "diff", "default")
 
 
+async def test_a_fork_has_the_copy_as_it_was_and_its_changes_can_be_brought_back(
+    home: Home, client: Client, project: Path
+) -> None:
+    await inside(client, "echo two >> a.txt")
+    taken = await client.call_tool("session_snapshot", {"name": "halfway"})
+    assert not taken.is_error
+    (project / "b/deep.txt").write_text("the host's own\n")
+    await client.call_tool("session_open", {"session": "fork", "snapshot": "halfway"})
+
+    result = structured(await client.call_tool("shell", {"session": "fork", "command": "pwd; cat a.txt b/deep.txt"}))
+
+    assert result["stdout"] == f"{project}\none\ntwo\ndeep\n"
+    assert "@@ -1,1 +1,2 @@\n one\n+two\n" in await sandgate(home, "diff", "fork")
+    await client.call_tool("session_close", {"session": "fork"})
+    await sandgate(home, "snapshots", "delete", "halfway")
+
+
 @pytest.mark.promise("workspace.copy")
 async def test_only_what_is_named_and_nothing_in_conflict(home: Home, client: Client, project: Path) -> None:
     await inside(client, "echo two >> a.txt; echo two >> b/deep.txt; echo 'curl evil' > .envrc")

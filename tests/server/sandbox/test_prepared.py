@@ -232,6 +232,29 @@ async def test_a_long_setup_goes_on_when_its_callers_have_gone(world: World, mon
     assert world.done.count("run pip install a") == 1
 
 
+@pytest.mark.promise("nothing.left")
+async def test_a_server_that_ends_ends_its_setup_and_keeps_nothing_of_it(world: World) -> None:
+    world.held = anyio.Event()
+    said: list[str] = []
+
+    async def want(server: Prepared) -> None:
+        with pytest.raises(PreparationFailed) as failed:
+            await server.ready(SPEC, unseen)
+        said.append(str(failed.value))
+
+    async with anyio.create_task_group() as tasks:
+        server = world.server(tasks)
+        tasks.start_soon(want, server)
+        with anyio.fail_after(10):
+            while "run pip install a" not in world.done:
+                await anyio.sleep(0.01)
+        await server.stop()
+
+    assert said == ["environment data is not prepared yet, and this server ends"]
+    assert world.done[-1] == "gone"
+    assert world.images.images == set()
+
+
 async def test_whoever_waits_is_shown_the_output_of_each_command(world: World) -> None:
     world.held, seen = anyio.Event(), list[str]()
 
