@@ -232,6 +232,7 @@ class Agent:
                 self._input(message)
             case "forget":
                 self.incoming.pop(int(str(message["id"])), None)
+                self.searches.forget(int(str(message["id"])))
             case "stop":
                 number, reason = int(str(message["signal"])), str(message["reason"])
                 if (job := self.jobs.get(int(str(message["job"])))) is not None:
@@ -326,11 +327,11 @@ class Agent:
         try:
             if message["do"] == "search":
                 ruleset, found = self._ruleset(message["access"]), self.files.take(message)
-                self.searches.start(found, message, ruleset, send, lambda answer: self._answer(request, answer))
+                self.searches.start(found, message, ruleset, send, self._answer)
                 return
             answer = self.files.answer(message, content, send)
         except opening.Refused as exc:
-            answer = {"error": str(exc), "errno": 0}
+            answer = {"error": str(exc), "errno": exc.number}
         except OSError as exc:
             answer = {"error": os.strerror(exc.errno or 0), "errno": exc.errno}
         except ValueError as exc:  # a NUL in a path, for one

@@ -5,6 +5,7 @@ path is then still the one that will be judged.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -126,19 +127,19 @@ class Look:
         for file, path in batch:
             if file in found and _is_at(file, path):
                 self.at = path
-                self._show(path, match.lines_of(file), found[file])
+                self._show(file, path, found[file])
             elif file in found:
                 self.moved += 1
 
-    def _show(self, path: str, lines: list[str], places: list[match.Place]) -> None:
-        wanted = {number: (1, start) for number, start in places[: self.most - self.count] if number <= len(lines)}
-        if self.count + len(wanted) <= CONTEXT_MATCHES:
-            near = {number + step for number in wanted for step in range(-CONTEXT_LINES, CONTEXT_LINES + 1)}
-            wanted |= {number: (0, 0) for number in near if 0 < number <= len(lines) and number not in wanted}
-        shown = [[n, _window(lines[n - 1], wanted[n][1]), wanted[n][0]] for n in sorted(wanted)]
-        more = self.count + len(places) > self.most
+    def _show(self, file: int, path: str, places: list[match.Place]) -> None:
+        starts = dict(places[: self.most - self.count])
+        around = CONTEXT_LINES if self.count + len(starts) <= CONTEXT_MATCHES else 0
+        wanted = {number + step for number in starts for step in range(-around, around + 1)}
+        lines = itertools.takewhile(lambda pair: pair[0] <= max(wanted), match.lines_of(file))
+        shown = [[n, _window(line, starts.get(n, 0)), int(n in starts)] for n, line in lines if n in wanted]
         self._say({"path": path, "lines": shown})
-        self.count += min(len(places), self.most - self.count)
+        more = self.count + len(places) > self.most
+        self.count += len(starts)
         self._full(full=more)
 
     # --- saying ------------------------------------------------------------------------------------------------------

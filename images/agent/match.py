@@ -6,10 +6,13 @@ Both are given the same files as descriptors and answer with the same line numbe
 import os
 import re
 import resource
+from collections.abc import Iterator
 
 RIPGREP = ("/usr/bin/rg", "/usr/local/bin/rg", "/bin/rg")
-MOST_BYTES = 32 << 20  # of one file; a larger one is told and left out
+MOST_BYTES = 1 << 30  # of one file; a larger one is told and left out
+MOST_WIDE = 16 << 20  # bytes of one in UTF-16, which is decoded whole
 SNIFFED = 8192  # bytes in which a NUL means that this is no text
+MOST_DIGITS = 30
 MOST_SAID = 16 << 20  # bytes of ripgrep's answer
 BATCH_FILES, BATCH_BYTES = 512, 32 << 20  # that one run of ripgrep gets
 _OPTIONS = (
@@ -83,7 +86,7 @@ class Matcher:
 
     def _by_python(self, file: int, expression: re.Pattern[str]) -> list[Place]:
         places = []
-        for number, line in enumerate(lines_of(file), 1):
+        for number, line in lines_of(file):
             if (start := _start(expression, line)) is not None:
                 places.append((number, start))
                 if len(places) == self.most:
@@ -111,7 +114,7 @@ def _places(said: bytes) -> Found:
         path, null, rest = line.partition(b"\0")
         number, _, more = rest.partition(b":")
         column = more.partition(b":")[0]
-        if null and number.isdigit() and column.isdigit():
+        if null and number.isdigit() and column.isdigit() and len(number) + len(column) < MOST_DIGITS:
             found.setdefault(int(path.rpartition(b"/")[2]), []).append((int(number), int(column) - 1))
     return found
 
@@ -121,25 +124,18 @@ def is_text(file: int) -> bool:
     return b"\0" not in start or start[:2] in (b"\xff\xfe", b"\xfe\xff")
 
 
-def lines_of(file: int) -> list[str]:
-    """Without their newlines; UTF-16 by its mark, else UTF-8, whose bad bytes are carried through."""
-    data = _content(file)
-    wide = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(data[:2])
-    text = (
-        data[2:].decode(wide, "replace")
-        if wide
-        else data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    )
-    lines = text.split("\n")
-    return [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
-
-
-def _content(file: int) -> bytes:
-    pieces, at = list[bytes](), 0
-    while at < MOST_BYTES and (piece := os.pread(file, 1 << 20, at)):
-        pieces.append(piece)
-        at += len(piece)
-    return b"".join(pieces)
+def lines_of(file: int) -> Iterator[tuple[int, str]]:
+    """Each with its number, without its newline; UTF-16 by its mark, else UTF-8, whose bad bytes are carried through."""
+    wide = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(os.pread(file, 2, 0))
+    os.lseek(file, 0, os.SEEK_SET)
+    with open(file, "rb", closefd=False) as opened:
+        if wide:
+            text = opened.read(MOST_WIDE)[2:].decode(wide, "replace")
+            yield from enumerate((line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")), 1)
+            return
+        for number, raw in enumerate(opened, 1):
+            line = raw.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
+            yield number, line.removeprefix("\ufeff") if number == 1 else line
 
 
 def most_files() -> int:

@@ -16,7 +16,11 @@ AT_FDCWD = -100
 
 
 class Refused(Exception):
-    """A file request cannot be served; the sentence says why."""
+    """A file request cannot be served; the sentence says why, `number` where it is one that can be told apart."""
+
+    def __init__(self, reason: str, number: int = 0) -> None:
+        super().__init__(reason)
+        self.number = number
 
 
 class Handle:

@@ -26,17 +26,17 @@ CHUNK = 1 << 16
 
 type Answer = dict[str, object]
 type Send = Callable[[bytes], None]
-type Tell = Callable[[Answer], None]
+type Tell = Callable[[int, Answer], None]
 
 
 class Search:
-    """One that runs: what it says goes to `send`, and when it is over `tell` is called once."""
+    """One that runs for `request`: what it says goes to `send`, and when it is over `tell` is called once."""
 
-    __slots__ = ("deadline", "pid", "pipe", "send", "sent", "tell")
+    __slots__ = ("deadline", "pid", "pipe", "request", "send", "sent", "tell")
 
-    def __init__(self, pid: int, pipe: int, deadline: float, send: Send, tell: Tell) -> None:
-        self.pid, self.pipe, self.deadline, self.send, self.tell = pid, pipe, deadline, send, tell
-        self.sent = 0
+    def __init__(self, request: int, pid: int, pipe: int, deadline: float, send: Send, tell: Tell) -> None:
+        self.request, self.pid, self.pipe, self.deadline = request, pid, pipe, deadline
+        self.send, self.tell, self.sent = send, tell, 0
 
 
 class Searches:
@@ -61,7 +61,7 @@ class Searches:
         finally:
             os.close(root)
         until = time.monotonic() + float(str(request["patience_s"])) + GRACE_S
-        self.running[pid] = Search(pid, pipe, until, send, tell)
+        self.running[pid] = Search(int(str(request["id"])), pid, pipe, until, send, tell)
         self.selector.register(pipe, selectors.EVENT_READ, lambda: self._hear(self.running[pid]))
 
     def _root(self, handle: opening.Handle, *, folder_only: bool) -> int:
@@ -122,7 +122,7 @@ class Searches:
         del self.running[search.pid]
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(search.pid, signal.SIGKILL)  # with the ripgrep that it may have left
-        search.tell(answer)
+        search.tell(search.request, answer)
 
     def tend(self, now: float) -> None:
         """End those that something in the sandbox has stopped."""
@@ -132,7 +132,11 @@ class Searches:
     def next_moment(self) -> list[float]:
         return [search.deadline for search in self.running.values()]
 
+    def forget(self, request: int) -> None:
+        """Nobody waits for its answer any more."""
+        for search in [search for search in self.running.values() if search.request == request]:
+            self._end(search, {})
+
     def end_all(self) -> None:
         for search in list(self.running.values()):
-            search.tell = lambda _: None
             self._end(search, {})

@@ -125,7 +125,7 @@ def _move_where_nothing_is(directory: int, temporary: str, name: str) -> None:
 def _exchange(directory: int, temporary: str, name: str, handle: opening.Handle) -> None:
     """Swap the two, look at what came out, and swap back where it is not what was read: no gap to slip through."""
     if not _as_seen(os.stat(name, dir_fd=directory, follow_symlinks=False), handle):
-        raise opening.Refused(CHANGED)
+        raise opening.Refused(CHANGED, errno.ESTALE)
     ours = os.stat(temporary, dir_fd=directory, follow_symlinks=False)
     try:
         _rename(directory, temporary, name, EXCHANGE)
@@ -136,7 +136,7 @@ def _exchange(directory: int, temporary: str, name: str, handle: opening.Handle)
         return
     if not _as_seen(os.stat(temporary, dir_fd=directory, follow_symlinks=False), handle):
         _swap_back(directory, temporary, name, ours)
-        raise opening.Refused(CHANGED)
+        raise opening.Refused(CHANGED, errno.ESTALE)
     os.unlink(temporary, dir_fd=directory)
 
 

@@ -34,7 +34,8 @@ class FileTools:
         ] = "text",
     ) -> CallToolResult:
         """Read a file: text by lines, images as images, bytes as base64. Names the call that reads on."""
-        asked = given(path=path, session=session, offset=offset, limit=limit, encoding=encoding)
+        special = None if encoding == "text" else encoding
+        asked = given(path=path, session=session, offset=offset, limit=limit, encoding=special)
         part = reading.Part(offset, limit, encoding)
         ask = FileAsk(
             "file_read",

@@ -115,7 +115,7 @@ def _left_out(found: Searched) -> list[str]:
     notes = []
     if found.large:
         names = ", ".join(map(visible, found.larges))
-        notes.append(f"{found.large} files over 32 MiB were not searched ({names}); use grep in shell")
+        notes.append(f"{found.large} files over 1 GiB were not searched ({names}); use grep in shell")
     if found.binary and not found.hits:
         notes.append(f"{found.binary} binary files were not searched; use grep -a in shell")
     if found.unread:

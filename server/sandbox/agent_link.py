@@ -21,6 +21,7 @@ JSON, JOB, FILE = 0, 1, 2
 HEAD, JOB_HEAD, FILE_HEAD = struct.Struct(">IB"), struct.Struct(">IB"), struct.Struct(">I")
 MAX_BODY = 1 << 20
 CHUNK = 1 << 19
+FORGET_PATIENCE_S = 1.0
 ANSWER_PATIENCE_S = 30.0
 PING_EVERY_S = 5.0
 SILENCE_S = 30.0  # of an agent while something runs: it speaks twice a second then, under a fork bomb too
@@ -82,12 +83,19 @@ class AgentLink:
         return bool(self._outputs or self._left)
 
     async def ask(self, message: dict[str, Any], content: bytes = b"") -> tuple[dict[str, Any], bytes]:
-        """One request and its answer. Raises FileRefused with the agent's reason, SandboxLost when it is gone."""
+        """One request and its answer. Raises FileRefused with the agent's reason, SandboxLost when it is gone.
+
+        Where whoever asks is cancelled, the agent is told: it keeps nothing of it, and looks for nothing any more.
+        """
         number = self._next()
         answer = self._answers[number] = _Answer()
         try:
             await self._send_request(number, {**message, "id": number}, content)
             await self._patiently(answer.arrived)
+        except (anyio.get_cancelled_exc_class(), FileRefused):
+            with anyio.move_on_after(FORGET_PATIENCE_S, shield=True), suppress(SandboxLost):
+                await self.say({"op": "forget", "id": number})
+            raise
         finally:
             del self._answers[number]
         if answer.said is None:
@@ -108,17 +116,10 @@ class AgentLink:
             left -= 0 if self.frozen else PING_EVERY_S
 
     async def _send_request(self, number: int, message: dict[str, Any], content: bytes) -> None:
-        """Its bytes, then itself. Where whoever asks is cancelled in between, the agent keeps nothing of it."""
-        try:
-            for start in range(0, len(content), CHUNK):
-                piece = content[start : start + CHUNK]
-                await self._send(HEAD.pack(FILE_HEAD.size + len(piece), FILE) + FILE_HEAD.pack(number) + piece)
-            await self.say(message)
-        except (anyio.get_cancelled_exc_class(), FileRefused):
-            if content:
-                with anyio.CancelScope(shield=True), suppress(SandboxLost):
-                    await self.say({"op": "forget", "id": number})
-            raise
+        for start in range(0, len(content), CHUNK):
+            piece = content[start : start + CHUNK]
+            await self._send(HEAD.pack(FILE_HEAD.size + len(piece), FILE) + FILE_HEAD.pack(number) + piece)
+        await self.say(message)
 
     async def say(self, message: dict[str, Any]) -> None:
         body = json.dumps(message).encode()

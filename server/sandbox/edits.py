@@ -1,5 +1,6 @@
 """An exact edit: one place or all of them, every other byte as it was, and words that help where it misses."""
 
+import errno
 import functools
 import re
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from server.sandbox.unified import unified
 
 MAX_EDITED = 16 << 20  # bytes of a file
 _NO_TEXT = re.compile("[\udc80-\udcff]")  # how Python carries bytes that are no UTF-8
+MOST_TRIES = 20  # of an edit that others come between: each time one of them is done
 MOST_PLACES = 10  # lines that are named where a text is there more than once
 
 
@@ -70,7 +72,29 @@ class _Decoded:
 
 
 async def edit(sandbox: Sandbox, permit: Permit, found: Found, change: Change) -> Edited:
-    """Replace `old` by `new`, exactly once or everywhere, in what is still the file that was read."""
+    """Replace `old` by `new`, exactly once or everywhere, in what is still the file that was read.
+
+    Where others change the file meanwhile (two edits of one file at once, for one) it is read again and done again.
+    """
+    for _ in range(MOST_TRIES - 1):
+        try:
+            return await _edit_once(sandbox, permit, found, change)
+        except FileRefused as exc:
+            if exc.number != errno.ESTALE:
+                raise
+        found = await _found_again(sandbox, found)
+    return await _edit_once(sandbox, permit, found, change)
+
+
+async def _found_again(sandbox: Sandbox, found: Found) -> Found:
+    """The same path opened once more: only what was judged."""
+    again = await sandbox.resolve(found.real)
+    if again.real != found.real:
+        raise FileRefused("it became a link meanwhile; nothing was written. Look at it again")
+    return again
+
+
+async def _edit_once(sandbox: Sandbox, permit: Permit, found: Found, change: Change) -> Edited:
     content = await sandbox.read(permit, found, MAX_EDITED, keep=True)
     if content.size > MAX_EDITED:
         raise FileRefused(f"it has {content.size} bytes, and {MAX_EDITED} can be edited; use sed in shell")

@@ -198,7 +198,7 @@ async def _lines(source: _Source, start: Content, part: Part) -> Text:
 
 async def _find_line(source: _Source, start: Content, line: int) -> tuple[int, bytes]:
     """Where the line begins, in bytes, and what of the file is known from there on."""
-    at, piece, passed = 0, start.data, 0
+    at, piece, passed, ended = 0, start.data, 0, True
     while True:
         here = piece.count(b"\n")
         if passed + here >= line - 1:
@@ -206,9 +206,10 @@ async def _find_line(source: _Source, start: Content, line: int) -> tuple[int, b
             if at + begin >= start.size:
                 _exists(line, passed + here, start.size)
             return at + begin, piece[begin:]
-        passed, at = passed + here, at + len(piece)
+        passed, at, ended = passed + here, at + len(piece), piece.endswith(b"\n") if piece else ended
         if at >= start.size or not piece:
-            raise FileRefused(f"it ends before line {line}: it has {passed + 1} lines ({start.size} bytes)")
+            total = passed + (not ended)
+            raise FileRefused(f"it ends before line {line}: it has {total} lines ({start.size} bytes)")
         if at >= MAX_SCANNED:
             raise FileRefused(
                 f"line {line} is beyond its first {MAX_SCANNED} bytes, of {start.size}; "

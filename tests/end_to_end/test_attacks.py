@@ -93,6 +93,45 @@ async def test_a_search_still_shows_the_rest(client: Client) -> None:
     assert "OPEN_SECRET" in text_of(await client.call_tool("file_search", {"pattern": "SECRET", "path": "link"}))
 
 
+RACE = """
+import os, time
+end = time.time() + 30
+os.makedirs('race/in', exist_ok=True)
+for name in ('race/open', 'race/in/f'): open(name, 'w').write('OPEN_SECRET\\n')
+while time.time() < end and not os.path.exists('race/stop'):
+    for target in ('open', '../private/f', '/proc/self/root/workspace/private/f', '../.env', '../blind/f'):
+        os.symlink(target, 'race/next'); os.rename('race/next', 'race/way')
+    os.rename('race/in', 'race/aside'); os.symlink('../private', 'race/in'); os.unlink('race/in'); os.rename('race/aside', 'race/in')
+"""
+
+
+@pytest.mark.promise("files.handle")
+async def test_no_file_tool_shows_or_changes_what_is_not_allowed_while_links_are_swapped(client: Client) -> None:
+    await client.call_tool("file_write", {"path": "race.py", "content": RACE})
+    await client.call_tool("exec", {"argv": ["python3", "race.py"], "background": True})
+    shown = ""
+    for _ in range(40):
+        for tool, arguments in (
+            ("file_read", {"path": "race/way"}),
+            ("file_read", {"path": "race/in/f"}),
+            ("file_search", {"pattern": "SECRET", "path": "race"}),
+            ("file_search", {"pattern": "SECRET", "path": "race/way"}),
+            ("file_search", {"pattern": "SECRET", "path": "race/in"}),
+            ("file_edit", {"path": "race/way", "old": "SECRET", "new": "SECRET"}),
+            ("file_edit", {"path": "race/way", "old": "DEN_SECRET", "new": "CHANGED"}),
+            ("file_edit", {"path": "race/way", "old": "no such", "new": "x"}),
+        ):
+            shown += text_of(await client.call_tool(tool, arguments))
+    await client.call_tool("file_write", {"path": "race/stop", "content": ""})
+
+    assert "OPEN_SECRET" in shown
+    assert "HIDDEN_SECRET" not in shown
+    assert "ENV_SECRET" not in shown
+    kept = "import os; print(*(open(p).read() for p in ('private/f', '.env', 'blind/f')))"
+    said = text_of(await client.call_tool("exec", {"argv": ["python3", "-c", kept]}))
+    assert said.split() == ["HIDDEN_SECRET", "ENV_SECRET", "HIDDEN_SECRET"]
+
+
 @pytest.mark.promise("policy.strictest_wins")
 async def test_an_edit_is_a_read_as_well(client: Client) -> None:
     edit = {"old": "HIDDEN", "new": "x", "replace_all": True}

@@ -1,10 +1,12 @@
 """The file tools over the wire, as a model uses them: what is read, written, changed and found, and how a miss reads."""
 
 import base64
+import functools
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from mcp import Client
 from mcp.types import ImageContent
@@ -49,7 +51,7 @@ async def test_a_long_file_is_read_by_following_the_calls_that_are_named(client:
         text = await say(client, "file_read", path="long.txt", offset=offset)
         body, _, note = text.rpartition("[")
         read += body.count("\n")
-        offset = int(note.partition('file_read(path="long.txt", offset=')[2].partition(",")[0] or 0)
+        offset = int(note.partition('file_read(path="long.txt", offset=')[2].partition(")")[0] or 0)
 
     assert read == 5000
     assert "line 5000 of many" in text
@@ -126,6 +128,16 @@ async def test_an_edit_answers_with_its_diff_and_a_miss_with_what_is_there(clien
     assert done.startswith(
         "edited /workspace/e.py, 2 places\n--- a/workspace/e.py\n+++ b/workspace/e.py\n@@ -1,6 +1,6 @@\n"
     )
+
+
+async def test_edits_of_one_file_at_once_are_all_made(client: Client) -> None:
+    await say(client, "file_write", path="many.txt", content="".join(f"line {n};\n" for n in range(8)))
+    async with anyio.create_task_group() as tasks:
+        for n in range(8):
+            change = functools.partial(say, path="many.txt", old=f"line {n};", new=f"LINE {n};")
+            tasks.start_soon(change, client, "file_edit")
+
+    assert await say(client, "file_read", path="many.txt") == "".join(f"LINE {n};\n" for n in range(8))
 
 
 async def test_an_edit_keeps_crlf_and_the_files_mode(client: Client) -> None:
@@ -221,3 +233,30 @@ async def test_a_search_that_cannot_be_made_says_what_to_do(
     client: Client, arguments: dict[str, Any], said: str
 ) -> None:
     assert said in await refused(client, "file_search", **arguments)
+
+
+async def test_huge_files_are_read_and_searched_in_parts(client: Client) -> None:
+    await shell(
+        client,
+        "truncate -s 5G huge.bin; seq -f 'line %.0f of a long file' 2000000 > huge.txt; printf x | dd of=huge.bin seek=4G bs=1 conv=notrunc status=none",
+    )
+
+    assert "binary file of 5368709120 bytes" in await refused(client, "file_read", path="huge.bin")
+    assert (
+        await say(client, "file_read", path="huge.bin", encoding="base64", offset=(4 << 30) + 1, limit=1)
+    ).startswith("eA==\n[bytes")
+    assert await say(client, "file_read", path="huge.txt", offset=1_900_000, limit=1) == (
+        "line 1900000 of a long file\n[lines 1900000-1900000 of many (54888896 bytes); "
+        'file_read(path="huge.txt", offset=1900001, limit=1) reads on]'
+    )
+    assert "has 2000000 lines" in await refused(client, "file_read", path="huge.txt", offset=3_000_000)
+    found = await say(client, "file_search", pattern="line 19999[0-9]{2} ", path=".", glob="huge.*", limit=1)
+    assert found.startswith("/workspace/huge.txt:1999900:line 1999900 of a long file\n[")
+    assert "/workspace/huge.bin" in found
+
+
+async def test_a_cancelled_search_makes_room_for_the_next(client: Client) -> None:
+    for _ in range(6):
+        with anyio.move_on_after(0.05):
+            await client.call_tool("file_search", {"pattern": "nothing at all like it", "path": "/usr"})
+    assert await say(client, "file_search", pattern="nothing", path="/etc/hostname") == "(nothing found)"

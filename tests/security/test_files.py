@@ -1,5 +1,6 @@
 """The file that was judged is the file that is used, whatever a process in the sandbox swaps meanwhile."""
 
+import contextlib
 from collections.abc import AsyncGenerator
 
 import anyio
@@ -123,31 +124,89 @@ async def test_a_file_that_is_judged_and_swapped_is_read_as_judged(box: DockerSa
     assert (await box.read(using(found.real), found, 100)).data == b"open\n"
 
 
+# Every kind of thing that a path can be, in turn and for ever: what is read is what that path was judged to be.
 SWAP = """
-import os, sys
+import os, socket
 os.chdir('/workspace/race')
+held = os.open('secret', os.O_RDONLY)
+targets = ['open', '/proc/self/root/workspace/race/secret', f'/proc/{os.getpid()}/fd/{held}', '/dev/zero', '/proc/1/environ',
+           f'/proc/{os.getpid()}/cwd/secret', '/etc/hostname', 'missing/f', 'way', 'secret']
 while not os.path.exists('stop'):
-    for target in ('open', '/proc/self/root/workspace/race/secret', '/proc/%d/fd/0' % os.getpid(), 'secret'):
+    for target in targets:
         os.symlink(target, 'next'); os.rename('next', 'way')
+    os.mkfifo('next'); os.rename('next', 'way')
+    os.link('open', 'next'); os.rename('next', 'way')
+    made = socket.socket(socket.AF_UNIX); made.bind('next'); made.close(); os.rename('next', 'way')
+    os.unlink('way'); os.mkdir('way'); os.rmdir('way')
+"""
+MAY_BE_READ = {
+    ("/workspace/race/open", b"open\n"),
+    ("/workspace/race/way", b"open\n"),  # its other name
+    ("/workspace/race/secret", b"secret\n"),
+    ("/etc/hostname", b"sandbox\n"),
+}
+
+
+@pytest.fixture
+async def racing(box: DockerSandbox) -> AsyncGenerator[DockerSandbox]:
+    await done(box, "rm -rf race; mkdir race; echo open > race/open; echo secret > race/secret")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(shell, box, f"python3 - <<'E'\n{SWAP}\nE", 120)
+        yield box
+        await done(box, "touch race/stop")
+
+
+async def test_what_is_swapped_all_the_time_is_read_as_what_it_was_judged_to_be(racing: DockerSandbox) -> None:
+    seen = set[tuple[str, bytes]]()
+    for _ in range(600):
+        with contextlib.suppress(FileRefused):
+            found, data = await read_file(racing, "/workspace/race/way")
+            seen.add((found.real, data))
+
+    assert seen <= MAY_BE_READ
+    assert len(seen) > 1
+
+
+async def test_what_is_swapped_all_the_time_is_written_only_where_that_was_judged(racing: DockerSandbox) -> None:
+    """As a policy would that lets one file be written and no other."""
+    written = 0
+    for _ in range(600):
+        with contextlib.suppress(FileRefused):
+            found = await racing.resolve("/workspace/race/way")
+            if found.real == "/workspace/race/open":
+                await write(racing, found, b"open\n")
+                written += 1
+
+    assert written
+    assert await done(racing, "cat race/secret race/open; ls -A race | grep sandgate || true") == "secret\nopen\n"
+
+
+FOLDERS = """
+import os
+os.chdir('/workspace/folders')
+while not os.path.exists('stop'):
+    os.rename('pub', 'aside'); os.symlink('secret', 'pub'); os.unlink('pub'); os.rename('aside', 'pub')
+    os.rename('pub', 'aside'); os.symlink('/proc/self/root/workspace/folders/secret', 'pub'); os.unlink('pub'); os.rename('aside', 'pub')
 """
 
 
-async def test_a_link_that_is_swapped_all_the_time_never_shows_what_was_not_judged(box: DockerSandbox) -> None:
-    """What is read is always the content of the path that came out as the judged one."""
-    await done(box, "mkdir -p race; echo open > race/open; echo secret > race/secret")
-    seen = set[tuple[str, bytes]]()
+async def test_folders_that_are_swapped_all_the_time_take_nothing_to_where_it_was_not_judged(
+    box: DockerSandbox,
+) -> None:
+    await done(box, "rm -rf folders; mkdir -p folders/pub folders/secret; touch folders/secret/mark")
+    made = 0
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(shell, box, f"python3 - <<'E'\n{SWAP}\nE")
-        for _ in range(400):
-            try:
-                found, data = await read_file(box, "/workspace/race/way")
-            except FileRefused:
-                continue
-            seen.add((found.real, data))
-        await write(box, await box.resolve("/workspace/race/stop"), b"")
+        tasks.start_soon(shell, box, f"python3 - <<'E'\n{FOLDERS}\nE", 120)
+        for number in range(400):
+            with contextlib.suppress(FileRefused):
+                found = await box.resolve(f"/workspace/folders/pub/{number % 7}/f")
+                if found.real.startswith("/workspace/folders/pub/"):
+                    await write(box, found, b"x")
+                    made += 1
+        await done(box, "touch folders/stop")
 
-    assert seen <= {("/workspace/race/open", b"open\n"), ("/workspace/race/secret", b"secret\n")}
-    assert seen
+    assert made
+    assert await done(box, "ls -A folders/secret; find folders -name '.sandgate*'") == "mark\n"
 
 
 REPLACE = """

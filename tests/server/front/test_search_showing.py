@@ -70,7 +70,7 @@ def test_a_search_that_is_not_whole_says_so(end: Ending, said: str) -> None:
 
 
 def test_what_was_left_out_is_said() -> None:
-    assert "2 files over 32 MiB were not searched (/w/big)" in shown(large=2, larges=("/w/big",))
+    assert "2 files over 1 GiB were not searched (/w/big)" in shown(large=2, larges=("/w/big",))
     assert "3 binary files" in shown(binary=3)
     assert "binary" not in shown(hit("/w/a", 1), binary=3)
     assert "1 files or folders could not be read" in shown(unread=1)

@@ -1,8 +1,12 @@
+import errno
+from dataclasses import dataclass
+
 import pytest
 
+from policy.verdict import Permit
 from server.sandbox import edits
 from server.sandbox.edits import Change, Edited
-from server.sandbox.sandbox import FileRefused, Found
+from server.sandbox.sandbox import FileRefused, Found, Stored, WriteMode
 from tests.fakes import FakeSandbox
 from tests.live import using
 
@@ -101,3 +105,43 @@ async def test_a_file_that_is_too_large_is_left_to_the_shell(monkeypatch: pytest
 
     with pytest.raises(FileRefused, match="sed"):
         await edit(b"aaaa", "a", "b")
+
+
+@dataclass
+class Busy(FakeSandbox):
+    """Where somebody else comes between a read and its write, `times` times; `moved` is where the path then leads."""
+
+    times: int = 0
+    moved: str = PATH
+
+    async def write(
+        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, *, unchanged: bool = False
+    ) -> Stored:
+        if self.times:
+            self.times -= 1
+            self.files[PATH] += b"theirs\n"
+            self.links[PATH] = self.moved
+            raise FileRefused("it changed meanwhile", errno.ESTALE)
+        return await super().write(permit, found, content, mode, unchanged=unchanged)
+
+
+async def test_an_edit_that_somebody_came_between_is_made_in_what_is_there_now() -> None:
+    box = Busy(files={PATH: b"ours\n"}, times=3)
+    await edits.edit(box, using(PATH), Found(1, PATH, True), Change("ours", "OURS"))
+
+    assert box.files[PATH] == b"OURS\ntheirs\ntheirs\ntheirs\n"
+
+
+async def test_an_edit_that_never_finds_peace_is_refused() -> None:
+    with pytest.raises(FileRefused, match="changed meanwhile"):
+        await edits.edit(
+            Busy(files={PATH: b"ours\n"}, times=99), using(PATH), Found(1, PATH, True), Change("ours", "OURS")
+        )
+
+
+async def test_an_edit_is_not_made_where_the_path_leads_elsewhere_meanwhile() -> None:
+    box = Busy(files={PATH: b"ours\n", "/workspace/secret": b"ours\n"}, times=1, moved="/workspace/secret")
+    with pytest.raises(FileRefused, match="became a link"):
+        await edits.edit(box, using(PATH), Found(1, PATH, True), Change("ours", "OURS"))
+
+    assert box.files["/workspace/secret"] == b"ours\n"
