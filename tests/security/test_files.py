@@ -131,6 +131,7 @@ os.chdir('/workspace/race')
 held = os.open('secret', os.O_RDONLY)
 targets = ['open', '/proc/self/root/workspace/race/secret', f'/proc/{os.getpid()}/fd/{held}', '/dev/zero', '/proc/1/environ',
            f'/proc/{os.getpid()}/cwd/secret', '/etc/hostname', 'missing/f', 'way', 'secret']
+open('begun', 'w').close()
 while not os.path.exists('stop'):
     for target in targets:
         os.symlink(target, 'next'); os.rename('next', 'way')
@@ -152,32 +153,34 @@ async def racing(box: DockerSandbox) -> AsyncGenerator[DockerSandbox]:
     await done(box, "rm -rf race; mkdir race; echo open > race/open; echo secret > race/secret")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(shell, box, f"python3 - <<'E'\n{SWAP}\nE", 120)
+        await done(box, "until [ -e race/begun ]; do sleep 0.1; done")
         yield box
         await done(box, "touch race/stop")
 
 
 async def test_what_is_swapped_all_the_time_is_read_as_what_it_was_judged_to_be(racing: DockerSandbox) -> None:
     seen = set[tuple[str, bytes]]()
-    for _ in range(600):
+    tries = 0
+    while len(seen) < 2 or tries < 600:
+        tries += 1
         with contextlib.suppress(FileRefused):
             found, data = await read_file(racing, "/workspace/race/way")
             seen.add((found.real, data))
 
     assert seen <= MAY_BE_READ
-    assert len(seen) > 1
 
 
 async def test_what_is_swapped_all_the_time_is_written_only_where_that_was_judged(racing: DockerSandbox) -> None:
     """As a policy would that lets one file be written and no other."""
-    written = 0
-    for _ in range(600):
+    written = tries = 0
+    while written < 20 or tries < 600:
+        tries += 1
         with contextlib.suppress(FileRefused):
             found = await racing.resolve("/workspace/race/way")
             if found.real == "/workspace/race/open":
                 await write(racing, found, b"open\n")
                 written += 1
 
-    assert written
     assert await done(racing, "cat race/secret race/open; ls -A race | grep sandgate || true") == "secret\nopen\n"
 
 
@@ -194,10 +197,11 @@ async def test_folders_that_are_swapped_all_the_time_take_nothing_to_where_it_wa
     box: DockerSandbox,
 ) -> None:
     await done(box, "rm -rf folders; mkdir -p folders/pub folders/secret; touch folders/secret/mark")
-    made = 0
+    made = number = 0
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(shell, box, f"python3 - <<'E'\n{FOLDERS}\nE", 120)
-        for number in range(400):
+        while made < 20 or number < 400:
+            number += 1
             with contextlib.suppress(FileRefused):
                 found = await box.resolve(f"/workspace/folders/pub/{number % 7}/f")
                 if found.real.startswith("/workspace/folders/pub/"):
@@ -205,7 +209,6 @@ async def test_folders_that_are_swapped_all_the_time_take_nothing_to_where_it_wa
                     made += 1
         await done(box, "touch folders/stop")
 
-    assert made
     assert await done(box, "ls -A folders/secret; find folders -name '.sandgate*'") == "mark\n"
 
 
