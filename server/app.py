@@ -30,12 +30,14 @@ from server.sandbox.demand import Demand
 from server.sandbox.docker_engine import DockerEngine, Surroundings
 from server.sandbox.egress_link import AllowEntry, EgressLink
 from server.sandbox.engine import engine_folders, find_engine
-from server.sandbox.folders import own
+from server.sandbox.folders import Folders, own
 from server.sandbox.freezer import Freezer
 from server.sandbox.gate import Gate, variables
 from server.sandbox.image_recipe import seccomp_file
+from server.sandbox.installation import Installation
 from server.sandbox.ledger import Ledger, scope_of
 from server.sandbox.manifest import key_of
+from server.sandbox.orphans import Orphans
 from server.sandbox.pool import Pool
 from server.sandbox.prepared import Prepared
 from server.sandbox.resting import Resting
@@ -87,7 +89,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             anyio.create_task_group() as tasks,
         ):
             gate = Gate(link, folders.sockets, _authority(settings) / "ca.pem", _system_roots(), tasks)
-            engine = _engine(settings, folders.sockets, server_id, tasks, lambda sentence: _weakened(audit, sentence))
+            engine = _engine(settings, folders, tasks, lambda sentence: _weakened(audit, sentence))
             images = stored_images(settings)
             snapshots = kept_snapshots(settings, images, audit.write)
 
@@ -200,17 +202,18 @@ def _engine_of(settings: Settings) -> Callable[[], str]:
 
 
 def _engine(
-    settings: Settings, directory: Path, server_id: str, tasks: anyio.abc.TaskGroup, weakened: Callable[[str], None]
+    settings: Settings, folders: Folders, tasks: anyio.abc.TaskGroup, weakened: Callable[[str], None]
 ) -> DockerEngine:
     return DockerEngine(
         find=_engine_of(settings),
-        directory=directory,
-        server_id=server_id,
+        directory=folders.sockets,
+        server_id=folders.server_id,
         seccomp=seccomp_file(),
         surroundings=Surroundings(variables(LINK_DIR)),
         grace_s=settings.sandbox.grace_s,
         tasks=tasks,
         weakened=weakened,
+        orphans=Orphans(Installation.of(settings.state_dir), folders.alive),
     )
 
 

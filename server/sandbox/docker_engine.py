@@ -26,11 +26,12 @@ from server.sandbox.engine import NoEngine
 from server.sandbox.folders import SOCKET_PATH_LIMIT
 from server.sandbox.image_build import ImageMissing, ImageOutdated, require
 from server.sandbox.image_recipe import REPOSITORY, known_images
+from server.sandbox.orphans import SERVER_LABEL, Orphans
 from server.sandbox.sandbox import SandboxFailed, SandboxLost, SandboxSpec
 
 START_PATIENCE_S = 20.0
 LOOK_AGAIN_S = 0.02
-LABEL = "sandgate.server"
+LABEL = SERVER_LABEL
 _PEER = struct.Struct("3i")  # SO_PEERCRED: pid, uid, gid
 
 
@@ -65,8 +66,11 @@ class DockerEngine:
         grace_s: float,
         tasks: anyio.abc.TaskGroup,
         weakened: Callable[[str], None],
+        *,
+        orphans: Orphans | None = None,
     ) -> None:
         """`weakened` is told once of each control that this engine or its kernel lacks, in a sentence."""
+        self._orphans, self._swept = orphans, orphans is None
         self._find, self.directory, self.server_id = find, directory, server_id
         self._surroundings, self._grace_s, self._tasks = surroundings, grace_s, tasks
         self._seccomp = json.dumps(json.loads(seccomp.read_text()))
@@ -75,9 +79,7 @@ class DockerEngine:
         self._weakened, self._said = weakened, set[str]()
         self._starting: set[str] = set()  # whose threads are at work
         self._disk_quota = True  # until the engine says otherwise
-        self._data_root: Path | None = (
-            None  # where the engine keeps its containers, if that is a folder of this machine
-        )
+        self._data_root: Path | None = None  # where the engine keeps its containers, if that is on this machine
         self._disk = DiskWatch(self._room, self._measure)
         self._room_said: int | None = None
         self._watching = False
@@ -93,7 +95,9 @@ class DockerEngine:
                 pid = await anyio.to_thread.run_sync(self._start, spec, identity, folder, abandon_on_cancel=True)
                 link = AgentLink(await _accept(listener, pid))
                 self._tasks.start_soon(link.serve)
-                return await self._welcome(spec, identity, link)
+                sandbox = await self._welcome(spec, identity, link)
+            self._sweep_once()
+            return sandbox
         except BaseException as exc:
             # A thread cannot be interrupted: it is waited for, but not for ever; what it makes after that finds no server
             # and ends itself.
@@ -148,7 +152,11 @@ class DockerEngine:
     def _create(self, spec: SandboxSpec, identity: str, folder: Path) -> dict[str, Any]:
         """With a disk quota where the engine has one; where it refuses that, without, and that is said."""
         api = self._docker().api
-        labels = {LABEL: self.server_id, "sandgate.sandbox": identity}
+        labels = {
+            **(self._orphans.labels if self._orphans else {}),
+            LABEL: self.server_id,
+            "sandgate.sandbox": identity,
+        }
         settings = spec.container(f"sandgate-{identity}", labels)
         options = spec.host_config(folder, self._seccomp)
         quota = {"storage_opt": {"size": str(spec.disk_bytes)}} if self._disk_quota else {}
@@ -222,6 +230,19 @@ class DockerEngine:
         except (APIError, DockerException, RequestException, NoEngine) as exc:
             raise SandboxFailed(f"the Docker engine does not say what its sandboxes hold: {_first_line(exc)}") from exc
         return {entry["Labels"]["sandgate.sandbox"]: int(entry.get("SizeRw") or 0) for entry in found}
+
+    # --- what others left --------------------------------------------------------------------------------------------
+
+    def _sweep_once(self) -> None:
+        """After the first sandbox, which nobody waits for any more."""
+        if not self._swept:
+            self._swept = True
+            self._tasks.start_soon(self._sweep)
+
+    async def _sweep(self) -> None:
+        assert self._orphans is not None  # noqa: S101 - _sweep_once() looked
+        with suppress(APIError, DockerException, RequestException, NoEngine):  # the next server tries again
+            await anyio.to_thread.run_sync(self._orphans.sweep, self._docker().api, abandon_on_cancel=True)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,99 @@
+"""Random deaths, dealt from outside as the host's root could: commands, agents, containers, the engine's shims."""
+
+import contextlib
+import os
+import random
+import signal
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
+
+from tests.end_to_end.rig import Home
+
+COMMANDS_OF = 1000  # uid
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What must be after the soak as it was before."""
+
+    containers: frozenset[str]
+    images: frozenset[str]
+    volumes: frozenset[str]
+    mounts: frozenset[str]
+    processes: Counter[str] = field(hash=False)
+
+    @classmethod
+    def look(cls, api: docker.APIClient, home: Home) -> "Machine":
+        root = api.info()["DockerRootDir"]
+        mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+        return cls(
+            containers=frozenset(entry["Id"] for entry in api.containers(all=True) if _is_of(entry, servers(home))),
+            images=frozenset(entry["Id"] for entry in api.images(all=True)),
+            volumes=frozenset(entry["Name"] for entry in api.volumes()["Volumes"] or []),
+            mounts=frozenset(point for point in mounts if point.startswith(root)),
+            processes=Counter(home.processes()),
+        )
+
+    def beyond(self, before: "Machine") -> str:
+        """What is more or less than it was, empty where nothing is."""
+        sets = {
+            name: getattr(self, name) ^ getattr(before, name) for name in ("containers", "images", "volumes", "mounts")
+        }
+        return "; ".join(f"{name} {sorted(found)}" for name, found in sets.items() if found) + "; ".join(self.processes)
+
+
+def servers(home: Home) -> frozenset[str]:
+    """Every server that this home has had."""
+    audit = home.folder / "state/audit/audit.jsonl"
+    return frozenset(line["server"] for line in home.audit("server.started")) if audit.exists() else frozenset()
+
+
+def _is_of(entry: dict[str, Any], known: frozenset[str]) -> bool:
+    return entry["Labels"].get("sandgate.server") in known
+
+
+@dataclass
+class Chaos:
+    """One death at a time; `dealt` counts each kind that really happened."""
+
+    api: docker.APIClient
+    home: Home
+    dice: random.Random
+    dealt: Counter[str] = field(default_factory=Counter)
+
+    def strike(self) -> None:
+        """Something of a random sandbox, unless that ends by itself at this moment."""
+        found = [entry["Id"] for entry in self.api.containers() if _is_of(entry, servers(self.home))]
+        kind = self.dice.choice((self.command, self.agent, self.container, self.shim))
+        with contextlib.suppress(APIError, NotFound, ProcessLookupError, FileNotFoundError, IndexError):
+            kind(self.dice.choice(found))
+            self.dealt[kind.__name__] += 1
+
+    def command(self, container: str) -> None:
+        listed = self.api.top(container, "-eo pid,uid")["Processes"]
+        os.kill(self.dice.choice([int(pid) for pid, uid in listed if int(uid) == COMMANDS_OF]), signal.SIGKILL)
+
+    def agent(self, container: str) -> None:
+        os.kill(self._init(container), signal.SIGKILL)
+
+    def container(self, container: str) -> None:
+        self.api.remove_container(container, force=True)
+
+    def shim(self, container: str) -> None:
+        parent = int(Path(f"/proc/{self._init(container)}/stat").read_text().rpartition(")")[2].split()[1])
+        assert Path(f"/proc/{parent}/comm").read_text().startswith("containerd-shim")
+        os.kill(parent, signal.SIGKILL)
+
+    def server(self) -> None:
+        for pid in self.home.pids():
+            if b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                os.kill(pid, signal.SIGKILL)
+                self.dealt["server"] += 1
+
+    def _init(self, container: str) -> int:
+        return int(self.api.inspect_container(container)["State"]["Pid"])
