@@ -33,6 +33,7 @@ from server.sandbox.engine import engine_folders, find_engine
 from server.sandbox.folders import Folders, own
 from server.sandbox.freezer import Freezer
 from server.sandbox.gate import Gate, variables
+from server.sandbox.guards import Guards
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.installation import Installation
 from server.sandbox.ledger import Ledger, scope_of
@@ -98,16 +99,24 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 snapshots.wake()
 
             pool = Pool(engine, gate, tasks, _demand(settings), note, settings.sandbox.made_at_once)
-            copies = Copies(pool, key_of(settings.state_dir), lambda came: _copied(audit, came), log.info)
+            guards = Guards(pool, audit.write)
+            copies = Copies(guards, key_of(settings.state_dir), lambda came: _copied(audit, came), log.info)
             ledger = Ledger(store, server_id, _scope(settings), folders.alive)
-            room = Room(settings.limits.sessions)
             resting = Resting(Freezer(_engine_of(settings), tasks), audit.write)
             sessions = Sessions(
-                copies, offered, folders.output, hosts(settings), room, ledger, resting, narrow, note=audit.write
+                copies,
+                offered,
+                folders.output,
+                hosts(settings),
+                Room(settings.limits.sessions),
+                ledger,
+                resting,
+                narrow,
+                note=audit.write,
             )
             sessions_of.sessions = sessions
             limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
-            gateway = Gateway(audit, limits, parser, judge, sessions)
+            gateway = Gateway(audit, limits, parser, judge, sessions, guard=guards)
             workshop = Workshop(gateway, snapshots)
             prepared = Prepared(
                 recipes(settings, spaces), snapshots, images.identify, workshop, settings.state_dir, tasks
@@ -116,6 +125,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             for keep in (
                 snapshots.keep,
                 pool.keep,
+                guards.keep,
                 Caretaker(sessions, _periods(settings)).keep,
                 Control(gateway, copies, folders.sockets).serve,
             ):

@@ -141,6 +141,16 @@ class Reader(Protocol):
     async def read_argv(self, argv: tuple[str, ...], cwd: str, home: str, workspaces: tuple[str, ...]) -> Reading: ...
 
 
+class Guard(Protocol):
+    """Looks after folders that both a sandbox and its host write."""
+
+    async def after(self, session: Session) -> None: ...
+
+
+class NothingToGuard:
+    async def after(self, session: Session) -> None: ...
+
+
 class Judge(Protocol):
     async def decide(self, question: Question) -> Verdict: ...
 
@@ -153,6 +163,7 @@ class Gateway:
     judge: Judge
     sessions: Sessions
     environments: Environments = field(default_factory=AsTheyAre)
+    guard: Guard = field(default_factory=NothingToGuard)
 
     async def run(self, caller: Caller, ask: RunAsk, progress: Progress) -> Ran:
         """A command: understood, judged, run as judged, followed for `wait_s`."""
@@ -169,6 +180,7 @@ class Gateway:
                     with anyio.CancelScope(shield=True):
                         await job.stop(KILL, "cancelled")
                     raise
+                await self.guard.after(session)
                 record.ended(**_outcome(job, end))
                 act, told = _run_command(granted), session.take_remarks()
                 return Ran(job, end, session, session.introduce(), record.decision_id, act, told)

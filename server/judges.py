@@ -10,6 +10,8 @@ from server.judge.current import CurrentJudge
 from server.judge.opa_address import BadOpaAddress, OpaAddress
 from server.judge.rego import RegoJudge
 from server.sandbox.allow_list import entry_name
+from server.sandbox.host_code import globs
+from server.sandbox.workspaces import place_inside
 from server.settings import EgressSettings, PolicySettings, Settings
 
 BUNDLE_DIR = Path(__file__).parent.parent / "policy" / "rego"
@@ -18,10 +20,22 @@ ELSEWHERE = ("custom", "opa_url", "opa_ca", "opa_cert", "opa_token_file", "opa_d
 
 def policy_data(settings: Settings) -> dict[str, Any]:
     """What operators decide, as the bundle reads it under data.sandgate_config."""
+    data = settings.policy.model_dump(mode="json", exclude=set(ELSEWHERE))
     return {
-        **settings.policy.model_dump(mode="json", exclude=set(ELSEWHERE)),
+        **data,
+        "paths": [*data["paths"], *_protected(settings)],
         "hosts": [entry_name(entry).partition(":")[0] for entry in host_entries(settings.egress)],
     }
+
+
+def _protected(settings: Settings) -> list[dict[str, Any]]:
+    """What a host runs by itself is not written in a folder that it shares with a sandbox."""
+    return [
+        {"glob": glob, "ops": ["write", "delete"], "effect": "deny"}
+        for space in settings.workspace
+        if space.mode == "rw"
+        for glob in globs(place_inside(space.path))
+    ]
 
 
 def host_entries(egress: EgressSettings) -> list[Any]:

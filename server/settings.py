@@ -186,7 +186,11 @@ class Settings(_Table):
             *(
                 (
                     space.mode == "rw",
-                    f"{space.path} is a writable workspace: whatever your host runs from it later, an agent may have written.",
+                    (
+                        f"{space.path} is a writable workspace: whatever your host runs from it later (a Makefile, a test, for "
+                        "moments also what a command leaves in place of a hook or an editor's folder), an agent may have "
+                        "written, and its sessions see each other's files. A copy, the default, has none of this."
+                    ),
                 )
                 for space in self.workspace
             ),

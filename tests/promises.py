@@ -40,6 +40,11 @@ PROMISES = (
     ),
     Promise("files.handle", "The file that was judged is the file that is used.", "6"),
     Promise("workspace.checked", "Only folders that pass every check are lent to a sandbox.", "6"),
+    Promise(
+        "workspace.rw",
+        "In a writable folder, what a host runs by itself is read-only or moved aside, as far as it is found.",
+        "6",
+    ),
     Promise("workspace.copy", "A copied folder's host is changed by what a person applies, and by nothing else.", "6"),
     Promise("refusal.teaches", "A refusal names its rule, its reason and what would be allowed.", "1.7"),
     Promise("result.truthful", "How a command ended is told as it was; what is cut is counted.", "1.8"),

@@ -305,7 +305,7 @@ async def _accept(listener: socket.socket, pid: int) -> socket.socket:
 
 async def _compare_mounts(sandbox: DockerSandbox) -> None:
     """The folder inside must be the one that was checked: the engine resolved its path again, as root."""
-    for mount in sandbox.spec.mounts:
+    for mount in (*sandbox.spec.mounts, *sandbox.spec.guards):
         found = await sandbox.resolve(mount.target)
         if found.identity != (mount.device, mount.inode):
             raise SandboxFailed(f"{mount.source} was swapped for another folder since it was checked; start again")

@@ -40,6 +40,9 @@ HISTORY: Final = frozenset({
     "objects", "refs", "logs", "HEAD", "ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "packed-refs", "index", "COMMIT_EDITMSG",
 })  # fmt: skip
 
+# And of that, what makes git run something, where the folder itself is in use on both sides (`rw`).
+GIT_RUNS: Final = ("config", "config.worktree", "hooks", "commondir", "gitdir", "modules", "worktrees")
+
 # What HFS+ leaves out when it compares names, so that `.g\u200cit` is `.git` there.
 _UNSEEN: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _SHORT_GIT: Final = re.compile(r"git~[0-9]+")  # what Windows also calls .git
@@ -55,14 +58,19 @@ def reasons(path: str) -> tuple[str, ...]:
     """The parts of a path, as it spells them, for which it is held back; none where it is not."""
     parts = path.split("/")
     names = [plain(part) for part in parts]
-    found = [
-        parts[place]
-        for place, name in enumerate(names)
-        if name in NAMES or name.endswith(SUFFIXES) or tuple(names[place - 1 : place + 1]) in PLACES
-    ]
+    found = [parts[place] for place in range(len(names)) if _runs(names[place], names[place - 1] if place else "")]
     if GIT in names and (inside := parts[names.index(GIT) + 1 :]) and inside[0] not in HISTORY:
         found.append(inside[0])
     return tuple(dict.fromkeys(found))
+
+
+def is_run(name: str, folder: str) -> bool:
+    """Whether a host runs what is in an entry of that name, in a folder of that name."""
+    return _runs(plain(name), plain(folder))
+
+
+def _runs(name: str, folder: str) -> bool:
+    return name in NAMES or name.endswith(SUFFIXES) or (folder, name) in PLACES
 
 
 def like_repositories(paths: Iterable[str]) -> frozenset[str]:
@@ -73,6 +81,17 @@ def like_repositories(paths: Iterable[str]) -> frozenset[str]:
         if plain(name) in ("head", "objects", "refs"):
             held.setdefault(folder, set()).add(plain(name))
     return frozenset(folder for folder, names in held.items() if len(names) == 3)  # noqa: PLR2004 - all of them
+
+
+def globs(folder: str) -> tuple[str, ...]:
+    """The same as globs of the policy, for a folder inside: they bind tools and the words of parsed commands.
+
+    Few, because each costs every question; letters that such a glob cannot hold are any letter there.
+    """
+    root = re.sub(r"([*?\[\]{}\\])", r"\\\1", re.sub(r"[^\x20-\x7e]", "?", folder))
+    places = [*("/".join(place) for place in PLACES), *(f"{GIT}/{name}" for name in GIT_RUNS)]
+    names = ",".join([*sorted(NAMES - {GIT}), *(f"*{suffix}" for suffix in SUFFIXES), *places])
+    return tuple(f"{root}/{deeper}{glob}" for deeper in ("", "**/") for glob in (GIT, f"{{{names}}}/**"))
 
 
 def leads_out(path: str, target: str) -> bool:

@@ -223,7 +223,7 @@ class Prepared:
     ) -> Snapshot:
         """In a sandbox without any workspace: what is not in `files` cannot be in the result either."""
         making.step = "making its sandbox"
-        async with self._workshop.open(replace(spec, mounts=(), copies=())) as bench:
+        async with self._workshop.open(replace(spec, mounts=(), copies=(), guards=())) as bench:
             for name, content in files.items():
                 making.step = f"putting {name}"
                 await bench.put(name, content)

@@ -199,6 +199,7 @@ class SandboxSpec:
     environment: str
     mounts: tuple[Mount, ...] = ()
     copies: tuple[Copy, ...] = ()
+    guards: tuple[Mount, ...] = ()  # over parts of writable mounts: what a host would run from them, and the way there
     cpus: float = 2.0
     memory_bytes: int = 2048 * MIB
     disk_bytes: int = 4096 * MIB  # a quota where the engine has one, else measured
@@ -263,7 +264,7 @@ class SandboxSpec:
             "runtime": self.runtime,  # runsc or kata where the operator has one
             # Connecting through a read-only mount works; replacing a socket does not. As mounts, not binds: for those the
             # engine would make a missing source itself, as root.
-            "mounts": [_bind(str(link_dir), LINK_DIR, read_only=True), *map(_lend, self.mounts)],
+            "mounts": [_bind(str(link_dir), LINK_DIR, read_only=True), *map(_lend, (*self.mounts, *self.guards))],
         }
 
 

@@ -115,6 +115,12 @@ def _open_without_links(real: Path) -> os.stat_result:
         os.close(handle)
 
 
+def place_inside(path: Path) -> str:
+    """Where that folder of the host would be in a sandbox, checked or not."""
+    real = path.expanduser().absolute().resolve()
+    return _target(real) if len(real.parts) > 1 else str(real)
+
+
 def _target(real: Path) -> str:
     """Its own path inside too, because IDE agents send host paths."""
     return f"{WORKSPACE}/{real.name}" if real.parts[1] in SYSTEM else str(real)

@@ -1,8 +1,26 @@
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
 import pytest
 
-from server.sandbox.host_code import leads_out, like_repositories, plain, reasons
+from policy.verdict import Allow, Deny
+from server.judge.rego import RegoJudge
+from server.sandbox.host_code import globs, leads_out, like_repositories, plain, reasons
+from tests.server.judge.judging import judge, opens
 
 pytestmark = pytest.mark.promise("workspace.copy")
+SHARED = "/home/me/pro[1] ject"
+
+
+def _rules(folder: str) -> list[dict[str, Any]]:
+    return [{"glob": glob, "ops": ["write", "delete"], "effect": "deny"} for glob in globs(folder)]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[RegoJudge]:
+    with judge({"paths": _rules(SHARED)}) as made:
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -58,3 +76,26 @@ def test_a_folder_that_git_takes_for_a_repository_is_known_by_what_is_in_it() ->
 )  # fmt: skip
 def test_a_link_that_could_lead_out_is_known(path: str, target: str, out: object) -> None:
     assert leads_out(path, target) is out
+
+
+@pytest.mark.parametrize("path", [
+    ".git", ".git/config", ".git/hooks/pre-commit", "sub/.git", "a/b/.git/commondir", ".envrc", "deep/er/.envrc", ".vscode",
+    ".vscode/tasks.json", "a/.vscode/tasks.json", ".github/workflows/ci.yml", "x.code-workspace", "a/x.code-workspace",
+    ".claude/settings.json", ".mcp.json", "a/.mcp.json",
+])  # fmt: skip
+def test_the_policy_refuses_tools_the_same_paths_where_the_folder_is_shared(path: str, shared: RegoJudge) -> None:
+    for op in ("write", "delete"):
+        assert isinstance(anyio.run(shared.decide, opens(f"{SHARED}/{path}", op=op)), Deny)
+
+
+@pytest.mark.parametrize(
+    "path", ["a.py", "src/hooks/x.ts", ".gitignore", ".github/CODEOWNERS", "Makefile", "git/config"]
+)
+def test_and_no_others(path: str, shared: RegoJudge) -> None:
+    assert isinstance(anyio.run(shared.decide, opens(f"{SHARED}/{path}", op="write")), Allow)
+
+
+def test_a_folder_of_any_name_makes_globs_that_the_policy_takes() -> None:
+    for folder in ("/srv/[x]{y}*?", "/srv/\u00fc \\\\ z"):
+        with judge({"paths": _rules(folder)}) as made:
+            assert made.revision
