@@ -16,7 +16,6 @@ from typing import Any, Final, Literal, Protocol
 from server.sandbox.sandbox import Exit, SandboxSpec
 
 NOBODY: Final = ""  # who holds a session that was put down
-SERVER_LOST: Final = Exit("killed", detail="the server was lost")
 
 type Kept = Literal["live", "parked"]  # a container, or a snapshot and none
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from policy.verdict import Permit
+from server.sandbox.ends import SERVER_LOST
 from server.sandbox.jobs import MOST_OUTPUT_BYTES, Job, NoSuchJob
-from server.sandbox.ledger import SERVER_LOST, KeptJob, Ledger
+from server.sandbox.ledger import KeptJob, Ledger
 from server.sandbox.output_room import OutputRoom
 from server.sandbox.sandbox import Exit, Sandbox, SandboxLost, SandboxSpec
 
@@ -82,6 +83,7 @@ class Session:
         self.made += 1
         name = f"j{self.made}"
         job = Job(name, shown, self.folder, decision_id, lambda end: self._ended(name, end, on_end), self.room)
+        job.keep_at_most(permit.allow.limits.output_bytes)
         self.jobs[name] = job
         self._forget()
         self.ledger.job_started(self.id, KeptJob(name, shown, decision_id, None))
