@@ -32,7 +32,9 @@ def new(arguments: argparse.Namespace) -> int:
         TokenSettings.model_validate(made)
     except ValidationError as exc:
         wrong = exc.errors()[0]
-        raise NotSaved(f"{wrong['loc'][0]} {wrong['input']!r} will not do: {wrong['msg']}; nothing was changed") from exc
+        raise NotSaved(
+            f"{wrong['loc'][0]} {wrong['input']!r} will not do: {wrong['msg']}; nothing was changed"
+        ) from exc
     _write(document, [*others, made])
     print(token)
     print(
