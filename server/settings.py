@@ -136,6 +136,7 @@ class LimitSettings(_Table):
     concurrent: Annotated[int, Field(ge=1)] = 64
     sessions: Annotated[int, Field(ge=1)] = 100
     snapshots: Annotated[int, Field(ge=1, le=1000)] = 20  # of one caller; the oldest gives way
+    snapshots_mb: Annotated[int, Field(ge=64)] = 16384  # all of one caller's together, beside what their images share
 
 
 class AuditSettings(_Table):

@@ -69,6 +69,7 @@ TEMPLATE = """\
 # concurrent = 64
 # sessions = 100
 # snapshots = 20                # of one caller; the oldest gives way
+# snapshots_mb = 16384          # all of one caller's together
 
 [http]                          # for `sandgate serve --http`
 # hosts = []                    # names that clients call this server by, beside localhost: ["sandgate.example.com"]

@@ -6,7 +6,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -106,9 +106,13 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How many named snapshots a caller has, and for how many seconds what nobody used is kept; 0 is for ever."""
+    """How many named snapshots a caller has, of how many bytes, and for how many seconds what nobody used is kept.
+
+    Of seconds 0 is for ever.
+    """
 
     each: int = 20
+    each_bytes: int = 16384 * MIB
     named_s: float = 30 * 86400
     prepared_s: float = 30 * 86400
 
@@ -292,11 +296,17 @@ class Snapshots:
         return [snapshot for snapshot, _ in gone]
 
     async def make_room(self, owner: str) -> list[Snapshot]:
-        """The oldest beyond the number that a caller may have give way; answers with them."""
-        gone = self.of(owner)[: -self.retention.each]
-        for snapshot in gone:
-            await self._drop(snapshot, "snapshot.expired", f"{self.retention.each} are kept")
+        """The oldest beyond what a caller may have give way, never the newest; answers with them."""
+        kept = self.of(owner)
+        gone = list[Snapshot]()
+        while len(kept) > 1 and self._too_much(kept):
+            await self._drop(kept[0], "snapshot.expired", "newer ones take its room")
+            gone.append(kept.pop(0))
         return gone
+
+    def _too_much(self, kept: Sequence[Snapshot]) -> bool:
+        size = sum(snapshot.size_bytes for snapshot in kept)
+        return len(kept) > self.retention.each or size > self.retention.each_bytes
 
     async def _drop(self, snapshot: Snapshot, kind: str, reason: str) -> None:
         await anyio.to_thread.run_sync(self._images.remove, [snapshot.image])

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,37 @@ async def test_setup_runs_once_for_all_servers_and_anew_when_a_file_changes(plac
         (folder_of_mine / "requirements.txt").write_text("changed\n")
         await call(second, "session_open", session="changed")
         assert (await call(second, "shell", command=look, session="changed")).splitlines()[:2] == ["changed", "second"]
+
+
+def wheel(folder: Path) -> str:
+    """A package as pip takes it, so that no index is needed."""
+    name = "greeting-1.0-py3-none-any.whl"
+    about = "greeting-1.0.dist-info"
+    with zipfile.ZipFile(folder / name, "w") as archive:
+        archive.writestr("greeting.py", "WORD = 'hello'\n")
+        archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
+        archive.writestr(
+            f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: us\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{about}/RECORD", "")
+    return name
+
+
+async def test_what_pip_installs_is_there_for_every_session(place: Path, folder_of_mine: Path) -> None:
+    package = wheel(folder_of_mine)
+    settings = f"""
+environment = "data"
+[environments.data]
+image = "python"
+setup = ["pip install --no-index {package}"]
+cache_on = ["{package}"]
+"""
+    home = Home(place, settings=settings, arguments=("--workspace", f"{folder_of_mine}:ro"))
+    async with connected(home) as client:
+        command = ["python", "-c", "import greeting; print(greeting.WORD)"]
+        assert (await call(client, "exec", argv=command)).splitlines()[0] == "hello"
+        await call(client, "session_open", session="more")
+        assert await call(client, "exec", argv=command, session="more") == "hello"
 
 
 @pytest.mark.promise("call.permit")

@@ -203,6 +203,18 @@ async def test_the_oldest_beyond_a_caller_s_number_give_way_and_others_keep_thei
     assert world.kinds[-2:] == ["snapshot.expired"] * 2
 
 
+async def test_the_oldest_give_way_to_bytes_too_and_the_newest_never_does(world: World) -> None:
+    world.retention = Retention(each_bytes=15)
+    server = world.server()
+    for name in ("a", "b", "c"):
+        await server.take(Box(), "alice", name, "base")
+
+    assert [gone.name for gone in await server.make_room("alice")] == ["a"], "each has 7"
+    server.retention = Retention(each_bytes=6)
+    assert [gone.name for gone in await server.make_room("alice")] == ["b"]
+    assert [kept.name for kept in server.every()] == ["c"]
+
+
 async def test_what_nobody_used_for_long_expires_and_what_was_used_stays(world: World, clock: list[float]) -> None:
     world.retention = Retention(named_s=10 * 86400, prepared_s=20 * 86400)
     server = world.server()
