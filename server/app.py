@@ -3,7 +3,7 @@
 import logging
 import secrets
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -66,7 +66,6 @@ class App:
     settings: Settings
     snapshots: Snapshots
     close: Callable[[], Awaitable[None]]  # ends every sandbox; for a way out that cannot unwind
-    note: Callable[[str, Mapping[str, Any]], None]  # a line of the audit that is about no call
     reload: Callable[[], None]  # takes up changed settings and rules at once; says what is wrong and keeps the old ones
 
 
@@ -103,7 +102,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             guards = Guards(pool, audit.write)
             copies = Copies(guards, key_of(settings.state_dir), lambda came: _copied(audit, came), log.info)
             ledger = Ledger(store, server_id, _scope(settings), folders.alive)
-            resting = Resting(Freezer(_engine_of(settings), tasks), audit.write)
+            resting = Resting(Freezer(_engine_of(settings), tasks), snapshots, audit.write)
             sessions = Sessions(
                 copies,
                 offered,
@@ -135,10 +134,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             tasks.start_soon(watch, change.files, change.take_up)
 
             async def close() -> None:
-                with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
-                    await prepared.stop()
-                    await sessions.close_all()
-                    await pool.close()
+                await _put_down(prepared, sessions, pool)
                 engine.close()
                 folders.remove()
                 audit.write("server.ended", {"server": server_id})
@@ -147,12 +143,21 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 taking_up(change.take_up)
 
             try:
-                yield App(replace(gateway, environments=prepared), settings, snapshots, close, audit.write, reload)
+                yield App(replace(gateway, environments=prepared), settings, snapshots, close, reload)
             finally:
                 await close()
                 tasks.cancel_scope.cancel()
     store.close()
     audit.close()
+
+
+async def _put_down(prepared: Prepared, sessions: Sessions, pool: Pool) -> None:
+    """What sessions have is kept and no sandbox is left, within bounds: a client kills a server that takes long to end."""
+    with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
+        await prepared.stop()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sessions.put_down_all)
+            tasks.start_soon(pool.close)
 
 
 def _written_down(store: Store) -> frozenset[str]:
@@ -161,7 +166,8 @@ def _written_down(store: Store) -> frozenset[str]:
 
 
 def _periods(settings: Settings) -> Periods:
-    return Periods(settings.sandbox.freeze_after_s)
+    box = settings.sandbox
+    return Periods(box.freeze_after_s, box.park_after_s, box.keep_parked_s)
 
 
 def _scope(settings: Settings) -> str:

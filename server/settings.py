@@ -10,7 +10,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -94,6 +93,8 @@ class SandboxSettings(_Table):
     open_files: Annotated[int, Field(ge=64)] = 4096
     grace_s: Annotated[float, Field(gt=0, le=3600)] = 30.0  # how long a sandbox waits for a lost server
     freeze_after_s: Annotated[float, Field(ge=0)] = 120.0  # without use; 0: never
+    park_after_s: Annotated[float, Field(ge=0)] = 1200.0  # the same; its files are kept and its sandbox is gone
+    keep_parked_s: Annotated[float, Field(ge=0)] = 14 * 86400.0  # since it was last used; 0: for ever
     idle: Annotated[int, Field(ge=0, le=64)] = 1  # at least that many warm of each kind in use; 0: none
     most_idle: Annotated[int, Field(ge=1, le=64)] = (
         8  # where many are claimed, as many as of late but no more than this
@@ -143,39 +144,6 @@ class AuditSettings(_Table):
     fsync: Literal["always", "interval"] = "interval"
 
 
-class TokenSettings(_Table):
-    """[[http.tokens]]: one caller's static token, as `sandgate token new` writes it. The token itself is nowhere."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    roles: tuple[str, ...] = ("user",)
-    expires: date | None = None  # the first day on which it is no longer good, in UTC
-
-
-class JwtSettings(_Table):
-    """[http.jwt]: whose signed tokens are believed, and what their groups mean here."""
-
-    issuer: Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
-    audience: str
-    jwks_url: str | None = None  # nothing: as the issuer's OpenID configuration says
-    algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"], ...] = ("RS256", "ES256")
-    groups_claim: str = "groups"
-    roles: dict[str, str] = Field(default_factory=dict)  # group -> role; a caller in none of them is a "user"
-    leeway_s: Annotated[float, Field(ge=0, le=300)] = 30.0  # by which clocks may differ
-
-
-class HttpSettings(_Table):
-    hosts: tuple[str, ...] = ()  # names that clients call this server by, beside localhost
-    origins: tuple[str, ...] = ()  # web pages that may call it
-    public_url: str | None = None  # how clients reach it, where a proxy stands before it
-    tls_cert: Path | None = None  # a PEM chain; tls_key: its key
-    tls_key: Path | None = None
-    trusted_proxies: tuple[str, ...] = ()  # addresses whose X-Forwarded-* are believed
-    body_mb: Annotated[int, Field(ge=1, le=512)] = 8  # of one request
-    tokens: tuple[TokenSettings, ...] = ()
-    jwt: JwtSettings | None = None
-
-
 type ToolGroup = Literal["shell", "jobs", "files", "sessions", "policy"]
 ALL_GROUPS: tuple[ToolGroup, ...] = ("shell", "jobs", "files", "sessions", "policy")
 
@@ -193,7 +161,6 @@ class Settings(_Table):
     sandbox: SandboxSettings = SandboxSettings()
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()
-    http: HttpSettings = HttpSettings()
     workspace: tuple[WorkspaceSettings, ...] = ()
 
     @property

@@ -37,6 +37,8 @@ TEMPLATE = """\
 # open_files = 4096
 # grace_s = 30                  # how long a sandbox waits for a server it lost
 # freeze_after_s = 120          # a session that nobody used for so long stands still until the next call; 0: never
+# park_after_s = 1200           # one that nobody used for so long keeps its files, and gives its sandbox back until then
+# keep_parked_s = 1209600       # seconds since it was last used; then it is gone; 0 keeps it for ever
 # idle = 1                      # warm sandboxes of each kind in use, at least; 0: none
 # most_idle = 8                 # as many as were claimed of late are kept warm, up to this
 # made_at_once = 4              # sandboxes in the making at the same time
@@ -70,27 +72,6 @@ TEMPLATE = """\
 # sessions = 100
 # snapshots = 20                # of one caller; the oldest gives way
 # snapshots_mb = 16384          # all of one caller's together
-
-[http]                          # for `sandgate serve --http`
-# hosts = []                    # names that clients call this server by, beside localhost: ["sandgate.example.com"]
-# origins = []                  # web pages that may call it: ["https://chat.example.com"]
-# public_url = ""               # how clients reach it, where a proxy stands before it
-# tls_cert = ""                 # a PEM chain; tls_key: its key
-# trusted_proxies = []          # addresses whose X-Forwarded-* headers are believed
-# body_mb = 8                   # of one request, at most
-
-# [[http.tokens]]               # written by `sandgate token new NAME`; only the hash is kept
-# name = "ann"
-# sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
-# roles = ["user"]
-# expires = 2027-01-31
-
-# [http.jwt]                    # signed tokens of your identity provider
-# issuer = "https://id.example.com"
-# audience = "sandgate"
-# algorithms = ["RS256", "ES256"]
-# groups_claim = "groups"
-# roles = {"platform-team" = "admin"}
 
 [audit]
 # fsync = "interval"            # always: every line is on the disk before its call goes on

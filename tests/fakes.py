@@ -33,7 +33,16 @@ from server.sandbox.sandbox import (
     Stored,
     WriteMode,
 )
-from server.sandbox.snapshots import Committed, Retention, SnapshotFailed, Snapshots, Tell
+from server.sandbox.snapshots import (
+    Committed,
+    Kind,
+    NoSuchSnapshot,
+    Retention,
+    Snapshot,
+    SnapshotFailed,
+    Snapshots,
+    Tell,
+)
 
 SPEC = SandboxSpec(image="sandgate/base", environment="base")
 DONE = Exit("exited", exit_code=0, duration_ms=1)
@@ -219,8 +228,42 @@ class FakeFreezer:
         self.frozen.discard(sandbox_id)
 
 
-def resting(freezer: FakeFreezer | None = None) -> Resting:
-    return Resting(freezer or FakeFreezer(), lambda kind, fields: None)
+@dataclass
+class FakeKeeper:
+    """Snapshots that are names."""
+
+    kept: dict[str, Snapshot] = field(default_factory=dict)
+    stuck: bool = False
+    taken: int = 0
+
+    async def take(
+        self, sandbox: Any, owner: str, name: str, environment: str, kind: Kind = "named", *, to_the_end: bool = True
+    ) -> Snapshot:
+        await anyio.lowlevel.checkpoint()
+        if self.stuck:
+            raise SnapshotFailed("no room")
+        self.taken += 1
+        image = f"kept:{self.taken}"
+        self.kept[name] = Snapshot(f"i{self.taken}", name, owner, kind, image, environment, 1, 0.0, sandbox.spec.user)
+        return self.kept[name]
+
+    def find(self, owner: str, name: str, kind: Kind = "named") -> Snapshot:
+        if name not in self.kept:
+            raise NoSuchSnapshot(name)
+        return self.kept[name]
+
+    def unused(self, kind: Kind, seconds: float) -> list[Snapshot]:
+        return list(self.kept.values())
+
+    async def delete(self, owner: str, name: str, kind: Kind = "named") -> None:
+        await anyio.lowlevel.checkpoint()
+        if self.stuck:
+            raise SnapshotFailed("no engine")
+        del self.kept[self.find(owner, name, kind).name]
+
+
+def resting(freezer: FakeFreezer | None = None, keeper: FakeKeeper | None = None) -> Resting:
+    return Resting(freezer or FakeFreezer(), keeper or FakeKeeper(), lambda kind, fields: None)
 
 
 @dataclass

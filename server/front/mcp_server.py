@@ -2,8 +2,6 @@
 
 import os
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -28,19 +26,8 @@ the reason. Long commands answer "running" with a job: job_output waits for more
 file_search over cat, sed and grep."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What differs between transports: who calls, and which session a call means that names none."""
-
-    identity: Callable[[], Caller]
-    default_session: str | None
-
-
-STDIO = Kind(lambda: LOCAL, "default")
-
-
-def build(app: App, kind: Kind = STDIO, **more: Any) -> MCPServer[Any]:
-    """The server for one kind of transport; `more` is the SDK's own, such as who verifies tokens."""
+def build(app: App, caller: Caller = LOCAL) -> MCPServer[Any]:
+    """The server for one caller on stdio."""
     mcp: MCPServer[Any] = MCPServer(
         "sandgate",
         title="Sandgate",
@@ -48,10 +35,8 @@ def build(app: App, kind: Kind = STDIO, **more: Any) -> MCPServer[Any]:
         instructions=_instructions(app),
         version=version("sandgate"),
         log_level="WARNING",
-        **more,
     )
-    shape = _shape(app.settings)
-    front = Front(app.gateway, kind.identity, app.settings.environment, shape, app.snapshots, kind.default_session)
+    front = Front(app.gateway, caller, app.settings.environment, _shape(app.settings), app.snapshots)
     register(mcp, front, app.settings.tools)
     mcp.middleware.append(KnownParameters(mcp))
     return mcp

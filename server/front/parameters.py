@@ -15,7 +15,7 @@ MAX_TIMEOUT_S = 3600.0
 OptionalText = Annotated[str | None, WithJsonSchema({"type": "string"})]
 OptionalCount = Annotated[int | None, WithJsonSchema({"type": "integer", "minimum": 1})]
 SessionName = Annotated[
-    OptionalText, Field(max_length=128, description="sandbox to use; default: your own, made at the first call")
+    OptionalText, Field(max_length=128, description="default: your own sandbox, made at the first call")
 ]
 Folder = Annotated[OptionalText, Field(max_length=4096, description="directory to start in; default: the workspace")]
 FilePath = Annotated[str, Field(max_length=4096)]

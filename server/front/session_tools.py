@@ -24,7 +24,7 @@ class SessionTools:
         self,
         ctx: Context[Any, Any],
         session: Annotated[
-            OptionalText, Field(max_length=64, description="a name of your choice; default: one is made up")
+            OptionalText, Field(max_length=64, description="a name of your choice; default: made up")
         ] = None,
         environment: Annotated[OptionalText, Field(description="default: the server's own")] = None,
         snapshot: Annotated[
@@ -32,10 +32,11 @@ class SessionTools:
         ] = None,
         network: Annotated[
             list[str],
-            Field(max_length=64, description="hosts it may reach, out of those allowed; default: all of those"),
+            Field(max_length=64, description="hosts it may reach, of those allowed; default: all"),
         ] = [],  # noqa: B006 - never changed; a default_factory would hide the default from the schema
+        ttl_s: Annotated[int, Field(ge=0, description="closed after so many seconds")] = 0,
     ) -> CallToolResult:
-        """Open a sandbox of its own. It lives until session_close or the server's end."""
+        """Open a sandbox of its own. It lives until session_close, across restarts."""
         target = Target(session or "", environment or self._environment(snapshot))
         sessions = self.front.gateway.sessions
 
@@ -45,7 +46,13 @@ class SessionTools:
             ready = self.front.gateway.environments.ready
             spec = kept.spec(plain) if kept else await ready(plain, streaming(ctx))
             made = await sessions.open(
-                caller.id, session, target.environment, tuple(network), spec=spec, alone=kept is not None
+                caller.id,
+                session,
+                target.environment,
+                tuple(network),
+                spec=spec,
+                alone=kept is not None,
+                ttl_s=ttl_s or None,
             )
             made.introduce()  # here and now, so the next call need not
             text = f"session {made.name} is open: environment {made.spec.environment}, cwd {made.spec.start_dir}. Pass session={made.name!r}."
@@ -55,7 +62,7 @@ class SessionTools:
                 self.front.shape,
             )
 
-        arguments = given(session=session, environment=environment, snapshot=snapshot, network=network)
+        arguments = given(session=session, environment=environment, snapshot=snapshot, network=network, ttl_s=ttl_s)
         return await self.front.gateway.use_session(
             self.front.caller, SessionAsk("session_open", target, arguments, act)
         )
@@ -77,8 +84,8 @@ class SessionTools:
         )
 
     async def session_close(self, session: SessionName = None) -> CallToolResult:
-        """Destroy a session: its processes and its files, but not folders lent by the operator."""
-        target = self.front.existing(session)
+        """Destroy a session: processes and files, not folders lent by the operator."""
+        target = self.front.target(session)
 
         async def act(caller: Caller) -> CallToolResult:
             await self.front.gateway.sessions.close(caller.id, target.session)
@@ -94,9 +101,9 @@ class SessionTools:
         ctx: Context[Any, Any],
         session: SessionName = None,
     ) -> CallToolResult:
-        """Keep a session's files as they are now; session_open(snapshot=name) starts from them. The session stands still
-        meanwhile, some 8 s a gigabyte, and goes on. Processes and folders lent by the operator are not in it."""
-        target = self.front.existing(session)
+        """Keep a session's files as they are now; session_open(snapshot=name) starts from them. It stands still meanwhile,
+        some 8 s a gigabyte. Processes and folders lent by the operator are not in it."""
+        target = self.front.target(session)
         snapshots = self.front.snapshots
 
         async def act(caller: Caller) -> CallToolResult:

@@ -1,6 +1,6 @@
 """The operator's list of hosts as sessions use it: whether it speaks of a host, and the part of it that one asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from server.sandbox.egress_link import AllowEntry
 
@@ -40,3 +40,25 @@ def demand(allow: tuple[AllowEntry, ...], hosts: Iterable[str]) -> None:
 
 def listed(allow: tuple[AllowEntry, ...]) -> str:
     return ", ".join(entry_name(entry) for entry in allow[:SHOWN]) or "none (the network is closed)"
+
+
+class AllowList:
+    """The operator's hosts. `networks`: the part of them that an environment's sessions have, where that is not all."""
+
+    def __init__(self, entries: tuple[AllowEntry, ...], networks: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        self._entries, self._networks = entries, networks or {}
+
+    def replace(self, entries: tuple[AllowEntry, ...]) -> None:
+        self._entries = entries
+
+    def of(self, environment: str, chosen: tuple[str, ...] = ()) -> tuple[AllowEntry, ...]:
+        """All of them, or the part of them that the environment has; of that, what a session chose."""
+        named = self._networks.get(environment)
+        ceiling = narrowed(self._entries, named) if named else self._entries
+        return narrowed(ceiling, chosen) if chosen else ceiling
+
+    def verdict(self, host: str) -> str:
+        """What a dry run says of a host; the gate has the last word when a request is made."""
+        if any(covers(entry, host) for entry in self._entries):
+            return f"allow: {host} is on the list"
+        return f"deny: {host} is not on the list; allowed: {listed(self._entries)}. A person can add it: sandgate allow {host}"

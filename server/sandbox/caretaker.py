@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import anyio
@@ -13,19 +14,24 @@ from server.sandbox.session import Session
 
 LOOKS = 4  # in the shortest of the periods: how late a session comes to rest
 OFTENEST_S, RAREST_S = 0.05, 15.0
+SOUGHT_AGAIN_S = 0.5  # between two looks while somebody waits for a place
+SPARED_S = 10.0  # used more lately than that, a session gives way to nobody
+BURY_EVERY_S = 300.0
 
 log = logging.getLogger("sandgate")
 
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """Seconds without use after which a session is frozen; 0 is never."""
+    """Seconds without use after which a session is frozen, then parked, then forgotten; 0 is never."""
 
     freeze_s: float = 120.0
+    park_s: float = 1200.0
+    keep_parked_s: float = 14 * 86400.0
 
     @property
     def look_every_s(self) -> float:
-        shortest = min((period for period in (self.freeze_s,) if period), default=RAREST_S * LOOKS)
+        shortest = min((period for period in (self.freeze_s, self.park_s) if period), default=RAREST_S * LOOKS)
         return min(RAREST_S, max(OFTENEST_S, shortest / LOOKS))
 
 
@@ -36,36 +42,66 @@ class Tended(Protocol):
 
     async def freeze(self, session: Session) -> None: ...
 
+    async def park(self, session: Session) -> None: ...
+
     async def expire(self, session: Session) -> None: ...
+
+    async def bury(self, unused_since: float) -> None: ...
+
+    @property
+    def sought(self) -> anyio.Event:
+        """Set while somebody waits for a place."""
 
 
 class Caretaker:
     def __init__(self, sessions: Tended, periods: Periods, clock: Callable[[], float] = time.time) -> None:
         self._sessions, self._periods, self._clock = sessions, periods, clock
+        self._buried = 0.0
 
     async def keep(self) -> None:
         """For as long as the server lives."""
         while True:
-            await anyio.sleep(self._periods.look_every_s)
+            with anyio.move_on_after(self._periods.look_every_s):
+                await self._sessions.sought.wait()
+                await anyio.sleep(SOUGHT_AGAIN_S)
             await self.round()
 
     async def round(self) -> None:
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._step, self._give_way)
             for session in self._sessions.at_hand():
-                tasks.start_soon(self._tend, session)
+                tasks.start_soon(self._step, partial(self._tend, session))
+            tasks.start_soon(self._step, self._bury)
+
+    async def _step(self, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except (SandboxFailed, OSError) as exc:
+            log.warning("%s; tried again later", exc)
 
     async def _tend(self, session: Session) -> None:
-        try:
-            await self._next_step(session)
-        except SandboxFailed as exc:
-            log.warning("%s", exc)
-
-    async def _next_step(self, session: Session) -> None:
         idle = self._clock() - session.used
-        if session.over:
+        asleep = session.state in ("live", "frozen") and session.quiet
+        if session.over or (session.state == "parked" and _longer(idle, self._periods.keep_parked_s)):
             await self._sessions.expire(session)
-        elif session.state == "live" and session.quiet and _longer(idle, self._periods.freeze_s):
+        elif asleep and _longer(idle, self._periods.park_s):
+            await self._sessions.park(session)
+        elif asleep and session.state == "live" and _longer(idle, self._periods.freeze_s):
             await self._sessions.freeze(session)
+
+    async def _give_way(self) -> None:
+        """Where somebody waits for a place, the session that nobody has used for longest is parked ahead of its time."""
+        if self._sessions.sought.is_set():
+            since = self._clock() - SPARED_S
+            quiet = [found for found in self._sessions.at_hand() if found.box and found.quiet and found.used <= since]
+            if quiet:
+                await self._sessions.park(min(quiet, key=lambda session: session.used))
+
+    async def _bury(self) -> None:
+        now = self._clock()
+        if self._periods.keep_parked_s and now - self._buried >= BURY_EVERY_S:
+            self._buried = now
+            await self._sessions.bury(now - self._periods.keep_parked_s)
 
 
 def _longer(idle: float, period: float) -> bool:

@@ -17,6 +17,7 @@ _ENDS: Mapping[str, tuple[Status, str]] = {
     "killed": ("killed", ""),
     "job_stop": ("killed", "job_stop"),
     "cancelled": ("cancelled", ""),
+    "server_ended": ("killed", "the server ended"),
     "disk_full": ("disk_full", "it was stopped because the sandbox's disk is full; delete what is not needed"),
     "stalled": ("killed", "something in the sandbox stopped it before it could begin"),
 }
@@ -24,7 +25,6 @@ NO_PIDS = "the sandbox's limit of processes was met while it ran"
 NO_ROOM = "it could not be started: the sandbox has no room for another process; job_stop ends what runs"
 NO_DISK = "the sandbox's disk is full"
 OOM_BESIDE = "the kernel killed a process in the sandbox for lack of memory while it ran"
-AGENT_OUT_OF_MEMORY = Exit("out_of_memory", detail="the sandbox itself was killed with it, and its files are lost")
 SERVER_LOST = Exit("killed", detail="the server was lost")  # what the agent ended then, as the next server tells it
 
 

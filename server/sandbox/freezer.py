@@ -103,9 +103,8 @@ async def _outlive(process: anyio.abc.Process) -> None:
     try:
         await process.wait()
     finally:
-        if process.stdin is not None:
-            with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True), anyio.move_on_after(PATIENCE_S):
+            if process.stdin is not None:
                 await process.stdin.aclose()
-        if process.returncode is None:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(PATIENCE_S):
-                await process.wait()
+            await process.wait()
+            await process.aclose()

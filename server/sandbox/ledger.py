@@ -94,11 +94,11 @@ class Ledger:
 
     def free(self, owner: str, name: str | None = None) -> list[Entry]:
         """The caller's sessions in nobody's hands, the one used last first."""
-        return [entry for entry in self._of(owner, name) if not self._is_held(entry)]
+        return [entry for entry in self._of(owner, name) if not self.is_held(entry)]
 
     def elsewhere(self, owner: str, name: str) -> Entry | None:
         """One of that name that another live server holds."""
-        held = (entry for entry in self._of(owner, name) if entry.server != self.server and self._is_held(entry))
+        held = (entry for entry in self._of(owner, name) if entry.server != self.server and self.is_held(entry))
         return next(held, None)
 
     def take(self, entry: Entry) -> bool:
@@ -113,7 +113,8 @@ class Ledger:
         named = {} if name is None else {"name": name}
         return [_entry(row) for row in self._records.sessions(scope=self.scope, owner=owner, **named)]
 
-    def _is_held(self, entry: Entry) -> bool:
+    def is_held(self, entry: Entry) -> bool:
+        """By a server that lives, ours included."""
         return entry.server != NOBODY and self._alive(entry.server)
 
     # --- what --------------------------------------------------------------------------------------------------------

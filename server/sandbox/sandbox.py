@@ -23,6 +23,10 @@ class SandboxFailed(Exception):
     """A sandbox could not be made; the sentence says what to do."""
 
 
+class NoSuchImage(SandboxFailed):
+    """The engine does not have the image that the sandbox was to be made from."""
+
+
 class SandboxLost(Exception):
     """The sandbox ended, or its agent stopped making sense, while something was asked of it."""
 

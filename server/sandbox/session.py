@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import anyio
+
 from policy.verdict import Permit
-from server.sandbox.ends import SERVER_LOST
+from server.sandbox.ends import SERVER_LOST, SIGKILL
 from server.sandbox.jobs import MOST_OUTPUT_BYTES, Job, NoSuchJob
 from server.sandbox.ledger import KeptJob, Ledger
 from server.sandbox.output_room import OutputRoom
@@ -15,8 +17,9 @@ from server.sandbox.sandbox import Exit, Sandbox, SandboxLost, SandboxSpec
 
 MAX_JOBS_KEPT = 64  # of one session; the oldest that is over gives way
 
-# live: its sandbox answers. frozen: it is paused. waiting: a former server's, which may still wait to be adopted.
-type State = Literal["live", "frozen", "waiting"]
+# live: its sandbox answers. frozen: it is paused. parking: its files are being kept. parked: they are kept, and it has no
+# sandbox. waiting: a former server's sandbox, which may still wait to be adopted.
+type State = Literal["live", "frozen", "parking", "parked", "waiting"]
 
 
 @dataclass
@@ -83,7 +86,6 @@ class Session:
         self.made += 1
         name = f"j{self.made}"
         job = Job(name, shown, self.folder, decision_id, lambda end: self._ended(name, end, on_end), self.room)
-        job.keep_at_most(permit.allow.limits.output_bytes)
         self.jobs[name] = job
         self._forget()
         self.ledger.job_started(self.id, KeptJob(name, shown, decision_id, None))
@@ -109,6 +111,13 @@ class Session:
         del self.jobs[job.name]
         self.ledger.job_forgotten(self.id, job.name)
         job.close()
+
+    async def stop_jobs(self, reason: str) -> None:
+        """All that runs, at once."""
+        async with anyio.create_task_group() as tasks:
+            for job in self.jobs.values():
+                if job.has_processes:
+                    tasks.start_soon(job.stop, SIGKILL, reason)
 
     def restore_jobs(self) -> None:
         """Those that another server ran: one that it did not see the end of was ended with it."""

@@ -1,20 +1,21 @@
 """Sessions: which sandbox belongs to which caller, under which name, in the hands of which server."""
 
+import logging
 import secrets
-import shutil
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
 import anyio
-import anyio.to_thread
 
-from server.sandbox.allow_list import covers, demand, listed, narrowed
+from server.sandbox.allow_list import AllowList, demand
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.ledger import Entry, Ledger
+from server.sandbox.lifecycle import Lifecycle, Source
 from server.sandbox.resting import Resting
 from server.sandbox.room import Room
 from server.sandbox.sandbox import Sandbox, SandboxFailed, SandboxLost, SandboxSpec
@@ -38,16 +39,7 @@ type Start = Callable[[], Awaitable[SandboxSpec]]
 type Note = Callable[[str, Mapping[str, Any]], None]  # a line of the audit
 
 
-class Source(Protocol):
-    """Where sandboxes come from: the pool."""
-
-    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> Sandbox: ...
-
-    async def release(self, sandbox: Sandbox) -> None: ...
-
-    def bind(self, sandbox: Sandbox, allow: tuple[AllowEntry, ...]) -> None: ...
-
-    def calls(self, sandbox: Sandbox, decisions: tuple[str, ...]) -> None: ...
+log = logging.getLogger("sandgate")
 
 
 class Sessions:
@@ -69,8 +61,8 @@ class Sessions:
     ) -> None:
         """networks: the part of `allow` that an environment's sessions have, where that is not all of it."""
         self._source, self._environments, self._folder, self._room = source, environments, folder, room
-        self._allow, self._networks, self._ledger, self._resting = allow, networks or {}, ledger, resting
-        self._note, self._clock = note, clock
+        self._allow, self._ledger, self._clock = AllowList(allow, networks), ledger, clock
+        self._life = Lifecycle(source, room, ledger, resting, folder, note)
         self._open: dict[tuple[str, str], Session] = {}
         self._turns: WeakValueDictionary[tuple[str, str], anyio.Lock] = WeakValueDictionary()
         self._farewells: dict[tuple[str, str], str] = {}  # what became of one that is replaced
@@ -115,7 +107,7 @@ class Sessions:
             ledger=self._ledger,
             hosts=entry.hosts,
             ends=entry.ends,
-            state="live" if box else "waiting",
+            state="live" if box else "parked" if entry.state == "parked" else "waiting",
             introduced=box is None,
             clock=self._clock,
         )
@@ -159,23 +151,12 @@ class Sessions:
         if session is None:
             return None
         try:
-            await self._wake(session)
+            await self._life.wake(session, self._allow.of(session.spec.environment, session.hosts))
         except SandboxLost as exc:
-            await self._discard(session, "lost")
+            await self._end(session, "lost")
             self._farewells[owner, name] = f"the session {name} before this one is gone with its files: {exc}"
             return None
         return session
-
-    async def _wake(self, session: Session) -> None:
-        """Raises SandboxLost."""
-        if session.over:
-            raise SandboxLost("the time that it was opened for is over")
-        if session.state == "waiting":
-            raise SandboxLost("its server ended, and its sandbox with it")
-        if session.state == "frozen":
-            await self._resting.thaw(session)
-        if not session.sandbox.alive:
-            raise SandboxLost("its sandbox ended")
 
     # --- making ------------------------------------------------------------------------------------------------------
 
@@ -188,17 +169,20 @@ class Sessions:
         *,
         spec: SandboxSpec | None = None,
         alone: bool = False,
+        ttl_s: float | None = None,
     ) -> Session:
         """A new session, its name made up where none is given. Raises SessionExists, HostNotAllowed, Full.
 
         spec: what it starts from where that is not the environment itself. alone: nobody else will want the same.
+        ttl_s: when it is closed, counted from now; nothing: when it was not used for as long as parked ones are kept.
         """
-        demand(self._hosts(environment), hosts)
+        demand(self._allow.of(environment), hosts)
         name = name or f"s-{secrets.token_hex(8)}"
         async with self._turn(owner, name):
-            if await self._back(owner, name):
+            known = self._known(owner, name)
+            if (known and known.state == "parked" and not known.over) or await self._back(owner, name):
                 raise SessionExists(f"session {name} is open already; use it, or close it with session_close first")
-            return await self._make(owner, name, environment, hosts, spec, alone=alone)
+            return await self._make(owner, name, environment, hosts, spec, alone=alone, ttl_s=ttl_s)
 
     async def _make(
         self,
@@ -209,27 +193,22 @@ class Sessions:
         start: SandboxSpec | None,
         *,
         alone: bool = False,
+        ttl_s: float | None = None,
     ) -> Session:
         spec = start or self.offered(environment)
-        sandbox = await self._claim(owner, spec, self._hosts(environment, hosts), alone=alone)
+        sandbox = await self._life.claim(owner, spec, self._allow.of(environment, hosts), alone=alone)
         entry = self._entry(owner, name, spec, sandbox, hosts)
+        if ttl_s is not None:
+            entry = replace(entry, ends=entry.opened + ttl_s)
         try:
             self._ledger.enter(entry)
         except OSError as exc:
-            await self._let_go(sandbox)
+            await self._life.let_go(sandbox)
             raise SandboxFailed(f"the session cannot be written down, so it was not opened: {exc}") from exc
         session = self._session(entry, spec, sandbox)
         session.remarks = [*self._farewell(owner, name), *self._elsewhere(owner, name)]
         self._open[owner, name] = session
         return session
-
-    async def _claim(self, owner: str, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool) -> Sandbox:
-        await self._room.enter(owner)
-        try:
-            return await self._source.claim(spec, allow, alone=alone)
-        except BaseException:
-            self._room.leave()
-            raise
 
     def _entry(self, owner: str, name: str, spec: SandboxSpec, sandbox: Sandbox, hosts: tuple[str, ...]) -> Entry:
         now = self._clock()
@@ -303,11 +282,21 @@ class Sessions:
         """Those in our hands, whoever's they are."""
         return list(self._open.values())
 
+    @property
+    def sought(self) -> anyio.Event:
+        return self._room.sought
+
     async def freeze(self, session: Session) -> None:
         """Where it is still quiet when its turn comes. Raises SandboxFailed."""
         async with self._turn(session.owner, session.name):
             if session.ready and session.quiet:
-                await self._resting.freeze(session)
+                await self._life.freeze(session)
+
+    async def park(self, session: Session) -> None:
+        """Where it is still quiet when its turn comes. Raises SandboxFailed."""
+        async with self._turn(session.owner, session.name):
+            if session.state in ("live", "frozen") and session.sandbox.alive and session.quiet:
+                await self._life.park(session)
 
     @asynccontextmanager
     async def still(self, owner: str, name: str) -> AsyncGenerator[Session]:
@@ -320,19 +309,27 @@ class Sessions:
             session = await self._back(owner, name)
             if session is None:
                 raise SandboxLost("; ".join(self._farewell(owner, name)) or f"the session {name} was closed")
-            await self._resting.freeze(session)
+            await self._life.freeze(session)
             try:
                 yield session
             finally:
                 session.used = self._clock()
                 if session.box is not None:  # else the server ends, and it with it
-                    await self._resting.thaw(session)
+                    await self._life.thaw(session)
 
     async def expire(self, session: Session) -> None:
         """Its time is over, whatever runs in it."""
         async with self._turn(session.owner, session.name):
             if self._open.get((session.owner, session.name)) is session:
-                await self._discard(session, "expired")
+                await self._end(session, "expired")
+
+    async def bury(self, unused_since: float) -> None:
+        """Parked sessions that no server holds, unused since then or over; and files of none at all."""
+        for entry in self._ledger.every():
+            old = entry.used < unused_since or (entry.ends is not None and self._clock() >= entry.ends)
+            if entry.state == "parked" and old and not self._ledger.is_held(entry) and self._ledger.take(entry):
+                await self._life.bury(entry)
+        await self._life.drop_strangers()
 
     # --- ending ------------------------------------------------------------------------------------------------------
 
@@ -340,50 +337,38 @@ class Sessions:
         """Destroy it, whatever runs in it. Raises NoSuchSession."""
         self.find(owner, name)
         async with self._turn(owner, name):
-            await self._discard(self.find(owner, name), "closed")
+            await self._end(self.find(owner, name), "closed")
 
-    async def _discard(self, session: Session, why: str) -> None:
-        """Nothing of it is left: sandbox, jobs, what they wrote, what is written down."""
+    async def _end(self, session: Session, why: str) -> None:
         self._open.pop((session.owner, session.name), None)
-        with anyio.CancelScope(shield=True):
-            box, session.box = session.box, None
-            if box is not None:
-                await self._let_go(box)
-            for job in session.jobs.values():
-                job.close()
-            await anyio.to_thread.run_sync(lambda: shutil.rmtree(session.folder, ignore_errors=True))
-            self._ledger.strike(session.id)
-        self._note(f"session.{why}", {"session": session.name, "caller": session.owner})
+        await self._life.end(session, why)
 
-    async def _let_go(self, sandbox: Sandbox) -> None:
-        try:
-            await self._source.release(sandbox)
-            await self._resting.gone(sandbox.id)
-        finally:
-            self._room.leave()
-
-    async def close_all(self) -> None:
+    async def put_down_all(self) -> None:
+        """The server ends in order: each is kept for the next one, or where that cannot be left to be adopted in time."""
         async with anyio.create_task_group() as tasks:
-            for session in list(self._open.values()):
-                tasks.start_soon(self._discard, session, "closed")
+            for session in self.at_hand():
+                tasks.start_soon(self._put_down, session)
+
+    async def _put_down(self, session: Session) -> None:
+        async with self._turn(session.owner, session.name):
+            if session.over or (session.box is not None and not session.box.alive):
+                await self._end(session, "expired" if session.over else "lost")
+                return
+            try:
+                await self._life.put_down(session)
+            except (SandboxFailed, OSError) as exc:
+                log.warning(
+                    "session %s waits for another server, for as long as its sandbox does: %s", session.name, exc
+                )
 
     # --- hosts -------------------------------------------------------------------------------------------------------
 
     def allow_from_now_on(self, allow: tuple[AllowEntry, ...]) -> None:
         """The operator's list has changed: open sessions follow it, narrowed ones keep what of theirs is still on it."""
-        self._allow = allow
+        self._allow.replace(allow)
         for session in self._open.values():
             if session.box is not None:
-                self._source.bind(session.box, self._hosts(session.spec.environment, session.hosts))
-
-    def _hosts(self, environment: str, chosen: tuple[str, ...] = ()) -> tuple[AllowEntry, ...]:
-        """The operator's list, or the part of it that the environment has; of that, what a session chose."""
-        named = self._networks.get(environment)
-        ceiling = narrowed(self._allow, named) if named else self._allow
-        return narrowed(ceiling, chosen) if chosen else ceiling
+                self._source.bind(session.box, self._allow.of(session.spec.environment, session.hosts))
 
     def host_verdict(self, host: str) -> str:
-        """What a dry run says of a host; the gate has the last word when a request is made."""
-        if any(covers(entry, host) for entry in self._allow):
-            return f"allow: {host} is on the list"
-        return f"deny: {host} is not on the list; allowed: {listed(self._allow)}. A person can add it: sandgate allow {host}"
+        return self._allow.verdict(host)

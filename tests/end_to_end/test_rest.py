@@ -11,7 +11,7 @@ import pytest
 from tests.end_to_end.rig import Home, RawServer, until
 from tests.real_engine import client
 
-SETTINGS = 'environment = "base"\n[sandbox]\nidle = 0\ngrace_s = 3\n'
+SETTINGS = 'environment = "base"\n[policy]\nprofile = "open"\n[sandbox]\nidle = 0\ngrace_s = 3\n'
 
 
 @pytest.fixture
@@ -22,8 +22,27 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
+MOVES = ("session.parked", "session.resumed")
+CHANGES = """
+echo kept > /workspace/kept; echo kept > /tmp/kept; printf abc > ~/mode; chmod 750 ~/mode; ln -s kept /workspace/link
+mkdir -p ~/lib; echo 'print("module")' > ~/lib/m.py; rm -rf /workspace/gone
+""".strip()
+FOUND = (
+    "cat kept /tmp/kept; stat -c '%A %U %s' ~/mode; PYTHONPATH=~/lib python3 -m m; ls -l link | grep -o 'link -> kept'"
+)
+REFUSED = "curl -sS https://elsewhere.example/"
+
+
+def images(home: Home) -> list[str]:
+    """Of snapshots that this installation has."""
+    identity = (home.folder / "state/installation").read_text()
+    with client() as api:
+        return [str(found["Id"]) for found in api.images(filters={"label": f"sandgate.state={identity}"})]
+
+
 def output(answer: dict[str, object]) -> str:
     assert isinstance(answer["structuredContent"], dict), answer
+    assert "stdout" in answer["structuredContent"], answer
     return str(answer["structuredContent"]["stdout"])
 
 
@@ -45,6 +64,62 @@ def test_a_session_is_frozen_and_the_next_call_finds_it_as_it_was(folder: Path) 
     assert "kept" in read["content"][0]["text"]
     server.end(signal.SIGTERM)
     assert home.containers() == []
+
+
+def test_a_session_is_parked_and_comes_back_with_its_files_environment_and_network(folder: Path) -> None:
+    network = '[egress]\nallow = ["docs.example", "api.example"]\n'
+    home = Home(folder, settings=f"{SETTINGS}freeze_after_s = 0.2\npark_after_s = 0.5\n{network}")
+    server = RawServer.start(home)
+    opened = {"session": "work", "environment": "python", "network": ["docs.example"]}
+    server.ask("tools/call", {"name": "session_open", "arguments": opened})
+    server.shell(f"{CHANGES}; ls -la /workspace /tmp ~ > /tmp/before", session="work")
+    until(lambda: home.containers() == [], "it was not parked", 20)
+    refused = output(server.shell(REFUSED, session="work"))
+    after = output(server.shell(FOUND, session="work"))
+    listed = server.ask("tools/call", {"name": "session_list", "arguments": {}})
+
+    assert "docs.example" in refused
+    assert "api.example" not in refused
+    assert after.splitlines() == ["kept", "kept", "-rwxr-x--- agent 3", "module", "link -> kept"]
+    assert "work: python" in listed["content"][0]["text"]
+    assert [line["kind"] for line in home.audit("session.") if line["kind"] in MOVES][:2] == [
+        "session.parked",
+        "session.resumed",
+    ]
+    server.end(signal.SIGTERM)
+
+
+@pytest.mark.promise("result.truthful")
+def test_a_session_outlives_a_server_that_ends_in_order(folder: Path) -> None:
+    home = Home(folder, settings=SETTINGS)
+    first = RawServer.start(home)
+    first.shell(CHANGES)
+    first.shell("echo said; sleep 300", wait_s=0.5)
+    assert first.end(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert home.containers() == []
+    second = RawServer.start(home)
+    job = second.ask("tools/call", {"name": "job_output", "arguments": {"job": "j2"}})["content"][0]["text"]
+    answer = second.shell(FOUND)
+
+    assert output(answer).splitlines() == ["kept", "kept", "-rwxr-x--- agent 3", "module", "link -> kept"]
+    assert answer["structuredContent"]["job"] == "j3"
+    assert "new session" not in answer["content"][0]["text"]
+    assert "said" in job
+    assert "killed" in job
+    second.ask("tools/call", {"name": "session_close", "arguments": {}})
+    assert images(home) == []
+    second.end(signal.SIGTERM)
+
+
+def test_a_session_opened_for_a_time_ends_at_it(folder: Path) -> None:
+    home = Home(folder, settings=f"{SETTINGS}freeze_after_s = 0.2\n")
+    server = RawServer.start(home)
+    server.ask("tools/call", {"name": "session_open", "arguments": {"session": "short", "ttl_s": 1}})
+    server.shell("sleep 300", session="short", background=True)
+    until(lambda: home.containers() == [], "it did not end", 20)
+
+    until(lambda: [line["kind"] for line in home.audit("session.")] == ["session.expired"], "it is not recorded", 10)
+    server.end(signal.SIGTERM)
 
 
 def test_a_command_that_runs_on_is_never_held_up(folder: Path) -> None:

@@ -4,10 +4,12 @@ import secrets
 import signal
 import subprocess
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import anyio
+import docker.errors
 import pytest
 from mcp import Client
 
@@ -27,8 +29,10 @@ def home(folder: Path) -> Iterator[Home]:
     made = Home(place, settings=BASE)
     yield made
     with docker_client() as api:
-        for image in images(made):
-            api.remove_image(image, force=True)
+        while there := images(made):  # what stands on another goes before it
+            for image in there:
+                with suppress(docker.errors.APIError):
+                    api.remove_image(image, force=True)
 
 
 @pytest.fixture

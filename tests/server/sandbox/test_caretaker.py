@@ -18,7 +18,8 @@ ACT = RunCommand(("true",), "/workspace", b"", 1, background=True)
 PERMIT = permit(Question(CallerFacts("ann"), "exec", SessionFacts("default", "base"), ACT, {}), Allow())
 
 
-PERIODS = Periods(freeze_s=100.0)
+PERIODS = Periods(freeze_s=100.0, park_s=0, keep_parked_s=0)
+ALL = Periods(freeze_s=100.0, park_s=1000.0, keep_parked_s=10_000.0)
 
 
 def nothing(end: Exit) -> None: ...
@@ -29,6 +30,8 @@ class Tended:
     sessions: list[Session]
     did: list[str] = field(default_factory=list)
     stuck: bool = False
+    buried: list[float] = field(default_factory=list[float])
+    event: anyio.Event = field(default_factory=anyio.Event)
 
     def at_hand(self) -> list[Session]:
         return self.sessions
@@ -38,8 +41,18 @@ class Tended:
             raise SandboxFailed("the engine will not")
         self.did.append(f"freeze {session.name}")
 
+    async def park(self, session: Session) -> None:
+        self.did.append(f"park {session.name}")
+
     async def expire(self, session: Session) -> None:
         self.did.append(f"expire {session.name}")
+
+    async def bury(self, unused_since: float) -> None:
+        self.buried.append(unused_since)
+
+    @property
+    def sought(self) -> anyio.Event:
+        return self.event
 
 
 @dataclass
@@ -113,7 +126,7 @@ async def test_what_is_frozen_is_not_frozen_again(house: House) -> None:
 
 
 async def test_a_period_of_none_is_never(house: House) -> None:
-    assert await house.after(1e6, Periods(0)) == []
+    assert await house.after(1e6, Periods(0, 0, 0)) == []
 
 
 async def test_a_session_whose_time_is_over_ends_whatever_runs_in_it(house: House) -> None:
@@ -135,7 +148,41 @@ async def test_an_engine_that_will_not_is_tried_again(house: House, caplog: pyte
 
 
 def test_it_looks_often_enough_for_the_shortest_period_and_not_all_the_time() -> None:
-    assert [Periods(period).look_every_s for period in (0.4, 0.01, 120, 0)] == [0.1, 0.05, 15, 15]
+    assert [Periods(period, 0).look_every_s for period in (0.4, 0.01, 120, 0)] == [0.1, 0.05, 15, 15]
+    assert Periods(120, 0.4).look_every_s == 0.1
+
+
+async def test_it_rests_in_steps_and_then_is_gone(house: House) -> None:
+    assert await house.after(100, ALL) == ["freeze work"]
+    house.session.state = "frozen"
+    assert await house.after(999, ALL) == ["freeze work"]
+    assert await house.after(1000, ALL) == ["freeze work", "park work"]
+    house.session.state = "parked"
+    assert await house.after(9999, ALL) == ["freeze work", "park work"]
+    assert await house.after(10_000, ALL) == ["freeze work", "park work", "expire work"]
+
+
+async def test_what_could_not_be_frozen_is_parked_when_that_time_comes(house: House) -> None:
+    assert await house.after(1000, ALL) == ["park work"]
+
+
+async def test_where_somebody_waits_for_a_place_the_longest_unused_gives_way(house: House) -> None:
+    house.tended.event.set()
+    assert await house.after(9, ALL) == []  # used a moment ago
+    newer = House(house.folder)
+    newer.session.name, newer.session.used = "newer", 5
+    house.tended.sessions.insert(0, newer.session)
+    assert await house.after(20, ALL) == ["park work"]
+    house.session.holds = 1
+    assert await house.after(20, ALL) == ["park work", "park newer"]
+
+
+async def test_old_parked_sessions_are_looked_for_now_and_then(house: House) -> None:
+    caretaker = Caretaker(house.tended, ALL, lambda: house.now)
+    for house.now in (20_000, 20_001, 20_400):
+        await caretaker.round()
+
+    assert house.tended.buried == [10_000, 10_400]
 
 
 async def until(holds: Callable[[], bool], step: Callable[[], Awaitable[None]]) -> None:
@@ -147,6 +194,6 @@ async def until(holds: Callable[[], bool], step: Callable[[], Awaitable[None]]) 
 async def test_it_goes_on_for_as_long_as_the_server_lives(house: House) -> None:
     house.now = 100
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(Caretaker(house.tended, Periods(0.01), lambda: house.now).keep)
+        tasks.start_soon(Caretaker(house.tended, Periods(0.01, 0, 0), lambda: house.now).keep)
         await until(lambda: len(house.tended.did) > 1, lambda: anyio.sleep(0.01))
         tasks.cancel_scope.cancel()

@@ -6,13 +6,17 @@ import pytest
 from server.sandbox.room import Room
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
 from server.sandbox.sessions import NoSuchSession, Sessions
-from tests.fakes import SPEC, FakeFreezer, FakeSource, ledger, resting
+from tests.fakes import SPEC, FakeFreezer, FakeKeeper, FakeSandbox, FakeSource, ledger, resting
 
 pytestmark = pytest.mark.anyio
 
 
-def sessions(folder: Path, freezer: FakeFreezer, source: FakeSource | None = None) -> Sessions:
-    return Sessions(source or FakeSource(), {"base": SPEC}, folder, (), Room(3), ledger(folder), resting(freezer))
+def sessions(
+    folder: Path, freezer: FakeFreezer, source: FakeSource | None = None, keeper: FakeKeeper | None = None
+) -> Sessions:
+    return Sessions(
+        source or FakeSource(), {"base": SPEC}, folder, (), Room(3), ledger(folder), resting(freezer, keeper)
+    )
 
 
 async def test_a_frozen_session_wakes_at_the_next_call(tmp_path: Path) -> None:
@@ -142,11 +146,56 @@ async def test_nobody_elses_session_and_none_that_is_gone_stands_still(tmp_path:
             pass
 
 
-async def test_a_server_that_ends_meanwhile_wakes_nobody(tmp_path: Path) -> None:
+async def test_a_server_that_ends_meanwhile_waits_for_its_turn_and_keeps_it(tmp_path: Path) -> None:
     freezer = FakeFreezer()
     ours = sessions(tmp_path, freezer)
-    await ours.open("ann", "work", "base", ())
-    async with ours.still("ann", "work"):
-        await ours.close_all()
+    session = await ours.open("ann", "work", "base", ())
+    async with anyio.create_task_group() as tasks, ours.still("ann", "work"):
+        tasks.start_soon(ours.put_down_all)
+        await anyio.wait_all_tasks_blocked()
+        assert session.state == "frozen"
 
+    assert session.state == "parked"
     assert freezer.frozen == set()
+
+
+# --- parked ------------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_parked_is_frozen_first_so_that_a_death_meanwhile_leaves_it_to_be_woken(tmp_path: Path) -> None:
+    freezer, keeper = FakeFreezer(), FakeKeeper(stuck=True)
+    ours = sessions(tmp_path, freezer, keeper=keeper)
+    session = await ours.open("ann", "work", "base", ())
+    with pytest.raises(SandboxFailed, match="cannot be parked: no room"):
+        await ours.park(session)
+
+    assert (session.state, freezer.frozen) == ("frozen", {"box0"})
+    assert await ours.find_or_open("ann", "work", "base") is session
+    assert session.ready
+
+
+async def test_what_is_kept_of_no_session_is_dropped(tmp_path: Path) -> None:
+    keeper = FakeKeeper()
+    ours = sessions(tmp_path, FakeFreezer(), keeper=keeper)
+    session = await ours.open("ann", "work", "base", ())
+    await ours.park(session)
+    await keeper.take(FakeSandbox(), "ann", "stranger", "base", "parked")
+    await ours.bury(0)
+
+    assert list(keeper.kept) == [session.id]
+
+
+async def test_an_engine_that_is_away_keeps_the_files_and_not_the_session(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper = FakeKeeper()
+    ours = sessions(tmp_path, FakeFreezer(), keeper=keeper)
+    await ours.park(await ours.open("ann", "work", "base", ()))
+    keeper.stuck = True
+    await ours.close("ann", "work")
+
+    assert "stay until the engine answers again" in caplog.text
+    assert ours.of("ann") == []
+    keeper.stuck = False
+    await ours.bury(0)
+    assert keeper.kept == {}

@@ -1,0 +1,155 @@
+"""What happens to one session between its making and its end: awake, at rest, awake again. Whoever calls has its turn."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import anyio
+import anyio.to_thread
+
+from server.sandbox.egress_link import AllowEntry
+from server.sandbox.ledger import Entry, Ledger
+from server.sandbox.resting import Resting
+from server.sandbox.room import Room
+from server.sandbox.sandbox import NoSuchImage, Sandbox, SandboxFailed, SandboxLost, SandboxSpec
+from server.sandbox.session import Session
+
+
+class Source(Protocol):
+    """Where sandboxes come from: the pool."""
+
+    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> Sandbox: ...
+
+    async def release(self, sandbox: Sandbox) -> None: ...
+
+    def bind(self, sandbox: Sandbox, allow: tuple[AllowEntry, ...]) -> None: ...
+
+    def calls(self, sandbox: Sandbox, decisions: tuple[str, ...]) -> None: ...
+
+
+class Notes(Protocol):
+    """A line of the audit."""
+
+    def __call__(self, kind: str, fields: Mapping[str, Any], /) -> None: ...
+
+
+class Lifecycle:
+    """`folder` has a folder for what each session's commands wrote."""
+
+    def __init__(self, source: Source, room: Room, ledger: Ledger, resting: Resting, folder: Path, note: Notes) -> None:
+        self._source, self._room, self._ledger, self._resting = source, room, ledger, resting
+        self._folder, self._note = folder, note
+
+    # --- sandboxes ---------------------------------------------------------------------------------------------------
+
+    async def claim(self, owner: str, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool) -> Sandbox:
+        """A sandbox and the room for it. Raises Full, SandboxFailed."""
+        await self._room.enter(owner)
+        try:
+            return await self._source.claim(spec, allow, alone=alone)
+        except BaseException:
+            self._room.leave()
+            raise
+
+    async def let_go(self, sandbox: Sandbox) -> None:
+        try:
+            await self._source.release(sandbox)
+            await self._resting.gone(sandbox.id)
+        finally:
+            self._room.leave()
+
+    # --- waking ------------------------------------------------------------------------------------------------------
+
+    async def wake(self, session: Session, allow: tuple[AllowEntry, ...]) -> None:
+        """Raises SandboxLost where that cannot be, for good; Full and SandboxFailed where it may be later."""
+        if session.over:
+            raise SandboxLost("the time that it was opened for is over")
+        match session.state:
+            case "waiting":
+                raise SandboxLost("its server ended, and its sandbox with it")
+            case "frozen":
+                await self._resting.thaw(session)
+            case "parked":
+                await self._resume(session, allow)
+            case _:
+                pass
+        if not session.sandbox.alive:
+            raise SandboxLost("its sandbox ended")
+
+    async def _resume(self, session: Session, allow: tuple[AllowEntry, ...]) -> None:
+        kept = self._resting.kept_files(session)
+        spec = replace(session.spec, image=kept.image, user=kept.user)
+        try:
+            box = await self.claim(session.owner, spec, allow, alone=True)
+        except NoSuchImage as exc:
+            raise SandboxLost("what was kept of its files is gone from the engine") from exc
+        try:
+            self._ledger.lives(session.id, box.id, box.key, spec.image)
+        except OSError as exc:
+            await self.let_go(box)
+            raise SandboxFailed(f"session {session.name} cannot be written down, so it stays parked: {exc}") from exc
+        session.box, session.spec, session.state = box, spec, "live"
+        self._note("session.resumed", _facts(session))
+
+    # --- resting -----------------------------------------------------------------------------------------------------
+
+    async def freeze(self, session: Session) -> None:
+        """Raises SandboxFailed, and then it is awake."""
+        await self._resting.freeze(session)
+
+    async def park(self, session: Session, *, to_the_end: bool = True) -> None:
+        """Its files are kept, and its sandbox is gone. Raises SandboxFailed, and then it is frozen or awake."""
+        sandbox = session.sandbox
+        kept = await self._resting.keep_files(session, to_the_end=to_the_end)
+        try:
+            self._ledger.parked(session.id, kept.image, session.used)
+        except OSError as exc:
+            raise SandboxFailed(f"that session {session.name} is parked cannot be written down: {exc}") from exc
+        session.box, session.state = None, "parked"
+        self._note("session.parked", _facts(session) | {"snapshot": kept.id, "size_bytes": kept.size_bytes})
+        with anyio.CancelScope(shield=True):
+            await self.let_go(sandbox)
+
+    async def put_down(self, session: Session) -> None:
+        """The server ends in order: what it has of the session is kept for the next one. Raises SandboxFailed, OSError."""
+        if session.state in ("live", "frozen"):
+            await session.stop_jobs("server_ended")
+            await self.park(session, to_the_end=False)
+        self._ledger.put_down(session.id, session.used)
+
+    async def thaw(self, session: Session) -> None:
+        """Raises SandboxLost."""
+        await self._resting.thaw(session)
+
+    # --- ending ------------------------------------------------------------------------------------------------------
+
+    async def end(self, session: Session, why: str) -> None:
+        """Nothing of it is left: sandbox, files, jobs, what they wrote, what is written down."""
+        with anyio.CancelScope(shield=True):
+            box, session.box = session.box, None
+            if box is not None:
+                await self.let_go(box)
+            for job in session.jobs.values():
+                job.close()
+            await self._forget(session.owner, session.id)
+        self._note(f"session.{why}", _facts(session))
+
+    async def bury(self, entry: Entry) -> None:
+        """One in nobody's hands, and without a sandbox."""
+        await self._forget(entry.owner, entry.id)
+        self._note("session.expired", {"session": entry.name, "caller": entry.owner})
+
+    async def drop_strangers(self) -> None:
+        await self._resting.drop_strangers(lambda: frozenset(entry.id for entry in self._ledger.every()))
+
+    async def _forget(self, owner: str, session_id: str) -> None:
+        await self._resting.drop_files(owner, session_id)
+        folder = self._folder / session_id
+        await anyio.to_thread.run_sync(lambda: shutil.rmtree(folder, ignore_errors=True))
+        self._ledger.strike(session_id)
+
+
+def _facts(session: Session) -> dict[str, Any]:
+    return {"session": session.name, "caller": session.owner}

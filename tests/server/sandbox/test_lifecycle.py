@@ -1,0 +1,262 @@
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import anyio
+import pytest
+
+from policy.question import CallerFacts, Question, RunCommand, SessionFacts
+from policy.verdict import Allow, permit
+from server.sandbox.egress_link import AllowEntry
+from server.sandbox.room import Full, Room
+from server.sandbox.sandbox import Exit, NoSuchImage, SandboxFailed, SandboxSpec
+from server.sandbox.sessions import SessionExists, Sessions
+from tests.fakes import SPEC, FakeFreezer, FakeKeeper, FakeSandbox, FakeSource, ledger, resting
+
+pytestmark = pytest.mark.anyio
+
+ACT = RunCommand(("true",), "/workspace", b"", 1, background=False)
+PERMIT = permit(Question(CallerFacts("ann"), "exec", SessionFacts("default", "base"), ACT, {}), Allow())
+ALLOWED: tuple[AllowEntry, ...] = ("docs.example", "api.example")
+
+
+def nothing(end: Exit) -> None: ...
+
+
+class Source(FakeSource):
+    specs: list[SandboxSpec]
+    without_image: bool = False
+
+    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> FakeSandbox:
+        if self.without_image:
+            raise NoSuchImage("the engine has no image kept:1")
+        made = await super().claim(spec, allow, alone=alone)
+        made.spec = spec
+        return made
+
+
+@dataclass
+class Clock:
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Server:
+    """One of several on the same state; `dead` are those that it takes for dead."""
+
+    folder: Path
+    keeper: FakeKeeper
+    name: str = "one"
+    dead: tuple[str, ...] = ()
+    most: int = 3
+    clock: Clock | None = None
+
+    def __post_init__(self) -> None:
+        self.source = Source()
+        self.room = Room(self.most, patience_s=0)
+        self.sessions = Sessions(
+            self.source,
+            {"base": SPEC},
+            self.folder,
+            ALLOWED,
+            self.room,
+            ledger(self.folder, self.name, lambda other: other not in self.dead),
+            resting(FakeFreezer(), self.keeper),
+            clock=self.clock or Clock(),
+        )
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    return Server(tmp_path, FakeKeeper())
+
+
+async def test_a_parked_session_has_no_sandbox_and_the_next_call_makes_one_of_its_files(server: Server) -> None:
+    session = await server.sessions.open("ann", "work", "base", ("docs.example",))
+    await server.sessions.park(session)
+    parked = (session.state, session.box, server.source.claimed[0].closed, server.room.used)
+
+    assert await server.sessions.find_or_open("ann", "work", "base") is session
+    assert parked == ("parked", None, True, 0)
+    assert session.sandbox.spec == replace(SPEC, image="kept:1")
+    assert server.source.allowed == [("docs.example",), ("docs.example",)]
+    assert (session.state, server.room.used) == ("live", 1)
+
+
+async def test_what_the_operator_no_longer_allows_is_not_allowed_to_what_wakes(server: Server) -> None:
+    session = await server.sessions.open("ann", "work", "base", ALLOWED[:1])  # type: ignore[arg-type]  # hosts are texts
+    await server.sessions.park(session)
+    server.sessions.allow_from_now_on(("api.example",))
+    await server.sessions.find_or_open("ann", "work", "base")
+
+    assert server.source.allowed[1] == ()
+
+
+async def test_jobs_and_their_output_outlast_parking(server: Server) -> None:
+    session = await server.sessions.open("ann", "work", "base", ())
+    await session.start(PERMIT, "exec", "d-1", nothing)
+    await server.sessions.park(session)
+
+    found = server.sessions.find("ann", "work")
+    assert found.job("j1").streams["stdout"].read(0, 10).data == b"hi\n"
+    await server.sessions.find_or_open("ann", "work", "base")
+    assert (await found.start(PERMIT, "exec", "d-2", nothing)).name == "j2"
+
+
+async def test_what_runs_is_never_parked(server: Server) -> None:
+    session = await server.sessions.open("ann", "work", "base", ())
+    session.box = FakeSandbox(end=None)
+    job = await session.start(PERMIT, "exec", "d-1", nothing)
+    await server.sessions.park(session)
+
+    assert session.state == "live"
+    job.close()
+
+
+async def test_a_server_that_ends_in_order_leaves_its_sessions_to_the_next(server: Server, tmp_path: Path) -> None:
+    session = await server.sessions.open("ann", "work", "base", ("docs.example",))
+    await session.start(PERMIT, "exec", "d-1", nothing)
+    session.sandbox.end = None  # type: ignore[attr-defined]  # the next command runs on
+    running = await session.start(PERMIT, "exec", "d-2", nothing)
+    await server.sessions.put_down_all()
+    second = Server(tmp_path, server.keeper, "two")
+    taken = await second.sessions.find_or_open("ann", "work", "base")
+
+    assert running.end is not None
+    assert running.end.status == "killed"
+    assert server.source.claimed[0].closed
+    assert (taken.id, taken.hosts, taken.state) == (session.id, ("docs.example",), "live")
+    assert taken.sandbox.spec.image == "kept:1"
+    assert {name: job.status for name, job in taken.jobs.items()} == {"j1": "exited", "j2": "killed"}
+    assert second.source.allowed == [("docs.example",)]
+
+
+@pytest.mark.promise("session.alone")
+async def test_of_two_servers_that_want_what_was_put_down_one_has_it(server: Server, tmp_path: Path) -> None:
+    session = await server.sessions.open("ann", "work", "base", ())
+    await server.sessions.put_down_all()
+    second, third = (Server(tmp_path, server.keeper, name) for name in ("two", "three"))
+    one = await second.sessions.find_or_open("ann", "work", "base")
+    other = await third.sessions.find_or_open("ann", "work", "base")
+
+    assert one.id == session.id != other.id
+    assert "another running server" in other.take_remarks()[0]
+
+
+@pytest.mark.promise("nothing.left")
+async def test_closing_a_parked_session_leaves_nothing_of_it(server: Server, tmp_path: Path) -> None:
+    session = await server.sessions.open("ann", "work", "base", ())
+    await session.start(PERMIT, "exec", "d-1", nothing)
+    await server.sessions.park(session)
+    await server.sessions.close("ann", "work")
+
+    assert server.keeper.kept == {}
+    assert not session.folder.exists()
+    assert ledger(tmp_path).every() == []
+
+
+async def test_one_whose_kept_files_are_gone_is_replaced_and_that_is_said(server: Server) -> None:
+    session = await server.sessions.open("ann", "work", "base", ())
+    await server.sessions.park(session)
+    server.source.without_image = True
+    with pytest.raises(NoSuchImage):  # not even a new one can be made now
+        await server.sessions.find_or_open("ann", "work", "base")
+    server.source.without_image = False
+    new = await server.sessions.find_or_open("ann", "work", "base")
+
+    assert new.id != session.id
+    assert "gone from the engine" in new.take_remarks()[0]
+
+
+async def test_where_there_is_no_room_it_stays_parked(server: Server) -> None:
+    session = await server.sessions.open("ann", "work", "base", ())
+    await server.sessions.park(session)
+    for name in ("a", "b", "c"):
+        await server.sessions.open("ann", name, "base", ())
+    with pytest.raises(Full):
+        await server.sessions.find_or_open("ann", "work", "base")
+    await server.sessions.close("ann", "a")
+
+    assert await server.sessions.find_or_open("ann", "work", "base") is session
+
+
+async def test_a_parked_name_is_taken(server: Server) -> None:
+    await server.sessions.park(await server.sessions.open("ann", "work", "base", ()))
+    with pytest.raises(SessionExists):
+        await server.sessions.open("ann", "work", "base", ())
+
+
+async def test_a_call_that_comes_while_it_is_being_parked_waits_and_has_it_back(server: Server) -> None:
+    session = await server.sessions.open("ann", "work", "base", ())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.sessions.park, session)
+        while session.state == "live":
+            await anyio.lowlevel.checkpoint()
+        async with server.sessions.held("ann", "work", "base") as found:
+            assert found is session
+            assert found.ready
+
+
+async def test_a_session_ends_at_its_time_wherever_it_is_by_then(tmp_path: Path) -> None:
+    clock, keeper = Clock(), FakeKeeper()
+    first = Server(tmp_path, keeper, clock=clock)
+    session = await first.sessions.open("ann", "work", "base", (), ttl_s=60)
+    await first.sessions.put_down_all()
+    clock.now += 59
+    second = Server(tmp_path, keeper, "two", clock=clock)
+    assert (await second.sessions.find_or_open("ann", "work", "base")).id == session.id
+    clock.now += 2
+    new = await second.sessions.find_or_open("ann", "work", "base")
+
+    assert new.id != session.id
+    assert "the time that it was opened for is over" in new.take_remarks()[0]
+    assert keeper.kept == {}
+
+
+@pytest.mark.promise("nothing.left")
+async def test_parked_sessions_of_servers_that_are_gone_are_buried_when_they_are_old(tmp_path: Path) -> None:
+    clock, keeper = Clock(), FakeKeeper()
+    first = Server(tmp_path, keeper, clock=clock)
+    await first.sessions.open("ann", "old", "base", ())
+    await first.sessions.open("ann", "timed", "base", (), ttl_s=60)
+    await first.sessions.put_down_all()
+    clock.now += 100
+    second = Server(tmp_path, keeper, "two", clock=clock)
+    await second.sessions.bury(0)
+    assert [entry.name for entry in ledger(tmp_path).every()] == ["old"]
+    await second.sessions.bury(clock.now)
+
+    assert ledger(tmp_path).every() == []
+    assert keeper.kept == {}
+
+
+async def test_what_another_server_holds_is_not_buried(server: Server, tmp_path: Path) -> None:
+    await server.sessions.park(await server.sessions.open("ann", "work", "base", ()))
+    await Server(tmp_path, server.keeper, "two").sessions.bury(1e12)
+
+    assert len(ledger(tmp_path).every()) == 1
+
+
+async def test_a_session_that_cannot_be_kept_at_the_end_is_left_to_be_adopted(server: Server, tmp_path: Path) -> None:
+    session = await server.sessions.open("ann", "work", "base", ())
+    server.keeper.stuck = True
+    await server.sessions.put_down_all()
+    (entry,) = ledger(tmp_path).every()
+
+    assert (entry.state, entry.sandbox, entry.server) == ("live", session.sandbox.id, "one")
+    assert not server.source.claimed[0].closed
+
+
+async def test_where_that_it_is_parked_cannot_be_written_down_it_is_not(server: Server, tmp_path: Path) -> None:
+    session = await server.sessions.open("ann", "work", "base", ())
+    for file in tmp_path.glob("sandgate.db*"):
+        file.unlink()
+    server.sessions._ledger._records.close()  # type: ignore[attr-defined]  # so that it opens anew
+    (tmp_path / "sandgate.db").write_text("no database at all, whatever its name may say of it, but a plain text")
+    with pytest.raises(SandboxFailed, match="cannot be written down"):
+        await server.sessions.park(session)
+
+    assert session.state == "frozen"
+    assert not server.source.claimed[0].closed
