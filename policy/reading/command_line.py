@@ -292,7 +292,7 @@ class Commands(ABC):
         variables = known(flow)
         home = None if "HOME" in variables.changed else context.home
         cwd = flow[0].cwd if len(flow) == 1 and context.pwd else None
-        return Surroundings(home, cwd, variables, self.knowledge.functions)
+        return Surroundings(home, cwd, variables, self.knowledge.functions, self.knowledge.budget)
 
 
 def _unnamed_alias(call: Call) -> bool:

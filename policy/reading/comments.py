@@ -18,22 +18,25 @@ def repaired(text: str, tree: Node) -> str | None:
     if "\\\n" not in text or "#" not in text:
         return None
     raw = bytearray(text.encode("utf-8", "surrogatepass"))
-    ends = [line.end() - 2 for line in _LINE.finditer(raw) if _is_comment(line, tree)]
+    covered = _covered(len(raw), tree)
+    ends = [line.end() - 2 for line in _LINE.finditer(raw) if _is_comment(line, covered)]
     for end in ends:
         raw[end] = ord(" ")
     return raw.decode("utf-8", "surrogatepass") if ends else None
 
 
-def _is_comment(line: re.Match[bytes], tree: Node) -> bool:
+def _is_comment(line: re.Match[bytes], covered: bytearray) -> bool:
     """A `#` at the start of a token is a comment, unless it is inside a word: quotes or a here-document."""
     starts = [line.start() + found.start() for found in _START.finditer(line[0])]
-    return bool(starts) and not _covered(starts, tree)
+    return bool(starts) and not all(covered[start] for start in starts)
 
 
-def _covered(offsets: list[int], tree: Node) -> bool:
-    """Whether each of these offsets is inside a literal."""
-    literals = list(_literals(tree))
-    return all(any(start <= offset < end for start, end in literals) for offset in offsets)
+def _covered(size: int, tree: Node) -> bytearray:
+    """For each byte whether it is inside a literal."""
+    covered = bytearray(size)
+    for start, end in _literals(tree):
+        covered[start:end] = b"\1" * len(covered[start:end])
+    return covered
 
 
 def _literals(node: object) -> Iterator[tuple[int, int]]:

@@ -19,6 +19,7 @@ _GLOB = re.compile(r"[*?\[\]]")
 _UNCLEAR = re.compile(r"[\\()]")  # outside quotes a pattern, if options of the shell say so
 _ORDINARY = re.compile(r"[^\\{*?\[~`$'\"]*")
 _PROGRAM = re.compile(r"[A-Za-z0-9_][\w.+-]*", re.ASCII)
+_BYTES = 8  # that cost as much as one word
 _DEFAULTS = frozenset((":-", "-", ":=", "="))
 _ALTERNATIVES = frozenset((":+", "+"))
 
@@ -114,7 +115,7 @@ def _list(
     if "Exp" in part or not near.variables.splits:
         return None
     if not splits or (quoted and joins):
-        return [Piece(" ".join(elements), quoted=True)]
+        return _text(" ".join(elements), near, quoted=True)
     fields = [_text(element, near, quoted=quoted) for element in elements]
     return None if None in fields else _broken(field for field in fields if field is not None)
 
@@ -153,6 +154,7 @@ def _word(node: Node | None) -> str | None:
 
 def _text(text: str, near: Surroundings, *, quoted: bool) -> Pieces | None:
     """A text as it is inside quotes; outside them it is split, and may be a pattern."""
+    near.budget.spend(1 + len(text) // _BYTES)
     if quoted:
         return [Piece(text, quoted=True)]
     if not near.variables.splits or _UNCLEAR.search(text):

@@ -6,12 +6,14 @@ directory it starts in is only known after it has been read. So a script is read
 
 from dataclasses import dataclass, field
 
+from policy.reading.budget import Budget
 from policy.reading.tree import Node, Tree, Unparsable
 from policy.reading.variables import Variables
 
 
 @dataclass(slots=True)
 class Knowledge:
+    budget: Budget = field(default_factory=Budget)
     trees: dict[str, Tree | Unparsable] = field(default_factory=dict)
     wanted: dict[str, None] = field(default_factory=dict)
     moving: set[int | str] = field(default_factory=set)  # loops by identity, functions by name

@@ -6,14 +6,16 @@ lines `rm -r` ; `/srv` become one command. The parser we use does not, so such a
 
 from collections.abc import Iterator
 
+from policy.reading.budget import Budget
 from policy.reading.tree import Node
 
 
-def loses_separators(substitution: Node) -> bool:
+def loses_separators(substitution: Node, budget: Budget) -> bool:
     """Whether a command starts behind a here-document; back-quotes are not printed, and so not concerned."""
     if substitution.get("Backquotes"):
         return False
     marks = list(_marks(substitution))
+    budget.spend(len(marks))
     first = min((end for end, is_document in marks if is_document), default=None)
     return first is not None and any(start > first for start, is_document in marks if not is_document)
 

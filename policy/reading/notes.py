@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from policy.command import InlineCode, Reading, ScriptFacts, SimpleCommand
 from policy.reading.bounds import COMMANDS
+from policy.reading.budget import TooMuch
 
 _RESERVED = frozenset((
     "!", "[[", "]]", "case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "in",
@@ -32,9 +33,8 @@ class Notes:
             return
         self.seen |= {command} if once else set()
         if len(self.commands) >= COMMANDS:
-            self.trouble(f"there are more than {COMMANDS} commands")
-        else:
-            self.commands.append(command)
+            raise TooMuch(f"there are more than {COMMANDS} commands")
+        self.commands.append(command)
 
     def inline(self, interpreter: str, code: str | None) -> None:
         self.inline_code[InlineCode(interpreter, code)] = None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 
 from policy.command import Reading, ScriptFacts
 from policy.reading.bounds import PASSES, REPAIRS, TEXT_BYTES, hides_characters, refusal
+from policy.reading.budget import TooMuch
 from policy.reading.command_line import settled
 from policy.reading.comments import repaired
 from policy.reading.context import Context
@@ -75,6 +76,8 @@ def _passes(knowledge: Knowledge, workspaces: tuple[str, ...], start: Callable[[
             start(script)
         except RecursionError:
             return unread("the text is nested too deeply")
+        except TooMuch as much:
+            return unread(str(much))
         if knowledge.settled():
             return script.notes.reading()
         for text in list(knowledge.wanted):

@@ -36,6 +36,7 @@ class Script(Commands):
     def statement(self, stmt: Node, context: Context, flow: Flow) -> Outcome:
         node = stmt.get("Cmd")
         redirs = nodes(stmt, "Redirs")
+        self.knowledge.budget.spend(_cost(stmt))
         for redir in redirs:
             flow = self._look(redir, context, flow)
         flow = self._opened(redirs, flow)
@@ -170,6 +171,7 @@ class Script(Commands):
     def _case(self, node: Node, context: Context, flow: Flow) -> Outcome:
         flow = self._look(node.get("Word"), context, flow)
         for item in nodes(node, "Items"):
+            self.knowledge.budget.spend(len(nodes(item, "Patterns")))
             for pattern in nodes(item, "Patterns"):
                 flow = self._look(pattern, context, flow)
         ends = [flow]
@@ -281,7 +283,7 @@ class Script(Commands):
         for finding in findings(node, evaluated=evaluated):
             match finding:
                 case Substitution(inner, via):
-                    if loses_separators(inner):
+                    if loses_separators(inner, self.knowledge.budget):
                         self.notes.trouble("commands behind a here-document in $(...), which bash runs together")
                     self.statements(nodes(inner, "Stmts"), self._substituted(inner, context.through(via)), flow)
                 case RawText(text, in_arithmetic):
@@ -325,6 +327,18 @@ class Script(Commands):
         "TimeClause": _time,
         "WhileClause": _while,
     }
+
+
+def _cost(stmt: Node) -> int:
+    """By length for what holds no statements of its own."""
+    start, end = span(stmt)
+    return 1 if kind(stmt.get("Cmd") or {}) in _HOLDING else 1 + (end - start) // 8
+
+
+_HOLDING = frozenset((
+    "BinaryCmd", "Block", "CaseClause", "CoprocClause", "ForClause", "FuncDecl", "IfClause", "Subshell", "TimeClause",
+    "WhileClause",
+))  # fmt: skip
 
 
 def located(node: Node, near: Surroundings) -> str | None:

@@ -1,8 +1,9 @@
 """What is known around a word that is expanded."""
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from policy.reading.budget import Budget
 from policy.reading.variables import NOTHING, Variables
 
 
@@ -14,3 +15,4 @@ class Surroundings:
     cwd: str | None
     variables: Variables = NOTHING
     functions: AbstractSet[str] = frozenset()
+    budget: Budget = field(default_factory=Budget)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 POSITIONAL = "@"
-_SIZE = 256  # names and elements that are kept; a script with more gains nothing from them
+_NAMES, _BYTES = 128, 4096  # that are kept: what doubles with every line must end somewhere
 
 # bash computes these, refuses to set them, or changes what other words mean with them.
 _SPECIAL = frozenset((
@@ -72,7 +72,9 @@ class Variables:
             return self.gone()
         if held is None or self.lost or name in self.fixed or name in _SPECIAL or name.startswith(("BASH_", "COMP_")):
             return self.without((name,))
-        return self if len(self.held) + _length(held) > _SIZE else replace(self, held={**self.held, name: held})
+        if len(self.held) >= _NAMES or _length(held) > _BYTES:
+            return self.without((name,))
+        return replace(self, held={**self.held, name: held})
 
     def fix(self, name: str) -> "Variables":
         return replace(self, fixed=self.fixed | {name})
@@ -106,7 +108,13 @@ class Variables:
 
 
 def _length(held: Held) -> int:
-    return len(held) if isinstance(held, tuple) else 1
+    return (
+        sum(len(element) + 1 for element in held)
+        if isinstance(held, tuple)
+        else len(held)
+        if isinstance(held, str)
+        else 0
+    )
 
 
 NOTHING = Variables()

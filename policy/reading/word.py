@@ -17,11 +17,13 @@ _PLAIN_PARAM = {"Type", "Pos", "End", "Dollar", "Rbrace", "Short", "Param"}
 
 def words(node: Node, near: Surroundings) -> list[Word]:
     """The words one word expands to: several for braces and for variables with spaces in them, none for empty ones."""
+    near.budget.spend(1)
     if simple := _ordinary(node):
         return [static(simple)]
     pieces = pieces_of(nodes(node, "Parts"), near)
     try:
         expanded = [_tilde(one, near) for one in braces.expand(pieces)]
+        near.budget.spend(len(expanded))
         return [_finished(field) for one in expanded for field in _fields(one)]
     except braces.TooMany:
         return [Word(None, "brace", _start(pieces).partition("{")[0], splits=True)]

@@ -30,6 +30,7 @@ MEMORY_BYTES = 512 * 1024 * 1024
 ADDRESS_BYTES = 2 * 1024 * 1024 * 1024  # Go reserves 1.2 GB before it reads a byte; under 1 GiB one start in 50 failed
 CPU_S = 2
 READY = 4  # for the text, for texts inside it, and for the call that comes before the next are started
+AT_ONCE = 8  # texts that are parsed at the same time; each may cost MEMORY_BYTES
 PAUSE_S = 0.003  # starting one takes as long as a parse: the call that was just read goes on first
 _ERROR_BYTES = 4096
 _LAST_LINE = b"\n}\n"  # of an indented tree: waiting for the process to end takes half a millisecond more
@@ -100,6 +101,7 @@ class ShellParser:
         self._ready: deque[Waiting] = deque()
         self._finished: deque[Waiting] = deque()
         self._answered = anyio.Event()
+        self._turns = anyio.Semaphore(AT_ONCE)
         self._group: TaskGroup | None = None
 
     async def __aenter__(self) -> Self:
@@ -141,6 +143,10 @@ class ShellParser:
             self._answered.set()
 
     async def _parse(self, text: str) -> Tree | Unparsable:
+        async with self._turns:
+            return await self._parse_now(text)
+
+    async def _parse_now(self, text: str) -> Tree | Unparsable:
         with anyio.move_on_after(self._timeout_s):
             try:
                 process = await self._next()

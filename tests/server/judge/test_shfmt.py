@@ -1,3 +1,4 @@
+import random
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from policy.command import Reading
 from policy.reading.tree import Unparsable
 from server.judge import shfmt
 from server.judge.shfmt import ParserMissing, ShellParser, decode, locate
+from tests.policy.reading.mutations import CORPUS
 
 pytestmark = pytest.mark.anyio
 WORDS = "find src -name '*.py' | xargs grep -n TODO | sort -u > todo.txt"
@@ -137,6 +139,34 @@ async def test_limits_hold_each_process(parser: ShellParser) -> None:
     assert rows["Max data size"] == [str(shfmt.MEMORY_BYTES)] * 2
     assert rows["Max cpu time"] == [str(shfmt.CPU_S)] * 2
     assert rows["Max core file size"] == ["0", "0"]
+
+
+async def test_broken_commands_by_the_hundred_leave_nothing_behind() -> None:
+    texts = [broken(number) for number in range(200)]
+    before, open_before = children(), len(list(Path("/proc/self/fd").iterdir()))
+    async with ShellParser(ready=2) as parser:
+        readings = [await read(parser, text) for text in texts]
+
+        with anyio.fail_after(10):  # those that have answered are reaped, and no more wait than are wanted
+            while len(children() - before) > 2:
+                await anyio.sleep(0.01)
+    assert all(isinstance(reading, Reading) for reading in readings)
+    assert children() <= before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= open_before
+
+
+def broken(number: int) -> str:
+    """A command of the corpus with a piece of another in its middle: the same one for the same number."""
+    chance = random.Random(number)
+    text, other = chance.choice(CORPUS), chance.choice(CORPUS)
+    start, end = sorted(chance.randrange(len(text) + 1) for _ in range(2))
+    return f"{text[:start]}{other[chance.randrange(len(other) + 1) :]}{text[end:] * chance.randrange(3)}"
+
+
+async def test_a_megabyte_never_reaches_a_parser(tmp_path: Path) -> None:
+    async with ShellParser(str(tmp_path / "nothing")) as parser:
+        assert "longer" in str((await read(parser, "say " + "a" * 1_000_000)).script.parse_error)
+        assert "longer" in str((await read(parser, "sh -c '" + "(" * 1_000_000 + "'")).script.parse_error)
 
 
 def test_an_answer_that_is_no_tree_is_refused() -> None:
