@@ -24,6 +24,7 @@ from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
 from server.app import workspaces
 from server.environments import environments
+from server.ops.parse_speed import ParseSpeed, parse_speed
 from server.sandbox.docker_engine import DockerEngine, Surroundings
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.engine import find_engine
@@ -57,11 +58,20 @@ def bench(arguments: argparse.Namespace) -> int:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("calls", total=2 * (arguments.calls + WARM_UP))
         rows = anyio.run(_measure, settings, arguments.calls, progress, task)
+    parsing = anyio.run(parse_speed, arguments.calls)
     if arguments.json:
-        print(json.dumps({"machine": _machine(), "rows": [asdict(row) for row in rows]}, indent=2))
+        figures = {"machine": _machine(), "rows": [asdict(row) for row in rows], "parse": asdict(parsing)}
+        print(json.dumps(figures, indent=2))
     else:
         Console().print(_table(rows))
+        Console().print(_sentence(parsing), highlight=False)
     return 0
+
+
+def _sentence(parsing: ParseSpeed) -> str:
+    met = "[green]met[/]" if parsing.met else "[red]not met[/]"
+    times = f"p50 {parsing.p50_ms:.2f} ms, p99 {parsing.p99_ms:.2f} ms"
+    return f"parse a command: {times}; target: p50 of at most {parsing.target_ms:.0f} ms, {met}"
 
 
 def _machine() -> dict[str, object]:

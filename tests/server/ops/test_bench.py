@@ -20,3 +20,4 @@ def test_every_row_has_the_stable_keys_and_a_ratio_of_one_run() -> None:
         assert row["value"] > 0
         assert row["baseline"] > 0
         assert row["met"] == (row["ratio"] <= row["target"])
+    assert found["parse"].keys() == {"p50_ms", "p99_ms", "target_ms", "met"}
