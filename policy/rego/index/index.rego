@@ -39,6 +39,7 @@ _of_scripts(script) := [
 		some finding in data.sandgate.rules.code.hidden_text.findings
 	],
 	[["code.remapped", finding] | script.functions != []; some finding in data.sandgate.rules.code.remapped.findings],
+	[["resources.bombs", finding] | script.functions != []; some finding in data.sandgate.rules.resources.bombs.findings],
 	[["code.remapped", finding] | script.aliases != []; some finding in data.sandgate.rules.code.remapped.findings],
 ]
 
@@ -180,6 +181,8 @@ _of_programs(tagged) := [
 		tagged.scheduler
 		some finding in data.sandgate.rules.persistence.startup_files.findings
 	],
+	[["resources.bombs", finding] | tagged.hog; some finding in data.sandgate.rules.resources.bombs.findings],
+	[["resources.fillers", finding] | tagged.filler; some finding in data.sandgate.rules.resources.fillers.findings],
 	[["privilege.setuid", finding] | tagged.mode; some finding in data.sandgate.rules.privilege.setuid.findings],
 	[["privilege.tools", finding] | tagged.privilege; some finding in data.sandgate.rules.privilege.tools.findings],
 ] if {

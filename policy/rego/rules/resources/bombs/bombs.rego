@@ -1,0 +1,26 @@
+# METADATA
+# title: Bombs
+# description: |
+#   A function that starts itself more than once never ends and only multiplies; programs that exist to use a machine
+#   up, or to mine with it, do no work for anybody here. The container's limits hold either way.
+# custom:
+#   held_by: container
+package sandgate.rules.resources.bombs
+
+findings contains {"effect": "deny", "reason": reason, "help": help} if {
+	some name in input.script.functions
+	count([1 | some command in input.commands; command.name == name; _inside(command, name)]) > 1
+	reason := sprintf("The function %s would start itself again and again, without end.", [substring(name, 0, 60)])
+	help := "Give the recursion an end, or use a loop with a bound."
+}
+
+findings contains {"effect": "deny", "reason": reason, "help": help} if {
+	some command in data.sandgate.facts.tagged.hog
+	reason := sprintf("%s does nothing but use the machine up.", [command.name])
+	help := "To measure a program, run that program; `time` and /usr/bin/time say what it used."
+}
+
+_inside(command, name) if {
+	some via in command.via
+	via == sprintf("function %s", [name])
+}
