@@ -3,7 +3,7 @@
 import logging
 import secrets
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -66,6 +66,7 @@ class App:
     settings: Settings
     snapshots: Snapshots
     close: Callable[[], Awaitable[None]]  # ends every sandbox; for a way out that cannot unwind
+    note: Callable[[str, Mapping[str, Any]], None]  # a line of the audit that is about no call
     reload: Callable[[], None]  # takes up changed settings and rules at once; says what is wrong and keeps the old ones
 
 
@@ -143,7 +144,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 taking_up(change.take_up)
 
             try:
-                yield App(replace(gateway, environments=prepared), settings, snapshots, close, reload)
+                yield App(replace(gateway, environments=prepared), settings, snapshots, close, audit.write, reload)
             finally:
                 await close()
                 tasks.cancel_scope.cancel()

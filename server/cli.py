@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 FAILED, INTERRUPTED, UNREAD = 1, 130, 141
+LAST_PORT = 65535
 GROUPS = "shell, jobs, files, sessions, policy"
 
 
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     _engine_words(commands)
     _policy_words(commands)
     _audit_words(commands)
+    _token_words(commands)
     bench = _add(commands, "bench", "measure the speeds we promise, as ratios in one run", "bench:bench")
     bench.add_argument("--json", action="store_true", help="for programs")
     bench.add_argument("--calls", type=_count, default=200, metavar="N", help="calls per row (default 200)")
@@ -100,6 +102,13 @@ def _add(commands: Any, name: str, words: str, work: str) -> argparse.ArgumentPa
     parser: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
     parser.set_defaults(work=work)
     return parser
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 <= int(port) <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:8765")
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def _count(text: str) -> int:
@@ -123,8 +132,15 @@ def _group(commands: Any, name: str, words: str) -> Any:
 
 
 def _serve_words(commands: Any) -> None:
-    serve = _add(commands, "serve", "serve MCP on standard input and output", "run:serve")
-    serve.add_argument("--stdio", action="store_true", required=True, help="the transport")
+    serve = _add(commands, "serve", "serve MCP on standard input and output, or over HTTP", "run:serve")
+    transport = serve.add_mutually_exclusive_group(required=True)
+    transport.add_argument("--stdio", action="store_true", help="for one client, which starts the server itself")
+    transport.add_argument(
+        "--http",
+        type=_address,
+        metavar="HOST:PORT",
+        help="for many, with a token each: /mcp, and /sse for older clients",
+    )
     serve.add_argument("--config", type=Path, metavar="FILE", help="a sandgate.toml beside the user's own")
     serve.add_argument(
         "--workspace",
@@ -136,6 +152,17 @@ def _serve_words(commands: Any) -> None:
     serve.add_argument("--allow-root-owned", action="store_true", help="lend folders of root's too")
     serve.add_argument("--environment", metavar="NAME", help="what sandboxes are made of (default python)")
     serve.add_argument("--tools", metavar="GROUPS", help=f"some of {GROUPS}")
+
+
+def _token_words(commands: Any) -> None:
+    token = _group(commands, "token", "who may call over HTTP with a token of their own")
+    new = _add(token, "new", "make a token and show it once; an older one of that name is no longer good", "tokens:new")
+    new.add_argument("name", help="whom it stands for")
+    new.add_argument("--role", action="append", default=[], metavar="ROLE", help="what the policy knows them as (user)")
+    new.add_argument("--days", type=_count, metavar="N", help="how long it is good (default: until it is revoked)")
+    _add(token, "list", "names, roles, ends", "tokens:listed")
+    revoke = _add(token, "revoke", "no longer accept it; servers that run take that up by themselves", "tokens:revoke")
+    revoke.add_argument("name")
 
 
 def _install_words(commands: Any) -> None:

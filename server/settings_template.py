@@ -73,6 +73,27 @@ TEMPLATE = """\
 # snapshots = 20                # of one caller; the oldest gives way
 # snapshots_mb = 16384          # all of one caller's together
 
+[http]                          # for `sandgate serve --http`
+# hosts = []                    # names that clients call this server by, beside localhost: ["sandgate.example.com"]
+# origins = []                  # web pages that may call it: ["https://chat.example.com"]
+# public_url = ""               # how clients reach it, where a proxy stands before it
+# tls_cert = ""                 # a PEM chain; tls_key: its key
+# trusted_proxies = []          # addresses whose X-Forwarded-* headers are believed
+# body_mb = 8                   # of one request, at most
+
+# [[http.tokens]]               # written by `sandgate token new NAME`; only the hash is kept
+# name = "ann"
+# sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+# roles = ["user"]
+# expires = 2027-01-31
+
+# [http.jwt]                    # signed tokens of your identity provider
+# issuer = "https://id.example.com"
+# audience = "sandgate"
+# algorithms = ["RS256", "ES256"]
+# groups_claim = "groups"
+# roles = {"platform-team" = "admin"}
+
 [audit]
 # fsync = "interval"            # always: every line is on the disk before its call goes on
 """

@@ -129,7 +129,7 @@ class JobTools:
     ) -> CallToolResult:
         """Read a job's output from any byte offset; the answer names the next offset. Output is kept while the session
         lives, beginning and end for certain."""
-        target = self.front.target(session)
+        target = self.front.existing(session)
 
         async def act(caller: Caller) -> CallToolResult:
             found = self.front.gateway.sessions.find(caller.id, target.session).job(job)
@@ -147,7 +147,7 @@ class JobTools:
         close: Annotated[bool, Field(description="end of input after this")] = False,
     ) -> CallToolResult:
         """Write to a running job's standard input. Open for commands started with background=true and without stdin."""
-        target = self.front.target(session)
+        target = self.front.existing(session)
         data = text.encode("utf-8", "surrogateescape")
 
         async def act(caller: Caller) -> CallToolResult:
@@ -166,7 +166,7 @@ class JobTools:
         signal: Literal["TERM", "INT", "KILL", "HUP"] = "TERM",
     ) -> CallToolResult:
         """End a job and every process it started, daemons too; KILL follows after 2 s."""
-        target = self.front.target(session)
+        target = self.front.existing(session)
 
         async def act(caller: Caller) -> CallToolResult:
             found = self.front.gateway.sessions.find(caller.id, target.session).job(job)

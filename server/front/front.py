@@ -1,9 +1,12 @@
 """What every tool stands on: the gateway, for whom, and how results are shaped."""
 
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from server.call import Caller, Gateway, Target
 from server.front.results import Shape
+from server.sandbox.sessions import NoSuchSession
 from server.sandbox.snapshots import Snapshots
 
 
@@ -12,11 +15,23 @@ class Front:
     """One kind of caller at one gateway."""
 
     gateway: Gateway
-    caller: Caller
+    identity: Callable[[], Caller]
     environment: str
     shape: Shape
     snapshots: Snapshots
-    default_session: str = "default"
+    default_session: str | None = "default"  # none over HTTP, where one token may stand for many agents
+
+    @property
+    def caller(self) -> Caller:
+        """Whoever makes the call that is being answered."""
+        return self.identity()
 
     def target(self, session: str | None) -> Target:
-        return Target(session or self.default_session, self.environment)
+        """The session named, the default one, or a fresh one under a name that nobody can guess."""
+        return Target(session or self.default_session or f"s-{secrets.token_hex(8)}", self.environment)
+
+    def existing(self, session: str | None) -> Target:
+        """The same for what needs a session that is there. Raises NoSuchSession."""
+        if not session and self.default_session is None:
+            raise NoSuchSession("name the session; session_list shows yours")
+        return self.target(session)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -26,8 +28,19 @@ the reason. Long commands answer "running" with a job: job_output waits for more
 file_search over cat, sed and grep."""
 
 
-def build(app: App, caller: Caller = LOCAL) -> MCPServer[Any]:
-    """The server for one caller on stdio."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What differs between transports: who calls, and which session a call means that names none."""
+
+    identity: Callable[[], Caller]
+    default_session: str | None
+
+
+STDIO = Kind(lambda: LOCAL, "default")
+
+
+def build(app: App, kind: Kind = STDIO, **more: Any) -> MCPServer[Any]:
+    """The server for one kind of transport; `more` is the SDK's own, such as who verifies tokens."""
     mcp: MCPServer[Any] = MCPServer(
         "sandgate",
         title="Sandgate",
@@ -35,8 +48,10 @@ def build(app: App, caller: Caller = LOCAL) -> MCPServer[Any]:
         instructions=_instructions(app),
         version=version("sandgate"),
         log_level="WARNING",
+        **more,
     )
-    front = Front(app.gateway, caller, app.settings.environment, _shape(app.settings), app.snapshots)
+    shape = _shape(app.settings)
+    front = Front(app.gateway, kind.identity, app.settings.environment, shape, app.snapshots, kind.default_session)
     register(mcp, front, app.settings.tools)
     mcp.middleware.append(KnownParameters(mcp))
     return mcp

@@ -85,7 +85,7 @@ class SessionTools:
 
     async def session_close(self, session: SessionName = None) -> CallToolResult:
         """Destroy a session: processes and files, not folders lent by the operator."""
-        target = self.front.target(session)
+        target = self.front.existing(session)
 
         async def act(caller: Caller) -> CallToolResult:
             await self.front.gateway.sessions.close(caller.id, target.session)
@@ -103,7 +103,7 @@ class SessionTools:
     ) -> CallToolResult:
         """Keep a session's files as they are now; session_open(snapshot=name) starts from them. It stands still meanwhile,
         some 8 s a gigabyte. Processes and folders lent by the operator are not in it."""
-        target = self.front.target(session)
+        target = self.front.existing(session)
         snapshots = self.front.snapshots
 
         async def act(caller: Caller) -> CallToolResult:

@@ -29,7 +29,15 @@ def serve(arguments: argparse.Namespace) -> int:
     workspaces(settings, source.files)  # what cannot be lent is an error, before anything is said of what is
     for sentence in settings.warnings():
         print(f"sandgate: weakened: {sentence}", file=sys.stderr)
-    anyio.run(serve_stdio, settings, source)
+    if arguments.http:
+        from server.front.http import Address, serve_http, warnings  # noqa: PLC0415 - stdio need not wait for it
+
+        address = Address(*arguments.http)
+        for sentence in warnings(settings.http, address):
+            print(f"sandgate: weakened: {sentence}", file=sys.stderr)
+        anyio.run(serve_http, settings, source, address)
+    else:
+        anyio.run(serve_stdio, settings, source)
     return 0
 
 

@@ -21,6 +21,7 @@ from server.ops import images as image_words
 from server.ops import install as clients
 from server.ops.policy import verdict_of
 from server.ops.snapshots import prepared_table
+from server.ops.user_settings import NotSaved, parsed, save
 from server.sandbox.engine import find_engine
 from server.sandbox.folders import LONGEST_SOCKET
 from server.sandbox.image_build import list_images
@@ -32,10 +33,6 @@ MARKS = {"ok": "[green]ok[/]  ", "warn": "[yellow]weak[/]", "fail": "[red]no[/] 
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?=[a-z]){_LABEL}", re.IGNORECASE)  # python3.13 is a command
 LAST_PORT = 65535
-
-
-class NotSaved(Exception):
-    """The settings file could not be changed; the sentence says why."""
 
 
 class NotInForce(Exception):
@@ -68,7 +65,7 @@ def init(arguments: argparse.Namespace) -> int:
         return 0
     if path.exists():
         raise NotSaved(f"{path} exists; edit it, or see all settings with `sandgate init --print`")
-    _save(path, TEMPLATE)
+    save(path, TEMPLATE)
     print(f"wrote {path}; every line in it is a default, change what you like")
     return 0
 
@@ -78,7 +75,7 @@ def allow(arguments: argparse.Namespace) -> int:
     what = " ".join(arguments.what.split())
     table = _table_of(what)
     path = user_file()
-    document = _parsed(path)
+    document = parsed(path)
     load()  # refuses what is no setting, so the file is of the shape we expect
     entries = _entries(document, table)
     if what in entries:
@@ -89,7 +86,7 @@ def allow(arguments: argparse.Namespace) -> int:
         _demand_liftable(what)
     entries.append(what)
     entries.multiline(multiline=True)
-    _save(path, tomlkit.dumps(document))
+    save(path, tomlkit.dumps(document))
     _demand_in_force(what, table)
     kind = "host" if table == "egress" else "command"
     print(f"allowed {kind} {what} ({path}, [{table}]); running servers take it up by themselves")
@@ -130,29 +127,10 @@ def _is_host(what: str) -> bool:
         return False
 
 
-def _parsed(path: Path) -> TOMLDocument:
-    try:
-        return tomlkit.parse(path.read_bytes().decode())  # bytes: the ends of its lines stay as they are
-    except FileNotFoundError:
-        return tomlkit.document()
-    except (OSError, ValueError) as exc:
-        raise NotSaved(f"{path} cannot be read ({exc}); nothing was changed") from exc
-
-
 def _entries(document: TOMLDocument, table: str) -> Array:
     section = document.setdefault(table, tomlkit.table())  # a table, an inline one, or parts of one that lie apart
     entries: Array = section.setdefault("allow", tomlkit.array())
     return entries
-
-
-def _save(path: Path, text: str) -> None:
-    """In one step, so that no server reads half of it; a link into someone's dotfiles stays a link."""
-    target = path.resolve()
-    try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        clients.replace_file(target, text)
-    except OSError as exc:
-        raise NotSaved(f"{path} cannot be written ({exc.strerror}); nothing was changed") from exc
 
 
 def _demand_in_force(what: str, table: str) -> None:

@@ -8,7 +8,7 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +29,10 @@ LOST = "the sandbox was lost"
 OVERSLEPT_S = 2.0  # we were stopped ourselves: what it said meanwhile is still to be read
 MAX_FILE = 64 << 20  # what one file answer may bring at most
 RECEIVE = 1 << 18
+
+
+async def _nobody_knows() -> Exit | None:
+    return None
 
 
 class _Answer:
@@ -55,6 +59,7 @@ class AgentLink:
         self._heard = time.monotonic()
         self.frozen = False  # set while its container is paused: then silence says nothing
         self.on_beat: Callable[[int, int], None] = lambda _bytes, _files: None  # room on its disk
+        self.why_lost: Callable[[], Awaitable[Exit | None]] = _nobody_knows  # asked where commands ended with it
         self.hello: dict[str, Any] = {}
         self.greeted = anyio.Event()
         self.lost = False
@@ -162,13 +167,17 @@ class AgentLink:
 
     async def serve(self) -> None:
         """Read frames until the agent is gone, makes no sense or falls silent; then every waiter is told."""
+        end: Exit | None = None
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch)
                 await self._read()
                 tasks.cancel_scope.cancel()
+            self.lost = True
+            if self._outputs and self._why == LOST:
+                end = await self.why_lost()
         finally:
-            self._lose()
+            self._lose(end or Exit("killed", detail=self._why))
 
     async def _read(self) -> None:
         buffer = bytearray()
@@ -255,13 +264,13 @@ class AgentLink:
             case _:
                 raise ValueError("unknown message")
 
-    def _lose(self) -> None:
+    def _lose(self, end: Exit) -> None:
         self.lost = True
         anyio.notify_closing(self._sock)
         self._sock.close()
         outputs, self._outputs = self._outputs, {}
         for output in outputs.values():
-            output.ended(Exit("killed", detail=self._why))
+            output.ended(end)
         left, self._left = self._left, {}
         for output in left.values():
             output.cleared()

@@ -6,6 +6,7 @@ import secrets
 import shutil
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,16 +23,19 @@ from requests import RequestException
 from server.sandbox.agent_link import AgentLink
 from server.sandbox.disk_watch import DiskWatch
 from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox
+from server.sandbox.ends import AGENT_OUT_OF_MEMORY
 from server.sandbox.engine import NoEngine
 from server.sandbox.folders import SOCKET_PATH_LIMIT
 from server.sandbox.image_build import ImageMissing, ImageOutdated, require
 from server.sandbox.image_recipe import REPOSITORY, known_images
 from server.sandbox.orphans import SERVER_LABEL, Orphans
-from server.sandbox.sandbox import NoSuchImage, SandboxFailed, SandboxLost, SandboxSpec
+from server.sandbox.sandbox import Exit, NoSuchImage, SandboxFailed, SandboxLost, SandboxSpec
 
 START_PATIENCE_S = 20.0
 LOOK_AGAIN_S = 0.02
 LABEL = SERVER_LABEL
+DEATH_PATIENCE_S = 5.0  # how far apart the kernel's kill, the end of the line and the engine's word of it may lie
+KILLED = "137"  # 128 + SIGKILL, as the engine writes it
 _PEER = struct.Struct("3i")  # SO_PEERCRED: pid, uid, gid
 
 
@@ -194,8 +198,31 @@ class DockerEngine:
             self._say(
                 "The kernel has no usable Landlock: path rules hold for tools and parsed commands, not in scripts."
             )
+        link.why_lost = lambda: self._why_lost(identity)
         self._watch_disk(spec, identity, link)
         return sandbox
+
+    # --- why it was lost ---------------------------------------------------------------------------------------------
+
+    async def _why_lost(self, identity: str) -> Exit | None:
+        """Its end as the engine tells it, where that was the kernel's, for memory."""
+        with anyio.move_on_after(DEATH_PATIENCE_S + CLOSE_PATIENCE_S):
+            if await anyio.to_thread.run_sync(self._died_for_memory, identity, abandon_on_cancel=True):
+                return AGENT_OUT_OF_MEMORY
+        return None
+
+    def _died_for_memory(self, identity: str) -> bool:
+        """Whether the kernel killed something in it for memory and then its agent died by KILL."""
+        now = time.time()
+        filters = {"container": f"sandgate-{identity}", "event": ["oom", "die"]}
+        window = int(now - DEATH_PATIENCE_S), int(now + DEATH_PATIENCE_S) + 1
+        out_of_memory = False
+        with suppress(APIError, DockerException, RequestException, NoEngine):
+            for event in self._docker().api.events(*window, filters=filters, decode=True):
+                if event["Action"] == "die":
+                    return out_of_memory and event["Actor"]["Attributes"].get("exitCode") == KILLED
+                out_of_memory = True
+        return False
 
     # --- disk --------------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ NO_PIDS = "the sandbox's limit of processes was met while it ran"
 NO_ROOM = "it could not be started: the sandbox has no room for another process; job_stop ends what runs"
 NO_DISK = "the sandbox's disk is full"
 OOM_BESIDE = "the kernel killed a process in the sandbox for lack of memory while it ran"
+AGENT_OUT_OF_MEMORY = Exit("out_of_memory", detail="the sandbox itself was killed with it, and its files are lost")
 SERVER_LOST = Exit("killed", detail="the server was lost")  # what the agent ended then, as the next server tells it
 
 

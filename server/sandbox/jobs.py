@@ -76,6 +76,11 @@ class Job:
         job.cleared()
         return job
 
+    def keep_at_most(self, size: int | None) -> None:
+        """Bytes of each stream that the decision lets it keep; None: as many as any job."""
+        for spool in self.streams.values() if size is not None else ():
+            spool.keep_at_most(size or 0)
+
     # --- Output ------------------------------------------------------------------------------------------------------
 
     def write(self, stream: int, data: bytes) -> None:

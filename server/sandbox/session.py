@@ -86,6 +86,7 @@ class Session:
         self.made += 1
         name = f"j{self.made}"
         job = Job(name, shown, self.folder, decision_id, lambda end: self._ended(name, end, on_end), self.room)
+        job.keep_at_most(permit.allow.limits.output_bytes)
         self.jobs[name] = job
         self._forget()
         self.ledger.job_started(self.id, KeptJob(name, shown, decision_id, None))

@@ -32,6 +32,7 @@ class Spool:
         """`make_room` is called whenever it is about to grow by a segment."""
         self._path, self._make_room, self._segment = path, make_room, segment
         self._handle = -1  # of the last segment, while it is written
+        self._tail = TAIL_SEGMENTS
         self._gap = range(HEAD_SEGMENTS, HEAD_SEGMENTS)
         self.total = 0
 
@@ -66,7 +67,7 @@ class Spool:
     def _begin(self, number: int) -> None:
         self._make_room()
         self._handle = os.open(self._file(number), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        while number - self._gap.stop > TAIL_SEGMENTS:
+        while number - self._gap.stop > self._tail:
             self._drop_oldest_of_tail()
 
     def end(self) -> None:
@@ -74,6 +75,13 @@ class Spool:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+    def keep_at_most(self, size: int) -> None:
+        """A narrower bound, in bytes, before anything is written; beginning and end stay guaranteed beneath it too."""
+        segments = min(size // self._segment, HEAD_SEGMENTS + TAIL_SEGMENTS)
+        self._tail = max(FLOOR_SEGMENTS, segments // 4)
+        head = max(FLOOR_SEGMENTS, segments - self._tail)
+        self._gap = range(head, head)
 
     # --- giving way --------------------------------------------------------------------------------------------------
 

@@ -3,13 +3,14 @@
 import os
 import signal
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import anyio
 import pytest
 
 from policy.verdict import Access
 from server.sandbox.docker_sandbox import DockerSandbox
-from server.sandbox.ends import NO_PIDS, OOM_BESIDE
+from server.sandbox.ends import AGENT_OUT_OF_MEMORY, NO_PIDS, OOM_BESIDE
 from server.sandbox.sandbox import Exit, FileRefused, Running
 from tests.live import BASE, Said, background, command, engine, run, sandbox, shell
 from tests.real_engine import client
@@ -31,7 +32,7 @@ async def box(anyio_backend: str) -> AsyncGenerator[DockerSandbox]:
 
 
 async def over(said: Said) -> Exit:
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         await said.over.wait()
     return said.end
 
@@ -132,6 +133,19 @@ async def test_a_container_that_is_taken_away_ends_its_commands_as_lost(box: Doc
         await anyio.to_thread.run_sync(lambda: api.kill(f"sandgate-{box.id}"))
 
     assert await over(said) == Exit("killed", detail="the sandbox was lost")
+
+
+async def test_an_agent_that_the_kernel_killed_for_memory_is_told_as_that(box: DockerSandbox) -> None:
+    """Memory that belongs to no process, and an agent that nothing protects: the kernel then takes that."""
+    hog = "import os\ninput()\nwhile True: os.write(os.memfd_create('x'), b'x' * (8 << 20))"
+    said = Said()
+    job = await box.run(background("python3", "-c", hog), said)
+    with client() as api:
+        agent = api.inspect_container(f"sandgate-{box.id}")["State"]["Pid"]
+    Path(f"/proc/{agent}/oom_score_adj").write_text("1000")
+    await job.send(b"\n", close=True)
+
+    assert await over(said) == AGENT_OUT_OF_MEMORY
 
 
 async def test_commands_of_a_lost_server_are_ended_at_once_while_the_sandbox_waits() -> None:

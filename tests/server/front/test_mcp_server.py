@@ -16,7 +16,9 @@ async def nothing() -> None: ...
 def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> None:
     sessions = Sessions(FakeSource(), {"base": SPEC}, tmp_path, (), Room(1), ledger(tmp_path), resting())
     gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
-    server = build(App(gateway, Settings(environment="base"), snapshots(tmp_path), nothing, lambda: None))
+    server = build(
+        App(gateway, Settings(environment="base"), snapshots(tmp_path), nothing, lambda *_: None, lambda: None)
+    )
 
     assert server.name == "sandgate"
     assert server.version

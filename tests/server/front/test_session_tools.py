@@ -62,7 +62,7 @@ class World:
         self.snapshots: Snapshots = snapshots(self.folder, self.images)
 
     def of(self, caller: str) -> SessionTools:
-        return SessionTools(Front(self.gateway, Caller(caller), "other", "both", self.snapshots))
+        return SessionTools(Front(self.gateway, lambda: Caller(caller), "other", "both", self.snapshots))
 
     async def kept(self, caller: str, *names: str) -> None:
         await self.gateway.sessions.open(caller, "default", "base", ())

@@ -22,7 +22,7 @@ async def listed(folder: Path, groups: tuple[ToolGroup, ...] = ALL_GROUPS, shape
     sessions = Sessions(FakeSource(), {"base": SPEC}, folder, (), Room(1), ledger(folder), resting())
     gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
     mcp: MCPServer[None] = MCPServer("test")
-    register(mcp, Front(gateway, Caller("ann"), "base", shape, snapshots(folder)), groups)
+    register(mcp, Front(gateway, lambda: Caller("ann"), "base", shape, snapshots(folder)), groups)
     return await mcp.list_tools()
 
 

@@ -126,3 +126,18 @@ def test_however_it_arrives_what_is_kept_is_right_and_what_is_not_is_counted(
         seen, offset = seen + len(piece.data) + piece.skipped, piece.next_offset
     assert seen == len(whole)
     spool.close()
+
+
+@pytest.mark.promise("result.truthful")
+@pytest.mark.parametrize(
+    ("size", "head", "tail"), [(16, b"0123456789ab", b"lxyz"), (8, b"0123", b"lxyz"), (0, b"0123", b"lxyz")]
+)
+def test_a_decision_may_let_it_keep_less_but_never_neither_end(
+    spool: Spool, size: int, head: bytes, tail: bytes
+) -> None:
+    spool.keep_at_most(size)
+    spool.write(b"0123456789ab" + b"-" * 100 + b"tailxyz.")
+
+    assert spool.read(0, 100).data == head
+    assert spool.read(spool.total - 5, 4).data == tail
+    assert spool.kept <= max(size, 2 * SEGMENT) + SEGMENT

@@ -1,0 +1,181 @@
+"""The same tools over HTTP: one Starlette app with /mcp (streamable HTTP) and /sse, for callers with a token."""
+
+import logging
+import signal
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import anyio
+import uvicorn
+from mcp.server.auth.settings import AuthSettings
+from mcp.server.mcpserver import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+from pydantic import AnyHttpUrl
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from server.app import App, open_app
+from server.front.bearers import Bearers
+from server.front.caller import request_caller
+from server.front.doorway import LOCAL, Doorway
+from server.front.issuer_keys import IssuerKeys
+from server.front.mcp_server import Kind, build
+from server.settings import HttpSettings, Settings, Source
+from server.watching import watch
+
+GRACE_S: Final = 5  # for calls that run when the server is told to end
+HEAD_BYTES: Final = 64 * 1024
+MOST_CONNECTIONS: Final = 2_000
+KEPT_ALIVE_S: Final = 30
+MIB: Final = 1 << 20
+
+log = logging.getLogger("sandgate")
+
+
+class NobodyMayCall(Exception):
+    """The settings know no caller, so a server would answer nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+async def serve_http(settings: Settings, source: Source, address: Address) -> None:
+    """Serve until a signal comes; then running calls have GRACE_S, and nothing is left. Raises NobodyMayCall."""
+    http = settings.http
+    if not http.tokens and http.jwt is None:
+        raise NobodyMayCall("nobody may call: make a token with `sandgate token new NAME`, or set [http.jwt]")
+    bearers = Bearers(http, IssuerKeys, lambda: datetime.now(UTC).date())
+    async with open_app(settings, source) as app, anyio.create_task_group() as tasks:
+        server = _Uvicorn(_configured(application(app, bearers, address), http, address))
+        tasks.start_soon(_obey_signals, app, server)
+        tasks.start_soon(watch, lambda: source.files, lambda: bearers.replace(source.read().http))
+        log.warning("serving MCP at %s/mcp and %s/sse", *[_url(http, address)] * 2)
+        await server.serve()
+        tasks.cancel_scope.cancel()
+
+
+def application(app: App, bearers: Bearers, address: Address) -> Starlette:
+    """Everything behind the doorway; only /healthz answers without a token."""
+    http = app.settings.http
+    mcp = build(app, Kind(request_caller, None), token_verifier=bearers, auth=_auth(http, address))
+    unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the doorway has looked already
+    streamable = mcp.streamable_http_app(transport_security=unchecked, max_request_body_size=http.body_mb * MIB)
+    sse = mcp.sse_app(transport_security=unchecked)
+    door = Middleware(Doorway, hosts=_names(http, address), origins=http.origins, refused=_noting(app))
+    return Starlette(
+        routes=[Route("/healthz", _healthy), *streamable.routes, *_new(sse, streamable)],
+        middleware=[door, *streamable.user_middleware],
+        lifespan=lambda _: _sessions_of(mcp),
+    )
+
+
+def _new(sse: Starlette, streamable: Starlette) -> list[Any]:
+    """What both have, the metadata of the protected resource, is there once."""
+    known = {getattr(route, "path", "") for route in streamable.routes}
+    return [route for route in sse.routes if getattr(route, "path", "") not in known]
+
+
+@asynccontextmanager
+async def _sessions_of(mcp: MCPServer[Any]) -> AsyncGenerator[None]:
+    async with mcp.session_manager.run():
+        yield
+
+
+async def _healthy(_: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok"})
+
+
+def _noting(app: App) -> Any:
+    def refused(fields: Mapping[str, Any]) -> None:
+        app.note("auth.refused", fields)
+
+    return refused
+
+
+def _auth(http: HttpSettings, address: Address) -> AuthSettings:
+    """Audience and issuer are checked with the token; what is said here is for clients that look for the issuer."""
+    ours = f"{_url(http, address)}/mcp"
+    issuer = http.jwt.issuer if http.jwt else _url(http, address)
+    return AuthSettings(
+        issuer_url=AnyHttpUrl(issuer),
+        resource_server_url=AnyHttpUrl(ours) if http.jwt else None,
+        validate_token_resource=False,
+    )
+
+
+def _url(http: HttpSettings, address: Address) -> str:
+    return (http.public_url or f"{'https' if http.tls_cert else 'http'}://{address}").rstrip("/")
+
+
+def _names(http: HttpSettings, address: Address) -> tuple[str, ...]:
+    public = urlsplit(http.public_url).hostname if http.public_url else None
+    return (*http.hosts, *([public] if public else []), address.host)
+
+
+def warnings(http: HttpSettings, address: Address) -> list[str]:
+    """What a server at this address weakens."""
+    found = []
+    if address.host not in (*LOCAL, "::1") and http.tls_cert is None:
+        found.append(
+            f"plain http on {address}: tokens can be read on the way; set http.tls_cert, or stand behind a proxy."
+        )
+    return found
+
+
+def _configured(app: Starlette, http: HttpSettings, address: Address) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=address.host,
+        port=address.port,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEPT_ALIVE_S,
+        limit_concurrency=MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        http="h11",
+        ws="none",
+        proxy_headers=bool(http.trusted_proxies),
+        forwarded_allow_ips=list(http.trusted_proxies),
+        ssl_certfile=_text(http.tls_cert),
+        ssl_keyfile=_text(http.tls_key),
+    )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+class _Uvicorn(uvicorn.Server):
+    """Signals are ours: uvicorn would raise them again once it has ended, before the sandboxes have."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+async def _obey_signals(app: App, server: uvicorn.Server) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async for number in signals:
+            if number == signal.SIGHUP:
+                app.reload()
+            elif server.should_exit:
+                server.force_exit = True
+            else:
+                server.should_exit = True

@@ -1,0 +1,80 @@
+"""`sandgate token`: who may call a server over HTTP with a static token. Only hashes are kept."""
+
+import argparse
+import secrets
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import tomlkit
+from pydantic import ValidationError
+from tomlkit import TOMLDocument
+
+from server.front.bearers import digest
+from server.ops.user_settings import NotSaved, parsed, save
+from server.settings import TokenSettings, load, user_file
+
+PREFIX = "sgt_"  # so that scanners of leaked secrets know it
+BYTES = 32
+
+
+def new(arguments: argparse.Namespace) -> int:
+    """Make one and show it once; under a name that has one already it takes that one's place."""
+    load()  # refuses what is no setting, so the file is of the shape we expect
+    token = PREFIX + secrets.token_urlsafe(BYTES)
+    document = parsed(user_file())
+    others = [entry for entry in _tokens(document) if entry["name"] != arguments.name]
+    rotated = len(others) < len(_tokens(document))
+    made: dict[str, Any] = {"name": arguments.name, "sha256": digest(token), "roles": arguments.role or ["user"]}
+    if arguments.days:
+        made["expires"] = (datetime.now(UTC) + timedelta(days=arguments.days)).date()
+    try:
+        TokenSettings.model_validate(made)
+    except ValidationError as exc:
+        wrong = exc.errors()[0]
+        raise NotSaved(
+            f"{wrong['loc'][0]} {wrong['input']!r} will not do: {wrong['msg']}; nothing was changed"
+        ) from exc
+    _write(document, [*others, made])
+    print(token)
+    print(
+        f"this is {arguments.name}'s token, shown this once ({user_file()} has its hash"
+        f"{'; the one before is no longer good' if rotated else ''}); clients send it as: Authorization: Bearer TOKEN",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def listed(_: argparse.Namespace) -> int:
+    tokens = load().http.tokens
+    for token in tokens:
+        until = f"until {token.expires}" if token.expires else "for ever"
+        print(f"{token.name:20} {', '.join(token.roles):20} {until:18} sha256 {token.sha256[:12]}")
+    if not tokens:
+        print("nobody has a token; `sandgate token new NAME` makes one", file=sys.stderr)
+    return 0
+
+
+def revoke(arguments: argparse.Namespace) -> int:
+    """Servers that run take it up within a second."""
+    document = parsed(user_file())
+    rest = [entry for entry in _tokens(document) if entry["name"] != arguments.name]
+    if len(rest) == len(_tokens(document)):
+        raise NotSaved(f"{user_file()} has no token of {arguments.name}; `sandgate token list` shows all")
+    _write(document, rest)
+    print(f"{arguments.name}'s token is no longer good")
+    return 0
+
+
+def _tokens(document: TOMLDocument) -> list[dict[str, Any]]:
+    return [dict(entry) for entry in document.get("http", {}).get("tokens", [])]
+
+
+def _write(document: TOMLDocument, tokens: list[dict[str, Any]]) -> None:
+    table = document.setdefault("http", tomlkit.table())
+    rows = tomlkit.aot()
+    for token in tokens:
+        rows.append(tomlkit.item(token))
+    table["tokens"] = rows
+    save(user_file(), tomlkit.dumps(document))
+    load()

@@ -1,0 +1,88 @@
+"""A real server over HTTP on a port of its own, and clients with tokens."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+
+from server.front.bearers import digest
+from tests.end_to_end.rig import PROGRAM, Home, until
+
+ANN, BOB = "sgt_ann-0123456789abcdef", "sgt_bob-0123456789abcdef"
+
+
+def tokens(**known: str) -> str:
+    return "".join(f'[[http.tokens]]\nname = "{name}"\nsha256 = "{digest(token)}"\n' for name, token in known.items())
+
+
+@dataclass
+class HttpServer:
+    home: Home
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return httpx.get(self.url + path, headers=headers, timeout=30)
+
+
+@contextmanager
+def serving(home: Home, *more: str) -> Generator[HttpServer]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program, *_ = home.argv
+    argv = [program, "serve", "--http", f"127.0.0.1:{port}", *home.arguments, *more]
+    process = subprocess.Popen(argv, env=home.environ, stdin=subprocess.DEVNULL)
+    server = HttpServer(home, f"http://127.0.0.1:{port}", process)
+    try:
+        until(lambda: _answers(server), "the server answers")
+        yield server
+    finally:
+        if process.poll() is None:
+            server.end()
+
+
+def _answers(server: HttpServer) -> bool:
+    assert server.process.poll() is None, "the server ended"
+    try:
+        return server.get("/healthz").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+@asynccontextmanager
+async def streamable(server: HttpServer, token: str, mode: str = "auto") -> AsyncGenerator[Client]:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        httpx.AsyncClient(headers=headers, timeout=httpx.Timeout(30, read=300)) as http,
+        Client(streamable_http_client(f"{server.url}/mcp", http_client=http), mode=mode) as client,  # type: ignore[arg-type]  # a literal
+    ):
+        yield client
+
+
+@asynccontextmanager
+async def over_sse(server: HttpServer, token: str) -> AsyncGenerator[Client]:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with Client(sse_client(f"{server.url}/sse", headers=headers)) as client:
+        yield client
+
+
+def cli(home: Home, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PROGRAM, *words], env=home.environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+def is_gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists() or os.waitpid(pid, os.WNOHANG)[0] == pid

@@ -1,0 +1,168 @@
+"""The tools over HTTP and SSE, with real clients: every caller has a token, and nothing of another's."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.end_to_end.http_rig import ANN, BOB, HttpServer, cli, over_sse, serving, streamable, tokens
+from tests.end_to_end.rig import Home, structured, text_of, until
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[HttpServer]:
+    with serving(Home(folder, tokens(ann=ANN, bob=BOB))) as made:
+        yield made
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_command_runs_and_its_session_is_named_by_an_unguessable_name(server: HttpServer, mode: str) -> None:
+    async with streamable(server, ANN, mode) as client:
+        first = await client.call_tool("shell", {"command": "echo one > kept; echo hello"})
+        name = structured(first)["session"]
+        second = await client.call_tool("shell", {"command": "cat kept", "session": name})
+        other = await client.call_tool("shell", {"command": "ls"})
+
+        assert structured(first)["stdout"] == "hello\n"
+        assert name in text_of(first)
+        assert len(name) >= len("s-") + 16
+        assert structured(second)["stdout"] == "one\n"
+        assert structured(other)["session"] != name
+        for used in (name, structured(other)["session"]):
+            await client.call_tool("session_close", {"session": used})
+
+
+async def test_older_clients_are_served_over_sse(server: HttpServer) -> None:
+    async with over_sse(server, ANN) as client:
+        result = await client.call_tool("exec", {"argv": ["id", "-u"]})
+
+        assert structured(result)["stdout"] == "1000\n"
+        await client.call_tool("session_close", {"session": structured(result)["session"]})
+
+
+@pytest.mark.promise("caller.known")
+async def test_another_caller_never_learns_that_a_session_exists(server: HttpServer) -> None:
+    async with streamable(server, ANN) as ann, streamable(server, BOB) as bob:
+        await ann.call_tool("session_open", {"session": "work"})
+        await ann.call_tool("shell", {"command": "echo secret > note; sleep 300", "session": "work", "wait_s": 0})
+
+        absent = text_of(await bob.call_tool("job_output", {"session": "nothing-there"}))
+        for tool, arguments in (
+            ("job_output", {}),
+            ("job_stop", {}),
+            ("job_input", {"job": "j1", "text": "x"}),
+            ("session_close", {}),
+            ("session_snapshot", {"name": "mine"}),
+        ):
+            answer = await bob.call_tool(tool, {**arguments, "session": "work"})
+            assert answer.is_error, tool
+            assert text_of(answer) == absent.replace("nothing-there", "work"), tool
+        listed = text_of(await bob.call_tool("session_list", {}))
+        read = await bob.call_tool(
+            "file_read", {"path": "note", "session": "work"}
+        )  # a session of his own by that name
+
+        assert "work" not in listed
+        assert read.is_error
+        await bob.call_tool("session_close", {"session": "work"})
+        assert "work" in text_of(await ann.call_tool("session_list", {}))
+        await ann.call_tool("session_close", {"session": "work"})
+
+
+async def test_what_needs_a_session_says_so_where_none_is_named(server: HttpServer) -> None:
+    async with streamable(server, ANN) as client:
+        result = await client.call_tool("session_close", {})
+    assert result.is_error
+    assert "session_list" in text_of(result)
+
+
+@pytest.mark.promise("caller.known")
+@pytest.mark.parametrize("path", ["/mcp", "/sse", "/messages/"])
+@pytest.mark.parametrize("token", [None, "wrong", ANN[:-1], "a.b.c", "x" * 20_000])
+def test_nobody_gets_in_without_a_good_token(folder: Path, server: HttpServer, path: str, token: str | None) -> None:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=server.url, headers={**headers, "x-test": path}) as client:
+        ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        answer = client.get(path) if path == "/sse" else client.post(path, json=ask)
+    assert answer.status_code in (401, 429)
+    assert "bearer" in answer.headers.get("www-authenticate", "bearer").lower()
+
+
+@pytest.mark.promise("caller.known")
+async def test_failures_are_recorded_and_bounded_and_do_not_name_the_token(tmp_path: Path, folder: Path) -> None:
+    home = Home(folder / "f", tokens(ann=ANN))
+    home.folder.mkdir()
+    with serving(home) as server:
+        codes = [server.get("/mcp", Authorization="Bearer guess-123").status_code for _ in range(25)]
+        async with streamable(server, ANN) as client:  # from the same address
+            assert (await client.list_tools()).tools
+        lines = home.audit("auth.refused")
+
+    assert codes == [401] * 20 + [429] * 5
+    assert len(lines) == 20
+    assert {line["address"] for line in lines} == {"127.0.0.1"}
+    assert "guess-123" not in (home.folder / "state/audit/audit.jsonl").read_text()
+
+
+@pytest.mark.promise("caller.known")
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "localhost.evil.example:80"}, 421),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://localhost.evil.example"}, 403),
+        ({"Origin": "http://localhost:3000"}, 200),
+        ({"Host": "LOCALHOST:9999"}, 200),
+    ],
+)
+def test_host_and_origin_are_checked_on_every_path(server: HttpServer, headers: dict[str, str], code: int) -> None:
+    assert server.get("/healthz", **headers).status_code == code
+
+
+@pytest.mark.promise("caller.known")
+async def test_a_token_is_made_rotated_listed_and_revoked_while_the_server_runs(folder: Path) -> None:
+    home = Home(folder / "t")
+    home.folder.mkdir()
+    first = cli(home, "token", "new", "carl", "--role", "dev", "--days", "30").stdout.strip()
+    with serving(home) as server:
+
+        def gets_in(token: str) -> bool:
+            return server.get("/mcp", Authorization=f"Bearer {token}").status_code != httpx.codes.UNAUTHORIZED
+
+        assert gets_in(first)
+        second = cli(home, "token", "new", "carl").stdout.strip()
+        until(lambda: gets_in(second), "the new one is good", 10)
+        assert not gets_in(first)
+        listed = cli(home, "token", "list").stdout
+        revoked = cli(home, "token", "revoke", "carl")
+        until(lambda: not gets_in(second), "the revoked one is not", 10)
+
+    assert "carl" in listed
+    assert second not in listed
+    assert revoked.returncode == 0
+    assert second not in (home.folder / ".config/sandgate/sandgate.toml").read_text()
+
+
+def test_without_any_caller_it_does_not_start_and_says_what_to_do(folder: Path) -> None:
+    home = Home(folder / "n")
+    home.folder.mkdir()
+    done = cli(home, "serve", "--http", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert "sandgate token new" in done.stderr
+
+
+@pytest.mark.promise("nothing.left")
+async def test_a_server_told_to_end_leaves_nothing(folder: Path) -> None:
+    home = Home(folder / "e", tokens(ann=ANN))
+    home.folder.mkdir()
+    with serving(home) as server:
+        async with streamable(server, ANN) as client:
+            await client.call_tool("shell", {"command": "sleep 300", "wait_s": 0})
+            code = server.end()
+        until(home.nothing_is_left, "nothing is left")
+    assert code == 0
