@@ -1,5 +1,6 @@
 """Every way a command can end, each made to happen in a real container, told as it was."""
 
+import errno
 import os
 import signal
 from collections.abc import AsyncGenerator
@@ -208,6 +209,13 @@ async def test_a_command_holds_no_descriptor_but_its_streams(box: DockerSandbox)
     said = await run(box, "python3", "-c", "import os; print(sorted(os.listdir('/proc/self/fd'), key=int)[:-1])")
 
     assert said.text == "['0', '1', '2']\n"
+
+
+async def test_open_files_are_bounded_for_every_command(box: DockerSandbox) -> None:
+    opening = "import os\nopened = []\ntry:\n    while True: opened.append(os.open('/', 0))\nexcept OSError as e: print(len(opened), e.errno)"
+    said = await run(box, "python3", "-c", opening)
+
+    assert said.text == f"{box.spec.open_files - 3} {errno.EMFILE}\n"
 
 
 async def test_a_command_may_take_its_time(box: DockerSandbox) -> None:

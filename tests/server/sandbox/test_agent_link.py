@@ -228,3 +228,73 @@ async def test_what_a_paused_agent_does_not_take_yet_is_kept_for_it(monkeypatch:
             await link.say({"op": "x", "text": "y" * size})
 
     assert not link.lost
+
+
+# --- signs of life -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_link, "PING_EVERY_S", 0.02)
+    monkeypatch.setattr(agent_link, "SILENCE_S", 0.3)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_an_agent_that_falls_silent_while_something_runs_is_given_up_and_told_so() -> None:
+    ours, theirs = socket.socketpair()
+    link, heard = AgentLink(ours), Heard()
+    with theirs:
+        await link.run({"argv": ["sleep"]}, heard)
+        with anyio.fail_after(5):
+            await link.serve()
+
+    assert heard.end is not None
+    assert (heard.end.status, heard.end.exit_code) == ("killed", None)
+    assert "did not answer" in heard.end.detail
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_quiet_command_is_not_a_dead_one_as_long_as_its_agent_beats() -> None:
+    ours, theirs = socket.socketpair()
+    link, heard = AgentLink(ours), Heard()
+    theirs.setblocking(False)
+    with theirs:
+        await link.run({"argv": ["sleep"]}, heard)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(link.serve)
+            for _ in range(30):
+                theirs.sendall(said({"ev": "beat", "disk_room": 1, "files_room": 1}))
+                await anyio.sleep(0.02)
+            assert not link.lost
+            assert b'"op": "ping"' in theirs.recv(1 << 16)
+            tasks.cancel_scope.cancel()
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("frozen", [True, False])
+async def test_where_nothing_runs_or_it_is_paused_silence_says_nothing(frozen: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    ours, theirs = socket.socketpair()
+    link = AgentLink(ours)
+    link.frozen = frozen
+    with theirs:
+        if frozen:
+            await link.run({"argv": ["sleep"]}, Heard())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(link.serve)
+            await anyio.sleep(0.6)
+            assert not link.lost
+            tasks.cancel_scope.cancel()
+
+
+async def test_the_engine_is_asked_why_a_line_ended_only_where_commands_ended_with_it() -> None:
+    async def for_memory() -> Exit | None:
+        return Exit("out_of_memory")
+
+    ours, theirs = socket.socketpair()
+    link, heard = AgentLink(ours), Heard()
+    link.why_lost = for_memory
+    await link.run({"argv": ["true"]}, heard)
+    theirs.close()
+    await link.serve()
+
+    assert heard.end == Exit("out_of_memory")
