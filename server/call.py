@@ -28,8 +28,13 @@ type Progress = Callable[[Job], Coroutine[Any, Any, None]]
 
 KILL = 9
 BASH = ("/bin/bash", "--noprofile", "--norc", "-c")  # how a script is run, as the policy reads it
+USE_EXEC = 'use exec, with the program and its arguments: exec(argv=["/bin/ls", "-l"])'
 
 log = logging.getLogger("sandgate")
+
+
+class NoShell(Exception):
+    """A script was asked for in an image that has nothing to run it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +177,7 @@ class Gateway:
             granted = await self._clear(record, question)
             called = anyio.current_time()
             async with self._session(caller, question, progress) as session:
+                granted = await self._for_its_shell(caller, ask, session, record, granted)
                 made_s = anyio.current_time() - called
                 job = await session.start(granted, ask.tool, record.decision_id, lambda end: _ended(record, end))
                 try:
@@ -183,6 +189,8 @@ class Gateway:
                 await self.guard.after(session)
                 record.ended(**_outcome(job, end))
                 act, told = _run_command(granted), session.take_remarks()
+                if act.argv != ask.argv:
+                    told = (*told, f"this image has no bash: {act.argv[0]} ran the script")
                 return Ran(job, end, session, session.introduce(), record.decision_id, act, told)
 
     async def use_file[R](self, caller: Caller, ask: FileAsk[R]) -> R:
@@ -278,6 +286,18 @@ class Gateway:
                 raise Denied(verdict, record.decision_id)
             case _:
                 assert_never(verdict)
+
+    async def _for_its_shell(
+        self, caller: Caller, ask: RunAsk, session: Session, record: Record, granted: Permit
+    ) -> Permit:
+        """Where the image has another shell than bash, the script is another command, and is judged again as that."""
+        shell = session.sandbox.shell
+        if ask.script is None or shell == ask.argv[0]:
+            return granted
+        if not shell:
+            raise NoShell(f"the image of environment {session.spec.environment} has no shell; {USE_EXEC}")
+        by_shell = replace(ask, argv=(shell, "-c", ask.script), script=None)
+        return await self._clear(record, await self._understand(caller, by_shell))
 
     def _session(self, caller: Caller, question: Question, progress: Progress) -> AbstractAsyncContextManager[Session]:
         """Where none of that name is there any more, one of the environment that was judged is made."""

@@ -152,6 +152,7 @@ class FakeSandbox:
     alive: bool = True
     frozen: bool = False
     closed: bool = False
+    shell: str = "/bin/bash"
 
     async def run(self, permit: Permit, output: Output) -> Running:
         self.ran.append(permit)

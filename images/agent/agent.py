@@ -24,7 +24,9 @@ import files
 import jobs
 import keepers
 import kernel
+import late  # noqa: F401 - imported for what it imports
 import opening
+import places
 import relay
 import searches
 import spawn
@@ -59,8 +61,7 @@ class Agent:
         self.counters = counters.Counters()
         self.confine = kernel.Filter(kernel.set_id_filter())
         self.files = files.Files(kernel.AsUser(uid, gid))
-        with self.files.user:
-            os.makedirs(home, mode=0o700, exist_ok=True)
+        places.provide(self.files.user, home)
         self.searches = searches.Searches(self.selector, self.files.user, self.confine)
         self.jobs: dict[int, jobs.Job] = {}
         self.rulesets: dict[object, int] = {}
@@ -97,7 +98,8 @@ class Agent:
             self.wire = wire.Wire(sock)
             self.heard = time.monotonic()
             self.selector.register(sock, selectors.EVENT_READ, self._hear_server)
-            self.wire.say({"ev": "hello", "key": self.key, "landlock": self.abi, "openat2": _has_openat2()})
+            about = {"landlock": self.abi, "openat2": _has_openat2(), "shell": places.shell()}
+            self.wire.say({"ev": "hello", "key": self.key, **about})
             return True
         return False
 

@@ -5,6 +5,7 @@ its command leaves behind by double forks or setsid stays below it in the proces
 nothing of the command is left, it forks the leader of the next: all that needs no plan is done before one is there.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -232,7 +233,8 @@ def lower(confine: kernel.Filter, uid: int, gid: int, ruleset: int | None) -> No
 def _warm_up() -> None:
     """Walk once through what comes between a plan and its exec: pages shared with the agent are copied now, not then."""
     plan = _read(json.dumps([["true"], {"PATH": os.defpath}, "/", False]).encode())
-    _found(plan)
+    with contextlib.suppress(FileNotFoundError):  # not every image has it
+        _found(plan)
     for handle in range(3):
         os.dup2(handle, handle, inheritable=True)
     os.chdir(plan.cwd)

@@ -7,6 +7,7 @@ from mcp import MCPError
 from mcp.types import CallToolResult
 
 from policy.verdict import Denied
+from server.call import NoShell
 from server.front.results import failed, refusal
 from server.judge.limits import TooMany
 from server.record.audit import AuditFailed
@@ -30,6 +31,7 @@ _ANSWERS = (
     FileRefused,
     HostNotAllowed,
     InputRefused,
+    NoShell,
     NoSuchEnvironment,
     NoSuchJob,
     NoSuchSession,

@@ -21,15 +21,17 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from requests import RequestException
 
 from server.sandbox.agent_link import AgentLink
+from server.sandbox.agent_volume import NotFilled, fill, name_of, tidy
 from server.sandbox.disk_watch import DiskWatch
-from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox
+from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox, shell_of
 from server.sandbox.ends import AGENT_OUT_OF_MEMORY
 from server.sandbox.engine import NoEngine
 from server.sandbox.folders import SOCKET_PATH_LIMIT
-from server.sandbox.image_build import ImageMissing, ImageOutdated, require
-from server.sandbox.image_recipe import REPOSITORY, known_images
+from server.sandbox.image_build import ImageMissing, ImageOutdated, how_to_build, require
+from server.sandbox.image_recipe import AGENT as AGENT_IMAGE
+from server.sandbox.image_recipe import REPOSITORY, known_images, recipe
 from server.sandbox.orphans import SERVER_LABEL, Orphans
-from server.sandbox.sandbox import Exit, NoSuchImage, SandboxFailed, SandboxLost, SandboxSpec
+from server.sandbox.sandbox import AGENT, Exit, NoSuchImage, SandboxFailed, SandboxLost, SandboxSpec
 
 START_PATIENCE_S = 20.0
 LOOK_AGAIN_S = 0.02
@@ -45,14 +47,14 @@ class Surroundings:
 
     variables: Mapping[str, str] = field(default_factory=dict)
 
-    def of(self, image_env: Mapping[str, str], home: str) -> dict[str, str]:
+    def of(self, image_env: Mapping[str, str], home: str, shell: str) -> dict[str, str]:
         ours = {
             "HOME": home,
             "USER": "agent",
             "LOGNAME": "agent",
             "LANG": "C.UTF-8",
             "TERM": "dumb",
-            "SHELL": "/bin/bash",
+            "SHELL": shell,
         }
         return {**image_env, **ours, **self.variables}
 
@@ -80,6 +82,7 @@ class DockerEngine:
         self._seccomp = json.dumps(json.loads(seccomp.read_text()))
         self._client: docker.DockerClient | None = None
         self._image_env: dict[str, dict[str, str]] = {}
+        self._agent_image = ""  # its digest, once it was looked at
         self._weakened, self._said = weakened, set[str]()
         self._starting: set[str] = set()  # whose threads are at work
         self._disk_quota = True  # until the engine says otherwise
@@ -139,19 +142,42 @@ class DockerEngine:
             api = self._docker().api
             if spec.image not in self._image_env:
                 _require(self._find(), spec.image)
-            container = self._create(spec, identity, folder)
-            api.start(container["Id"])
-            info = api.inspect_container(container["Id"])
+            started = self._started(api, spec, identity, folder)
+            info = api.inspect_container(started)
             self._image_env.setdefault(spec.image, _environment(info["Config"]["Env"]))
             return int(info["State"]["Pid"])
         except ImageNotFound as exc:
             raise NoSuchImage(f"the engine has no image {spec.image}; {_how_to_get(spec.image)}") from exc
-        except (NoEngine, ImageMissing, ImageOutdated) as exc:
+        except (NoEngine, ImageMissing, ImageOutdated, NotFilled) as exc:
             raise SandboxFailed(str(exc)) from exc
         except (APIError, DockerException) as exc:
             raise SandboxFailed(f"the Docker engine refused to start a sandbox: {_first_line(exc)}") from exc
         finally:
             self._starting.discard(identity)
+
+    def _started(self, api: docker.APIClient, spec: SandboxSpec, identity: str, folder: Path) -> str:
+        """The id of a container that runs. Where it does not find its agent, the agent's volume is new to this engine, or
+        was removed while nothing used it: then it is filled, and that is tried once more."""
+        known = bool(self._agent_image)
+        self._agent_image = self._agent_image or self._find_agent(api)
+        container = self._create(spec, identity, folder)["Id"]
+        try:
+            api.start(container)
+        except APIError as exc:
+            if AGENT[0] not in str(exc.explanation):
+                raise
+            self._remove(identity)
+            self._agent_image = self._find_agent(api)
+            fill(api, self._agent_image)
+            container = self._create(spec, identity, folder)["Id"]
+            api.start(container)
+        if not known:
+            tidy(api, name_of(self._agent_image))
+        return str(container)
+
+    def _find_agent(self, api: docker.APIClient) -> str:
+        require(self._find(), AGENT_IMAGE)
+        return str(api.inspect_image(recipe(AGENT_IMAGE).tag)["Id"])  # type: ignore[no-untyped-call]  # docker's types leave it out
 
     def _create(self, spec: SandboxSpec, identity: str, folder: Path) -> dict[str, Any]:
         """With a disk quota where the engine has one; where it refuses that, without, and that is said."""
@@ -162,7 +188,7 @@ class DockerEngine:
             "sandgate.sandbox": identity,
         }
         settings = spec.container(f"sandgate-{identity}", labels)
-        options = spec.host_config(folder, self._seccomp)
+        options = spec.host_config(folder, name_of(self._agent_image), self._seccomp)
         quota = {"storage_opt": {"size": str(spec.disk_bytes)}} if self._disk_quota else {}
         try:
             return dict(api.create_container(host_config=_host_config(api, options | quota), **settings))
@@ -186,11 +212,10 @@ class DockerEngine:
         key = secrets.token_hex(16)
         await link.say({"op": "welcome", "key": key, "grace_s": self._grace_s})
         await link.greeted.wait()
-        sandbox = DockerSandbox(
-            self, spec, identity, link, self._surroundings.of(self._image_env[spec.image], spec.home), key
-        )
         if not link.hello:
-            raise SandboxFailed(f"the agent in {spec.image} ended at once; run: sandgate images build")
+            raise SandboxFailed(f"the agent in a sandbox of {spec.image} ended at once; run: sandgate images build")
+        env = self._surroundings.of(self._image_env[spec.image], spec.home, shell_of(link.hello) or "/bin/sh")
+        sandbox = DockerSandbox(self, spec, identity, link, env, key)
         await _compare_mounts(sandbox)
         if not sandbox.landlock_abi:
             if spec.landlock_required:
@@ -350,8 +375,10 @@ def _host_config(api: docker.APIClient, options: dict[str, Any]) -> dict[str, An
 
 
 def _how_to_get(image: str) -> str:
-    ours = image.partition("/")[0] == REPOSITORY
-    return "run: sandgate images build" if ours else "pull or build it, or change [sandbox] images in the settings"
+    repository, _, name = image.partition(":")[0].partition("/")
+    if repository == REPOSITORY:
+        return how_to_build(name)
+    return f"pull it (docker pull {image}) or build it, or change [sandbox] images in the settings"
 
 
 def _require(engine_url: str, image: str) -> None:

@@ -28,6 +28,7 @@ from server.sandbox.sandbox import (
 
 CLOSE_PATIENCE_S = 10.0
 LOOK_PATIENCE_S = 300.0
+SHELLS = ("/bin/bash", "/bin/sh")
 
 
 class Destroys(Protocol):
@@ -78,6 +79,11 @@ class DockerSandbox:
     @frozen.setter
     def frozen(self, frozen: bool) -> None:
         self._link.frozen = frozen
+
+    @property
+    def shell(self) -> str:
+        """What the image has to run a script with; empty where it has nothing."""
+        return shell_of(self._link.hello)
 
     @property
     def landlock_abi(self) -> int:
@@ -204,6 +210,12 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def shell_of(hello: Mapping[str, Any]) -> str:
+    """The shell that an agent says its image has: one of those we know, whatever it says."""
+    said = hello.get("shell")
+    return next((shell for shell in SHELLS if shell == said), "")
 
 
 @contextmanager

@@ -13,9 +13,11 @@ import docker
 import docker.errors
 import requests
 
+from server.sandbox.agent_volume import ensure, tidy
 from server.sandbox.debian import SUITE, NoDebian, bootstrap
 from server.sandbox.engine import HOST_NETWORK_LABEL, Unreachable, get
 from server.sandbox.image_recipe import (
+    AGENT,
     BASE,
     BUILD_LABEL,
     CA_LABEL,
@@ -28,6 +30,7 @@ from server.sandbox.image_recipe import (
 )
 
 DEFAULT_IMAGES: Final = ("base", "python")
+_ALWAYS: Final = (BASE, AGENT)  # the one is what the others start from, the other is in every sandbox
 _UPSTREAM: Final = f"debian:{SUITE}-slim"
 _OWN_DEBIAN: Final = f"{REPOSITORY}/debian:{SUITE}"
 _SILENCE_S: Final = 600  # an apt step may print nothing for minutes on a slow mirror
@@ -85,24 +88,30 @@ def build(
     *,
     force: bool = False,
 ) -> list[ImageState]:
-    """Build what is missing or outdated; `force` builds all anew with the packages of today.
+    """Build what is missing or outdated, and what every sandbox needs with it; `force` builds all anew with the packages
+    of today.
 
     Without `ca_bundle` a current image stays as it is, whatever it was built with; an outdated one is built without.
     """
     bundle = _read_bundle(ca_bundle)
-    recipes = [recipe(image) for image in images]
+    recipes = [recipe(image) for image in dict.fromkeys((*_ALWAYS, *images))]
     took: dict[str, float] = {}
     with _engine(engine_url, _SILENCE_S) as client:
         wanted = [made for made in recipes if force or not _is_current(client, made, bundle)]
-        started = time.monotonic()
-        if wanted:
-            debian = _find_debian(client, on_progress, force=force)
-            _build_packages(client, recipe(BASE), debian, bundle, on_progress, force=force)
+        debian = _find_debian(client, on_progress, force=force) if wanted else ""
         for made in wanted:
+            started = time.monotonic()
             _build_image(client, made, debian, bundle, on_progress, force=force)
             took[made.image] = time.monotonic() - started
-            started = time.monotonic()
+        _fill_volume(client)
         return [_state(client, made, took.get(made.image, 0.0)) for made in recipes]
+
+
+def _fill_volume(client: docker.APIClient) -> None:
+    """So that no sandbox has to wait for it; those of earlier builds go."""
+    agent = recipe(AGENT)
+    kept = ensure(client, client.inspect_image(agent.tag)["Id"])  # type: ignore[no-untyped-call]  # docker's types leave it out
+    tidy(client, kept)
 
 
 def current(engine_url: str, image: str) -> bool:
@@ -115,11 +124,17 @@ def require(engine_url: str, image: str) -> None:
     found = state(engine_url, image)
     match found.state:
         case "missing":
-            raise ImageMissing(f"The engine has no image {found.tag}; {_NEXT}")
+            raise ImageMissing(f"The engine has no image {found.tag}; {how_to_build(image)}")
         case "outdated":
-            raise ImageOutdated(f"The image {found.tag} was built by another version; {_NEXT}")
+            raise ImageOutdated(f"The image {found.tag} was built by another version; {how_to_build(image)}")
         case "current":
             return
+
+
+def how_to_build(image: str) -> str:
+    """The next step: what is built without being named is not named."""
+    named = "" if image in (*_ALWAYS, *DEFAULT_IMAGES) else f" {image}"
+    return f"{_NEXT}{named}"
 
 
 def state(engine_url: str, image: str) -> ImageState:
@@ -210,22 +225,13 @@ def _make_debian(client: docker.APIClient, on_progress: OnProgress) -> str:
     return _OWN_DEBIAN
 
 
-def _build_packages(
-    client: docker.APIClient, made: Recipe, debian: str, bundle: bytes, on_progress: OnProgress, *, force: bool
-) -> None:
-    """base without the agent's files: the engine's own cache makes this instant when its packages have not changed."""
-    _run(client, made, made.packages_tag, {"DEBIAN": debian}, bundle, on_progress, target="packages", nocache=force)
-
-
 def _build_image(
     client: docker.APIClient, made: Recipe, debian: str, bundle: bytes, on_progress: OnProgress, *, force: bool
 ) -> None:
     before = _inspect(client, made.tag)
-    args = {"DEBIAN": debian} if made.image == BASE else {"BASE": recipe(BASE).packages_tag}
-    # base's slow part was made anew a moment ago, so only the others leave the cache aside.
-    nocache = force and made.image != BASE
+    args = {"DEBIAN": debian} if made.image == BASE else {"BASE": recipe(BASE).tag}
     labels = {BUILD_LABEL: made.digest, CA_LABEL: ca_digest(bundle) if bundle else "", "sandgate.from": debian}
-    _run(client, made, made.tag, args, bundle, on_progress, labels=labels, nocache=nocache)
+    _run(client, made, args, labels, bundle, on_progress, nocache=force)
     after = _inspect(client, made.tag)
     if before and after and before["Id"] != after["Id"]:
         with suppress(docker.errors.APIError):  # a sandbox still runs on it: its removal is the engine's prune
@@ -235,23 +241,20 @@ def _build_image(
 def _run(
     client: docker.APIClient,
     made: Recipe,
-    tag: str,
     args: dict[str, str],
+    labels: dict[str, str],
     bundle: bytes,
     on_progress: OnProgress,
     *,
-    labels: dict[str, str] | None = None,
-    target: str = "",
-    nocache: bool = False,
+    nocache: bool,
 ) -> None:
     events = client.build(
         fileobj=context(made, bundle),
         custom_context=True,
         dockerfile=f"{made.image}/Dockerfile",
-        tag=tag,
+        tag=made.tag,
         buildargs=args,
         labels=labels,
-        target=target,
         network_mode=_network(client),
         nocache=nocache,
         rm=True,

@@ -13,6 +13,7 @@ REPOSITORY: Final = "sandgate"
 BUILD_LABEL: Final = "sandgate.build"
 CA_LABEL: Final = "sandgate.ca"
 BASE: Final = "base"
+AGENT: Final = "agent"  # not an environment: what the volume in every sandbox is filled from
 
 _PEM_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _PEM_END: Final = b"-----END CERTIFICATE-----"
@@ -32,11 +33,6 @@ class Recipe:
     @property
     def tag(self) -> str:
         return f"{REPOSITORY}/{self.image}:latest"
-
-    @property
-    def packages_tag(self) -> str:
-        """The image without the agent's files: what the images on top of it start from."""
-        return f"{REPOSITORY}/{self.image}:packages"
 
     @property
     def digest(self) -> str:
@@ -68,7 +64,6 @@ def recipe(image: str, folder: Path | None = None) -> Recipe:
     if image not in known_images(root):
         raise NoSuchImage(f"There is no image called {image!r}: choose from {', '.join(known_images(root))}.")
     sources = [path for part in dict.fromkeys((BASE, image)) for path in sorted((root / part).iterdir())]
-    sources += sorted((root / "agent").glob("*.py"))
     return Recipe(image, {str(path.relative_to(root)): path.read_bytes() for path in sources if path.is_file()})
 
 
@@ -77,26 +72,25 @@ def ca_digest(bundle: bytes) -> str:
 
 
 def context(made: Recipe, ca_bundle: bytes) -> io.BytesIO:
-    """The build context as a tar: all root's, the agent's files 0400, the bundle whole and one certificate a file."""
+    """The build context as a tar: all root's, the bundle whole and one certificate a file."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for folder in ("agent", "ca"):
-            entry = tarfile.TarInfo(folder)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-            tar.addfile(entry)
+        folder = tarfile.TarInfo("ca")  # also where it stays empty: the Dockerfile copies it
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+        tar.addfile(folder)
         for name, content in sorted(made.files.items()):
-            _add(tar, name, content, 0o400 if name.startswith("agent/") else 0o644)
+            _add(tar, name, content)
         if ca_bundle:
-            _add(tar, "ca/bundle.pem", ca_bundle, 0o644)
+            _add(tar, "ca/bundle.pem", ca_bundle)
         for number, certificate in enumerate(_certificates(ca_bundle)):
-            _add(tar, f"ca/{number:04}.crt", certificate, 0o644)
+            _add(tar, f"ca/{number:04}.crt", certificate)
     out.seek(0)
     return out
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = len(content), mode
+    entry.size, entry.mode = len(content), 0o644
     tar.addfile(entry, io.BytesIO(content))
 
 

@@ -14,7 +14,20 @@ type WriteMode = Literal["overwrite", "create", "append"]
 HOME = "/home/agent"
 WORKSPACE = "/workspace"
 LINK_DIR = "/run/sandgate"  # inside; the per-sandbox directory is mounted here
-AGENT = ("/usr/bin/env", "-i", "/usr/bin/python3", "-I", "-S", "-B", "/opt/sandgate/agent/agent.py")
+AGENT_DIR = "/opt/sandgate"  # inside; the agent's volume is mounted here
+_RUNTIME = f"{AGENT_DIR}/runtime"
+AGENT = (
+    f"{_RUNTIME}/busybox",  # static: no loader of the image's, and no LD_* variable, has a say before it
+    *(
+        "env",
+        "-i",
+        "LC_ALL=C",
+        "TZ=UTC0",
+        f"TZDIR={AGENT_DIR}/none",
+    ),  # no locale or time zone file of the image is read
+    *(f"{_RUNTIME}/lib/ld.so", "--inhibit-cache", "--library-path", f"{_RUNTIME}/lib"),
+    *(f"{_RUNTIME}/bin/python3", "-I", "-S", "-B", "-X", "utf8", f"{_RUNTIME}/agent/agent.py"),
+)
 USER_ID = 1000  # of commands, and of everything in the image's home
 MIB = 1 << 20
 
@@ -140,6 +153,9 @@ class Sandbox(Protocol):
 
     frozen: bool  # whether it is paused: then its silence says nothing
 
+    @property
+    def shell(self) -> str: ...
+
     async def run(self, permit: Permit, output: Output) -> Running: ...
 
     async def resolve(self, path: str) -> Found: ...
@@ -239,10 +255,11 @@ class SandboxSpec:
             "command": [f"{self.user[0]}:{self.user[1]}", self.home, *map(str, self.ports)],
             "user": "0:0",  # the agent; commands become uid 1000 in it, whatever USER the image names
             "working_dir": "/",  # nothing of a workspace is on PID 1's path
+            "healthcheck": {"test": ["NONE"]},  # the image's own would run as root, unjudged
             "labels": labels,  # orphans are found by these
         }
 
-    def host_config(self, link_dir: Path, seccomp: str) -> dict[str, Any]:
+    def host_config(self, link_dir: Path, agent_volume: str, seccomp: str) -> dict[str, Any]:
         """What the engine holds the container to. Each line is a control: none may go without its reason."""
         return {
             "network_mode": "none",  # no interface but loopback: nothing to bypass (promise 3)
@@ -268,8 +285,23 @@ class SandboxSpec:
             "runtime": self.runtime,  # runsc or kata where the operator has one
             # Connecting through a read-only mount works; replacing a socket does not. As mounts, not binds: for those the
             # engine would make a missing source itself, as root.
-            "mounts": [_bind(str(link_dir), LINK_DIR, read_only=True), *map(_lend, (*self.mounts, *self.guards))],
+            "mounts": [
+                _bind(str(link_dir), LINK_DIR, read_only=True),
+                _agent(agent_volume),
+                *map(_lend, (*self.mounts, *self.guards)),
+            ],
         }
+
+
+def _agent(volume: str) -> dict[str, Any]:
+    # Never filled from the image, which may hold something of its own at that path.
+    return {
+        "Type": "volume",
+        "Source": volume,
+        "Target": AGENT_DIR,
+        "ReadOnly": True,
+        "VolumeOptions": {"NoCopy": True},
+    }
 
 
 def _bind(source: str, target: str, *, read_only: bool) -> dict[str, Any]:

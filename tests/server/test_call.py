@@ -7,7 +7,7 @@ import pytest
 
 from policy.question import RunCommand
 from policy.verdict import Allow, Ask, Denied, Deny, Permit, Rule, Verdict
-from server.call import Caller, FileAsk, Gateway, RunAsk, Target
+from server.call import Caller, FileAsk, Gateway, NoShell, RunAsk, Target
 from server.record.audit import AuditFailed
 from server.sandbox import reading
 from server.sandbox.jobs import Job
@@ -157,3 +157,31 @@ async def test_an_end_that_cannot_be_recorded_ends_nothing_else(
     monkeypatch.setattr(rig.audit.record, "write", full)
 
     assert (await rig.gateway.run(ANN, shell("echo hi"), silent)).end is not None
+
+
+async def test_in_an_image_without_bash_a_script_is_judged_as_what_sh_would_run(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Allow(), FakeSandbox(shell="/bin/sh"))
+
+    ran = await rig.gateway.run(ANN, shell("echo hi"), silent)
+
+    asked = [question.act for question in rig.judge.asked]
+    assert [act.argv for act in asked if isinstance(act, RunCommand)][1:] == [("/bin/sh", "-c", "echo hi")]
+    assert [permit.question.act for permit in rig.box.ran] == asked[1:]
+    assert ran.remarks == ("this image has no bash: /bin/sh ran the script",)
+
+
+async def test_an_image_without_any_shell_says_to_use_exec(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Allow(), FakeSandbox(shell=""))
+
+    with pytest.raises(NoShell, match=r"environment base has no shell; use exec"):
+        await rig.gateway.run(ANN, shell("echo hi"), silent)
+    assert rig.box.ran == []
+
+
+async def test_what_needs_no_shell_runs_in_an_image_without_one(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Allow(), FakeSandbox(shell=""))
+
+    ran = await rig.gateway.run(ANN, replace(shell("x"), tool="exec", argv=("ls",), script=None), silent)
+
+    assert ran.act.argv == ("ls",)
+    assert ran.remarks == ()

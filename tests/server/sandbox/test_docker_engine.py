@@ -68,22 +68,6 @@ async def test_a_socket_path_that_is_too_long_says_which_setting_shortens_it(tmp
 
 
 @pytest.mark.promise("nothing.left")
-async def test_an_image_without_our_agent_fails_in_words_and_leaves_nothing() -> None:
-    with client() as api:
-        api.tag("sandgate/base:packages", "sandgate/test-without-agent", "latest")
-    try:
-        async with engine() as made:
-            with pytest.raises(SandboxFailed, match=r"did not answer|ended at once"):
-                await made.create(replace(BASE, image="sandgate/test-without-agent"))
-            with client() as api:
-                assert api.containers(all=True, filters={"label": f"sandgate.server={made.server_id}"}) == []
-            assert list(made.directory.iterdir()) == []
-    finally:
-        with client() as api:
-            api.remove_image("sandgate/test-without-agent")
-
-
-@pytest.mark.promise("nothing.left")
 async def test_a_cancelled_start_leaves_no_container() -> None:
     async with engine() as made:
         with anyio.move_on_after(0.05):

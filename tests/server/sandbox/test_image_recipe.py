@@ -14,7 +14,7 @@ BUNDLE = b"# ours\n-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----\n
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("base/Dockerfile", "base/packages.txt", "python/Dockerfile", "agent/agent.py", "agent/notes.md"):
+    for name in ("base/Dockerfile", "base/packages.txt", "python/Dockerfile", "agent/Dockerfile", "agent/agent.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     return tmp_path
@@ -45,19 +45,20 @@ def test_the_wheel_carries_them_to_where_they_are_looked_for(tmp_path: Path) -> 
 
     carried = {name.partition(".data/data/share/sandgate/images/")[2] for name in zipfile.ZipFile(wheel).namelist()}
 
-    assert {"seccomp.json", *recipe("base").files, *recipe("python").files} <= carried
+    assert {"seccomp.json", *recipe("agent").files, *recipe("python").files} <= carried
 
 
 def test_base_is_known_first() -> None:
-    assert known_images()[:2] == ("base", "python")
+    assert known_images()[0] == "base"
+    assert {"agent", "python"} <= {*known_images()}
 
 
 def test_an_image_without_a_folder_is_refused() -> None:
-    with pytest.raises(NoSuchImage, match="choose from base, python"):
+    with pytest.raises(NoSuchImage, match="choose from base, agent"):
         recipe("windows")
 
 
-@pytest.mark.parametrize("changed", ["base/Dockerfile", "base/packages.txt", "python/Dockerfile", "agent/agent.py"])
+@pytest.mark.parametrize("changed", ["base/Dockerfile", "base/packages.txt", "python/Dockerfile"])
 def test_a_changed_file_changes_the_digest(folder: Path, changed: str) -> None:
     before = recipe("python", folder).digest
     (folder / changed).write_text("other")
@@ -65,21 +66,28 @@ def test_a_changed_file_changes_the_digest(folder: Path, changed: str) -> None:
     assert recipe("python", folder).digest != before
 
 
+def test_a_changed_agent_is_another_agents_image_and_no_other(folder: Path) -> None:
+    agent, python = recipe("agent", folder).digest, recipe("python", folder).digest
+    (folder / "agent/agent.py").write_text("other")
+
+    assert recipe("agent", folder).digest != agent
+    assert recipe("python", folder).digest == python
+
+
 def test_what_is_not_part_of_the_image_does_not_change_the_digest(folder: Path) -> None:
     before = recipe("base", folder).digest
     (folder / "python/Dockerfile").write_text("other")
-    (folder / "agent/notes.md").write_text("other")
+    (folder / "agent/agent.py").write_text("other")
 
     assert recipe("base", folder).digest == before
 
 
-def test_the_context_gives_the_agents_files_to_root_alone(folder: Path) -> None:
-    with tarfile.open(fileobj=context(recipe("base", folder), b"")) as tar:
+def test_the_context_is_roots(folder: Path) -> None:
+    with tarfile.open(fileobj=context(recipe("agent", folder), b"")) as tar:
         modes = {entry.name: (entry.mode, entry.uid) for entry in tar}
 
-    assert modes["agent/agent.py"] == (0o400, 0)
+    assert modes["agent/agent.py"] == (0o644, 0)
     assert modes["base/Dockerfile"] == (0o644, 0)
-    assert "agent/notes.md" not in modes
 
 
 def test_the_context_has_a_folder_of_certificates_even_without_any(folder: Path) -> None:

@@ -1,0 +1,88 @@
+"""What commands expect to find and an image may lack: their folders, their user's name, a shell.
+
+The agent is root without a capability: it may write where root may, and can give nothing away. So a folder is made by
+the user itself inside one that is open to all, and then moved to its place.
+"""
+
+import contextlib
+import os
+
+import kernel
+
+WORKSPACE = "/workspace"
+SHARED = ("/tmp", "/var/tmp")  # noqa: S108 - the sandbox's own
+SHELLS = ("/bin/bash", "/bin/sh")
+PASSWD, MOST_PASSWD = "/etc/passwd", 1 << 20
+
+
+def provide(user: kernel.AsUser, home: str) -> None:
+    """Make what is not there. What cannot be made is left for the commands that need it to complain about."""
+    for path in SHARED:
+        with contextlib.suppress(OSError):
+            _make(path, 0o1777)
+    for path, mode in ((WORKSPACE, 0o755), (home, 0o700)):
+        with contextlib.suppress(OSError):
+            _make_for(user, path, mode)
+    with contextlib.suppress(OSError):
+        _name(user, home)
+
+
+def shell() -> str:
+    """The best that the image has; empty where it has none."""
+    return next((path for path in SHELLS if os.access(path, os.X_OK)), "")
+
+
+def _make(path: str, mode: int) -> None:
+    """A folder of root's, and those above it; never through a link, which could lead anywhere."""
+    if os.path.lexists(path):
+        return
+    parent = os.path.dirname(path)
+    if parent != "/":
+        _make(parent, 0o755)
+    if os.path.realpath(parent) != parent:
+        return
+    os.mkdir(path)
+    os.chmod(path, mode)  # whatever the umask took away
+
+
+def _make_for(user: kernel.AsUser, path: str, mode: int) -> None:
+    if os.path.lexists(path):
+        return
+    parent = os.path.dirname(path)
+    _make(parent, 0o755)
+    if os.path.realpath(parent) != parent:
+        return
+    try:
+        with user:
+            os.mkdir(path, mode)
+    except PermissionError:
+        _move_in(user, path, mode)
+
+
+def _move_in(user: kernel.AsUser, path: str, mode: int) -> None:
+    """Root moves a folder that is not its own only while that is open to all: its `..` changes."""
+    staging = os.path.join(os.path.dirname(path), ".sandgate")
+    made = os.path.join(staging, "new")
+    _make(staging, 0o777)
+    try:
+        with user:
+            os.mkdir(made)
+            os.chmod(made, 0o777)  # noqa: S103 - for one rename, inside a sandbox that nobody uses yet
+        os.rename(made, path)
+        with user:
+            os.chmod(path, mode)
+    finally:
+        os.rmdir(staging)
+
+
+def _name(user: kernel.AsUser, home: str) -> None:
+    """A line in the list of users, where the image knows nobody of that number: whoami, ssh and node ask there."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    handle = os.open(PASSWD, flags, 0o644)
+    try:
+        known = os.read(handle, MOST_PASSWD)
+        if b":%d:" % user.uid not in known:
+            gap = "" if not known or known.endswith(b"\n") else "\n"
+            os.write(handle, f"{gap}agent:x:{user.uid}:{user.gid}:agent:{home}:{shell()}\n".encode())
+    finally:
+        os.close(handle)
