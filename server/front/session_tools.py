@@ -102,7 +102,7 @@ class SessionTools:
         session: SessionName = None,
     ) -> CallToolResult:
         """Keep a session's files as they are now; session_open(snapshot=name) starts from them. It stands still meanwhile,
-        some 8 s a gigabyte. Processes and folders lent by the operator are not in it."""
+        some seconds a gigabyte. Processes and folders lent by the operator are not in it."""
         target = self.front.existing(session)
         snapshots = self.front.snapshots
 

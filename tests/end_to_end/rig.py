@@ -17,6 +17,7 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult, TextContent
 
 from server.record.audit import lines
+from server.sandbox.installation import STATE_LABEL
 from tests.real_engine import client as docker_client
 from tests.real_engine import engine_url
 
@@ -69,6 +70,17 @@ class Home:
         with docker_client() as api:
             found = api.containers(all=not started, filters={"label": f"sandgate.server={self.server_id}"})
         return [entry["Names"][0] for entry in found]
+
+    def images(self) -> list[str]:
+        """Of this installation's snapshots, as the engine has them."""
+        identity = (self.folder / "state/installation").read_text()
+        with docker_client() as api:
+            return [entry["Id"] for entry in api.images(filters={"label": f"{STATE_LABEL}={identity}"})]
+
+    def remove_images(self) -> None:
+        with docker_client() as api:
+            for image in self.images():
+                api.remove_image(image, force=True)
 
     def sockets(self) -> list[Path]:
         return [path for path in (self.folder / "run").rglob("*") if path.is_socket()]

@@ -14,8 +14,10 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[HttpServer]:
-    with serving(Home(folder, tokens(ann=ANN, bob=BOB))) as made:
+    home = Home(folder, tokens(ann=ANN, bob=BOB))
+    with serving(home) as made:
         yield made
+    home.remove_images()
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -70,6 +72,29 @@ async def test_another_caller_never_learns_that_a_session_exists(server: HttpSer
         await bob.call_tool("session_close", {"session": "work"})
         assert "work" in text_of(await ann.call_tool("session_list", {}))
         await ann.call_tool("session_close", {"session": "work"})
+
+
+@pytest.mark.promise("caller.known")
+async def test_another_callers_snapshot_does_not_exist(server: HttpServer) -> None:
+    async with streamable(server, ANN) as ann, streamable(server, BOB) as bob:
+        for client, word in ((ann, "hers"), (bob, "his")):
+            await client.call_tool("session_open", {"session": "work"})
+            await client.call_tool("shell", {"command": f"echo {word} > note", "session": "work"})
+        assert not (await ann.call_tool("session_snapshot", {"name": "kept", "session": "work"})).is_error
+
+        absent = text_of(await bob.call_tool("session_open", {"snapshot": "nothing-there"}))
+        answer = await bob.call_tool("session_open", {"snapshot": "kept"})
+        assert answer.is_error
+        assert text_of(answer) == absent.replace("nothing-there", "kept")
+        assert "kept" not in text_of(await bob.call_tool("session_list", {}))
+
+        assert not (await bob.call_tool("session_snapshot", {"name": "kept", "session": "work"})).is_error
+        for client, word in ((ann, "hers"), (bob, "his")):
+            await client.call_tool("session_open", {"session": "fork", "snapshot": "kept"})
+            read = await client.call_tool("file_read", {"path": "note", "session": "fork"})
+            assert text_of(read) == f"{word}\n"
+            for used in ("work", "fork"):
+                await client.call_tool("session_close", {"session": used})
 
 
 async def test_what_needs_a_session_says_so_where_none_is_named(server: HttpServer) -> None:

@@ -10,8 +10,7 @@ import pytest
 
 from tests.end_to_end.rig import Home, connected
 from tests.end_to_end.test_bad_machine import said
-from tests.end_to_end.test_snapshots import call, images, refused
-from tests.real_engine import client as docker_client
+from tests.end_to_end.test_snapshots import call, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -39,9 +38,7 @@ def place(folder: Path) -> Iterator[Path]:
     made = folder / secrets.token_hex(2)
     made.mkdir(mode=0o755)
     yield made
-    with docker_client() as api:
-        for image in images(Home(made)):
-            api.remove_image(image, force=True)
+    Home(made).remove_images()
 
 
 async def test_setup_runs_once_for_all_servers_and_anew_when_a_file_changes(place: Path, folder_of_mine: Path) -> None:
@@ -117,7 +114,7 @@ async def test_a_setup_that_the_policy_refuses_says_which_rule_and_runs_no_sessi
         assert "privilege.tools" in told
         assert "no sessions" in await call(client, "session_list")
 
-    assert images(home) == []
+    assert home.images() == []
 
 
 @pytest.mark.promise("egress.only_gate")

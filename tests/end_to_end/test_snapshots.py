@@ -13,7 +13,6 @@ import docker.errors
 import pytest
 from mcp import Client
 
-from server.sandbox.installation import STATE_LABEL
 from tests.end_to_end.rig import PROGRAM, Home, RawServer, connected, text_of, until
 from tests.real_engine import client as docker_client
 
@@ -29,7 +28,7 @@ def home(folder: Path) -> Iterator[Home]:
     made = Home(place, settings=BASE)
     yield made
     with docker_client() as api:
-        while there := images(made):  # what stands on another goes before it
+        while there := made.images():  # what stands on another goes before it
             for image in there:
                 with suppress(docker.errors.APIError):
                     api.remove_image(image, force=True)
@@ -39,13 +38,6 @@ def home(folder: Path) -> Iterator[Home]:
 async def client(home: Home, anyio_backend: str) -> AsyncGenerator[Client]:
     async with connected(home) as made:
         yield made
-
-
-def images(home: Home) -> list[str]:
-    """Of this installation's snapshots, as the engine has them."""
-    identity = (home.folder / "state/installation").read_text()
-    with docker_client() as api:
-        return [entry["Id"] for entry in api.images(filters={"label": f"{STATE_LABEL}={identity}"})]
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> str:
@@ -104,11 +96,11 @@ async def test_the_oldest_gives_way_with_its_image_and_a_replaced_one_too(client
     await call(client, "shell", command="echo 1 > a")
     for name in ("one", "two", "two"):
         await call(client, "session_snapshot", name=name)
-    assert len(images(home)) == 2
+    assert len(home.images()) == 2
 
     assert "deleted to make room: one" in await call(client, "session_snapshot", name="three")
 
-    assert len(images(home)) == 2
+    assert len(home.images()) == 2
     assert "there is no snapshot 'one'; yours: two, three" in (
         await refused(client, "session_open", snapshot="one")
     ).replace("There", "there")
@@ -149,7 +141,7 @@ async def test_a_cancelled_snapshot_leaves_nothing_and_the_session_goes_on(clien
 
     assert "snapshot" not in await call(client, "session_list")
     assert await call(client, "shell", command="echo on") == "on"
-    await anyio.to_thread.run_sync(until, lambda: images(home) == [], "what was made is still there")
+    await anyio.to_thread.run_sync(until, lambda: home.images() == [], "what was made is still there")
 
 
 async def test_a_running_command_stands_still_and_goes_on(client: Client) -> None:
@@ -183,12 +175,12 @@ def test_a_server_that_dies_while_it_takes_one_leaves_no_paused_sandbox_and_no_i
 
     until(mortal.nothing_is_left, f"left: {mortal.containers()} {mortal.processes()}", 30)
     prune = [PROGRAM, "images", "prune"]
-    until(lambda: len(images(mortal)) == 1, "the engine finishes what it began", 30)
+    until(lambda: len(mortal.images()) == 1, "the engine finishes what it began", 30)
     assert (
         "removed 1 images"
         in subprocess.run(prune, env=mortal.environ, check=True, capture_output=True, text=True).stdout
     )
-    assert images(mortal) == []
+    assert mortal.images() == []
 
 
 async def test_a_bad_name_and_a_session_that_is_not_there_are_answers(client: Client) -> None:
