@@ -173,7 +173,7 @@ class Agent:
     def _make_a_spare(self) -> None:
         """Fork the next job's keeper ahead, but not while a command has just started: that would hold up its end."""
         now = time.monotonic()
-        if not self.keepers and all(job.reported or now - job.started > CALM_S for job in self.jobs.values()):
+        if not self.keepers.enough and all(job.reported or now - job.started > CALM_S for job in self.jobs.values()):
             self.keepers.make_a_spare()
 
     def _patience(self) -> float | None:
@@ -181,7 +181,7 @@ class Agent:
         moments += self.searches.next_moment()
         if self.beat_at is not None:
             moments.append(self.beat_at)
-        if not self.keepers:
+        if not self.keepers.enough:
             moments.append(time.monotonic() + CALM_S)
         if not self.relay:
             moments.append(time.monotonic() + RELAY_REST_S)

@@ -1,4 +1,4 @@
-"""Keepers that wait for their next command: one forked ahead, and those whose command is over."""
+"""Keepers that wait for their next command: forked ahead, or from a command that is over."""
 
 import contextlib
 import errno
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from spawn import Keeper
 
-SPARES = 2  # that are kept; 3 MB of the sandbox's memory each, most of it shared with the agent
+SPARES = 2  # one takes the next command while the other makes a new leader; 3 MB of memory each, most of it shared
 
 
 class Keepers:
@@ -21,8 +21,9 @@ class Keepers:
     def pids(self) -> set[int]:
         return {keeper.pid for keeper in self._spares}
 
-    def __bool__(self) -> bool:
-        return bool(self._spares)
+    @property
+    def enough(self) -> bool:
+        return len(self._spares) >= SPARES
 
     def make_a_spare(self) -> None:
         with contextlib.suppress(OSError):  # the sandbox is full of processes
