@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import ctypes
 import logging
 import os
 import resource
@@ -27,6 +28,7 @@ from egress.listener import Listeners
 FEWEST_DESCRIPTORS = 1024
 GRACE_S = 2.0
 TICK_S = 1.0
+_PR_SET_DUMPABLE = 4
 
 
 class CannotStart(Exception):
@@ -40,6 +42,13 @@ def raise_descriptors() -> None:
     if most < FEWEST_DESCRIPTORS:
         raise CannotStart(f"The limit of open files is {most}; the gate needs {FEWEST_DESCRIPTORS} (ulimit -Hn).")
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def close_to_others() -> None:
+    """It will hold secrets: no program of the same user may look into its memory, and none of it is dumped to a disk."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise CannotStart("The kernel does not close this process's memory to others.")
 
 
 def die_with(descriptor: int) -> None:
@@ -107,6 +116,7 @@ def main(arguments: list[str]) -> None:
     threading.Thread(target=die_with, args=[chosen.control_fd], daemon=True).start()
     try:
         raise_descriptors()
+        close_to_others()
         with asyncio.Runner(loop_factory=PinnedLoop) as runner:
             runner.run(start(chosen.control_fd, chosen.ca_dir.absolute()))
     except (CannotStart, authority.AuthorityUnusable, OSError) as error:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from egress.destination import BadName, Destination, address_of, clip, normal_host, parse_port
+from egress.paths import BadGlob, Paths
 
 DEFAULT_PORTS = frozenset({80, 443})
 _METHOD = re.compile(r"[A-Z]{1,20}", re.ASCII)
 _KEYS = frozenset({"host", "methods", "paths"})
-_HIDDEN_STEP = re.compile(r"%2e|%2f|%5c|\\|//|/\.{1,2}(?:[/;]|$)", re.IGNORECASE)
 
 
 class BadEntry(ValueError):
@@ -26,7 +26,7 @@ class Entry:
     subdomains: bool
     ports: frozenset[int]
     methods: frozenset[str] = frozenset()
-    paths: tuple[re.Pattern[str], ...] = ()
+    paths: Paths = field(default_factory=Paths)
 
     def names(self, host: str) -> bool:
         return host.endswith(f".{self.host}") if self.subdomains else host == self.host
@@ -37,13 +37,9 @@ class Entry:
             return f"`{self.text}` allows port {_either(self.ports)}, not {port}"
         if self.methods and method not in self.methods:
             return f"`{self.text}` allows {_either(self.methods)}, not {clip(method, 20)}"
-        if self.paths and not self._admits_path(path):
+        if not self.paths.admits(path):
             return f"`{self.text}` does not allow the path {clip(path)}"
         return None
-
-    def _admits_path(self, path: str) -> bool:
-        # a server may decode or fold these before it looks the path up, so what was matched is not what is served
-        return not _HIDDEN_STEP.search(path) and any(glob.fullmatch(path) for glob in self.paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +108,10 @@ def _either(values: Iterable[int | str]) -> str:
 def _entry(raw: Any) -> Entry:
     match raw:
         case str():
-            return _host_entry(raw, frozenset(), ())
+            return _host_entry(raw, frozenset(), Paths())
         case {"host": str(host)} if raw.keys() <= _KEYS:
             methods = frozenset(_method(text) for text in _texts(host, raw, "methods"))
-            return _host_entry(host, methods, tuple(_glob(text) for text in _texts(host, raw, "paths")))
+            return _host_entry(host, methods, _paths(_texts(host, raw, "paths")))
         case _:
             raise BadEntry(f"{clip(str(raw))} is neither a host nor an object with host, methods and paths.")
 
@@ -127,7 +123,7 @@ def _texts(host: str, rest: Mapping[str, Any], key: str) -> list[str]:
     return texts
 
 
-def _host_entry(text: str, methods: frozenset[str], paths: tuple[re.Pattern[str], ...]) -> Entry:
+def _host_entry(text: str, methods: frozenset[str], paths: Paths) -> Entry:
     if "://" in text:
         raise BadEntry(f"`{clip(text)}` carries a scheme; write the host alone, as in `example.com:8443`.")
     if "/" in text:
@@ -167,10 +163,8 @@ def _method(text: str) -> str:
     return text.upper()
 
 
-def _glob(text: str) -> re.Pattern[str]:
-    """`*` is anything within one segment of a path, `**` anything at all."""
-    if not text.startswith("/") or "?" in text or "#" in text:
-        raise BadEntry(f"`{clip(text)}` is not a path pattern: it starts with `/` and holds neither `?` nor `#`.")
-    parts = re.split(r"(\*\*|\*)", text)
-    meanings = {"**": ".*", "*": "[^/]*"}
-    return re.compile("".join(meanings.get(part) or re.escape(part) for part in parts))
+def _paths(texts: list[str]) -> Paths:
+    try:
+        return Paths.parse(texts)
+    except BadGlob as error:
+        raise BadEntry(str(error)) from error

@@ -1,19 +1,21 @@
 """The server's line to the gate: one inherited socket, a JSON object a line.
 
-The server asks (configure, open, bind, calls, close), each with an id that the answer carries; the gate also tells of
+The server asks (configure, secrets, open, bind, calls, close), each with an id that the answer carries; the gate also tells of
 itself (ready, flow, refused). When the line ends, so does the gate.
 """
 
 import asyncio
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from egress.allowlist import Allowlist
 from egress.destination import Address, Network, address_of, networks, normal_host
+from egress.secrets import Secret
 from egress.session import decision_ids
+from egress.swap import TOKEN, Placeholders
 
 LONGEST_LINE = 4 * 1024 * 1024
 MOST_UNREAD = 8 * 1024 * 1024
@@ -30,7 +32,11 @@ class Doors(Protocol):
         self, *, upstream_ca: str | None, listed: tuple[Network, ...], hosts: Mapping[str, Address], learning: bool
     ) -> None: ...
 
+    def keep(self, secrets: Sequence[Secret]) -> None: ...
+
     async def open(self, session: str, path: Path) -> None: ...
+
+    def lend(self, session: str, placeholders: Placeholders) -> None: ...
 
     def bind(self, session: str, allow: Allowlist) -> None: ...
 
@@ -87,9 +93,13 @@ async def _do(doors: Doors, message: Mapping[str, Any]) -> None:
     match message:
         case {"op": "configure"}:
             _configure(doors, message)
+        case {"op": "secrets", "secrets": list(secrets)}:
+            doors.keep([Secret.parse(secret) for secret in secrets])
         case {"op": "open", "session": str(session), "socket": str(path)}:
             listed = Allowlist.parse(message["allow"]) if "allow" in message else None
             await doors.open(session, Path(path))
+            if "placeholders" in message:
+                doors.lend(session, _placeholders(message["placeholders"]))
             if listed is not None:
                 doors.bind(session, listed)  # before any connection gets its turn
         case {"op": "bind", "session": str(session), "allow": list(entries)}:
@@ -100,6 +110,14 @@ async def _do(doors: Doors, message: Mapping[str, Any]) -> None:
             await doors.close(session)
         case _:
             raise Unanswerable(f"The gate does not know what {str(message.get('op'))[:50]!r} asks for.")
+
+
+def _placeholders(told: Mapping[str, str]) -> Placeholders:
+    """From the names of secrets to what a sandbox has in their place."""
+    found = {text.encode("latin1"): name for name, text in told.items()}
+    if not all(TOKEN.search(text) for text in found):
+        raise Unanswerable("A placeholder is not of the form that the gate looks for.")
+    return found
 
 
 def _configure(doors: Doors, message: Mapping[str, Any]) -> None:

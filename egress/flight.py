@@ -16,6 +16,7 @@ class Flight:
     method: str
     path: str
     decisions: tuple[str, ...]
+    secrets: tuple[str, ...] = ()  # the names of those that it carries
     started: float = field(default_factory=time.monotonic)
     bytes_up: int = 0
     bytes_down: int = 0
@@ -39,5 +40,6 @@ class Flight:
             status=status,
             bytes_up=self.bytes_up,
             bytes_down=self.bytes_down,
+            secrets=self.secrets,
             duration_ms=round((time.monotonic() - self.started) * 1000),
         )

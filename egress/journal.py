@@ -30,7 +30,7 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class FlowFacts:
-    """One request that was let pass, when it is over. bytes are of bodies; path is without its query."""
+    """One request that was let pass, when it is over. bytes are of bodies; path is without its query; secrets are names."""
 
     host: str
     port: int
@@ -41,6 +41,7 @@ class FlowFacts:
     bytes_up: int
     bytes_down: int
     duration_ms: int
+    secrets: tuple[str, ...] = ()
 
 
 class Journal:
@@ -65,6 +66,7 @@ class Journal:
                 "bytes_up": facts.bytes_up,
                 "bytes_down": facts.bytes_down,
                 "duration_ms": facts.duration_ms,
+                **({"secrets": list(facts.secrets)} if facts.secrets else {}),
             }
         )
 

@@ -8,7 +8,9 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpLayer, HttpStream, SendHttp, validate_request
 from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
     HttpEvent,
+    RequestProtocolError,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
@@ -23,6 +25,9 @@ from egress.refusal import BAD_GATEWAY, Refusal
 HEAD_BYTES = 64 * 1024
 UNREADABLE = Refusal("egress.protocol", "The request could not be read without doubt.")
 TOO_LONG = Refusal("egress.limit", f"A request head may be {HEAD_BYTES // 1024} KiB long at most.")
+
+_UNREADABLE_ANSWER = "what it answered could not be read, or it hung up"
+_SAYS_WHAT_CAME = frozenset({ErrorCode.GENERIC_SERVER_ERROR, ErrorCode.RESPONSE_VALIDATION_FAILED})
 
 type Commands = layer.CommandGenerator[Any]
 
@@ -74,7 +79,8 @@ class Splice(layer.Layer):
 
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, events.DataReceived):
-            yield commands.SendData(self._other(event.connection), self._counted(event))
+            for piece in self._counted(event):
+                yield commands.SendData(self._other(event.connection), piece)
         elif isinstance(event, events.ConnectionClosed):
             yield commands.CloseConnection(self._other(event.connection))
             yield commands.CloseConnection(event.connection)
@@ -87,10 +93,10 @@ class Splice(layer.Layer):
     def _other(self, one: connection.Connection) -> connection.Connection:
         return self.context.server if one == self.context.client else self.context.client
 
-    def _counted(self, event: events.DataReceived) -> bytes:
+    def _counted(self, event: events.DataReceived) -> list[bytes]:
         count = self.flow.metadata["up" if event.connection == self.context.client else "down"]
-        counted: bytes = count(event.data)
-        return counted
+        counted: bytes | list[bytes] = count(event.data)
+        return [counted] if isinstance(counted, bytes) else counted
 
 
 class Head(Http1Server):
@@ -120,7 +126,11 @@ class Stream(HttpStream):
 
     def check_invalid(self, request: bool) -> Commands:  # noqa: FBT001  mitmproxy's signature
         if not request:
-            return (yield from super().check_invalid(False))
+            for command in super().check_invalid(False):
+                if isinstance(command, SendHttp) and isinstance(command.event, ResponseProtocolError):
+                    command.event.message = _UNREADABLE_ANSWER
+                yield command
+            return self.server_state == self.state_errored
         error = validate_request(self.mode, self.flow.request, True)
         if error is None:
             return False
@@ -129,6 +139,29 @@ class Stream(HttpStream):
         if self.context.client.connected:  # a head that the reader itself gave up on was answered there
             yield from self._answer()
         return True
+
+    def state_stream_request_body(self, event: Any) -> Commands:
+        """The addon may refuse what comes to light in a body; where the origin has not spoken yet, we do."""
+        yield from super().state_stream_request_body(event)
+        if not self.flow.metadata.get("refused"):
+            return
+        if self.server_state == self.state_wait_for_response_headers:
+            told = RequestProtocolError(self.stream_id, "refused", ErrorCode.KILL)
+            yield SendHttp(told, self.context.server)
+            yield from self._answer()
+        else:
+            yield commands.CloseConnection(self.context.client)
+
+    def state_stream_response_body(self, event: Any) -> Commands:
+        if isinstance(event, ResponseData) and not event.data:
+            return  # an empty frame is no end, which is what an empty piece means to whoever looks through it
+        yield from super().state_stream_response_body(event)
+
+    def handle_protocol_error(self, event: Any) -> Commands:
+        """Its text goes to the sandbox, and what an origin sent may hold a secret that it was given."""
+        if isinstance(event, ResponseProtocolError) and event.code in _SAYS_WHAT_CAME:
+            event.message = _UNREADABLE_ANSWER
+        yield from super().handle_protocol_error(event)
 
     def start_request_stream(self) -> Commands:
         if self.flow.response:

@@ -3,7 +3,7 @@
 import asyncio
 import resource
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mitmproxy.master import Master
@@ -16,7 +16,9 @@ from egress.gate import Gate
 from egress.journal import Journal
 from egress.line import Line
 from egress.refusal import UNAVAILABLE, Refusal
+from egress.secrets import Secret
 from egress.session import Session, most_lines
+from egress.swap import Placeholders
 from egress.trust import system_trust
 
 BACKLOG = 128
@@ -67,6 +69,12 @@ class Listeners:
             await self._welcome(owner, reader, writer)
 
         return await asyncio.start_unix_server(welcome, sock=_bound(path), backlog=BACKLOG)
+
+    def keep(self, secrets: Sequence[Secret]) -> None:
+        self._gate.vault.replace(secrets)
+
+    def lend(self, session: str, placeholders: Placeholders) -> None:
+        self._session(session).placeholders = placeholders
 
     def bind(self, session: str, allow: Allowlist) -> None:
         self._session(session).bind(allow)

@@ -3,9 +3,11 @@
 from mitmproxy import http
 
 from egress.claim import Claim
+from egress.decoding import Decoder, Undecodable, decoder
 from egress.destination import Destination
 from egress.refusal import BAD_GATEWAY, Refusal
 from egress.session import Session
+from egress.swap import Head
 
 _NOT_FOR_ORIGINS = ("proxy-authorization", "proxy-connection", "proxy-authenticate", "http2-settings")
 _DEFAULT_PORT = {"http": 80, "https": 443}
@@ -42,6 +44,32 @@ def write_canonical(request: http.Request, destination: Destination) -> None:
     request.headers.pop("host", None)
     if "xn--" in name:
         request.headers["host"] = name  # towards an HTTP/1 origin mitmproxy would send the decoded form
+
+
+def head_of(request: http.Request, destination: Destination) -> Head:
+    """As it goes out, before secrets are put into it."""
+    return Head(destination, request.scheme == "https", request.data.path, request.headers.fields)
+
+
+def ask_in_clear(request: http.Request) -> None:
+    """Ask the origin for an answer that can be looked through."""
+    request.headers["accept-encoding"] = "identity"
+    request.headers.pop("sec-websocket-extensions", None)  # compression, that is
+
+
+def laid_open(response: http.Response, request: http.Request) -> Decoder | None:
+    """How to decode the answer's body where it came compressed; its head is made to say that it is not. Undecodable."""
+    coding = response.headers.get("transfer-encoding", "chunked").strip().lower()
+    if coding != "chunked":
+        raise Undecodable("The origin's answer is compressed in transfer, so it cannot be looked through for secrets.")
+    found = decoder(response.headers.get("content-encoding", ""))
+    if found is None:
+        return None
+    for name in ("content-encoding", "content-length"):
+        response.headers.pop(name, None)
+    if request.http_version == "HTTP/1.1":
+        response.headers["transfer-encoding"] = "chunked"
+    return found
 
 
 def answer_of(refusal: Refusal, request: http.Request, session: Session) -> http.Response:

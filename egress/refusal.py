@@ -13,6 +13,7 @@ type RuleId = Literal[
     "egress.private_address",
     "egress.mismatch",
     "egress.protocol",
+    "egress.secret",
     "egress.limit",
     "egress.error",
 ]

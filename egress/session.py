@@ -8,6 +8,7 @@ from egress.allowlist import Allowlist
 from egress.destination import Destination
 from egress.line import Line
 from egress.refusal import Refused, refuse
+from egress.swap import Placeholders
 
 MOST_LINES = 128
 MOST_UPSTREAMS = 256
@@ -22,6 +23,7 @@ class Session:
     learning: bool = False
     allow: Allowlist | None = None
     decisions: tuple[str, ...] = ()
+    placeholders: Placeholders = field(default_factory=dict)
     lines: set[Line] = field(default_factory=set)
 
     @property

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from server.judge.shfmt import ShellParser
 from server.judges import embedded, host_entries, judging
 from server.kept import snapshots as kept_snapshots
 from server.kept import stored_images
+from server.keyring import Keyring
 from server.record.audit import Audit
 from server.record.store import Store
 from server.sandbox.caretaker import Caretaker, Periods
@@ -39,6 +41,7 @@ from server.sandbox.installation import Installation
 from server.sandbox.ledger import Ledger, scope_of
 from server.sandbox.manifest import key_of
 from server.sandbox.orphans import Orphans
+from server.sandbox.placeholders import Lent, Placeholders
 from server.sandbox.pool import Pool
 from server.sandbox.prepared import Prepared
 from server.sandbox.resting import Resting
@@ -82,7 +85,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     audit = Audit(settings.audit_file, settings.audit.fsync)
     store = Store(settings.database)
     with own(settings.runtime_dir, settings.state_dir, server_id, lambda: _written_down(store)) as folders:
-        link = _egress_link(settings, audit, sessions_of := _Late())
+        link = _egress_link(settings, audit, sessions_of := _Late(), keyring := Keyring(settings.secret, ENVIRON))
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
         async with (
             ShellParser() as parser,
@@ -90,8 +93,10 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             link,
             anyio.create_task_group() as tasks,
         ):
-            gate = Gate(link, folders.sockets, _authority(settings) / "ca.pem", _system_roots(), tasks)
-            engine = _engine(settings, folders, tasks, lambda sentence: _weakened(audit, sentence))
+            gate = Gate(
+                link, folders.sockets, _authority(settings) / "ca.pem", _system_roots(), tasks, lent := _lent(settings)
+            )
+            engine = _engine(settings, folders, tasks, lent, lambda sentence: _weakened(audit, sentence))
             images = stored_images(settings)
             snapshots = kept_snapshots(settings, images, audit.write)
 
@@ -127,6 +132,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 snapshots.keep,
                 pool.keep,
                 guards.keep,
+                partial(keyring.keep, link.keep),
                 Caretaker(sessions, _periods(settings)).keep,
                 Control(gateway, copies, folders.sockets).serve,
             ):
@@ -220,14 +226,18 @@ def _engine_of(settings: Settings) -> Callable[[], str]:
 
 
 def _engine(
-    settings: Settings, folders: Folders, tasks: anyio.abc.TaskGroup, weakened: Callable[[str], None]
+    settings: Settings,
+    folders: Folders,
+    tasks: anyio.abc.TaskGroup,
+    lent: Placeholders,
+    weakened: Callable[[str], None],
 ) -> DockerEngine:
     return DockerEngine(
         find=_engine_of(settings),
         directory=folders.sockets,
         server_id=folders.server_id,
         seccomp=seccomp_file(),
-        surroundings=Surroundings(variables(LINK_DIR)),
+        surroundings=Surroundings(variables(LINK_DIR), lent),
         grace_s=settings.sandbox.grace_s,
         tasks=tasks,
         weakened=weakened,
@@ -242,7 +252,12 @@ def _demand(settings: Settings) -> Demand:
 
 def workspaces(settings: Settings, files: tuple[Path, ...]) -> tuple[Workspace, ...]:
     """What is lent, after every check. `files` are those the settings were read from: no agent may write them."""
-    ours = [*files, *settings.policy.custom, *([settings.egress.upstream_ca] if settings.egress.upstream_ca else [])]
+    ours = [
+        *files,
+        *settings.policy.custom,
+        *(secret.file for secret in settings.secret if secret.file),
+        *([settings.egress.upstream_ca] if settings.egress.upstream_ca else []),
+    ]
     private = [
         settings.state_dir,
         settings.runtime_dir,
@@ -287,6 +302,10 @@ def _authority(settings: Settings) -> Path:
     return settings.state_dir / "ca"
 
 
+def _lent(settings: Settings) -> Placeholders:
+    return Placeholders(tuple(Lent(secret.name, secret.variable, secret.prefix) for secret in settings.secret))
+
+
 def _system_roots() -> Path | None:
     found = ssl.get_default_verify_paths()
     return Path(found.cafile) if found.cafile else None
@@ -297,7 +316,7 @@ def hosts(settings: Settings) -> tuple[AllowEntry, ...]:
     return tuple(host_entries(settings.egress))
 
 
-def _egress_link(settings: Settings, audit: Audit, late: _Late) -> EgressLink:
+def _egress_link(settings: Settings, audit: Audit, late: _Late, keyring: Keyring) -> EgressLink:
     egress = settings.egress
     return EgressLink(
         ca_dir=_authority(settings),
@@ -307,6 +326,7 @@ def _egress_link(settings: Settings, audit: Audit, late: _Late) -> EgressLink:
         resolve=egress.resolve,
         mode=egress.mode,
         environment={name: ENVIRON[name] for name in ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR") if name in ENVIRON},
+        secrets=keyring.all,
     )
 
 

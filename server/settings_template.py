@@ -65,6 +65,17 @@ TEMPLATE = """\
 # path = "/home/me/project"
 # mode = "copy"                 # copy: changes come back by `sandgate apply`; rw | ro: the folder itself is mounted
 
+# [[secret]]                    # a key that programs can use and no sandbox ever holds
+# name = "openai"
+# variable = "OPENAI_API_KEY"   # holds a placeholder there; the gate swaps it on the way out, and masks it in answers
+# host = "api.openai.com"       # exactly one, over TLS; "host:8443" for another port. It has to be in egress.allow too
+# paths = ["/v1/**"]            # nothing: every path
+# headers = ["authorization"]   # where it may stand; Basic authentication as well
+# file = "/run/secrets/openai"  # where the value is: file, command = ["pass", "show", "openai"], or env = "NAME", which
+#                               # other programs of yours can read. A changed file is taken up at once
+# prefix = "sk-"                # what the placeholder begins with, for programs that look
+# refresh_s = 300               # how long what a command printed is believed
+
 [limits]
 # calls_per_second = 50
 # burst = 200

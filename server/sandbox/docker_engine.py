@@ -31,6 +31,7 @@ from server.sandbox.image_build import ImageMissing, ImageOutdated, how_to_build
 from server.sandbox.image_recipe import AGENT as AGENT_IMAGE
 from server.sandbox.image_recipe import REPOSITORY, known_images, recipe
 from server.sandbox.orphans import SERVER_LABEL, Orphans
+from server.sandbox.placeholders import Placeholders
 from server.sandbox.sandbox import AGENT, Exit, NoSuchImage, SandboxFailed, SandboxLost, SandboxSpec
 
 START_PATIENCE_S = 20.0
@@ -46,8 +47,9 @@ class Surroundings:
     """What every command finds in its environment, beside the image's own PATH."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
+    placeholders: Placeholders = field(default_factory=Placeholders)
 
-    def of(self, image_env: Mapping[str, str], home: str, shell: str) -> dict[str, str]:
+    def of(self, sandbox_id: str, image_env: Mapping[str, str], home: str, shell: str) -> dict[str, str]:
         ours = {
             "HOME": home,
             "USER": "agent",
@@ -56,7 +58,7 @@ class Surroundings:
             "TERM": "dumb",
             "SHELL": shell,
         }
-        return {**image_env, **ours, **self.variables}
+        return {**image_env, **ours, **self.variables, **self.placeholders.variables(sandbox_id)}
 
 
 class DockerEngine:
@@ -214,7 +216,7 @@ class DockerEngine:
         await link.greeted.wait()
         if not link.hello:
             raise SandboxFailed(f"the agent in a sandbox of {spec.image} ended at once; run: sandgate images build")
-        env = self._surroundings.of(self._image_env[spec.image], spec.home, shell_of(link.hello) or "/bin/sh")
+        env = self._surroundings.of(identity, self._image_env[spec.image], spec.home, shell_of(link.hello) or "/bin/sh")
         sandbox = DockerSandbox(self, spec, identity, link, env, key)
         await _compare_mounts(sandbox)
         if not sandbox.landlock_abi:

@@ -7,9 +7,9 @@ until then the sandboxes have no network, and nothing else breaks.
 import logging
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL, PIPE  # noqa: TID251  two constants for anyio.open_process
 from types import TracebackType
@@ -32,6 +32,7 @@ LONGEST_LINE = 64 * 1024
 _PACKAGES = Path(str(server.__file__)).parent.parent  # the egress that ships beside this server, never a namesake
 
 type AllowEntry = str | Mapping[str, Any]
+type Secrets = Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class _Wanted:
 
     socket: Path
     allow: tuple[AllowEntry, ...] | None = None
+    placeholders: Mapping[str, str] = field(default_factory=dict)
     decisions: tuple[str, ...] = ()
 
 
@@ -55,7 +57,8 @@ class EgressLink:
 
     networks: CIDR texts a sandbox may reach although they are private. resolve: host to address, asked before DNS.
     on_event: called with each `flow` and `refused` event, in order. Where it raises, traffic that cannot be recorded
-    must not flow: the process is ended and started again.
+    must not flow: the process is ended and started again. secrets: asked at each start of the process for
+    `{name, host, headers, paths, value | lack}` of each; the values are nowhere else than in its memory.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class EgressLink:
         resolve: Mapping[str, str] | None = None,
         mode: Literal["enforce", "learn"] = "enforce",
         environment: Mapping[str, str] | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         configure = {
             "op": "configure",
@@ -77,7 +81,7 @@ class EgressLink:
             "mode": mode,
         }
         self._settings = _Settings(ca_dir.absolute(), environment or {}, configure)
-        self._on_event = on_event
+        self._on_event, self._secrets = on_event, secrets
         self._wanted: dict[str, _Wanted] = {}
         self._running: EgressWire | None = None
         self._process: Process | None = None
@@ -112,9 +116,19 @@ class EgressLink:
             raise GateDown("The egress process has not been ready yet.")
         return self._ca_cert
 
-    async def open(self, session: str, socket_path: Path, allow: Sequence[AllowEntry] | None = None) -> None:
-        """Listen for a session; without a list, whatever it asks is refused until it is bound. Waits up to 15 s."""
-        wanted = self._wanted[session] = _Wanted(socket_path, None if allow is None else tuple(allow))
+    async def open(
+        self,
+        session: str,
+        socket_path: Path,
+        allow: Sequence[AllowEntry] | None = None,
+        placeholders: Mapping[str, str] | None = None,
+    ) -> None:
+        """Listen for a session; without a list, whatever it asks is refused until it is bound. Waits up to 15 s.
+
+        placeholders: names of secrets, and what the session's sandbox has in their place.
+        """
+        listed = None if allow is None else tuple(allow)
+        wanted = self._wanted[session] = _Wanted(socket_path, listed, placeholders or {})
         try:
             await self._ask(_opening(session, wanted))
         except BaseException:
@@ -132,6 +146,12 @@ class EgressLink:
         except GateRefused:
             self._wanted[session].allow = before
             raise
+
+    async def keep(self, secrets: Sequence[Mapping[str, Any]]) -> None:
+        """Secrets have new values. Where the process is down, the next one asks for them by itself."""
+        if self._running is not None and self._up.is_set():
+            with suppress(GateDown):
+                await self._running.ask({"op": "secrets", "secrets": list(secrets)})
 
     def calls(self, session: str, decisions: Sequence[str]) -> None:
         """The decision ids of the calls that run in a session now; they go into its refusals and events."""
@@ -222,7 +242,9 @@ class EgressLink:
         """Wait for the process to be ready, tell it everything, and only then let others ask it."""
         with anyio.fail_after(READY_S):
             await running.ready.wait()
+            secrets = await self._secrets() if self._secrets else ()
         await running.ask(self._settings.configure)
+        await running.ask({"op": "secrets", "secrets": list(secrets)})
         for session in list(self._wanted):
             await self._restore(running, session)
         self._ca_cert, self._last_words = running.ca_cert, ""
@@ -271,4 +293,6 @@ __all__ = ["AllowEntry", "EgressLink", "Event", "GateDown", "GateRefused"]
 def _opening(session: str, wanted: _Wanted) -> Event:
     """The request for a listener, with its list where one is known: so it is never there without it."""
     request: Event = {"op": "open", "session": session, "socket": str(wanted.socket)}
+    if wanted.placeholders:
+        request["placeholders"] = dict(wanted.placeholders)
     return request if wanted.allow is None else {**request, "allow": list(wanted.allow)}

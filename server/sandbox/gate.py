@@ -13,6 +13,7 @@ import anyio
 import anyio.abc
 
 from server.sandbox.egress_link import AllowEntry, EgressLink, GateDown, GateRefused
+from server.sandbox.placeholders import Placeholders
 
 log = logging.getLogger("sandgate.egress")
 
@@ -47,7 +48,13 @@ class Gate:
     """One EgressLink for all sandboxes below `directory`. `authority` is where the gate keeps its certificate."""
 
     def __init__(
-        self, link: EgressLink, directory: Path, authority: Path, roots: Path | None, tasks: anyio.abc.TaskGroup
+        self,
+        link: EgressLink,
+        directory: Path,
+        authority: Path,
+        roots: Path | None,
+        tasks: anyio.abc.TaskGroup,
+        placeholders: Placeholders | None = None,
     ) -> None:
         self._link, self._directory, self._authority, self._roots, self._tasks = (
             link,
@@ -56,6 +63,7 @@ class Gate:
             roots,
             tasks,
         )
+        self._placeholders = placeholders or Placeholders()
         self._attached: dict[str, _Attached] = {}
 
     async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None) -> None:
@@ -77,7 +85,8 @@ class Gate:
         if sandbox_id not in self._attached:
             return  # detached before its turn came
         try:
-            await self._link.open(sandbox_id, self._directory / sandbox_id / SOCKET, allow)
+            socket = self._directory / sandbox_id / SOCKET
+            await self._link.open(sandbox_id, socket, allow, self._placeholders.by_name(sandbox_id))
         except (GateDown, GateRefused):
             pass  # the link tries on by itself; until then this sandbox has no network
         finally:

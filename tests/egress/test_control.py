@@ -1,7 +1,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import pytest
 from egress.allowlist import Allowlist
 from egress.control import Control
 from egress.destination import Address, Network
+from egress.secrets import Secret
+from egress.swap import Placeholders
 
 
 class FakeDoors:
@@ -25,6 +27,12 @@ class FakeDoors:
         if session == "full":
             raise OSError("no space left")
         self.seen.append(("open", session, path))
+
+    def keep(self, secrets: Sequence[Secret]) -> None:
+        self.seen.append(("keep", *map(repr, secrets)))
+
+    def lend(self, session: str, placeholders: Placeholders) -> None:
+        self.seen.append(("lend", session, dict(placeholders)))
 
     def bind(self, session: str, allow: Allowlist) -> None:
         self.seen.append(("bind", session, allow.texts))

@@ -107,3 +107,18 @@ def test_a_killed_gate_leaves_its_authority_for_the_next(tmp_path: Path) -> None
 
     assert again.ca.read_bytes() == before
     again.close()
+
+
+CLOSED = """
+import ctypes, resource
+from egress.__main__ import close_to_others
+close_to_others()
+print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE))
+"""
+
+
+@pytest.mark.promise("secrets.outside")
+def test_its_memory_is_closed_to_programs_of_the_same_user() -> None:
+    said = subprocess.run([sys.executable, "-c", CLOSED], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert said.stdout == "0 (0, 0)\n"

@@ -150,3 +150,28 @@ def test_a_preparation_depends_on_files_of_the_workspace_only(machine: Path, nam
 
     with pytest.raises(BadSettings, match=r"environments\.data\.cache_on .*not a file below the workspace"):
         loaded(machine)
+
+
+SECRET = '[[secret]]\nname = "key"\nvariable = "KEY"\nhost = "a.test"\n'
+
+
+@pytest.mark.promise("secrets.outside")
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (f'{SECRET}value = "hunter2-hunter2"', "in clear"),
+        (SECRET, "exactly one place"),
+        (f'{SECRET}env = "A"\nfile = "/b"', "exactly one place"),
+        (SECRET.replace("a.test", "a.test:80") + 'env = "A"', "plain HTTP"),
+        (SECRET.replace("a.test", "*.a.test") + 'env = "A"', "many hosts"),
+        (SECRET.replace("KEY", "LD_PRELOAD") + 'env = "A"', "which sandboxes need"),
+        (f'{SECRET}env = "A"\nheaders = []', "headers"),
+        (f'{SECRET}env = "A"\n{SECRET.replace("KEY", "OTHER")}env = "A"', "two secrets have the name"),
+    ],
+)
+def test_a_secret_that_could_leak_is_an_error_that_does_not_quote_it(machine: Path, text: str, sentence: str) -> None:
+    user(machine, text)
+
+    with pytest.raises(BadSettings, match=sentence) as told:
+        loaded(machine)
+    assert "hunter2" not in str(told.value)

@@ -1,17 +1,31 @@
 """An origin on loopback: HTTP/1.1, HTTP/2 and WebSocket, with or without TLS. It writes down everything it is sent."""
 
+import gzip
 import hashlib
 import socket
 import ssl
 import threading
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
+import brotli
 import h2.config
 import h2.connection
 import h2.events
+import zstandard
 
 BLOCK = b"\xa5" * 65536
+ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "br": brotli.compress,
+    "zstd": lambda data: zstandard.ZstdCompressor().compress(data),
+    "deflate": zlib.compress,
+    "compress": bytes,  # an encoding that nobody reads
+    "gzip, gzip": lambda data: gzip.compress(gzip.compress(data)),
+}
 MARK = b"TLS handshake for "
 
 
@@ -106,6 +120,12 @@ class _Http1:
             self._stream(int(query))
         elif path == b"/endless-head":
             self._endless()
+        elif path == b"/garbage":
+            self._sock.sendall(head.replace(b"\r\n", b" ") + b"\r\n\r\n")
+        elif path == b"/bytewise":
+            self._bytewise(head)
+        elif path == b"/encoded":
+            self._encoded(unquote(query.decode()), head)
         else:
             size, digest = self._body(head)
             more = b'Alt-Svc: h3=":443"\r\nX-Sandgate-Error: forged\r\n' if path == b"/odd" else b""
@@ -116,6 +136,21 @@ class _Http1:
     def _send(self, more: bytes, body: bytes, *, bare: bool) -> None:
         self._sock.sendall(
             b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n" % (more, len(body)) + (b"" if bare else body)
+        )
+
+    def _bytewise(self, head: bytes) -> None:
+        """The head comes back a byte a chunk, and in the status line's reason and a header of its own."""
+        told = head.replace(b"\r\n", b" ")
+        self._sock.sendall(b"HTTP/1.1 200 %s\r\nX-Echo: %s\r\nTransfer-Encoding: chunked\r\n\r\n" % (told, told))
+        for byte in head:
+            self._sock.sendall(b"1\r\n%c\r\n" % byte)
+        self._sock.sendall(b"0\r\n\r\n")
+
+    def _encoded(self, encoding: str, head: bytes) -> None:
+        body = ENCODERS[encoding](head)
+        self._sock.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n%s"
+            % (encoding.encode(), len(body), body)
         )
 
     def _stream(self, size: int) -> None:
@@ -176,4 +211,9 @@ class _Http2:
             self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):
             self._h2.send_headers(event.stream_id, [(":status", "200")])
-            self._h2.send_data(event.stream_id, b"hello over h2", end_stream=True)
+            told = self._heard.heads[-1]
+            if b":path: /echo" not in told:
+                self._h2.send_data(event.stream_id, b"hello over h2", end_stream=True)
+                return
+            self._h2.send_data(event.stream_id, told)
+            self._h2.send_headers(event.stream_id, [("x-echo", told.decode().replace("\n", " "))], end_stream=True)

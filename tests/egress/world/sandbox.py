@@ -84,7 +84,9 @@ class Sandbox:
             return NO_ANSWER
         first, *lines = head.decode("latin1").strip().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        return Answer(int(first.split(" ")[1]), headers, self._exactly(int(headers.get("content-length", "0"))))
+        chunked = headers.get("transfer-encoding") == "chunked"
+        body = self._chunks() if chunked else self._exactly(int(headers.get("content-length", "0")))
+        return Answer(int(first.split(" ")[1]), headers | {":reason": first.partition(" ")[2]}, body)
 
     def ends(self) -> bool:
         """Whether the gate hangs up without another word."""
@@ -98,6 +100,13 @@ class Sandbox:
             self._left += data
         head, _, self._left = self._left.partition(mark)
         return bytes(head)
+
+    def _chunks(self) -> bytes:
+        body = b""
+        while size := int(self._until(b"\r\n") or b"0", 16):
+            body += self._exactly(size + 2)[:-2]
+        self._until(b"\r\n")
+        return body
 
     def _exactly(self, size: int) -> bytes:
         while len(self._left) < size and (data := self._more()):
@@ -145,6 +154,8 @@ class Http2:
             for event in self._h2.receive_data(data):
                 if isinstance(event, h2.events.ResponseReceived) and event.stream_id == stream:
                     headers = {str(name): str(value) for name, value in event.headers}
+                elif isinstance(event, h2.events.TrailersReceived) and event.stream_id == stream:
+                    headers |= {str(name): str(value) for name, value in event.headers}
                 elif isinstance(event, h2.events.DataReceived) and event.stream_id == stream:
                     body += event.data
                     self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)

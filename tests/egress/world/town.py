@@ -44,11 +44,11 @@ class Town:
     folder: Path
     numbers: "itertools.count[int]"
 
-    def session(self, *allow: Any, bound: bool = True) -> "Guest":
+    def session(self, *allow: Any, bound: bool = True, placeholders: dict[str, str] | None = None) -> "Guest":
         """A new sandbox. Entries get the port of the origin with TLS where they end in a colon, of the other in `:80`."""
         name = f"s{next(self.numbers)}"
         path = self.folder / f"{name}.sock"
-        assert self.gate.ask(op="open", session=name, socket=str(path))["ok"]
+        assert self.gate.ask(op="open", session=name, socket=str(path), placeholders=placeholders or {})["ok"]
         guest = Guest(self, name, path)
         if bound:
             guest.bind(*allow)

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anyio
@@ -20,7 +20,13 @@ class FakeLink(EgressLink):
     def start(self) -> None:
         self.said.append(("start", None))
 
-    async def open(self, session: str, socket_path: Path, allow: Sequence[AllowEntry] | None = None) -> None:
+    async def open(
+        self,
+        session: str,
+        socket_path: Path,
+        allow: Sequence[AllowEntry] | None = None,
+        placeholders: Mapping[str, str] | None = None,
+    ) -> None:
         await anyio.lowlevel.checkpoint()
         if self.down:
             raise GateDown("it is down")

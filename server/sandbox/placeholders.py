@@ -1,0 +1,38 @@
+"""What a sandbox has in place of secrets: texts that nobody can guess, and that open nothing but the gate's swap."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MARK = "sandgate_"  # by which the gate knows one, wherever it turns up
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """A secret as a sandbox knows it: its name, the variable that holds it, what its placeholder begins with."""
+
+    name: str
+    variable: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholders:
+    """One for each secret and sandbox. They are computed, not kept: 128 bits of a MAC under a key of this server's."""
+
+    lent: tuple[Lent, ...] = ()
+    _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+
+    def by_name(self, sandbox_id: str) -> dict[str, str]:
+        """What the gate is told: secret to placeholder."""
+        return {secret.name: self._text(secret, sandbox_id) for secret in self.lent}
+
+    def variables(self, sandbox_id: str) -> Mapping[str, str]:
+        """What commands find in their environment."""
+        return {secret.variable: self._text(secret, sandbox_id) for secret in self.lent}
+
+    def _text(self, secret: Lent, sandbox_id: str) -> str:
+        mac = hmac.new(self._key, f"{sandbox_id}/{secret.name}".encode(), hashlib.sha256)
+        return f"{secret.prefix}{MARK}{mac.hexdigest()[:32]}"
