@@ -6,7 +6,6 @@ current directory: a cloned repository could loosen its own cage.
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,21 +13,15 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
+
+from server.network_settings import EgressSettings, HostEntry, SecretSettings, Table
 
 SYSTEM = Path("/etc/sandgate/sandgate.toml")
 MANAGED = Path("/etc/sandgate/managed.toml")
 PREFIX = "SANDGATE_"
 TOP_LEVEL = ("state_dir", "runtime_dir", "results", "tools", "environment")  # what has a variable of its own
 MIB = 1 << 20
-# A name below at least one dot (`*` and `*.com` would be no list), or an address written out; a port where it is another.
-HOST_ENTRY = re.compile(r"((\*\.)?[\w-]+(\.[\w-]+)+|\[[0-9a-fA-F:.]+\]|localhost)(:[1-9]\d{0,4})?")
-
-# What sandboxes find their programs, their gate and their trust by: no secret takes its place.
-RESERVED = re.compile(
-    r"PATH|HOME|USER|LOGNAME|LANG|TERM|SHELL|LD_.*|.*_PROXY|.*_proxy|SSL_.*|.*_CA_BUNDLE|.*_CA_CERTS|PIP_CERT|GIT_SSL_.*"
-)
-
 # The process environment, read here and handed on: nothing else looks at it.
 ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 - this is the one reader
 HOME = Path(ENVIRON.get("HOME") or "/")
@@ -38,11 +31,7 @@ class BadSettings(Exception):
     """A settings file or variable does not say something that can be used."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PathRule(_Table):
+class PathRule(Table):
     """A path rule of the operator: which paths (a glob), for which operations, with which effect."""
 
     glob: str
@@ -52,7 +41,7 @@ class PathRule(_Table):
     environment: str | None = None
 
 
-class PolicySettings(_Table):
+class PolicySettings(Table):
     profile: Literal["open", "standard", "strict"] = "standard"
     allow: tuple[str, ...] = ()  # commands by name and sub-command: "git push"
     ask: tuple[str, ...] = ()
@@ -66,71 +55,7 @@ class PolicySettings(_Table):
     opa_deadline_s: Annotated[float, Field(gt=0, le=30)] = 1.0
 
 
-def _entry_host(host: str) -> str:
-    if not HOST_ENTRY.fullmatch(host):
-        raise ValueError(f"{host!r} is not a host: write example.com, *.example.com (not the apex) or example.com:8443")
-    return host
-
-
-type HostEntry = Annotated[str, AfterValidator(_entry_host)]
-
-
-class EgressRule(_Table):
-    """An allowlist entry with more than a host: methods, and globs over the path."""
-
-    host: HostEntry
-    methods: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-
-
-class EgressSettings(_Table):
-    allow: tuple[HostEntry | EgressRule, ...] = ()
-    mode: Literal["enforce", "learn"] = "enforce"
-    networks: tuple[str, ...] = ()  # private networks that allowed names may resolve to
-    resolve: dict[str, str] = Field(default_factory=dict)  # a host table of the operator's
-    upstream_ca: Path | None = None  # trust for the servers beyond the gate, beside the system's
-
-
-class SecretSettings(_Table):
-    """[[secret]]: a value that never enters a sandbox. There, `variable` holds a placeholder, which the gate swaps in the
-    named headers of requests to that very host, port and paths, over TLS. Where the value is: env, file or command."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,49}$")]
-    variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
-    host: HostEntry  # exactly one, with its port where that is not 443
-    paths: tuple[Annotated[str, Field(pattern=r"^/[^?#]*$")], ...] = ()  # globs; nothing: every path
-    headers: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")], ...], Field(min_length=1)
-    ] = ("authorization",)
-    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,20}$")] = (
-        ""  # of the placeholder, where a program wants one
-    )
-    env: str | None = None  # a variable of the server's own
-    file: Path | None = None
-    command: tuple[str, ...] = ()  # a program and its arguments, which prints it
-    refresh_s: Annotated[float, Field(ge=1)] = 300.0  # how long what a command printed is believed
-
-    @model_validator(mode="before")
-    @classmethod
-    def _not_in_clear(cls, told: Any) -> Any:
-        if isinstance(told, Mapping) and "value" in told:
-            raise ValueError("holds its value in clear; move it elsewhere, and say where: env, file or command")
-        return told
-
-    @model_validator(mode="after")
-    def _one_place(self) -> "SecretSettings":
-        if sum((self.env is not None, self.file is not None, bool(self.command))) != 1:
-            raise ValueError("names not exactly one place for its value: env, file or command")
-        if self.host.startswith("*."):
-            raise ValueError(f"is bound to {self.host}, which is many hosts; name one")
-        if self.host.endswith(":80"):
-            raise ValueError(f"is bound to {self.host}, which is plain HTTP: everybody on the way could read it")
-        if RESERVED.fullmatch(self.variable):
-            raise ValueError(f"would replace the variable {self.variable}, which sandboxes need; choose another")
-        return self
-
-
-class SandboxSettings(_Table):
+class SandboxSettings(Table):
     cpus: Annotated[float, Field(gt=0, le=256)] = 2.0
     memory_mb: Annotated[int, Field(ge=64)] = 2048
     disk_mb: Annotated[int, Field(ge=64)] = 4096  # by quota on XFS with pquota, else measured and commands stopped
@@ -152,7 +77,7 @@ class SandboxSettings(_Table):
     keep_prepared_s: Annotated[float, Field(ge=0)] = 30 * 86400.0
 
 
-class EnvironmentSettings(_Table):
+class EnvironmentSettings(Table):
     """[environments.NAME]: an image, and what is done to it once before sessions start from the result."""
 
     image: str | None = None  # a name of sandbox.images, or an image the engine has; nothing: the image of this NAME
@@ -171,12 +96,12 @@ class EnvironmentSettings(_Table):
         return names
 
 
-class WorkspaceSettings(_Table):
+class WorkspaceSettings(Table):
     path: Path
     mode: Literal["copy", "rw", "ro"] = "copy"
 
 
-class LimitSettings(_Table):
+class LimitSettings(Table):
     calls_per_second: Annotated[float, Field(gt=0)] = 50.0
     burst: Annotated[int, Field(ge=1)] = 200
     concurrent: Annotated[int, Field(ge=1)] = 64
@@ -185,11 +110,11 @@ class LimitSettings(_Table):
     snapshots_mb: Annotated[int, Field(ge=64)] = 16384  # all of one caller's together, beside what their images share
 
 
-class AuditSettings(_Table):
+class AuditSettings(Table):
     fsync: Literal["always", "interval"] = "interval"
 
 
-class TokenSettings(_Table):
+class TokenSettings(Table):
     """[[http.tokens]]: one caller's static token, as `sandgate token new` writes it. The token itself is nowhere."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
@@ -198,7 +123,7 @@ class TokenSettings(_Table):
     expires: date | None = None  # the first day on which it is no longer good, in UTC
 
 
-class JwtSettings(_Table):
+class JwtSettings(Table):
     """[http.jwt]: whose signed tokens are believed, and what their groups mean here."""
 
     issuer: Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
@@ -210,7 +135,7 @@ class JwtSettings(_Table):
     leeway_s: Annotated[float, Field(ge=0, le=300)] = 30.0  # by which clocks may differ
 
 
-class HttpSettings(_Table):
+class HttpSettings(Table):
     hosts: tuple[str, ...] = ()  # names that clients call this server by, beside localhost
     origins: tuple[str, ...] = ()  # web pages that may call it
     public_url: str | None = None  # how clients reach it, where a proxy stands before it
@@ -226,7 +151,7 @@ type ToolGroup = Literal["shell", "jobs", "files", "sessions", "policy"]
 ALL_GROUPS: tuple[ToolGroup, ...] = ("shell", "jobs", "files", "sessions", "policy")
 
 
-class Settings(_Table):
+class Settings(Table):
     state_dir: Path = Path()
     runtime_dir: Path = Path()
     environment: str = "python"

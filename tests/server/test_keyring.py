@@ -7,7 +7,7 @@ import pytest
 
 from server import keyring
 from server.keyring import Keyring, Told
-from server.settings import SecretSettings
+from server.network_settings import SecretSettings
 
 pytestmark = pytest.mark.anyio
 

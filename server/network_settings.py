@@ -1,0 +1,83 @@
+"""The settings of what leaves a sandbox: the list of hosts, and the secrets that go to some of them."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+# A name below at least one dot (`*` and `*.com` would be no list), or an address written out; a port where it is another.
+HOST_ENTRY = re.compile(r"((\*\.)?[\w-]+(\.[\w-]+)+|\[[0-9a-fA-F:.]+\]|localhost)(:[1-9]\d{0,4})?")
+
+# What sandboxes find their programs, their gate and their trust by: no secret takes its place.
+RESERVED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|LANG|TERM|SHELL|LD_.*|.*_PROXY|.*_proxy|SSL_.*|.*_CA_BUNDLE|.*_CA_CERTS|PIP_CERT|GIT_SSL_.*"
+)
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _entry_host(host: str) -> str:
+    if not HOST_ENTRY.fullmatch(host):
+        raise ValueError(f"{host!r} is not a host: write example.com, *.example.com (not the apex) or example.com:8443")
+    return host
+
+
+type HostEntry = Annotated[str, AfterValidator(_entry_host)]
+
+
+class EgressRule(Table):
+    """An allowlist entry with more than a host: methods, and globs over the path."""
+
+    host: HostEntry
+    methods: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+class EgressSettings(Table):
+    allow: tuple[HostEntry | EgressRule, ...] = ()
+    mode: Literal["enforce", "learn"] = "enforce"
+    networks: tuple[str, ...] = ()  # private networks that allowed names may resolve to
+    resolve: dict[str, str] = Field(default_factory=dict)  # a host table of the operator's
+    upstream_ca: Path | None = None  # trust for the servers beyond the gate, beside the system's
+
+
+class SecretSettings(Table):
+    """[[secret]]: a value that never enters a sandbox. There, `variable` holds a placeholder, which the gate swaps in the
+    named headers of requests to that very host, port and paths, over TLS. Where the value is: env, file or command."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,49}$")]
+    variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+    host: HostEntry  # exactly one, with its port where that is not 443
+    paths: tuple[Annotated[str, Field(pattern=r"^/[^?#]*$")], ...] = ()  # globs; nothing: every path
+    headers: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")], ...], Field(min_length=1)
+    ] = ("authorization",)
+    # what the placeholder begins with, where a program looks for that
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,20}$")] = ""
+    env: str | None = None  # a variable of the server's own
+    file: Path | None = None
+    command: tuple[str, ...] = ()  # a program and its arguments, which prints it
+    refresh_s: Annotated[float, Field(ge=1)] = 300.0  # how long what a command printed is believed
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_in_clear(cls, told: Any) -> Any:
+        if isinstance(told, Mapping) and "value" in told:
+            raise ValueError("holds its value in clear; move it elsewhere, and say where: env, file or command")
+        return told
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "SecretSettings":
+        if sum((self.env is not None, self.file is not None, bool(self.command))) != 1:
+            raise ValueError("names not exactly one place for its value: env, file or command")
+        if self.host.startswith("*."):
+            raise ValueError(f"is bound to {self.host}, which is many hosts; name one")
+        if self.host.endswith(":80"):
+            raise ValueError(f"is bound to {self.host}, which is plain HTTP: everybody on the way could read it")
+        if RESERVED.fullmatch(self.variable):
+            raise ValueError(f"would replace the variable {self.variable}, which sandboxes need; choose another")
+        return self
