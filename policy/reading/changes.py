@@ -16,6 +16,11 @@ _LOSING = frozenset((
     ".", "alias", "bind", "compgen", "complete", "enable", "fc", "mapfile", "readarray", "source", "trap",
 ))  # fmt: skip
 _DECLARES = frozenset(("declare", "export", "local", "readonly", "typeset"))
+# Commands that run others in this shell, and those after which posix mode keeps what was assigned before them.
+SEES_ASSIGNMENTS = frozenset((
+    ".", ":", "break", "builtin", "command", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set",
+    "shift", "source", "time", "times", "trap", "unset",
+))  # fmt: skip
 _HARMLESS = frozenset("fFgprx")  # of declare: an attribute that leaves assignments what they are
 _ARRAYS = frozenset("aA")
 
@@ -38,6 +43,11 @@ def change(call: Call, found: Effects, functions: Container[str], *, wild: bool,
 def setting(name: str, held: Held | None) -> Change:
     """An assignment; None if nobody knows of what."""
     return lambda now: now.set(name, held)
+
+
+def dropping(name: str) -> Change:
+    """An assignment of which something may remain, or not."""
+    return lambda now: now.without((name,))
 
 
 def _loses(call: Call) -> bool:

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 
 from policy.command import Assign, Redirect, SimpleCommand
+from policy.reading import shell_options as options
 from policy.reading.bounds import NESTED_TEXTS, hides_characters, refusal
 from policy.reading.changes import Change, change
 from policy.reading.code_options import CODE_VARIABLES, PROMPT_VARIABLES
@@ -52,8 +53,6 @@ class Commands(ABC):
         self.knowledge = knowledge
         self.workspaces = workspaces
         self.notes = Notes()
-        self.lastpipe = False  # the last command of a pipeline may run in this shell
-        self.cdpath = False
         self.replaced_input: Input | None = None  # by `exec < file`
         self.loops: list[list[Flow]] = []  # around us in this function; each collects where `break` left off
         self.returns: list[Flow] | None = None  # the same for `return`, None outside a function
@@ -122,13 +121,14 @@ class Commands(ABC):
         for redirect in command.redirects:
             self.notes.hosts |= dict.fromkeys(_SOCKET.findall(redirect.path or ""))
         self.notes.literal |= any(word.latent and "[" in word.begins for word in call.words)
-        self.cdpath |= any(assign.name == "CDPATH" for assign in command.assigns)
-        if call.name == "shopt":
-            self.lastpipe |= any(word.text in ("lastpipe", None) for word in call.operands)
+        if any(assign.name == "CDPATH" for assign in command.assigns) or options.searches(call):
+            self.knowledge.note_option("cdpath")
+        if options.keeps_last(call):
+            self.knowledge.note_option("lastpipe")
         if any(assign.name == "BASH_ALIASES" for assign in command.assigns) or _unnamed_alias(call):
             self.notes.trouble("an alias is defined whose name is not known")
-        if call.name in ("set", "shopt") and any(word.text == "history" for word in call.operands):
-            self.notes.trouble("with a history, words that begin with ! stand for others")
+        if options.rereads(call):
+            self.notes.trouble("an option changes which words bash makes of what follows")
         if call.name == "exec" and not call.operands and 0 in context.inputs:
             self.replaced_input = context.inputs[0]
 
@@ -247,7 +247,7 @@ class Commands(ABC):
             return None
         if word.text == "~":
             return None if "HOME" in where.variables.changed else context.home
-        searched = self.cdpath and not word.text.startswith(("/", "./", "../"))
+        searched = "cdpath" in self.knowledge.options and not word.text.startswith(("/", "./", "../"))
         return None if searched else resolved(word.text, where, None)
 
     def _evaluate(self, word: Word, *, always: bool) -> None:

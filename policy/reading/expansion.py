@@ -20,6 +20,7 @@ _UNCLEAR = re.compile(r"[\\()]")  # outside quotes a pattern, if options of the 
 _ORDINARY = re.compile(r"[^\\{*?\[~`$'\"]*")
 _PROGRAM = re.compile(r"[A-Za-z0-9_][\w.+-]*", re.ASCII)
 _BYTES = 8  # that cost as much as one word
+_INDEX = re.compile(r"0|[1-9][0-9]{0,5}")  # with a zero in front it would be octal
 _DEFAULTS = frozenset((":-", "-", ":=", "="))
 _ALTERNATIVES = frozenset((":+", "+"))
 
@@ -83,13 +84,13 @@ def _held(part: Node, near: Surroundings) -> Held | None:
     arguments = near.variables.get(POSITIONAL)
     if name == "#" and isinstance(arguments, tuple) and "Length" not in part:
         return str(len(arguments))
-    if name.isdecimal() and name != "0":
+    if name != "0" and _INDEX.fullmatch(name):
         return _element(arguments, int(name) - 1)
     held = near.variables.get(name)
     if "Index" not in part:
         return held
     index = "".join(value(inner) for inner in nodes(part["Index"], "Parts"))
-    return _element(held, int(index)) if index.isdecimal() and len(index) < len("1000000") else None
+    return _element(held, int(index)) if _INDEX.fullmatch(index) else None
 
 
 def _element(held: Held | None, index: int) -> Held | None:

@@ -20,6 +20,7 @@ class Knowledge:
     anything: bool = False  # some command changes the directory
     asked: bool = False  # a function or trap was read on the belief that none does
     functions: set[str] = field(default_factory=set)
+    options: set[str] = field(default_factory=set)  # "cdpath": cd looks elsewhere; "lastpipe"
     changing: dict[int, set[str]] = field(default_factory=dict)  # names that do not survive a round of a loop
     losing: set[int] = field(default_factory=set)  # loops after whose first round nothing is known of variables
     wild: bool = False  # something happens to variables that matters wherever a function is called
@@ -33,6 +34,11 @@ class Knowledge:
     def note_move(self) -> None:
         self.stale |= self.asked and not self.anything
         self.anything = True
+
+    def note_option(self, name: str) -> None:
+        """An option of the shell; a loop or a function may have been read before it was found."""
+        self.stale |= name not in self.options
+        self.options.add(name)
 
     def anything_wild(self) -> bool:
         self.trusted = True

@@ -10,7 +10,7 @@ from policy.reading.flow import Flow, resolved
 from policy.reading.piece import Word
 from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, value
-from policy.reading.word import document, word
+from policy.reading.word import document, here_string, word
 
 _DOCUMENTS = ("<<", "<<-", "<<<")
 _DUPLICATES = (">&", "<&")
@@ -28,7 +28,8 @@ def _target(redir: Node, near: Surroundings) -> Word:
         return document(body, near, expands=expands(redir), strips_tabs=redir.get("Op") == "<<-")
     if redir.get("Op") in ("<<", "<<-"):
         return Word("")
-    return word(redir.get("Word") or {}, near)
+    read = here_string if redir.get("Op") == "<<<" else word
+    return read(redir.get("Word") or {}, near)
 
 
 def facts(found: list[tuple[Node, Word]], flow: Flow, home: str | None) -> tuple[Redirect, ...]:

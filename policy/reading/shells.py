@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from policy.reading.effect import Call, Effects, RunInline, RunScript, RunStdin
 from policy.reading.options import NO_OPTIONS, Grammar, parse
 from policy.reading.piece import Word
+from policy.reading.shell_options import WITH_VALUE, rereading
 
 BASH_LIKE = frozenset(("sh", "bash", "dash", "ash", "rbash", "ksh", "mksh", "zsh", "bash-static", "yash", "posh"))
 OTHER_SHELLS = frozenset(("fish", "csh", "tcsh", "nu", "pwsh", "powershell", "elvish", "xonsh", "rc", "es"))
 _EXACT = frozenset(("sh", "bash", "dash", "ash", "rbash", "bash-static"))  # read by the grammar we parse with
-_WITH_VALUE = ("--rcfile", "--init-file", "--init-command", "-C", "--command-file")
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|\$\$|\d+))/fd/(\d+)|/dev/(stdin)")
 
 
@@ -96,6 +96,8 @@ INTERPRETERS |= dict.fromkeys(("vim", "vi", "nvim", "ex", "view", "gvim", "rvim"
 def shell(call: Call) -> Effects:
     """A shell: the text after -c, else its standard input, else a script file that the sandbox holds."""
     options, operands = _shell_options(call.operands)
+    if rereading(call.operands):
+        return (RunInline(call.name, None),)
     if "c" in options:
         text = operands[0] if operands else Word("")
         return _texts(call.name, text, operands[1:])
@@ -135,7 +137,7 @@ def _shell_options(words: tuple[Word, ...]) -> tuple[set[str], tuple[Word, ...]]
         index += 1
         if text.startswith("--"):
             letters |= {"c"} if text.partition("=")[0] in ("--command", "--commands") else set()
-            index += text in _WITH_VALUE
+            index += text in WITH_VALUE
             continue
         letters |= set(text[1:]) if text[0] == "-" else set()
         index += sum(text[1:].count(letter) for letter in "oO")

@@ -7,7 +7,7 @@ from typing import ClassVar
 from policy.command import Assign, Redirect, SimpleCommand
 from policy.reading import assignment, declaration, expansion
 from policy.reading.bounds import ITEMS, ROUNDS
-from policy.reading.changes import setting
+from policy.reading.changes import SEES_ASSIGNMENTS, dropping, setting
 from policy.reading.command_line import Commands
 from policy.reading.context import Context
 from policy.reading.expression import Assignment, Evaluation, PromptExpansion, RawText, Substitution, findings
@@ -51,7 +51,9 @@ class Script(Commands):
     def _opened(self, redirs: list[Node], flow: Flow) -> Flow:
         """`{name}>file` puts the number of a descriptor into a variable."""
         names = [value(redir.get("N")).strip("{}") for redir in redirs if value(redir.get("N")).startswith("{")]
-        return changing(flow, lambda now: now.without(name.partition("[")[0] for name in names)) if names else flow
+        for name in names:  # a subscript is arithmetic, and may assign anything
+            flow = changing(flow, Variables.blank if "[" in name else dropping(name))
+        return flow
 
     def _redirected(self, stmt: Node, redirs: list[Node], context: Context, flow: Flow) -> Context:
         """A compound command's redirections hold for all that it runs, and are shown as a command without words."""
@@ -99,7 +101,7 @@ class Script(Commands):
         if operator in ("|", "|&"):
             self.statement(node["X"], context, flow)
             after = self.statement(node["Y"], context.piped(), flow)
-            return stays(union(flow, after.either)) if self.lastpipe else stays(flow)
+            return stays(union(flow, after.either)) if "lastpipe" in self.knowledge.options else stays(flow)
         first = self.statement(node["X"], context, flow)
         if operator == "&&":
             second = self.statement(node["Y"], context, first.won or UNKNOWN)
@@ -221,8 +223,7 @@ class Script(Commands):
         declared = declaration.words_of(node, near) if kind(node) == "DeclClause" else None
         argv = declared or [word for arg in nodes(node, "Args") for word in words(arg, near)]
         assigns, after = self._assigned(nodes(node, "Assigns"), context, flow)
-        names = [assign.name for assign in assigns]
-        while_running = changing(flow, lambda now: now.without(names)) if names else flow
+        while_running = self._prefixed(argv, assigns, flow)
         found = targets(nodes(stmt, "Redirs"), self.near(context, while_running))
         self.notes.literal |= any(target.latent for _, target in found)
         inner = context.reading(inputs(found, context.inputs))
@@ -235,6 +236,14 @@ class Script(Commands):
         if argv[0].text is None and (program := located(node, near)):
             argv, start = self._located(program, argv, assigns, redirects, inner, start, span)
         return self.invoke(tuple(argv), assigns, redirects, inner, start, span)
+
+    def _prefixed(self, argv: list[Word], assigns: tuple[Assign, ...], flow: Flow) -> Flow:
+        """Assignments before a command are its own, or what it runs in this shell sees them: IFS too."""
+        for assign in assigns:
+            seen = argv and (argv[0].text in SEES_ASSIGNMENTS or argv[0].text in (None, *self.knowledge.functions))
+            one = setting(assign.name, None) if seen else dropping(assign.name)
+            flow = self.changed(stays(flow), one).won
+        return flow
 
     def _located(
         self,

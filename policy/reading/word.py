@@ -35,6 +35,11 @@ def word(node: Node, near: Surroundings) -> Word:
     return _finished(fields[0]) if len(fields) == 1 else Word(None, "param")
 
 
+def here_string(node: Node, near: Surroundings) -> Word:
+    """The word after `<<<`, which is neither split nor a pattern."""
+    return _closed(_tilde(pieces_of(nodes(node, "Parts"), near, splits=False), near))
+
+
 def assigned(node: Node | None, near: Surroundings) -> Word:
     """The value of an assignment: no braces, no globs, a tilde after each colon."""
     if node is None:

@@ -55,10 +55,10 @@ SCRIPTS = _nested(
         "say $((1+1))", "IFS=,", "x=a,b", "x='*'", "eval 'x=8'", 'eval "say 9 $x"', "f", "f 10", "g $x", "local x=11",
         "break", "continue", "return", "exit", "true", "false", "trap 'say 12 $x' EXIT", "trap 'x=13' DEBUG",
         "say <(say 14)", "say >o 15", "say {x}>o", "say $x 2>&1 | say 16", "declare -u x", "declare -n x=y",
-        "readonly y=17", "set -f", "sh -c 'say $0 \"$@\"' 18 19", 'bash -c "say $x"', "typeset -i x", "mapfile x <<<a",
+        "readonly y=17", "set -f", "bash -c 'say $0 \"$@\"' 18 19", 'bash -c "say $x"', "typeset -i x", "mapfile x <<<a",
         "say \"$(cat <<'E'\na  $x\nE\n)\"", "say $(cat <<E\na \\$b\nE\n)", "say ~ ~/a", "say $HOME", "say a=~ b=$x", "say [a-z]", "getopts ab x -a", 'say "a$(say 20)b"', "wait",
         "X=1 Y=2 say 21", "say !$", "builtin eval say 22", "command say 23", "exec say 24", "x=say; $x 25",
-        'say "${x[*]}"', "say ${#x}", "say ${x%a}", "say $y$x", "y='say 26'; $y", "source /dev/stdin <<<'x=27'",
+        'say "${x[*]}"', "say ${#x}", "say ${x%a}", "bash -c 'say \"$@\"; $1' _ say 'a b'", 'say $x""', 'say ""$x', 'say "$@"x', "IFS=, eval 'say $x'", "say $y$x", "y='say 26'; $y", "source /dev/stdin <<<'x=27'",
     )),
     (
         "{0}; {1}", "{0}\n{1}", "{0} && {1}", "{0} || {1}", "( {0} ); {1}", "{ {0}; {1}; }", "{0} | {1}",
