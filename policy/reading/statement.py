@@ -201,6 +201,9 @@ class Script(Commands):
         """`time` before a simple command is shown and taken off like any other prefix; after a pipe it is a program."""
         stmt = node.get("Stmt") or {"Pos": node["Pos"], "End": node["End"], "Cmd": {"Type": "CallExpr"}}
         command = stmt.get("Cmd") or {}
+        if kind(command) == "BinaryCmd" and command.get("Op") in ("|", "|&"):  # it is the first one's
+            first = {"Pos": node["Pos"], "End": command["X"]["End"], "Cmd": {**node, "Stmt": command["X"]}}
+            return self.statement({**stmt, "Cmd": {**command, "X": first}}, context, flow)
         if kind(command) != "CallExpr" or command.get("Assigns"):
             if kind(command) in ("CallExpr", "DeclClause"):
                 program = SimpleCommand(("time", None), "time", "bare", ("", "param"), span=self._span(node, context))
