@@ -317,11 +317,6 @@ class FakeImages:
         tell(f"keeping {sandbox_id}")
         return Committed(self._add(snapshot_id), 7, ("/home/me/project",))
 
-    def again(self, known: str, snapshot_id: str) -> str:
-        self._answer()
-        assert known in self.images
-        return self._add(snapshot_id)
-
     def _add(self, snapshot_id: str) -> str:
         image = f"sandgate-snapshot:{snapshot_id}"
         self.images.add(image)

@@ -14,6 +14,8 @@ from server.front.parameters import MAX_COMMAND, OptionalText, SessionName, give
 from server.front.progress import streaming, telling
 from server.front.results import check_result, plain, shaped
 from server.front.showing import show_sessions, show_snapshot
+from server.sandbox.sandbox import NoSuchImage
+from server.sandbox.snapshots import Snapshot, SnapshotFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +47,18 @@ class SessionTools:
             plain = sessions.offered(target.environment)
             ready = self.front.gateway.environments.ready
             spec = kept.spec(plain) if kept else await ready(plain, streaming(ctx))
-            made = await sessions.open(
-                caller.id,
-                session,
-                target.environment,
-                tuple(network),
-                spec=spec,
-                alone=kept is not None,
-                ttl_s=ttl_s or None,
-            )
+            try:
+                made = await sessions.open(
+                    caller.id,
+                    session,
+                    target.environment,
+                    tuple(network),
+                    spec=spec,
+                    alone=kept is not None,
+                    ttl_s=ttl_s or None,
+                )
+            except NoSuchImage as exc:
+                raise _gone(kept, exc) from exc
             made.introduce()  # here and now, so the next call need not
             text = f"session {made.name} is open: environment {made.spec.environment}, cwd {made.spec.start_dir}. Pass session={made.name!r}."
             return shaped(
@@ -115,6 +120,16 @@ class SessionTools:
         return await self.front.gateway.use_session(
             self.front.caller, SessionAsk("session_snapshot", target, given(session=session, name=name), act)
         )
+
+
+def _gone(kept: Snapshot | None, exc: NoSuchImage) -> Exception:
+    """In place of what one does about a missing image, which the caller cannot."""
+    if kept is None:
+        return exc
+    return SnapshotFailed(
+        f"the files of snapshot {kept.name} are not on the engine: somebody removed them there, or it is another engine. "
+        f"Take a new one; a person can delete this one with: sandgate snapshots delete {kept.name}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,12 +45,6 @@ class DockerSnapshots:
             self._keep_shallow(api, snapshot_id, tell)
         return Committed(image(snapshot_id), size, tuple(_left_out(found)))
 
-    def again(self, known: str, snapshot_id: str) -> str:
-        """A second name for the same files: costs nothing, and each goes by itself."""
-        with self._engine() as api:
-            api.tag(known, REPOSITORY, snapshot_id)
-        return image(snapshot_id)
-
     def _labels(self, snapshot_id: str) -> dict[str, str]:
         return {**self.installation.labels, SNAPSHOT_LABEL: snapshot_id}
 

@@ -132,8 +132,6 @@ class Images(Protocol):
 
     def commit(self, sandbox_id: str, snapshot_id: str, most_bytes: int, tell: Tell) -> Committed: ...
 
-    def again(self, known: str, snapshot_id: str) -> str: ...
-
     def remove(self, references: Iterable[str]) -> None: ...
 
     def sweep(self, known: frozenset[str]) -> list[str]: ...
@@ -200,18 +198,6 @@ class Snapshots:
                 created=time.time(),
                 user=sandbox.spec.user,
                 left_out=made.left_out,
-            )
-            await self._put(snapshot)
-        return snapshot
-
-    async def copy(self, source: Snapshot, owner: str, name: str) -> Snapshot:
-        """The same files under a name of the caller's: how a parked session, which has no sandbox, is kept."""
-        made_id, name = secrets.token_hex(6), checked(name)
-        with await self._lock.shared() as lock:
-            again = partial(self._images.again, source.image, made_id)
-            image = await self._made(again, made_id, lock, to_the_end=False)
-            snapshot = replace(
-                source, id=made_id, name=name, owner=owner, kind="named", image=image, created=time.time()
             )
             await self._put(snapshot)
         return snapshot

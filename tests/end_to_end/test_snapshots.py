@@ -144,6 +144,39 @@ async def test_a_cancelled_snapshot_leaves_nothing_and_the_session_goes_on(clien
     await anyio.to_thread.run_sync(until, lambda: home.images() == [], "what was made is still there")
 
 
+async def test_one_of_a_fork_outlives_what_the_fork_came_from(client: Client, home: Home) -> None:
+    await call(client, "shell", command="echo 1 > a")
+    await call(client, "session_snapshot", name="first")
+    await call(client, "session_open", session="fork", snapshot="first")
+    await call(client, "shell", session="fork", command="echo 2 > b")
+    await call(client, "session_snapshot", session="fork", name="second")
+    await call(client, "session_close", session="fork")
+    delete = [PROGRAM, "snapshots", "delete", "first"]
+    await anyio.run_process(delete, env=home.environ)
+
+    await call(client, "session_open", session="again", snapshot="second")
+    assert await call(client, "shell", session="again", command="cat a b") == "1\n2"
+    await call(client, "session_close", session="again")
+    await anyio.run_process([*delete[:-1], "second"], env=home.environ)
+    await anyio.run_process([PROGRAM, "images", "prune"], env=home.environ)
+    assert home.images() == []
+
+
+async def test_one_whose_image_somebody_removed_says_so_and_the_session_is_not_opened(
+    client: Client, home: Home
+) -> None:
+    await call(client, "shell", command="echo 1 > a")
+    await call(client, "session_snapshot", name="before")
+    await call(client, "session_close")
+    home.remove_images()
+
+    said = await refused(client, "session_open", session="fork", snapshot="before")
+
+    assert "files of snapshot before are not on the engine" in said
+    assert "sandgate snapshots delete before" in said
+    assert "fork" not in await call(client, "session_list")
+
+
 async def test_a_running_command_stands_still_and_goes_on(client: Client) -> None:
     count = "i=0; while true; do i=$((i+1)); echo $i; sleep 0.05; done"
     await call(client, "shell", command=count, background=True)

@@ -208,14 +208,3 @@ async def test_what_an_installation_left_whose_folder_is_gone_is_taken_by_anothe
     shutil.rmtree(tmp_path / "gone")
 
     assert images.sweep(frozenset()) == [left]
-
-
-async def test_a_second_name_outlives_the_first(images: DockerSnapshots) -> None:
-    async with sandbox() as box:
-        await shell(box, "echo kept >/workspace/a")
-        parked = keep(images, box)
-    named = images.again(parked, secrets.token_hex(6))
-    images.remove([parked])
-
-    assert await said_in(named, "cat /workspace/a") == "kept\n"
-    assert images.identify(named).startswith("sha256:")

@@ -113,17 +113,6 @@ async def test_the_same_name_again_replaces_and_another_kind_of_that_name_stays(
     assert world.said[-1][1]["snapshot"] == first.id
 
 
-async def test_a_copy_has_an_image_of_its_own(world: World) -> None:
-    server = world.server()
-    parked = await server.take(Box(), "alice", "default", "base", "parked")
-    named = await server.copy(parked, "alice", "kept")
-    await server.delete("alice", "default", "parked")
-
-    assert server.every() == [named]
-    assert named.kind == "named"
-    assert world.engine.images == {named.image}
-
-
 async def test_a_commit_that_fails_leaves_no_row_and_replaces_nothing(world: World) -> None:
     first = await world.server().take(Box(), "alice", "a", "base")
     world.engine.fails = True
