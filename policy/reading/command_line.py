@@ -206,7 +206,10 @@ class Commands(ABC):
         start = astray(flow) if effect.later and self.knowledge.anything_moves() else flow
         start = UNKNOWN if effect.elsewhere else start
         if not effect.here:
-            fresh = LOST if effect.later else _started(effect.arguments)
+            unlike = (
+                effect.later or effect.lenient or effect.elsewhere
+            )  # zsh does not split $x; who knows what ssh meets
+            fresh = LOST if unlike else _started(effect.arguments)
             start = changing(start, lambda _: fresh)
         inner = context.inside(effect.via, elsewhere=effect.elsewhere, span=span)
         outcome = self.script(effect.code, inner, start, effect)

@@ -98,6 +98,10 @@ def test_what_a_variable_certainly_holds_is_read(text: str, argv: tuple[str, ...
         "X=b cat $X",
         "X=b sh -c 'cat $X'",
         "X=a; sh -c 'cat $X'",
+        "zsh -c 'X=\"a b\"; cat $X'",
+        "ssh host.example 'X=a; cat $X'",
+        "X=a,b; IFS=, eval 'cat $X'",
+        "A=(0 1 2 3 4 5 6 7 8 9); cat ${A[010]}",
         "X=a Y=b t; cat $X",
         "RANDOM=4; cat $RANDOM",
         "cat ${X:-f}",
@@ -147,11 +151,24 @@ def test_a_home_that_was_changed_is_not_ours() -> None:
         "BASH_ALIASES[k]=shred",
         "alias $x",
         "set -o history -H\nshred k\n!!",
+        "set -k\nshred a=1 k",
+        "set +B\nshred {a,b}",
+        "shopt -so keyword\nshred a=1 k",
         "x=$(t <<E\nE\none; two)",
     ],
 )
 def test_what_changes_how_bash_reads_what_follows_is_an_error(text: str) -> None:
     assert read(text).script.parse_error
+
+
+def test_a_shell_that_starts_with_such_an_option_runs_code_that_is_not_known() -> None:
+    for text in ("bash -k -c 'shred a=1'", "bash +B -c 'shred {a,b}'", "bash --rcfile f -O cdable_vars -c 'cd x'"):
+        assert [code.code for code in read(text).script.inline_code] == [None]
+    assert read("bash -eo pipefail -c 'ls'; set -- -k a=1; set -euo pipefail").script.parse_error is None
+
+
+def test_a_directory_named_by_a_variable_is_not_known() -> None:
+    assert named("shopt -s cdable_vars; D=/etc; cd D && probe", "probe").cwd is None
 
 
 def test_knowledge_only_shrinks_where_two_ways_meet() -> None:
