@@ -4,6 +4,7 @@ The room on the engine's file system costs nothing to look at, so it is looked a
 sandbox measured: the engine walks its writable layer for that.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from server.sandbox.sandbox import MIB, SandboxFailed, SandboxLost
 LOOK_EVERY_S = 0.5
 STEPS = 16  # of a limit: a sixteenth less room is worth a measurement
 LEAST_STEP_BYTES = 16 * MIB
+RESTS, LONGEST_REST_S = 9, 10.0  # a busy host is no reason to walk through all files all the time
 RESERVE_BYTES = 1024 * MIB  # of the host's: with less, whoever still grows is stopped, whatever his limit
 
 
@@ -32,11 +34,17 @@ class _Box:
 class DiskWatch:
     """`room`: bytes free where the engine keeps its containers, None where nobody knows. `measure`: sandbox -> bytes."""
 
-    def __init__(self, room: Callable[[], int | None], measure: Callable[[], Awaitable[Mapping[str, int]]]) -> None:
-        self._room, self._measure = room, measure
+    def __init__(
+        self,
+        room: Callable[[], int | None],
+        measure: Callable[[], Awaitable[Mapping[str, int]]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._room, self._measure, self._clock = room, measure, clock
         self._boxes: dict[str, _Box] = {}
         self._seen = 0  # the room at the last measurement, or the most since
         self._measuring = anyio.Lock()
+        self._rests_until = 0.0  # by the clock
 
     def enter(self, identity: str, limit: int, stop: Callable[[], Awaitable[None]]) -> None:
         """`stop` ends the sandbox's commands and says why."""
@@ -67,13 +75,17 @@ class DiskWatch:
             box.most_room = max(box.most_room, room)
         self._seen = max(self._seen, room)
         step = max(LEAST_STEP_BYTES, min(box.limit for box in self._boxes.values()) // STEPS)
-        if self._seen - room >= step or (room < RESERVE_BYTES and room < self._seen):
+        shrank = self._seen - room >= step or (room < RESERVE_BYTES and room < self._seen)
+        if shrank and self._clock() >= self._rests_until:
             await self._measure_all()
 
     async def _measure_all(self) -> None:
         async with self._measuring:
+            began = self._clock()
             with suppress(SandboxFailed):  # the engine does not answer: the next look asks again
                 sizes = await self._measure()
+                took = self._clock() - began
+                self._rests_until = began + took + min(LONGEST_REST_S, took * RESTS)
                 room = self._room() or 0
                 self._seen = room
                 for identity, box in list(self._boxes.items()):

@@ -20,7 +20,8 @@ class Disk:
         self.measured = 0
         self.stopped: list[str] = []
         self.fails = False
-        self.watch = DiskWatch(lambda: self.room, self.measure)
+        self.now, self.takes = 0.0, 0.0
+        self.watch = DiskWatch(lambda: self.room, self.measure, lambda: self.now)
         for name in ("ours", "theirs"):
             self.watch.enter(name, limit, self.stopping(name))
 
@@ -32,6 +33,7 @@ class Disk:
 
     async def measure(self) -> Mapping[str, int]:
         self.measured += 1
+        self.now += self.takes
         if self.fails:
             raise SandboxFailed("no answer")
         return dict(self.sizes)
@@ -125,3 +127,15 @@ async def test_who_left_is_forgotten_and_an_unknown_room_is_no_reason() -> None:
 
     assert not await disk.watch.is_full("ours")
     assert disk.measured == 0
+
+
+async def test_a_measurement_that_takes_long_is_followed_by_a_rest() -> None:
+    disk = Disk(limit=100 * GIB)
+    disk.takes = 0.5
+    for _ in range(5):
+        await disk.write("ours", 10 * GIB)
+    assert disk.measured == 1
+
+    disk.now += 5
+    await disk.watch.look()
+    assert disk.measured == 2
