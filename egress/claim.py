@@ -8,6 +8,7 @@ from egress.refusal import RuleId, refuse
 
 _NEVER_PASSED = frozenset({"CONNECT", "TRACE", "TRACK", "PRI"})
 _TARGET = re.compile(r"/[\x21-\x7e\x80-\xff]*|\*")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab; a bare CR ends a line for some
 _SCHEME_PORT = {"http": 80, "https": 443}
 
 
@@ -17,7 +18,7 @@ class Claim:
 
     tunnel: what CONNECT asked for, None where the program speaks to the gate as a plain HTTP proxy. url: the host and
     port of an absolute-form target outside a tunnel. authority: `:authority`, or an absolute-form authority inside a
-    tunnel. sni: the name of the TLS handshake inside the tunnel. path: the target, with its query.
+    tunnel. sni: the name of the TLS handshake inside the tunnel. path: the target, with its query. fields: all headers.
     """
 
     scheme: str
@@ -31,6 +32,7 @@ class Claim:
     sni: str | None = None
     upgrade: str = ""
     h2c: bool = False
+    fields: tuple[tuple[bytes, bytes], ...] = ()
 
     def destination(self) -> Destination:
         """The one place that all of it names; Refused where two disagree or one cannot be read."""
@@ -62,6 +64,12 @@ class Claim:
             raise _shape(target, "an absolute URL inside a tunnel is not passed on")
         if not _TARGET.fullmatch(self.path):
             raise _shape(target, "the request's path is not one")
+        if any(_CONTROL.search(name) or _CONTROL.search(value) for name, value in self.fields):
+            raise _shape(target, "a header is folded over lines, or holds a control character")
+        if self.upgrade and any(
+            name.lower() == b"sec-websocket-version" and value != b"13" for name, value in self.fields
+        ):
+            raise _shape(target, "only version 13 of WebSocket is passed on")
         if self.h2c or (self.upgrade and (self.http2 or self.upgrade.lower() != "websocket")):
             raise _shape(target, f"an upgrade to {clip(self.upgrade, 20) or 'h2c'} is not passed on, only to websocket")
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import sys
+import traceback
 from collections import defaultdict
 from typing import Any
 
@@ -17,6 +19,14 @@ from egress.line import Line
 from egress.session import MOST_UPSTREAMS, Session
 
 _MODE = ProxyMode.parse("regular")
+
+
+def _where(exc_info: Any) -> str:
+    error: BaseException | None = sys.exception() if exc_info is True else exc_info[1]
+    if error is None:
+        return "no exception"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {last.name}, {last.filename}:{last.lineno}"
 
 
 class Upstream:
@@ -46,7 +56,9 @@ class Connection(ProxyConnectionHandler):
     def log(self, message: str, level: int = logging.INFO, exc_info: Any = None) -> None:
         if exc_info:
             self.line.abort()  # a crashed parser would leave the program waiting for ever
-            super().log(message, level, exc_info)
+            super().log(
+                f"A parser gave up: {_where(exc_info)}.", level
+            )  # their text may hold what was sent, a secret too
         elif level >= logging.ERROR:
             super().log(message, level)
 

@@ -7,6 +7,7 @@ from mitmproxy import connection, flow, http
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpLayer, HttpStream, SendHttp, validate_request
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
     HttpEvent,
@@ -26,6 +27,7 @@ HEAD_BYTES = 64 * 1024
 UNREADABLE = Refusal("egress.protocol", "The request could not be read without doubt.")
 TOO_LONG = Refusal("egress.limit", f"A request head may be {HEAD_BYTES // 1024} KiB long at most.")
 
+TRAILERS = Refusal("egress.protocol", "Headers after a request's body are not passed on.")
 _UNREADABLE_ANSWER = "what it answered could not be read, or it hung up"
 _SAYS_WHAT_CAME = frozenset({ErrorCode.GENERIC_SERVER_ERROR, ErrorCode.RESPONSE_VALIDATION_FAILED})
 
@@ -95,7 +97,7 @@ class Splice(layer.Layer):
 
     def _counted(self, event: events.DataReceived) -> list[bytes]:
         count = self.flow.metadata["up" if event.connection == self.context.client else "down"]
-        counted: bytes | list[bytes] = count(event.data)
+        counted: bytes | list[bytes] = count(bytes(event.data))  # mitmproxy hands on bytearrays here
         return [counted] if isinstance(counted, bytes) else counted
 
 
@@ -113,6 +115,16 @@ class Head(Http1Server):
             yield UnreadableHook(Unread(self.context.client, TOO_LONG))
             yield commands.CloseConnection(self.conn)
             self.state = self.done
+
+    def read_body(self, event: events.Event) -> Commands:
+        try:
+            yield from super().read_body(event)
+        except NotImplementedError:  # mitmproxy's word for trailers
+            self.state = self.done
+            yield UnreadableHook(Unread(self.context.client, TRAILERS))
+            yield commands.CloseConnection(self.conn)
+            told = RequestProtocolError(self.stream_id, TRAILERS.reason, ErrorCode.GENERIC_CLIENT_ERROR)
+            yield ReceiveHttp(told)
 
     def send(self, event: HttpEvent) -> Commands:
         for command in super().send(event):
@@ -138,6 +150,7 @@ class Stream(HttpStream):
         yield RequestInvalidHook(self.flow)
         if self.context.client.connected:  # a head that the reader itself gave up on was answered there
             yield from self._answer()
+        self.client_state = self.server_state = self.state_errored
         return True
 
     def state_stream_request_body(self, event: Any) -> Commands:

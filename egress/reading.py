@@ -28,6 +28,7 @@ def claim_of(flow: http.HTTPFlow, tunnel: Destination | None) -> Claim:
         sni=flow.client_conn.sni if flow.client_conn.tls_established else None,
         upgrade=", ".join(request.headers.get_all("upgrade")),
         h2c="http2-settings" in request.headers,
+        fields=request.headers.fields,
     )
 
 

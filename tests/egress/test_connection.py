@@ -7,7 +7,7 @@ from importlib.metadata import version
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionHandler
 
-from egress.connection import Connection, Upstream
+from egress.connection import Connection, Upstream, _where
 from egress.held import HELD_BYTES
 
 
@@ -40,3 +40,14 @@ def test_an_origin_may_not_send_a_head_without_end() -> None:
         return got
 
     assert asyncio.run(read_all()) <= HELD_BYTES
+
+
+def test_a_parser_that_gives_up_is_logged_by_its_place_and_not_by_what_it_read() -> None:
+    try:
+        int("Authorization: a-secret")
+    except ValueError as error:
+        told = [_where(True), _where((ValueError, error, error.__traceback__))]
+
+    assert told[0] == told[1]
+    assert told[0].startswith("ValueError in test_a_parser")
+    assert "a-secret" not in told[0]

@@ -126,6 +126,13 @@ INSIDE = {
     "S12 space in the path": "GET /S12 /x HTTP/1.1\r\nHost: {at}\r\n\r\n",
     "S14 no host in 1.0": "GET /S14 HTTP/1.0\r\n\r\n",
     "S15 HTTP/0.9": "GET /S15\r\n\r\n",
+    "S18 folded": "GET /S18 HTTP/1.1\r\nHost: {at}\r\nX-A: b\r\n Transfer-Encoding: chunked\r\n\r\n",
+    "S19 bare CR": "GET /S19 HTTP/1.1\r\nHost: {at}\r\nX-A: b\rTransfer-Encoding: chunked\r\n\r\n",
+    "S20 NUL": "GET /S20 HTTP/1.1\r\nHost: {at}\r\nX-A: b\0c\r\n\r\n",
+    "S21 vertical tab": "GET /S21 HTTP/1.1\r\nHost: {at}\r\nX-A: b\x0bc\r\n\r\n",
+    "S22 folded host": "GET /S22 HTTP/1.1\r\nHost: {at}\r\n \r\n\r\n",
+    "S23 old websocket": "GET /S23 HTTP/1.1\r\nHost: {at}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n\r\n",
+    "S24 odd websocket": "GET /S24 HTTP/1.1\r\nHost: {at}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\u00c0\r\n\r\n",
     "S17 preface": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 }
 
@@ -233,3 +240,5 @@ def test_trailers_which_the_parser_cannot_read_end_the_connection_at_once(town: 
     head = f"POST /trailers HTTP/1.1\r\nHost: {guest.at('allowed.test')}\r\nTransfer-Encoding: chunked\r\n\r\n"
     with guest.tunnel("allowed.test") as sandbox:
         assert sandbox.ask(head + "3\r\nabc\r\n0\r\nX-Late: y\r\n\r\n").status == 0
+
+    assert "after a request's body" in guest.refused(rule="egress.protocol")["reason"]

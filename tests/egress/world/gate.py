@@ -45,7 +45,20 @@ class Gate:
         self._heard: list[dict[str, Any]] = []
         self._changed = threading.Condition()
         self._numbers = 0
+        self._lines: list[bytes] = []
+        self._log = threading.Thread(target=self._read_log, daemon=True)
+        self._log.start()
         threading.Thread(target=self._listen, daemon=True).start()
+
+    def _read_log(self) -> None:
+        if self.process.stderr:
+            self._lines.extend(self.process.stderr)
+
+    @property
+    def log(self) -> str:
+        """What it wrote to standard error in its life, which is over."""
+        self._log.join(WAIT_S)
+        return b"".join(self._lines).decode(errors="replace")
 
     def _listen(self) -> None:
         with self._sock.makefile("rb") as file:
@@ -96,6 +109,7 @@ class Gate:
         self.hang_up()
         self._sock.close()
         self.process.wait(WAIT_S)
+        self._log.join(WAIT_S)
         if self.process.stderr:
             self.process.stderr.close()
 

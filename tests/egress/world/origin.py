@@ -178,7 +178,7 @@ class _Http1:
 
     def _blocks(self, head: bytes) -> Any:
         if b"transfer-encoding: chunked" in head:
-            while length := int(self._file.readline(), 16):
+            while length := int(self._file.readline() or b"0", 16):
                 yield self._file.read(length)
                 self._file.readline()
             self._file.readline()
