@@ -75,11 +75,18 @@ def engine_error(reason: str) -> Deny:
 
 
 class Denied(Exception):
-    """The policy said no, or it asked and nobody has said yes."""
+    """The policy said no, or it asked and nobody has said yes.
 
-    def __init__(self, verdict: Ask | Deny, decision_id: str) -> None:
+    approval: where a person finds the question, "" where there is none; shown: the call, whole. refused: a person has
+    said no to it.
+    """
+
+    def __init__(
+        self, verdict: Ask | Deny, decision_id: str, approval: str = "", *, session: str = "", shown: str = "", refused: bool = False
+    ) -> None:
         super().__init__("; ".join(rule.reason for rule in verdict.rules))
         self.verdict, self.decision_id = verdict, decision_id
+        self.approval, self.session, self.shown, self.refused = approval, session, shown, refused
 
 
 _KEY = object()

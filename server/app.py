@@ -16,6 +16,7 @@ import anyio.abc
 from server.call import Gateway
 from server.control import Control
 from server.environments import environments, networks, recipes
+from server.judge.approvals import Approvals
 from server.judge.bundle import BundleError
 from server.judge.current import CurrentJudge
 from server.judge.limits import Limits
@@ -24,6 +25,7 @@ from server.judges import embedded, host_entries, judging
 from server.kept import snapshots as kept_snapshots
 from server.kept import stored_images
 from server.keyring import Keyring
+from server.record.approval_rows import ApprovalRows
 from server.record.audit import Audit
 from server.record.store import Store
 from server.sandbox.caretaker import Caretaker, Periods
@@ -122,7 +124,8 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             )
             sessions_of.sessions = sessions
             limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
-            gateway = Gateway(audit, limits, parser, judge, sessions, guard=guards)
+            people = Approvals(ApprovalRows(settings.database), settings.approvals.pending_s)
+            gateway = Gateway(audit, limits, parser, judge, sessions, guard=guards, people=people)
             workshop = Workshop(gateway, snapshots)
             prepared = Prepared(
                 recipes(settings, spaces), snapshots, images.identify, workshop, settings.state_dir, tasks

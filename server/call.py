@@ -18,6 +18,7 @@ from policy.path import normalise
 from policy.path import uses as path_uses
 from policy.question import CallerFacts, Op, PathUse, Question, RunCommand, SessionFacts, UseFile, UseSession
 from policy.verdict import Allow, Ask, Denied, Deny, Permit, Verdict, permit
+from server.judge.approvals import Approval, NobodyToAsk
 from server.record.audit import AuditFailed
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Exit, FileRefused, Found, SandboxSpec
@@ -131,6 +132,19 @@ class Environments(Protocol):
     async def ready(self, spec: SandboxSpec, progress: Progress) -> SandboxSpec: ...
 
 
+class People(Protocol):
+    """Their answers to what the policy asks."""
+
+    async def given(self, question: Question, ask: Ask) -> Approval | None:
+        """A yes to exactly this, used up where it is good for once."""
+
+    async def wanted(self, question: Question, ask: Ask) -> Approval | None:
+        """The question, written down where a person finds it."""
+
+    async def answer(self, approval: str, *, yes: bool, by: str) -> None:
+        """Raises NoSuchApproval."""
+
+
 class AsTheyAre:
     """Environments in which nothing has to be prepared."""
 
@@ -169,6 +183,7 @@ class Gateway:
     sessions: Sessions
     environments: Environments = field(default_factory=AsTheyAre)
     guard: Guard = field(default_factory=NothingToGuard)
+    people: People = field(default_factory=NobodyToAsk)
 
     async def run(self, caller: Caller, ask: RunAsk, progress: Progress) -> Ran:
         """A command: understood, judged, run as judged, followed for `wait_s`."""
@@ -282,7 +297,9 @@ class Gateway:
         match verdict:
             case Allow():
                 return permit(question, verdict)
-            case Ask() | Deny():
+            case Ask():
+                return await self._ask(record, question, verdict)
+            case Deny():
                 raise Denied(verdict, record.decision_id)
             case _:
                 assert_never(verdict)
@@ -298,6 +315,18 @@ class Gateway:
             raise NoShell(f"the image of environment {session.spec.environment} has no shell; {USE_EXEC}")
         by_shell = replace(ask, argv=(shell, "-c", ask.script), script=None)
         return await self._clear(record, await self._understand(caller, by_shell))
+
+    async def _ask(self, record: Record, question: Question, ask: Ask) -> Permit:
+        """A person's yes becomes a Permit. Raises Denied where there is none, with where the question now lies."""
+        if (yes := await self.people.given(question, ask)) is not None:
+            record.write("call.approved", {"approval": yes.id, "by": yes.answered_by})
+            return permit(question, ask.granted)
+        waiting = await self.people.wanted(question, ask)
+        session = question.session.name
+        if waiting is None:
+            raise Denied(ask, record.decision_id, session=session)
+        refused = waiting.state == "denied"
+        raise Denied(ask, record.decision_id, waiting.id, session=session, shown=waiting.shown, refused=refused)
 
     def _session(self, caller: Caller, question: Question, progress: Progress) -> AbstractAsyncContextManager[Session]:
         """Where none of that name is there any more, one of the environment that was judged is made."""

@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     _policy_words(commands)
     _audit_words(commands)
     _token_words(commands)
+    _approval_words(commands)
     bench = _add(commands, "bench", "measure the speeds we promise, as ratios in one run", "bench:bench")
     bench.add_argument("--json", action="store_true", help="for programs")
     bench.add_argument("--calls", type=_count, default=200, metavar="N", help="calls per row (default 200)")
@@ -152,6 +153,16 @@ def _serve_words(commands: Any) -> None:
     serve.add_argument("--allow-root-owned", action="store_true", help="lend folders of root's too")
     serve.add_argument("--environment", metavar="NAME", help="what sandboxes are made of (default python)")
     serve.add_argument("--tools", metavar="GROUPS", help=f"some of {GROUPS}")
+
+
+def _approval_words(commands: Any) -> None:
+    approvals = _group(commands, "approvals", "what agents may only do with a person's yes")
+    _add(approvals, "list", "what waits, each call shown whole", "approvals:listed")
+    allow = _add(approvals, "allow", "say yes to one, for once", "approvals:allow")
+    allow.add_argument("id", help="as the list and the agent's answer name it")
+    allow.add_argument("--minutes", type=_count, metavar="N", help="as often as the same call is made in that time")
+    deny = _add(approvals, "deny", "say no to one", "approvals:deny")
+    deny.add_argument("id")
 
 
 def _token_words(commands: Any) -> None:

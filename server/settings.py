@@ -114,6 +114,12 @@ class AuditSettings(Table):
     fsync: Literal["always", "interval"] = "interval"
 
 
+class ApprovalSettings(Table):
+    pending_s: Annotated[float, Field(ge=10, le=86400)] = (
+        900.0  # a question waits so long, and so does a yes for its call
+    )
+
+
 class TokenSettings(Table):
     """[[http.tokens]]: one caller's static token, as `sandgate token new` writes it. The token itself is nowhere."""
 
@@ -164,6 +170,7 @@ class Settings(Table):
     sandbox: SandboxSettings = SandboxSettings()
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
     http: HttpSettings = HttpSettings()
     workspace: tuple[WorkspaceSettings, ...] = ()
     secret: tuple[SecretSettings, ...] = ()

@@ -84,6 +84,9 @@ TEMPLATE = """\
 # snapshots = 20                # of one caller; the oldest gives way
 # snapshots_mb = 16384          # all of one caller's together
 
+[approvals]
+# pending_s = 900               # a question for a person waits so long, and so does a yes for its call
+
 [http]                          # for `sandgate serve --http`
 # hosts = []                    # names that clients call this server by, beside localhost: ["sandgate.example.com"]
 # origins = []                  # web pages that may call it: ["https://chat.example.com"]

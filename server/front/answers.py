@@ -53,7 +53,7 @@ def answering[**P](tool: Callable[P, Awaitable[CallToolResult]]) -> Callable[P, 
         try:
             return await tool(*args, **kwargs)
         except Denied as exc:
-            return refusal(exc.verdict, exc.decision_id)
+            return refusal(exc)
         except (Full, TooMany) as exc:
             raise MCPError(TOO_MANY, str(exc), {"retry_after_s": round(exc.retry_after_s, 2)}) from exc
         except SandboxLost as exc:

@@ -8,7 +8,10 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from policy.verdict import Denied
 from server.call import BASH, Caller, RunAsk, SessionAsk
+from server.front.consent import ask as consent
+from server.front.consent import can_ask, take_answer
 from server.front.front import Front
 from server.front.parameters import (
     MAX_COMMAND,
@@ -109,7 +112,16 @@ class CommandTools:
             background=how.background,
             arguments=what | how.given(),
         )
-        ran = await self.front.gateway.run(self.front.caller, ask, streaming(ctx))
+        people = self.front.gateway.people
+        was_asked = await take_answer(ctx, people)
+        try:
+            ran = await self.front.gateway.run(self.front.caller, ask, streaming(ctx))
+        except Denied as exc:
+            if was_asked or not can_ask(ctx, exc):
+                raise
+            if (rounds := await consent(ctx, people, exc)) is not None:
+                return rounds  # type: ignore[return-value]  # the SDK passes it on; to name it would cost the schema
+            ran = await self.front.gateway.run(self.front.caller, ask, streaming(ctx))
         return run_result(ran, max_chars, self.front.shape)
 
 

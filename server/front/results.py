@@ -11,7 +11,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from policy.question import Question, RunCommand
-from policy.verdict import Allow, Ask, Deny, Rule, Verdict
+from policy.verdict import Allow, Ask, Denied, Deny, Rule, Verdict
 from server.call import Ran
 from server.sandbox.jobs import Job, Stream
 from server.sandbox.sandbox import Exit
@@ -180,26 +180,36 @@ def failed(text: str) -> CallToolResult:
 # --- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def refusal(verdict: Ask | Deny, decision_id: str) -> CallToolResult:
+def refusal(denied: Denied) -> CallToolResult:
     """A no that teaches: the rule, the reason, what would be allowed, and how a person can allow it."""
-    status, strongest = ("approval_required", "ask") if isinstance(verdict, Ask) else ("denied", "deny")
+    verdict = denied.verdict
+    waits = isinstance(verdict, Ask) and not denied.refused
+    status, strongest = ("approval_required" if waits else "denied"), ("ask" if isinstance(verdict, Ask) else "deny")
     rules = [rule for rule in verdict.rules if rule.effect == strongest]
-    head = "Needs a person's approval" if isinstance(verdict, Ask) else "Refused"
+    head = "Needs a person's approval" if waits else "A person said no" if denied.refused else "Refused"
     said = "\n".join(f"{head}: {rule.reason} [{rule.id}] {rule.help}".rstrip() for rule in rules[:3])
-    how = f"\n{_how_to_allow(rules)}" if isinstance(verdict, Ask) else ""
-    end = f"{how}\nNothing ran. Decision {decision_id}."
+    how = f"\n{_how_to_allow(denied, rules)}" if waits else ""
+    end = f"{how}\nNothing ran. Decision {denied.decision_id}."
     text = said[: REFUSAL_TEXT - len(end)] + end
-    structured = {"status": status, "decision_id": decision_id, "rules": [_as_dict(rule) for rule in rules]}
+    structured: dict[str, Any] = {
+        "status": status,
+        "decision_id": denied.decision_id,
+        "rules": [_as_dict(rule) for rule in rules],
+    }
+    if waits and denied.approval:
+        structured["approval"] = {"id": denied.approval, "session": denied.session}
     content = [TextContent(type="text", text=text)]
     return CallToolResult(content=list(content), structured_content=structured, is_error=True)
 
 
-def _how_to_allow(rules: list[Rule]) -> str:
-    """The command line with which a person says yes; None is made up where the rule names no entry."""
+def _how_to_allow(denied: Denied, rules: list[Rule]) -> str:
+    """The command lines with which a person says yes: to this call, or to all like it where the rule names an entry."""
     grants = dict.fromkeys(rule.grant for rule in rules if rule.grant)
-    lines = "; ".join(f"sandgate allow {shlex.quote(grant)}" for grant in grants)
-    allow = f"A person can allow it with: {lines}" if lines else "The operator can allow it in the settings ([policy])"
-    return f"{allow}. Then make the same call again."
+    lines = [f"sandgate approvals allow {denied.approval}"] if denied.approval else []
+    lines += [f"sandgate allow {shlex.quote(grant)}" for grant in grants]
+    allow = f"A person can allow it with: {'; '.join(lines)}" if lines else "The operator can allow it ([policy])"
+    again = f" with session={denied.session!r}" if denied.session not in ("", "default") else ""
+    return f"{allow}. Then make the same call again{again}."
 
 
 def _as_dict(rule: Rule) -> dict[str, str]:

@@ -4,7 +4,7 @@ import pytest
 from mcp.types import CallToolResult, TextContent
 
 from policy.question import RunCommand
-from policy.verdict import Allow, Ask, Deny, Rule
+from policy.verdict import Allow, Ask, Denied, Deny, Rule
 from server.call import Ran
 from server.front.results import REFUSAL_TEXT, clip, refusal, run_result
 from server.sandbox.jobs import Job
@@ -134,7 +134,7 @@ def test_each_shape_sends_what_it_says(job: Job) -> None:
 @pytest.mark.promise("refusal.teaches")
 def test_a_refusal_names_rule_reason_and_what_would_be_allowed() -> None:
     rule = Rule("privilege.tools", "deny", "sudo is not available", "Run it without sudo.")
-    result = refusal(Deny((rule,)), "d-1")
+    result = refusal(Denied(Deny((rule,)), "d-1"))
 
     assert result.is_error
     for words in ("privilege.tools", "sudo is not available", "Run it without sudo.", "d-1", "Nothing ran"):
@@ -146,7 +146,7 @@ def test_a_refusal_names_rule_reason_and_what_would_be_allowed() -> None:
 @pytest.mark.promise("refusal.teaches")
 def test_an_ask_says_how_a_person_allows_it() -> None:
     rule = Rule("outward.publish", "ask", "git push leaves", "Commit.", grant="git push")
-    result = refusal(Ask((rule,), Allow()), "d-1")
+    result = refusal(Denied(Ask((rule,), Allow()), "d-1"))
 
     assert "sandgate allow 'git push'" in text_of(result)
     assert result.structured_content is not None
@@ -156,4 +156,4 @@ def test_an_ask_says_how_a_person_allows_it() -> None:
 def test_a_refusal_stays_short_however_many_rules_spoke() -> None:
     rules = tuple(Rule(f"a.r{number}", "deny", "x" * 300, "y" * 300) for number in range(20))
 
-    assert len(text_of(refusal(Deny(rules), "d-1"))) < REFUSAL_TEXT + 1
+    assert len(text_of(refusal(Denied(Deny(rules), "d-1")))) < REFUSAL_TEXT + 1

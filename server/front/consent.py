@@ -1,0 +1,76 @@
+"""Asking the person at the client: while the call waits (until 2025-11-25), or between two rounds of it (since 2026-07-28)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import anyio
+from mcp import MCPError
+from mcp.server.mcpserver import Context
+from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from pydantic import BaseModel, Field
+
+from policy.verdict import Denied
+from server.call import People
+from server.judge.approvals import NoSuchApproval
+from server.record.escaping import escaped
+
+BETWEEN_ROUNDS: Final = "2026-07-28"  # the first version that knows no requests of the server's
+KEY: Final = "consent"
+BY: Final = "the person at the client"
+PATIENCE_S: Final = 300.0
+
+
+class Answer(BaseModel):
+    """The form that a client shows."""
+
+    allow: bool = Field(description="Allow exactly this call, once")
+
+
+def can_ask(ctx: Context[Any, Any], denied: Denied) -> bool:
+    """Whether the question is open, and the client says that it can show a form."""
+    capabilities = ctx.client_capabilities
+    asks = capabilities.elicitation if capabilities is not None else None
+    shows_forms = asks is not None and (asks.form is not None or asks.url is None)
+    return bool(denied.approval) and not denied.refused and shows_forms
+
+
+async def take_answer(ctx: Context[Any, Any], people: People) -> bool:
+    """Whether the client brings one along from the round before. The SDK has sealed the state to this call and caller."""
+    given = (ctx.input_responses or {}).get(KEY)
+    if ctx.request_state and isinstance(given, ElicitResult):
+        await _answered(people, ctx.request_state, given.action, given.content)
+        return True
+    return False
+
+
+async def ask(ctx: Context[Any, Any], people: People, denied: Denied) -> InputRequiredResult | None:
+    """What to answer the client with so that it comes back with the person's word, or None: it has been asked here."""
+    if (ctx.protocol_version or "") >= BETWEEN_ROUNDS:
+        form = ElicitRequestFormParams(message=_message(denied), requested_schema=Answer.model_json_schema())
+        return InputRequiredResult(input_requests={KEY: ElicitRequest(params=form)}, request_state=denied.approval)
+    with anyio.move_on_after(PATIENCE_S):
+        try:
+            said = await ctx.elicit(_message(denied), Answer)
+        except MCPError:  # it said that it can, and cannot
+            return None
+        except ValueError:  # what it sent is no filled-in form
+            await _answered(people, denied.approval, "decline", None)
+            return None
+        content = said.data.model_dump() if said.action == "accept" else None
+        await _answered(people, denied.approval, said.action, content)
+    return None
+
+
+async def _answered(people: People, approval: str, action: str, content: Mapping[str, Any] | None) -> None:
+    """A form that is put away leaves the question open; whatever is not a clear yes is a no."""
+    if action == "cancel":
+        return
+    try:
+        await people.answer(approval, yes=action == "accept" and (content or {}).get("allow") is True, by=BY)
+    except NoSuchApproval:
+        return  # somebody else has answered, or it took too long: the call finds out which
+
+
+def _message(denied: Denied) -> str:
+    reasons = "\n".join(f"- {escaped(rule.reason)}" for rule in denied.verdict.rules)
+    return f"An agent asks to run this in its sandbox:\n\n{escaped(denied.shown)}\n\nWhy you are asked:\n{reasons}"

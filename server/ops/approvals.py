@@ -1,0 +1,52 @@
+"""`sandgate approvals`: what waits for a person's answer, shown whole, and the answers."""
+
+import argparse
+import getpass
+import time
+
+from server.judge.approvals import Approval, Approvals
+from server.record.approval_rows import ApprovalRows
+from server.record.escaping import escaped
+from server.settings import load
+
+
+def _approvals() -> Approvals:
+    settings = load()
+    return Approvals(ApprovalRows(settings.database), settings.approvals.pending_s)
+
+
+def listed(_: argparse.Namespace) -> int:
+    waiting = [each for each in _approvals().live() if each.state == "pending"]
+    for each in waiting:
+        print(shown(each, time.time()))
+    if not waiting:
+        print("nothing waits for an answer")
+    return 0
+
+
+def allow(arguments: argparse.Namespace) -> int:
+    seconds = arguments.minutes * 60.0 if arguments.minutes else None
+    _approvals().answer_now(arguments.id, yes=True, by=_who(), for_s=seconds)
+    often = f"as often as it is made within {arguments.minutes} minutes" if arguments.minutes else "once"
+    print(f"{arguments.id} is allowed, {often}, for exactly that call; tell the agent to make it again")
+    return 0
+
+
+def deny(arguments: argparse.Namespace) -> int:
+    _approvals().answer_now(arguments.id, yes=False, by=_who())
+    print(f"{arguments.id} is denied; the agent reads that when it asks again")
+    return 0
+
+
+def shown(approval: Approval, now: float) -> str:
+    """Everything that would run, with nothing in it that a terminal would obey."""
+    left = max(0, round((approval.ends - now) / 60))
+    who = f"{approval.tool} by {escaped(approval.caller)} in session {escaped(approval.session)}"
+    head = f"{approval.id}  {who}, {left} min left"
+    reasons = [f"    why: {escaped(reason)}" for reason in approval.reasons]
+    lines = [f"  | {line}" for line in escaped(approval.shown).split("\n")]
+    return "\n".join([head, *reasons, *lines])
+
+
+def _who() -> str:
+    return f"{getpass.getuser()} at the command line"

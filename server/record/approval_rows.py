@@ -1,0 +1,96 @@
+"""Questions for a person and their answers, as rows of the installation's database: one for all its servers and the CLI."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+BUSY_S: Final = 5.0  # another writer takes a millisecond
+MOST: Final = 100  # of one caller; the oldest give way, so that an agent cannot bury a person in questions
+_TABLE: Final = """
+    CREATE TABLE IF NOT EXISTS approvals (
+        id TEXT PRIMARY KEY,
+        bound TEXT NOT NULL,
+        caller TEXT NOT NULL,
+        tool TEXT NOT NULL,
+        session TEXT NOT NULL,
+        shown TEXT NOT NULL,
+        reasons TEXT NOT NULL,
+        asked REAL NOT NULL,
+        ends REAL NOT NULL,
+        state TEXT NOT NULL,
+        again INTEGER NOT NULL,
+        answered_by TEXT NOT NULL
+    ) STRICT
+"""
+
+
+class ApprovalRows:
+    """A connection for each call, so that any thread may make one. Raises OSError where the database cannot be used."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+
+    def put(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The live question bound to the same, or this one as a new row."""
+        with self._changing() as rows:
+            rows.execute("DELETE FROM approvals WHERE ends <= ?", (row["asked"],))
+            found = rows.execute(
+                "SELECT * FROM approvals WHERE bound = ? AND state != 'used'", (row["bound"],)
+            ).fetchone()
+            if found:
+                return dict(found)
+            fields = list(row)
+            marks = ", ".join(f":{field}" for field in fields)
+            rows.execute(f"INSERT INTO approvals ({', '.join(fields)}) VALUES ({marks})", row)  # noqa: S608 - our own field names
+            kept = "SELECT id FROM approvals WHERE caller = :caller ORDER BY asked DESC, id LIMIT :most"
+            rows.execute(
+                f"DELETE FROM approvals WHERE caller = :caller AND id NOT IN ({kept})",  # noqa: S608 - a constant
+                {"caller": row["caller"], "most": MOST},
+            )
+            return row
+
+    def take(self, bound: str, now: float) -> Mapping[str, Any] | None:
+        """A live yes to exactly this. One that is good for once is used up: of several that try, one gets it."""
+        with self._changing() as rows:
+            which = "bound = ? AND state = 'allowed' AND ends > ?"
+            found = rows.execute(f"SELECT * FROM approvals WHERE {which}", (bound, now)).fetchone()  # noqa: S608 - a constant
+            if found and not found["again"]:
+                rows.execute("UPDATE approvals SET state = 'used' WHERE id = ?", (found["id"],))
+            return dict(found) if found else None
+
+    def answer(self, approval: str, state: str, by: str, now: float, ends: float | None) -> bool:
+        """Whether there was a live question of that id that nobody had answered. `ends`: good again and again until then."""
+        with self._changing() as rows:
+            done = rows.execute(
+                "UPDATE approvals SET state = ?, answered_by = ?, again = ?, ends = coalesce(?, ends)"
+                " WHERE id = ? AND state = 'pending' AND ends > ?",
+                (state, by, ends is not None, ends, approval, now),
+            )
+            return done.rowcount == 1
+
+    def live(self, now: float) -> list[Mapping[str, Any]]:
+        """Oldest first."""
+        if not self._database.exists():
+            return []
+        with self._changing() as rows:
+            found = rows.execute("SELECT * FROM approvals WHERE ends > ? ORDER BY asked, id", (now,))
+            return [dict(row) for row in found]
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing, and no other writer between."""
+        try:
+            self._database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._database, timeout=BUSY_S, isolation_level=None)
+            try:
+                connection.row_factory = sqlite3.Row
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(_TABLE)
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                connection.close()
+        except sqlite3.Error as exc:
+            raise OSError(f"{self._database} cannot be used: {exc}") from exc

@@ -1,0 +1,157 @@
+"""What only a person may allow, with real clients: by the command line, and by a form in the client, in both eras."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult
+
+from tests.end_to_end.http_rig import ANN, BOB, cli, serving, streamable, tokens
+from tests.end_to_end.rig import Home, connected, structured, text_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.promise("approval.bound")]
+PUSH = {"command": "git push; echo went on"}
+
+
+@pytest.fixture
+def home(folder: Path, request: pytest.FixtureRequest) -> Home:
+    made = Home(folder / f"{abs(hash(request.node.name)) % 100_000}")
+    made.folder.mkdir()
+    return made
+
+
+def asked(result: CallToolResult) -> str:
+    """The id under which a person finds the question."""
+    assert result.is_error
+    assert structured(result)["status"] == "approval_required", text_of(result)
+    return str(structured(result)["approval"]["id"])
+
+
+def ran(result: CallToolResult) -> bool:
+    return not result.is_error and "went on" in structured(result)["stdout"]
+
+
+async def test_a_person_says_yes_at_the_command_line_for_once(home: Home) -> None:
+    async with connected(home) as client:
+        first = await client.call_tool("shell", PUSH)
+        approval = asked(first)
+        shown = cli(home, "approvals", "list").stdout
+        done = cli(home, "approvals", "allow", approval)
+        second, third = [await client.call_tool("shell", PUSH) for _ in range(2)]
+
+    assert f"sandgate approvals allow {approval}" in text_of(first)
+    assert approval in shown
+    assert "| git push; echo went on" in shown
+    assert done.returncode == 0
+    assert ran(second)
+    assert asked(third) != approval
+    (line,) = home.audit("call.approved")
+    assert line["approval"] == approval
+    assert "at the command line" in line["by"]
+
+
+async def test_a_no_is_told_to_the_agent(home: Home) -> None:
+    async with connected(home) as client:
+        approval = asked(await client.call_tool("shell", PUSH))
+        cli(home, "approvals", "deny", approval)
+        answer = await client.call_tool("shell", PUSH)
+    assert structured(answer)["status"] == "denied"
+    assert "A person said no" in text_of(answer)
+
+
+async def test_a_yes_is_not_for_another_text_and_outlives_a_restart(home: Home) -> None:
+    async with connected(home) as client:
+        approval = asked(await client.call_tool("shell", PUSH))
+    assert cli(home, "approvals", "allow", approval).returncode == 0
+    async with connected(home) as client:
+        asked(await client.call_tool("shell", {"command": "git push --tags; echo went on"}))
+        assert ran(await client.call_tool("shell", PUSH))
+
+
+def test_an_answer_to_nothing_says_so(home: Home) -> None:
+    done = cli(home, "approvals", "allow", "a-00000000")
+    assert done.returncode == 1
+    assert "approvals list" in done.stderr
+
+
+async def test_what_is_shown_hides_nothing(home: Home) -> None:
+    async with connected(home) as client:
+        asked(await client.call_tool("exec", {"argv": ["git", "push", "\x1b[2K\u202eevil"]}))
+    shown = cli(home, "approvals", "list").stdout
+    assert "\x1b" not in shown
+    assert r"\x1b[2K\u202eevil" in shown
+
+
+# --- a form in the client ----------------------------------------------------------------------------------------------
+
+
+def answering(action: Any, allow: bool | None, seen: list[str]) -> Callable[..., Any]:  # noqa: FBT001 - what the form says
+    async def answer(_: Any, params: ElicitRequestParams) -> ElicitResult:
+        seen.append(params.message)
+        return ElicitResult(action=action, content=None if allow is None else {"allow": allow})
+
+    return answer
+
+
+async def in_client(
+    home: Home,
+    mode: Any,
+    action: str,
+    allow: bool | None = None,  # noqa: FBT001 - what the form says
+) -> tuple[CallToolResult, list[str]]:
+    seen = list[str]()
+    async with Client(home.parameters(), mode=mode, elicitation_callback=answering(action, allow, seen)) as client:
+        return await client.call_tool("shell", PUSH), seen
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_person_says_yes_in_the_client(home: Home, mode: str) -> None:
+    result, seen = await in_client(home, mode, "accept", allow=True)
+    assert ran(result), text_of(result)
+    (message,) = seen
+    assert "git push; echo went on" in message
+    assert "outside the sandbox" in message
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize(("action", "allow"), [("accept", False), ("accept", None), ("decline", None)])
+async def test_whatever_is_no_clear_yes_is_a_no(
+    home: Home,
+    mode: str,
+    action: str,
+    allow: bool | None,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    result, seen = await in_client(home, mode, action, allow)
+    assert not ran(result)
+    assert "A person said no" in text_of(result)
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_form_put_away_leaves_the_question_open(home: Home, mode: str) -> None:
+    result, _ = await in_client(home, mode, "cancel")
+    approval = re.search(r"sandgate approvals allow (a-\w+)", text_of(result))
+    assert approval is not None
+    assert cli(home, "approvals", "allow", approval[1]).returncode == 0
+
+
+# --- over HTTP ---------------------------------------------------------------------------------------------------------
+
+
+async def test_over_http_a_yes_is_for_one_caller_and_one_session(folder: Path) -> None:
+    home = Home(folder / "h", tokens(ann=ANN, bob=BOB))
+    home.folder.mkdir()
+    with serving(home) as server:
+        async with streamable(server, ANN) as ann, streamable(server, BOB) as bob:
+            first = await ann.call_tool("shell", PUSH)
+            approval, session = asked(first), structured(first)["approval"]["session"]
+            cli(home, "approvals", "allow", approval)
+
+            assert session in text_of(first)
+            asked(await bob.call_tool("shell", {**PUSH, "session": session}))
+            asked(await ann.call_tool("shell", PUSH))
+            assert ran(await ann.call_tool("shell", {**PUSH, "session": session}))
+            await ann.call_tool("session_close", {"session": session})

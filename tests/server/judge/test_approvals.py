@@ -1,0 +1,162 @@
+"""A person's yes is good for exactly the call that was shown, once, for a while; every other call is another question."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from policy.question import CallerFacts, Question, RunCommand, SessionFacts
+from policy.verdict import Allow, Ask, Rule
+from server.judge.approvals import Approval, Approvals, NobodyToAsk, NoSuchApproval
+from server.record.approval_rows import MOST, ApprovalRows
+
+pytestmark = [pytest.mark.anyio, pytest.mark.promise("approval.bound")]
+ACT = RunCommand(("/bin/bash", "-c", "git push"), "/workspace", b"", 300, background=False)
+QUESTION = Question(CallerFacts("ann"), "shell", SessionFacts("default", "python"), ACT, {"command": "git push"})
+ASK = Ask((Rule("outward.publish", "ask", "git push sends work out"),), Allow(), "r1")
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Rig:
+    def __init__(self, folder: Path) -> None:
+        self.clock = Clock()
+        self.approvals = Approvals(ApprovalRows(folder / "sandgate.db"), 900, self.clock)
+
+    async def wanted(self, question: Question = QUESTION, ask: Ask = ASK) -> Approval:
+        found = await self.approvals.wanted(question, ask)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
+
+
+async def test_without_an_answer_there_is_no_yes(rig: Rig) -> None:
+    await rig.wanted()
+    assert await rig.approvals.given(QUESTION, ASK) is None
+
+
+async def test_a_yes_is_good_once(rig: Rig) -> None:
+    await rig.approvals.answer((await rig.wanted()).id, yes=True, by="carl")
+    first, second = [await rig.approvals.given(QUESTION, ASK) for _ in range(2)]
+    assert first is not None
+    assert first.answered_by == "carl"
+    assert second is None
+    assert (await rig.wanted()).state == "pending"
+
+
+async def test_of_many_that_use_one_yes_at_once_one_gets_it(rig: Rig) -> None:
+    await rig.approvals.answer((await rig.wanted()).id, yes=True, by="carl")
+    got = list[Approval]()
+
+    async def use() -> None:
+        if (yes := await rig.approvals.given(QUESTION, ASK)) is not None:
+            got.append(yes)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(use)
+    assert len(got) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(lambda q: replace(q, caller=CallerFacts("bob")), id="caller"),
+        pytest.param(lambda q: replace(q, caller=CallerFacts("ann", ("admin",))), id="role"),
+        pytest.param(lambda q: replace(q, tool="exec"), id="tool"),
+        pytest.param(lambda q: replace(q, session=SessionFacts("work", "python")), id="session"),
+        pytest.param(lambda q: replace(q, session=SessionFacts("default", "node")), id="environment"),
+        pytest.param(lambda q: replace(q, call={"command": "git push origin"}), id="text"),
+        pytest.param(lambda q: replace(q, act=replace(ACT, argv=("/bin/bash", "-c", "git push -f"))), id="argv"),
+        pytest.param(lambda q: replace(q, act=replace(ACT, cwd="/tmp")), id="cwd"),
+        pytest.param(lambda q: replace(q, act=replace(ACT, stdin=b"y\n")), id="input"),
+        pytest.param(lambda q: replace(q, act=replace(ACT, background=True)), id="background"),
+    ],
+)
+async def test_a_yes_to_one_call_is_none_to_another(rig: Rig, other: Callable[[Question], Question]) -> None:
+    await rig.approvals.answer((await rig.wanted()).id, yes=True, by="carl")
+    assert await rig.approvals.given(other(QUESTION), ASK) is None
+    assert await rig.approvals.given(QUESTION, ASK) is not None
+
+
+async def test_a_yes_under_another_policy_is_none(rig: Rig) -> None:
+    await rig.approvals.answer((await rig.wanted()).id, yes=True, by="carl")
+    assert await rig.approvals.given(QUESTION, replace(ASK, revision="r2")) is None
+
+
+async def test_a_question_and_a_yes_run_out(rig: Rig) -> None:
+    late, used_late = await rig.wanted(), await rig.wanted(replace(QUESTION, tool="exec"))
+    await rig.approvals.answer(used_late.id, yes=True, by="carl")
+    rig.clock.now += 901
+    assert await rig.approvals.given(replace(QUESTION, tool="exec"), ASK) is None
+    with pytest.raises(NoSuchApproval):
+        await rig.approvals.answer(late.id, yes=True, by="carl")
+    assert rig.approvals.live() == []
+
+
+async def test_the_same_call_asked_again_is_the_same_question(rig: Rig) -> None:
+    assert (await rig.wanted()).id == (await rig.wanted()).id
+    assert len(rig.approvals.live()) == 1
+
+
+async def test_a_no_stays_a_no_until_it_runs_out(rig: Rig) -> None:
+    asked = await rig.wanted()
+    await rig.approvals.answer(asked.id, yes=False, by="carl")
+    assert (await rig.wanted()).state == "denied"
+    with pytest.raises(NoSuchApproval):
+        await rig.approvals.answer(asked.id, yes=True, by="the agent, later")
+    rig.clock.now += 901
+    assert (await rig.wanted()).state == "pending"
+
+
+async def test_a_yes_for_a_time_is_good_again_and_again_until_then(rig: Rig) -> None:
+    rig.approvals.answer_now((await rig.wanted()).id, yes=True, by="carl", for_s=1800)
+    assert all([await rig.approvals.given(QUESTION, ASK) for _ in range(3)])
+    rig.clock.now += 1801
+    assert await rig.approvals.given(QUESTION, ASK) is None
+
+
+async def test_answers_outlive_the_server(rig: Rig, tmp_path: Path) -> None:
+    await rig.approvals.answer((await rig.wanted()).id, yes=True, by="carl")
+    later = Approvals(ApprovalRows(tmp_path / "sandgate.db"), 900, rig.clock)
+    assert await later.given(QUESTION, ASK) is not None
+
+
+async def test_an_agent_cannot_bury_a_person_in_questions(rig: Rig) -> None:
+    await rig.wanted(replace(QUESTION, caller=CallerFacts("bob")))
+    for number in range(MOST + 10):
+        rig.clock.now += 0.01
+        await rig.wanted(replace(QUESTION, call={"command": str(number)}))
+    assert len(rig.approvals.live()) == MOST + 1
+
+
+async def test_where_nothing_can_be_kept_nothing_is_approved(tmp_path: Path) -> None:
+    (tmp_path / "sandgate.db").write_bytes(b"no database" * 100)
+    approvals = Approvals(ApprovalRows(tmp_path / "sandgate.db"), 900)
+    assert await approvals.given(QUESTION, ASK) is None
+    assert await approvals.wanted(QUESTION, ASK) is None
+
+
+async def test_the_whole_call_is_shown(rig: Rig) -> None:
+    long = "echo " + "x" * 5000
+    found = await rig.wanted(replace(QUESTION, call={"command": long}))
+    assert long in found.shown
+    assert "/workspace" in found.shown
+
+
+async def test_nobody_to_ask_is_a_no() -> None:
+    nobody: Any = NobodyToAsk()
+    assert await nobody.given(QUESTION, ASK) is None
+    assert await nobody.wanted(QUESTION, ASK) is None

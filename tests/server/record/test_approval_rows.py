@@ -1,0 +1,42 @@
+"""Rows that two processes share: what one writes the other reads, and a broken file is an OSError."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.record.approval_rows import ApprovalRows
+
+ROW: dict[str, Any] = {
+    "id": "a-1", "bound": "b", "caller": "ann", "tool": "shell", "session": "s", "shown": "x", "reasons": "[]",
+    "asked": 10.0, "ends": 20.0, "state": "pending", "again": 0, "answered_by": "",
+}  # fmt: skip
+
+
+def test_what_one_writes_another_answers(tmp_path: Path) -> None:
+    server, person = (ApprovalRows(tmp_path / "state/sandgate.db") for _ in range(2))
+    server.put(ROW)
+    assert [row["id"] for row in person.live(11)] == ["a-1"]
+    assert person.answer("a-1", "allowed", "carl", 11, None)
+    taken = server.take("b", 12)
+    assert taken is not None
+    assert taken["answered_by"] == "carl"
+    assert server.take("b", 12) is None
+
+
+def test_nothing_is_made_by_looking(tmp_path: Path) -> None:
+    assert ApprovalRows(tmp_path / "state/sandgate.db").live(1) == []
+    assert not (tmp_path / "state").exists()
+
+
+def test_what_ran_out_is_gone(tmp_path: Path) -> None:
+    rows = ApprovalRows(tmp_path / "sandgate.db")
+    rows.put(ROW)
+    assert not rows.answer("a-1", "allowed", "carl", 20, None)
+    assert rows.put({**ROW, "id": "a-2", "asked": 21.0, "ends": 31.0})["id"] == "a-2"
+
+
+def test_a_broken_file_is_an_oserror(tmp_path: Path) -> None:
+    (tmp_path / "sandgate.db").write_bytes(b"no database" * 100)
+    with pytest.raises(OSError, match="cannot be used"):
+        ApprovalRows(tmp_path / "sandgate.db").put(ROW)
