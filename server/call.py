@@ -5,27 +5,37 @@ Three doors, the same steps: what runs (`run`), what touches a file (`use_file`)
 """
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 
 import anyio
 
-from policy.command import Reading
 from policy.path import area as path_area
 from policy.path import normalise
 from policy.path import uses as path_uses
 from policy.question import CallerFacts, Op, PathUse, Question, RunCommand, SessionFacts, UseFile, UseSession
 from policy.verdict import Allow, Ask, Denied, Deny, Permit, Verdict, permit
-from server.judge.approvals import Approval, NobodyToAsk
+from server.judge.approvals import NobodyToAsk
+from server.parts import (
+    AsTheyAre,
+    Audit,
+    Environments,
+    Guard,
+    Judge,
+    Limits,
+    NothingToGuard,
+    People,
+    Progress,
+    Reader,
+    Record,
+)
 from server.record.audit import AuditFailed
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Exit, FileRefused, Found, SandboxSpec
 from server.sandbox.session import Session
 from server.sandbox.sessions import Sessions
-
-type Progress = Callable[[Job], Coroutine[Any, Any, None]]
 
 KILL = 9
 BASH = ("/bin/bash", "--noprofile", "--norc", "-c")  # how a script is run, as the policy reads it
@@ -104,74 +114,6 @@ class Ran:
     decision_id: str
     act: RunCommand
     remarks: tuple[str, ...] = ()  # what else there is to tell of the session
-
-
-class Record(Protocol):
-    decision_id: str
-
-    def decided(self, question: Question, verdict: Verdict) -> None: ...
-
-    def ended(self, **outcome: Any) -> None: ...
-
-    def write(self, kind: str, fields: Mapping[str, Any]) -> None: ...
-
-
-class Audit(Protocol):
-    def call(
-        self, caller: str, tool: str, session: str, arguments: Mapping[str, Any]
-    ) -> AbstractAsyncContextManager[Record]: ...
-
-
-class Limits(Protocol):
-    def admit(self, caller: str) -> AbstractAsyncContextManager[None]: ...
-
-
-class Environments(Protocol):
-    """What a session of an environment is made from, made ready first where that is needed."""
-
-    async def ready(self, spec: SandboxSpec, progress: Progress) -> SandboxSpec: ...
-
-
-class People(Protocol):
-    """Their answers to what the policy asks."""
-
-    async def given(self, question: Question, ask: Ask) -> Approval | None:
-        """A yes to exactly this, used up where it is good for once."""
-
-    async def wanted(self, question: Question, ask: Ask) -> Approval | None:
-        """The question, written down where a person finds it."""
-
-    async def answer(self, approval: str, *, yes: bool, by: str) -> None:
-        """Raises NoSuchApproval."""
-
-
-class AsTheyAre:
-    """Environments in which nothing has to be prepared."""
-
-    async def ready(self, spec: SandboxSpec, progress: Progress) -> SandboxSpec:  # noqa: ARG002 - nothing to tell of
-        return spec
-
-
-class Reader(Protocol):
-    """From text or argv to facts; what cannot be read says so in the reading."""
-
-    async def read_script(self, text: str, cwd: str, home: str, workspaces: tuple[str, ...]) -> Reading: ...
-
-    async def read_argv(self, argv: tuple[str, ...], cwd: str, home: str, workspaces: tuple[str, ...]) -> Reading: ...
-
-
-class Guard(Protocol):
-    """Looks after folders that both a sandbox and its host write."""
-
-    async def after(self, session: Session) -> None: ...
-
-
-class NothingToGuard:
-    async def after(self, session: Session) -> None: ...
-
-
-class Judge(Protocol):
-    async def decide(self, question: Question) -> Verdict: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import anyio
 
-from server.call import BASH, Caller, FileAsk, Gateway, Progress, RunAsk, SessionAsk, Target
+from server.call import BASH, Caller, FileAsk, Gateway, RunAsk, SessionAsk, Target
+from server.parts import Progress
 from server.sandbox import files
 from server.sandbox.jobs import Job
 from server.sandbox.prepared import OPERATOR

@@ -12,7 +12,7 @@ import anyio
 from policy.command import Reading, SimpleCommand
 from policy.question import Question
 from policy.verdict import Permit, Verdict
-from server.call import Record
+from server.parts import Record
 from server.record.snapshot_rows import SnapshotRows
 from server.record.store import Store
 from server.sandbox.egress_link import AllowEntry

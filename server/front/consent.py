@@ -10,8 +10,8 @@ from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from pydantic import BaseModel, Field
 
 from policy.verdict import Denied
-from server.call import People
 from server.judge.approvals import NoSuchApproval
+from server.parts import People
 from server.record.escaping import escaped
 
 BETWEEN_ROUNDS: Final = "2026-07-28"  # the first version that knows no requests of the server's

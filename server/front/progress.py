@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 from mcp.server.mcpserver import Context
 
-from server.call import Progress
+from server.parts import Progress
 from server.sandbox.jobs import Job, Stream
 from server.sandbox.snapshots import Tell
 
