@@ -218,6 +218,9 @@ def _copy_words(commands: Any) -> None:
 def _image_words(commands: Any) -> None:
     images = _group(commands, "images", "the images sandboxes are made from")
     build = _add(images, "build", "build what is missing or outdated", "set_up:images_build")
+    build.add_argument(
+        "images", nargs="*", metavar="IMAGE", help="which; default: base, python, and what was built before"
+    )
     build.add_argument("--ca-bundle", type=Path, metavar="FILE", help="certificates of a network that intercepts TLS")
     build.add_argument("--force", action="store_true", help="build all anew")
     _add(images, "list", "what there is, prepared environments among it", "set_up:images_list")

@@ -22,6 +22,8 @@ MANAGED = Path("/etc/sandgate/managed.toml")
 PREFIX = "SANDGATE_"
 TOP_LEVEL = ("state_dir", "runtime_dir", "results", "tools", "environment")  # what has a variable of its own
 MIB = 1 << 20
+OUR_IMAGES: Mapping[str, str] = {name: f"sandgate/{name}" for name in ("base", "python", "node")}
+
 # The process environment, read here and handed on: nothing else looks at it.
 ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 - this is the one reader
 HOME = Path(ENVIRON.get("HOME") or "/")
@@ -70,7 +72,7 @@ class SandboxSettings(Table):
         8  # where many are claimed, as many as of late but no more than this
     )
     made_at_once: Annotated[int, Field(ge=1, le=32)] = 4
-    images: dict[str, str] = Field(default_factory=lambda: {"base": "sandgate/base", "python": "sandgate/python"})
+    images: dict[str, str] = Field(default_factory=lambda: dict(OUR_IMAGES))  # given, it replaces ours
     runtime: str | None = None
     require_landlock: bool = False
     keep_snapshots_s: Annotated[float, Field(ge=0)] = 30 * 86400.0  # since they were last used; 0: for ever
@@ -194,6 +196,10 @@ class Settings(Table):
         """What outlives a server beside the audit."""
         return self.state_dir / "sandgate.db"
 
+    def _identity_urls(self) -> tuple[tuple[str, str | None], ...]:
+        jwt = self.http.jwt
+        return (("http.jwt.issuer", jwt.issuer), ("http.jwt.jwks_url", jwt.jwks_url)) if jwt else ()
+
     def warnings(self) -> list[str]:
         """One sentence for each control that is off or weaker than its default."""
         found = [
@@ -201,6 +207,17 @@ class Settings(Table):
             (
                 (self.policy.opa_url or "").startswith("http://"),
                 "policy.opa_url is plain http: whoever sits between answers for the policy.",
+            ),
+            *(
+                (
+                    bool(url and url.startswith("http://")),
+                    f"{key} is plain http: whoever sits between says who a caller is.",
+                )
+                for key, url in self._identity_urls()
+            ),
+            (
+                self.egress.upstream_ca is not None,
+                f"egress.upstream_ca: whoever holds a key of {self.egress.upstream_ca} can answer for any allowed host.",
             ),
             (self.egress.mode == "learn", "egress.mode is learn: nothing public is refused, everything is recorded."),
             (

@@ -5,7 +5,7 @@ TEMPLATE = """\
 # Weakest first: /etc/sandgate/sandgate.toml, this file, --config or SANDGATE_CONFIG, SANDGATE_* variables;
 # /etc/sandgate/managed.toml has the last word.
 
-# environment = "python"        # what sandboxes are made of: base, python
+# environment = "python"        # what sandboxes are made of: base, python, node
 # results = "auto"              # auto | text | structured | both: what a client is sent
 # tools = ["shell", "jobs", "files", "sessions", "policy"]
 # allow_root_owned = false      # lend folders that belong to root
@@ -43,7 +43,10 @@ TEMPLATE = """\
 # most_idle = 8                 # as many as were claimed of late are kept warm, up to this
 # made_at_once = 4              # sandboxes in the making at the same time
 # require_landlock = false      # refuse to start where the kernel cannot hold path rules
-# images = {base = "sandgate/base", python = "sandgate/python"}
+# images = {base = "sandgate/base", python = "sandgate/python", node = "sandgate/node"}
+#                               # any image of the engine's, also one without Python, bash or glibc; `sandgate images
+#                               # build node` makes node. Warm caches: an environment whose setup fills them, see below
+# runtime = "runsc"             # gVisor or another runtime that the engine knows; nothing: the engine's own
 
 # keep_snapshots_s = 2592000    # seconds since a snapshot was last used; 0 keeps it for ever
 # keep_prepared_s = 2592000     # the same for prepared environments

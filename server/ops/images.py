@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from server.sandbox.image_build import DEFAULT_IMAGES, BuildFailed, ImageState, OnProgress, Step, build
+from server.sandbox.image_build import BuildFailed, ImageState, OnProgress, Step, build
 
 _WIDTH: Final = 100  # of a step's sentence: an apt step is a whole script
 
@@ -18,7 +18,7 @@ _WIDTH: Final = 100  # of a step's sentence: an apt step is a whole script
 def build_images(
     engine_url: str,
     console: Console,
-    images: Sequence[str] = DEFAULT_IMAGES,
+    images: Sequence[str] = (),
     ca_bundle: Path | None = None,
     *,
     force: bool = False,

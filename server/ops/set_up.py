@@ -184,9 +184,8 @@ def _carry_out(plan: clients.Plan, *, only_show: bool) -> int:
 def images_build(arguments: argparse.Namespace) -> int:
     settings = load()
     engine = find_engine(ENVIRON, HOME, settings.state_dir)
-    image_words.build_images(
-        engine.url, Console(), ca_bundle=arguments.ca_bundle or _company_certificates(), force=arguments.force
-    )
+    bundle = arguments.ca_bundle or _company_certificates()
+    image_words.build_images(engine.url, Console(), arguments.images, bundle, force=arguments.force)
     return 0
 
 

@@ -82,21 +82,22 @@ type OnProgress = Callable[[Step], None]
 
 def build(
     engine_url: str,
-    images: Sequence[str] = DEFAULT_IMAGES,
+    images: Sequence[str] = (),
     ca_bundle: Path | None = None,
     on_progress: OnProgress = lambda _: None,
     *,
     force: bool = False,
 ) -> list[ImageState]:
-    """Build what is missing or outdated, and what every sandbox needs with it; `force` builds all anew with the packages
-    of today.
+    """Build those that are missing or outdated, and what every sandbox needs with them; `force` builds all anew with the
+    packages of today. None named: the default ones, and whatever was built before.
 
     Without `ca_bundle` a current image stays as it is, whatever it was built with; an outdated one is built without.
     """
     bundle = _read_bundle(ca_bundle)
-    recipes = [recipe(image) for image in dict.fromkeys((*_ALWAYS, *images))]
+    named = [recipe(image) for image in images]  # before anything is built, or asked
     took: dict[str, float] = {}
     with _engine(engine_url, _SILENCE_S) as client:
+        recipes = _with_what_they_need(named or _usual(client))
         wanted = [made for made in recipes if force or not _is_current(client, made, bundle)]
         debian = _find_debian(client, on_progress, force=force) if wanted else ""
         for made in wanted:
@@ -105,6 +106,15 @@ def build(
             took[made.image] = time.monotonic() - started
         _fill_volume(client)
         return [_state(client, made, took.get(made.image, 0.0)) for made in recipes]
+
+
+def _usual(client: docker.APIClient) -> list[Recipe]:
+    known = [recipe(image) for image in known_images()]
+    return [made for made in known if made.image in DEFAULT_IMAGES or _inspect(client, made.tag) is not None]
+
+
+def _with_what_they_need(recipes: list[Recipe]) -> list[Recipe]:
+    return list({made.image: made for made in (*map(recipe, _ALWAYS), *recipes)}.values())
 
 
 def _fill_volume(client: docker.APIClient) -> None:

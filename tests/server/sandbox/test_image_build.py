@@ -23,7 +23,7 @@ from server.sandbox.image_build import (
     list_images,
     require,
 )
-from server.sandbox.image_recipe import BUILD_LABEL, Recipe, images_dir, recipe
+from server.sandbox.image_recipe import BUILD_LABEL, NoSuchImage, Recipe, images_dir, recipe
 from tests.real_engine import client, engine_url, run
 
 SH = "/bin/bash"
@@ -76,7 +76,7 @@ def test_what_is_current_is_not_built_again_and_costs_little() -> None:
     started = time.monotonic()
     steps: list[Step] = []
 
-    states = build(engine_url(), on_progress=steps.append)
+    states = build(engine_url(), ["python"], on_progress=steps.append)
 
     assert [(state.image, state.state) for state in states] == [
         (image, "current") for image in ("base", "agent", "python")
@@ -97,6 +97,22 @@ def test_list_names_every_folder_of_images() -> None:
 def test_a_missing_image_says_what_to_run(small: Path) -> None:
     with pytest.raises(ImageMissing, match="run: sandgate images build tiny"):
         require(engine_url(), "tiny")
+
+
+def test_without_names_what_was_built_before_is_kept_current(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_build, "known_images", lambda: ("base", "agent", "tiny"))
+    monkeypatch.setattr(image_build, "DEFAULT_IMAGES", ("base",))
+
+    assert {state.image for state in build(engine_url())} == {"base", "agent"}
+    build(engine_url(), ["tiny"])
+    assert {state.image for state in build(engine_url())} == {"base", "agent", "tiny"}
+
+
+def test_an_image_that_nobody_knows_is_refused_before_anything_is_built() -> None:
+    steps: list[Step] = []
+    with pytest.raises(NoSuchImage, match="choose from base"):
+        build(engine_url(), ["base", "windows"], on_progress=steps.append)
+    assert steps == []
 
 
 def test_a_changed_recipe_is_outdated_until_it_is_built(small: Path) -> None:
@@ -217,6 +233,27 @@ def test_pip_and_pytest_belong_to_an_environment_of_the_users() -> None:
 
     assert said[:4] == [*(f"/home/agent/.venv/bin/{name}" for name in ("python", "pip", "pytest")), "writable"]
     assert said[-1].startswith("1 passed")
+
+
+def test_node_and_npm_belong_to_the_user() -> None:
+    with client() as api:
+        if not api.images("sandgate/node"):
+            pytest.skip("the node image is built on request: sandgate images build node")
+    script = (
+        "node -e 'console.log(40 + 2)'; npm config get prefix; test -w $(npm config get prefix)/bin && echo writable"
+    )
+    program = 'mkdir -p /tmp/p && cd /tmp/p && echo \'{"name": "hi", "version": "1.0.0", "bin": "x.js"}\' >package.json'
+    install = (
+        "printf '#!/usr/bin/env node\nconsole.log(\"ran\")\n' >x.js && npm install -g --offline . >/dev/null && hi"
+    )
+
+    assert inside(f"{script}; {program} && {install}", user="1000", image="sandgate/node").split() == [
+        "42",
+        "/home/agent/.npm-global",
+        "writable",
+        "ran",
+    ]
+    assert run("sandgate/node", "/usr/bin/find", ["/", "-xdev", "-perm", "/6000"], network_mode="none") == (0, "")
 
 
 def test_what_the_agent_and_people_need_is_installed() -> None:
