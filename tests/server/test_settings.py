@@ -130,6 +130,8 @@ NO_WEAKENING = {
     "audit.fsync",
     "sandbox.*",  # require_landlock and runtime only add; what an engine lacks is said when the first sandbox is made
     "limits.*",
+    "approvals.*",  # how long a question stands
+    "secret",  # one that a host without TLS could get is an error
 }
 SAID = {"allow_root_owned", "policy.profile", "policy.opa_url", "egress.mode", "egress.networks", "egress.upstream_ca"}
 SAID |= {"http.jwt", "workspace"}
