@@ -82,7 +82,14 @@ class Denied(Exception):
     """
 
     def __init__(
-        self, verdict: Ask | Deny, decision_id: str, approval: str = "", *, session: str = "", shown: str = "", refused: bool = False
+        self,
+        verdict: Ask | Deny,
+        decision_id: str,
+        approval: str = "",
+        *,
+        session: str = "",
+        shown: str = "",
+        refused: bool = False,
     ) -> None:
         super().__init__("; ".join(rule.reason for rule in verdict.rules))
         self.verdict, self.decision_id = verdict, decision_id

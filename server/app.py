@@ -29,7 +29,7 @@ from server.record.approval_rows import ApprovalRows
 from server.record.audit import Audit
 from server.record.store import Store
 from server.sandbox.caretaker import Caretaker, Periods
-from server.sandbox.copies import Arrived, Copies
+from server.sandbox.copies import Arrived, Copies, Copying
 from server.sandbox.demand import Demand
 from server.sandbox.docker_engine import DockerEngine, Surroundings
 from server.sandbox.egress_link import AllowEntry, EgressLink
@@ -70,6 +70,7 @@ class App:
     gateway: Gateway
     settings: Settings
     snapshots: Snapshots
+    copying: Callable[[], Copying | None]  # how far a folder is on its way into a session
     close: Callable[[], Awaitable[None]]  # ends every sandbox; for a way out that cannot unwind
     note: Callable[[str, Mapping[str, Any]], None]  # a line of the audit that is about no call
     reload: Callable[[], None]  # takes up changed settings and rules at once; says what is wrong and keeps the old ones
@@ -108,7 +109,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
 
             pool = Pool(engine, gate, tasks, _demand(settings), note, settings.sandbox.made_at_once)
             guards = Guards(pool, audit.write)
-            copies = Copies(guards, key_of(settings.state_dir), lambda came: _copied(audit, came), log.info)
+            copies = Copies(guards, key_of(settings.state_dir), lambda came: _copied(audit, came))
             ledger = Ledger(store, server_id, _scope(settings), folders.alive)
             resting = Resting(Freezer(_engine_of(settings), tasks), snapshots, audit.write)
             sessions = Sessions(
@@ -153,7 +154,15 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 taking_up(change.take_up)
 
             try:
-                yield App(replace(gateway, environments=prepared), settings, snapshots, close, audit.write, reload)
+                yield App(
+                    replace(gateway, environments=prepared),
+                    settings,
+                    snapshots,
+                    lambda: copies.now,
+                    close,
+                    audit.write,
+                    reload,
+                )
             finally:
                 await close()
                 tasks.cancel_scope.cancel()

@@ -93,7 +93,7 @@ class Control:
             asked = await line.hear()
         match asked:
             case {"do": "sessions"}:
-                await line.say({"done": [_shown(session) for session in self.gateway.sessions.at_hand()]})
+                await line.say({"done": [_shown(session) for session in self.gateway.sessions.every()]})
             case {"do": "changes", "owner": str(owner), "session": str(name)}:
                 await self._changes(line, self._session(owner, name))
             case {

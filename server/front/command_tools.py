@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from policy.verdict import Denied
-from server.call import BASH, Caller, RunAsk, SessionAsk
+from server.call import BASH, Caller, Ran, RunAsk, SessionAsk
 from server.front.consent import ask as consent
 from server.front.consent import can_ask, take_answer
 from server.front.front import Front
@@ -26,7 +26,7 @@ from server.front.parameters import (
     Wait,
     given,
 )
-from server.front.progress import streaming
+from server.front.progress import streaming, while_copying
 from server.front.results import RunResult, plain, run_result
 from server.front.showing import show_job, show_stopped
 from server.sandbox.jobs import Job
@@ -115,14 +115,20 @@ class CommandTools:
         people = self.front.gateway.people
         was_asked = await take_answer(ctx, people)
         try:
-            ran = await self.front.gateway.run(self.front.caller, ask, streaming(ctx))
+            ran = await self._follow(ctx, ask)
         except Denied as exc:
             if was_asked or not can_ask(ctx, exc):
                 raise
             if (rounds := await consent(ctx, people, exc)) is not None:
                 return rounds  # type: ignore[return-value]  # the SDK passes it on; to name it would cost the schema
-            ran = await self.front.gateway.run(self.front.caller, ask, streaming(ctx))
+            ran = await self._follow(ctx, ask)
         return run_result(ran, max_chars, self.front.shape)
+
+    async def _follow(self, ctx: Context[Any, Any], ask: RunAsk) -> Ran:
+        """Run it, telling the client how far its folders are, and then what the command says."""
+        return await while_copying(
+            ctx, self.front.copying, lambda: self.front.gateway.run(self.front.caller, ask, streaming(ctx))
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from server.call import Caller, Gateway, Target
 from server.front.results import Shape
+from server.sandbox.copies import Copying
 from server.sandbox.sessions import NoSuchSession
 from server.sandbox.snapshots import Snapshots
 
@@ -20,6 +21,7 @@ class Front:
     shape: Shape
     snapshots: Snapshots
     default_session: str | None = "default"  # none over HTTP, where one token may stand for many agents
+    copying: Callable[[], Copying | None] = lambda: None  # how far a folder is on its way into a session
 
     @property
     def caller(self) -> Caller:

@@ -51,7 +51,15 @@ def build(app: App, kind: Kind = STDIO, **more: Any) -> MCPServer[Any]:
         **more,
     )
     shape = _shape(app.settings)
-    front = Front(app.gateway, kind.identity, app.settings.environment, shape, app.snapshots, kind.default_session)
+    front = Front(
+        app.gateway,
+        kind.identity,
+        app.settings.environment,
+        shape,
+        app.snapshots,
+        kind.default_session,
+        app.copying,
+    )
     register(mcp, front, app.settings.tools)
     mcp.middleware.append(KnownParameters(mcp))
     return mcp

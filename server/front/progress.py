@@ -1,13 +1,14 @@
 """Output as it comes, as MCP progress: a notification when there is news, and one every 5 s when there is none."""
 
 import codecs
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import anyio
 from mcp.server.mcpserver import Context
 
 from server.parts import Progress
+from server.sandbox.copies import Copying
 from server.sandbox.jobs import Job, Stream
 from server.sandbox.snapshots import Tell
 
@@ -36,17 +37,40 @@ def streaming(ctx: Context[Any, Any]) -> Progress:
 
 async def telling[R](ctx: Context[Any, Any], what: str, work: Callable[[Tell], Awaitable[R]]) -> R:
     """Do it, telling the client what is being done: each step, and every 5 s how long it has taken so far."""
-    said, failed = [what], list[Exception]()
+    said = [what]
+    return await _beside(lambda: work(said.append), lambda: _tell_on(ctx, said))
+
+
+async def while_copying[R](
+    ctx: Context[Any, Any], copying: Callable[[], Copying | None], work: Callable[[], Awaitable[R]]
+) -> R:
+    """Do it, telling the client meanwhile how far a folder is on its way into its session."""
+    return await _beside(work, lambda: _tell_of_copy(ctx, copying))
+
+
+async def _beside[R](work: Callable[[], Awaitable[R]], telling: Callable[[], Coroutine[Any, Any, None]]) -> R:
+    failed = list[Exception]()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_tell_on, ctx, said)
+        tasks.start_soon(telling)
         try:
-            result = await work(said.append)
+            result = await work()
         except Exception as exc:  # noqa: BLE001 - raised below as it is, not in a task group's wrapping
             failed.append(exc)
         tasks.cancel_scope.cancel()
     if failed:
         raise failed[0]
     return result
+
+
+async def _tell_of_copy(ctx: Context[Any, Any], copying: Callable[[], Copying | None]) -> None:
+    """As a fraction below 1, so that what the command itself says afterwards goes on counting from there."""
+    told = ""
+    while True:
+        await anyio.sleep(LOOK_AGAIN_S)
+        step = copying()
+        if step is not None and str(step) != told:
+            told = str(step)
+            await ctx.report_progress(step.done / (step.total + 1), message=told)
 
 
 async def _tell_on(ctx: Context[Any, Any], said: list[str]) -> None:

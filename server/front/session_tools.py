@@ -11,7 +11,7 @@ from pydantic import Field
 from server.call import BASH, Caller, FileAsk, RunAsk, SessionAsk, Target
 from server.front.front import Front
 from server.front.parameters import MAX_COMMAND, OptionalText, SessionName, given
-from server.front.progress import streaming, telling
+from server.front.progress import streaming, telling, while_copying
 from server.front.results import check_result, plain, shaped
 from server.front.showing import show_sessions, show_snapshot
 from server.sandbox.sandbox import NoSuchImage
@@ -48,14 +48,18 @@ class SessionTools:
             ready = self.front.gateway.environments.ready
             spec = kept.spec(plain) if kept else await ready(plain, streaming(ctx))
             try:
-                made = await sessions.open(
-                    caller.id,
-                    session,
-                    target.environment,
-                    tuple(network),
-                    spec=spec,
-                    alone=kept is not None,
-                    ttl_s=ttl_s or None,
+                made = await while_copying(
+                    ctx,
+                    self.front.copying,
+                    lambda: sessions.open(
+                        caller.id,
+                        session,
+                        target.environment,
+                        tuple(network),
+                        spec=spec,
+                        alone=kept is not None,
+                        ttl_s=ttl_s or None,
+                    ),
                 )
             except NoSuchImage as exc:
                 raise _gone(kept, exc) from exc

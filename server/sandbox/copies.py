@@ -7,7 +7,7 @@ could trick the unpacking. What comes out later is read by a process of the sand
 import stat
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from os import fstat
 from pathlib import Path
@@ -24,10 +24,22 @@ from server.sandbox.sending import Sending
 from server.sandbox.survey import Survey, TooMuch, survey
 
 MAX_RECORD: Final = 64 * MIB
-LOOK_AGAIN_S: Final = 0.2
 SHOWN: Final = 5  # names of what could not be read
 
-type Tell = Callable[[str], None]
+
+@dataclass(frozen=True, slots=True)
+class Copying:
+    """How far a copy is. `done` of `total` files; both 0 while the folder is still looked through."""
+
+    source: str
+    done: int = 0
+    total: int = 0
+    megabytes: int = 0
+
+    def __str__(self) -> str:
+        if not self.total:
+            return f"looking through {self.source}"
+        return f"copying {self.source}: {self.done} of {self.total} files, {self.megabytes} MB"
 
 
 class Source(Protocol):
@@ -55,10 +67,16 @@ class Arrived:
 
 
 class Copies:
-    """`key` seals what was sent. `note` is told of each copy that arrived, `tell` how far one is."""
+    """`key` seals what was sent. `note` is told of each copy that arrived."""
 
-    def __init__(self, source: Source, key: bytes, note: Callable[[Arrived], None], tell: Tell) -> None:
-        self._source, self._key, self._note, self._tell = source, key, note, tell
+    def __init__(self, source: Source, key: bytes, note: Callable[[Arrived], None]) -> None:
+        self._source, self._key, self._note = source, key, note
+        self._under_way: list[Callable[[], Copying]] = []
+
+    @property
+    def now(self) -> Copying | None:
+        """The copy that was begun last of those under way."""
+        return self._under_way[-1]() if self._under_way else None
 
     async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> Sandbox:
         """A sandbox with the folders in it, unless it was made from a snapshot that has them. Raises SandboxFailed."""
@@ -106,40 +124,45 @@ class Copies:
     async def _one(self, sandbox: Sandbox, copy: Copy, spec: SandboxSpec) -> Sent:
         with ExitStack() as stack:
             root = stack.enter_context(opened(Path(copy.source), (copy.device, copy.inode)))
-            found = await self._look(root, copy, spec)
+            stack.enter_context(self._shown(lambda: Copying(copy.source)))
+            found = await _look(root, copy, spec)
             sending = Sending(Held(root), copy.target, spec.user)
+            stack.enter_context(self._shown(lambda: _how_far(copy, sending, found)))
             mode = stat.S_IMODE(fstat(root).st_mode) & 0o777
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._say, copy, sending, found)
-                try:
-                    await sandbox.put(sending.stream(mode, found.items))
-                finally:
-                    sending.stopped = True
-                    tasks.cancel_scope.cancel()
+            try:
+                await sandbox.put(sending.stream(mode, found.items))
+            finally:
+                sending.stopped = True
         unread = (*found.unread, *sending.unread)
         self._note(Arrived(copy.source, sending.files, sending.total, found.ignored, found.special, unread[:SHOWN]))
         return Sent(copy.source, copy.target, sending.entries)
 
-    async def _look(self, root: int, copy: Copy, spec: SandboxSpec) -> Survey:
-        def look(held: Held) -> Survey:
-            tell = lambda count: self._tell(f"{copy.source}: {count} files so far")  # noqa: E731
-            return survey(held.handle, ignoring=not copy.whole, tell=tell)
+    @contextmanager
+    def _shown(self, step: Callable[[], Copying]) -> Iterator[None]:
+        self._under_way.append(step)
+        try:
+            yield
+        finally:
+            self._under_way.remove(step)
 
-        found = await anyio.to_thread.run_sync(look, Held(root), abandon_on_cancel=True)
-        if found.total > spec.disk_bytes:
-            raise TooMuch(
-                f"{copy.source} holds {found.total // MIB} MB that git does not ignore, and a session's disk is "
-                f"{spec.disk_bytes // MIB} MB; add what is not needed to .gitignore, or lend it with :ro or :rw"
-            )
-        return found
 
-    async def _say(self, copy: Copy, sending: Sending, found: Survey) -> None:
-        while True:
-            await anyio.sleep(LOOK_AGAIN_S)
-            self._tell(
-                f"copying {copy.source}: {sending.files} of {len(found.items)} files, "
-                f"{sending.total // MIB} of {found.total // MIB} MB"
-            )
+def _how_far(copy: Copy, sending: Sending, found: Survey) -> Copying:
+    return Copying(copy.source, sending.files, len(found.items), sending.total // MIB)
+
+
+async def _look(root: int, copy: Copy, spec: SandboxSpec) -> Survey:
+    """Raises TooMuch before anything is sent that would not fit."""
+
+    def look(held: Held) -> Survey:
+        return survey(held.handle, ignoring=not copy.whole)
+
+    found = await anyio.to_thread.run_sync(look, Held(root), abandon_on_cancel=True)
+    if found.total > spec.disk_bytes:
+        raise TooMuch(
+            f"{copy.source} holds {found.total // MIB} MB that git does not ignore, and a session's disk is "
+            f"{spec.disk_bytes // MIB} MB; add what is not needed to .gitignore, or lend it with :ro or :rw"
+        )
+    return found
 
 
 def _file(path: str, content: bytes) -> Iterator[bytes]:

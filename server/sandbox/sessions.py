@@ -270,6 +270,11 @@ class Sessions:
                 ours[entry.name] = session
         return list(ours.values())
 
+    def every(self) -> list[Session]:
+        """The same of all callers, for the operator."""
+        free = {entry.owner for entry in self._ledger.every() if entry.scope == self._ledger.scope}
+        return [session for owner in sorted(free | {who for who, _ in self._open}) for session in self.of(owner)]
+
     def of_sandbox(self, sandbox_id: str) -> Session | None:
         return next((found for found in self._open.values() if found.box and found.box.id == sandbox_id), None)
 

@@ -2,7 +2,6 @@
 
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -42,11 +41,11 @@ class Survey:
     special: int = 0
 
 
-def survey(root: int, *, ignoring: bool = True, tell: Callable[[int], None] = lambda _: None) -> Survey:
-    """Look at all of it. `tell` hears how many were found so far. Raises TooMuch, and OSError for the root itself."""
+def survey(root: int, *, ignoring: bool = True) -> Survey:
+    """Look at all of it. Raises TooMuch, and OSError for the root itself."""
     found = Survey()
     ignore = _with_excludes(root) if ignoring else None
-    _look(root, "", ignore, found, 0, tell)
+    _look(root, "", ignore, found, 0)
     return found
 
 
@@ -60,9 +59,7 @@ def _with_excludes(root: int) -> Ignore:
     return Ignore().with_file(content) if content else Ignore()
 
 
-def _look(
-    folder: int, prefix: str, ignore: Ignore | None, found: Survey, depth: int, tell: Callable[[int], None]
-) -> None:
+def _look(folder: int, prefix: str, ignore: Ignore | None, found: Survey, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise TooMuch(f"{prefix} lies more than {MAX_DEPTH} folders deep; that is not copied")
     if ignore is not None and (content := read_small(folder, FILE, MAX_BYTES)) is not None:
@@ -77,11 +74,9 @@ def _look(
         path = prefix + name
         if not _add(found, path, info):
             continue
-        if len(found.items) % 1_000 == 0:
-            tell(len(found.items))
         if is_folder:
             inside = None if ignore is None or name == GIT else ignore.below(name)
-            _descend(folder, name, path, inside, found, depth, tell)
+            _descend(folder, name, path, inside, found, depth)
 
 
 def _add(found: Survey, path: str, info: os.stat_result) -> bool:
@@ -98,15 +93,13 @@ def _add(found: Survey, path: str, info: os.stat_result) -> bool:
     return True
 
 
-def _descend(
-    folder: int, name: str, path: str, ignore: Ignore | None, found: Survey, depth: int, tell: Callable[[int], None]
-) -> None:
+def _descend(folder: int, name: str, path: str, ignore: Ignore | None, found: Survey, depth: int) -> None:
     try:
         inner = os.open(name, FOLDER, dir_fd=folder)
     except OSError:  # not ours to read, or swapped for a link meanwhile
         found.unread.append(path)
         return
     try:
-        _look(inner, f"{path}/", ignore, found, depth + 1, tell)
+        _look(inner, f"{path}/", ignore, found, depth + 1)
     finally:
         os.close(inner)

@@ -11,7 +11,7 @@ import anyio.to_thread
 import pytest
 from mcp import Client
 
-from tests.end_to_end.rig import PROGRAM, Home, connected, structured
+from tests.end_to_end.rig import PROGRAM, Home, connected, structured, until
 from tests.real_git import git, repository
 
 pytestmark = pytest.mark.anyio
@@ -238,3 +238,35 @@ async def test_single_files_go_in_and_out(home: Home, client: Client, project: P
 async def test_without_a_server_it_says_that_one_must_run(folder: Path) -> None:
     home = Home(folder, arguments=())
     assert "must run while you ask" in await sandgate(home, "diff", "default", code=1)
+
+
+@pytest.mark.promise("workspace.copy")
+async def test_changes_outlive_a_rest_and_a_server(folder: Path, project: Path) -> None:
+    settings = '[policy]\nprofile = "open"\n[sandbox]\nfreeze_after_s = 0.2\npark_after_s = 0.5\n'
+    home = Home(folder, settings, arguments=("--workspace", str(project)))
+    async with connected(home) as client:
+        await inside(client, "echo two >> a.txt")
+        await anyio.to_thread.run_sync(lambda: until(lambda: home.audit("session.parked") != [], "it was not parked"))
+        assert "+two" in await sandgate(home, "diff", "default")
+    async with connected(home) as client:
+        await client.list_tools()
+        assert "+two" in await sandgate(home, "diff", "default")
+        assert "1 applied" in await sandgate(home, "apply", "default")
+        assert (project / "a.txt").read_text() == "one\ntwo\n"
+        assert await inside(client, "cat a.txt") == "one\ntwo\n"
+        await client.call_tool("session_close", {"session": "default"})
+
+
+@pytest.mark.promise("workspace.rw")
+async def test_in_a_writable_folder_what_is_new_and_run_is_told_in_the_result(folder: Path, project: Path) -> None:
+    home = Home(folder, arguments=("--workspace", f"{project}:rw"))
+    async with connected(home) as client:
+        refused = await client.call_tool("file_write", {"path": f"{project}/.vscode/tasks.json", "content": "{}"})
+        assert refused.is_error
+        script = "import os; os.mkdir('.vscode'); open('.vscode/tasks.json', 'w').write('{}')"
+        told = await client.call_tool("exec", {"argv": ["python3", "-c", script]})
+        await client.call_tool("session_close", {"session": "default"})
+
+    assert f"{project}/.vscode is new and a host runs what is there: moved to " in str(told.content)
+    assert not (project / ".vscode").exists()
+    assert home.audit("workspace.moved_aside")[0]["path"] == f"{project}/.vscode"

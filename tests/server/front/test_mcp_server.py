@@ -17,7 +17,15 @@ def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> N
     sessions = Sessions(FakeSource(), {"base": SPEC}, tmp_path, (), Room(1), ledger(tmp_path), resting())
     gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
     server = build(
-        App(gateway, Settings(environment="base"), snapshots(tmp_path), nothing, lambda *_: None, lambda: None)
+        App(
+            gateway,
+            Settings(environment="base"),
+            snapshots(tmp_path),
+            lambda: None,
+            nothing,
+            lambda *_: None,
+            lambda: None,
+        )
     )
 
     assert server.name == "sandgate"

@@ -5,7 +5,8 @@ import anyio
 import pytest
 from mcp.server.mcpserver import Context
 
-from server.front.progress import MAX_MESSAGE, streaming, telling
+from server.front.progress import MAX_MESSAGE, streaming, telling, while_copying
+from server.sandbox.copies import Copying
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Exit
 from server.sandbox.snapshots import SnapshotFailed, Tell
@@ -82,3 +83,23 @@ async def test_what_is_done_is_told_step_by_step_and_its_failure_comes_as_it_is(
         await telling(cast("Context[Any, Any]", ctx), "looking", work)
 
     assert [message for _, message in ctx.told][-1] == "keeping 7 MB (0 s)"
+
+
+async def test_a_copy_is_told_as_a_growing_fraction_of_the_first_step() -> None:
+    ctx, steps = FakeContext(), [Copying("/srv/x"), Copying("/srv/x", 5, 9, 1), Copying("/srv/x", 9, 9, 2)]
+
+    async def work() -> str:
+        with anyio.fail_after(20):
+            while len(ctx.told) < 3:
+                await anyio.sleep(0.01)
+        return "done"
+
+    def copying() -> Copying | None:
+        return steps[len(ctx.told)] if len(ctx.told) < 3 else None
+
+    assert await while_copying(cast("Context[Any, Any]", ctx), copying, work) == "done"
+    assert ctx.told == [
+        (0.0, "looking through /srv/x"),
+        (0.5, "copying /srv/x: 5 of 9 files, 1 MB"),
+        (0.9, "copying /srv/x: 9 of 9 files, 2 MB"),
+    ]

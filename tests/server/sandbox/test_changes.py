@@ -115,7 +115,7 @@ E
         source: Any = FakeSource()
         box = await made.create(spec)
         source.boxes = [box]
-        copies = Copies(source, b"k" * 32, lambda _: None, lambda _: None)
+        copies = Copies(source, b"k" * 32, lambda _: None)
         await copies.claim(spec, ())
         said = await shell(box, f"cd {folder}; {script}", access=replace(ACCESS, write=(*ACCESS.write, str(folder))))
         (sent,) = await copies.sent(box)

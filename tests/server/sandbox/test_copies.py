@@ -62,8 +62,8 @@ class Cold:
     def calls(self, sandbox: Any, decisions: tuple[str, ...]) -> None: ...
 
 
-def copies(source: Any, noted: list[Arrived] | None = None, told: list[str] | None = None) -> Copies:
-    return Copies(source, KEY, (noted if noted is not None else []).append, (told if told is not None else []).append)
+def copies(source: Any, noted: list[Arrived] | None = None) -> Copies:
+    return Copies(source, KEY, (noted if noted is not None else []).append)
 
 
 # --- with a sandbox that only remembers --------------------------------------------------------------------------------
