@@ -66,9 +66,9 @@ class Home:
     def server_id(self) -> str:
         return str(self.audit("server.started")[-1]["server"])
 
-    def containers(self, *, started: bool = False) -> list[str]:
+    def containers(self) -> list[str]:
         with docker_client() as api:
-            found = api.containers(all=not started, filters={"label": f"sandgate.server={self.server_id}"})
+            found = api.containers(all=True, filters={"label": f"sandgate.server={self.server_id}"})
         return [entry["Names"][0] for entry in found]
 
     def images(self) -> list[str]:

@@ -27,8 +27,8 @@ def busy(home: Home) -> RawServer:
     """A server with a session, a running command, a warm sandbox and a gate."""
     server = RawServer.start(home)
     assert server.shell("echo ready; sleep 300", wait_s=0.5)["structuredContent"]["status"] == "running"
-    # One that was made and not started yet cannot end itself: it goes with the next server (test_orphans.py).
-    until(lambda: len(home.containers(started=True)) == 2, "the second sandbox never became warm")
+    # One that is still being made cannot end itself, nor take its socket away: it goes with the next server (test_orphans.py).
+    until(lambda: len(home.audit("sandbox.created")) == 2, "the second sandbox never became warm")
     until(lambda: bool(home.sockets()), "the gate never listened")
     return server
 
@@ -57,6 +57,20 @@ def test_after_kill_9_the_sandboxes_and_the_gate_end_by_themselves(home: Home) -
     server.end(signal.SIGKILL)
 
     until(home.nothing_is_left, f"left: {home.containers()} {home.sockets()} {home.processes()}", 20)
+
+
+@pytest.mark.promise("result.truthful")
+def test_the_next_server_tells_how_a_job_of_the_lost_one_ended_and_what_it_had_said(home: Home) -> None:
+    lost = RawServer.start(home)
+    assert lost.shell("echo said; sleep 300", wait_s=0.5)["structuredContent"]["job"] == "j1"
+    lost.end(signal.SIGKILL)
+
+    following = RawServer.start(home)
+    answer = following.ask("tools/call", {"name": "job_output", "arguments": {"job": "j1"}})
+    following.end(signal.SIGTERM)
+
+    assert answer["content"][0]["text"].startswith("said\n")
+    assert "job j1 killed (the server was lost)" in answer["content"][0]["text"]
 
 
 def test_a_server_that_was_only_asked_for_its_tools_made_nothing(home: Home) -> None:
