@@ -8,6 +8,7 @@ from typing import Any
 from egress.destination import BadName, Destination, address_of, clip, normal_host, parse_port
 from egress.paths import BadGlob, Paths
 
+RAW = "tcp://"
 DEFAULT_PORTS = frozenset({80, 443})
 _METHOD = re.compile(r"[A-Z]{1,20}", re.ASCII)
 _KEYS = frozenset({"host", "methods", "paths"})
@@ -19,7 +20,10 @@ class BadEntry(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of an allowlist. `text` is what the operator wrote; empty methods or paths mean any."""
+    """One line of an allowlist. `text` is what the operator wrote; empty methods or paths mean any.
+
+    raw: bytes are passed as they are, and nothing of HTTP is.
+    """
 
     text: str
     host: str
@@ -27,6 +31,7 @@ class Entry:
     ports: frozenset[int]
     methods: frozenset[str] = frozenset()
     paths: Paths = field(default_factory=Paths)
+    raw: bool = False
 
     def names(self, host: str) -> bool:
         return host.endswith(f".{self.host}") if self.subdomains else host == self.host
@@ -49,12 +54,15 @@ class Allowlist:
     entries: tuple[Entry, ...] = ()
     _exact: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
     _under: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+    _raw: frozenset[Destination] = frozenset()
 
     @classmethod
     def parse(cls, entries: Iterable[Any]) -> "Allowlist":
         """From strings and `{host, methods, paths}` objects; BadEntry on the first that cannot be meant."""
         parsed = tuple(_entry(raw) for raw in entries)
-        return cls(parsed, _by_host(parsed, subdomains=False), _by_host(parsed, subdomains=True))
+        read = tuple(entry for entry in parsed if not entry.raw)
+        raw = frozenset(Destination(entry.host, port) for entry in parsed if entry.raw for port in entry.ports)
+        return cls(parsed, _by_host(read, subdomains=False), _by_host(read, subdomains=True), raw)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -69,9 +77,14 @@ class Allowlist:
             return f"{destination} is not allowed here: {'; '.join(miss for miss in misses if miss)}."
         return f"{destination.host} is not on this session's list of allowed hosts{self._hint(destination.host)}."
 
+    def passes_raw(self, destination: Destination) -> bool:
+        """Whether whatever is said there is passed unread."""
+        return destination in self._raw
+
     def admits_port(self, destination: Destination) -> bool:
         """Whether any request at all may go there; the connection itself is judged by this."""
-        return any(destination.port in entry.ports for entry in self._naming(destination.host))
+        admitted = any(destination.port in entry.ports for entry in self._naming(destination.host))
+        return admitted or self.passes_raw(destination)
 
     def _naming(self, host: str) -> Iterator[Entry]:
         yield from self._exact.get(host, ())
@@ -107,6 +120,8 @@ def _either(values: Iterable[int | str]) -> str:
 
 def _entry(raw: Any) -> Entry:
     match raw:
+        case str() if raw.startswith(RAW):
+            return _raw_entry(raw)
         case str():
             return _host_entry(raw, frozenset(), Paths())
         case {"host": str(host)} if raw.keys() <= _KEYS:
@@ -114,6 +129,13 @@ def _entry(raw: Any) -> Entry:
             return _host_entry(host, methods, _paths(_texts(host, raw, "paths")))
         case _:
             raise BadEntry(f"{clip(str(raw))} is neither a host nor an object with host, methods and paths.")
+
+
+def _raw_entry(text: str) -> Entry:
+    host, ports = _host_and_ports(text.removeprefix(RAW))
+    if ports is DEFAULT_PORTS or "*" in host:
+        raise BadEntry(f"`{clip(text)}` names no host and port of its own; write `tcp://db.example.com:5432`.")
+    return Entry(text, _name(text, host), subdomains=False, ports=ports, raw=True)
 
 
 def _texts(host: str, rest: Mapping[str, Any], key: str) -> list[str]:

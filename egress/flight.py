@@ -21,6 +21,11 @@ class Flight:
     bytes_up: int = 0
     bytes_down: int = 0
 
+    @property
+    def raw(self) -> bool:
+        """Bytes that nobody reads: of these, only how many there are is known."""
+        return self.scheme == "tcp"
+
     def up(self, data: bytes) -> bytes:
         self.bytes_up += len(data)
         return data

@@ -71,7 +71,10 @@ class Gate:
         return Refusal("egress.protocol", "Only HTTP passes, with or without TLS.", tunnel.host, tunnel.port)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        """Every tunnel to a readable name is accepted; what comes through it is judged, and answered inside it."""
+        """Every tunnel to a readable name is accepted; what comes through it is judged, and answered inside it.
+
+        But a tunnel that the list passes unread is dialled before it is accepted.
+        """
         at = self._at(flow.client_conn)
         try:
             tunnel = Destination.of(flow.request.host, flow.request.port)
@@ -80,6 +83,10 @@ class Gate:
             return
         flow.request.data.host = tunnel.host
         at.line.connected(tunnel)
+        if at.session.passes_raw(tunnel) and not self.unrecorded:
+            flight = Flight(tunnel, "tcp", "", "", at.session.decisions)
+            at.line.took_off(flow.id, flight)
+            flow.metadata.update(up=flight.up, down=flight.down, raw=True)
 
     def tls_established_client(self, data: tls.TlsData) -> None:
         if data.conn.alpn == b"h2":
@@ -206,6 +213,8 @@ class Gate:
     def websocket_end(self, flow: http.HTTPFlow) -> None:
         self.error(flow)
 
+    raw_end = websocket_end
+
     def error(self, flow: http.HTTPFlow) -> None:
         if at := self.connections.get(flow.client_conn.id):  # else its line is gone, and all flights on it have landed
             self._land(flow, at)
@@ -250,6 +259,8 @@ class Gate:
     def server_connected(self, data: ServerConnectionHookData) -> None:
         at = self._at(data.client)
         at.watch(data.server)
+        if any(flight.raw for flight in at.line.flights.values()):
+            at.upstreams[data.server.id].held.lift()
         if not data.server.tls:
             at.line.dialled(data.server.id)
 

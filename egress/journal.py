@@ -66,6 +66,7 @@ class Journal:
                 "bytes_up": facts.bytes_up,
                 "bytes_down": facts.bytes_down,
                 "duration_ms": facts.duration_ms,
+                **({"uninterpreted": True} if facts.scheme == "tcp" else {}),
                 **({"secrets": list(facts.secrets)} if facts.secrets else {}),
             }
         )

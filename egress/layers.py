@@ -64,6 +64,13 @@ class UnreadableHook(StartHook):  # type: ignore[no-untyped-call]  # mitmproxy l
     unread: Unread
 
 
+@dataclass
+class RawEndHook(StartHook):  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
+    """A tunnel that was passed unread is over."""
+
+    flow: http.HTTPFlow
+
+
 class Cut(layer.Layer):
     """What follows a connection that speaks nothing the gate reads: its end."""
 
@@ -74,6 +81,8 @@ class Cut(layer.Layer):
 
 class Splice(layer.Layer):
     """Bytes both ways once a WebSocket is open. mitmproxy's own layer would keep every message for ever."""
+
+    end: type[StartHook] = WebsocketEndHook
 
     def __init__(self, context: Any, flow_: http.HTTPFlow) -> None:
         super().__init__(context)
@@ -86,7 +95,7 @@ class Splice(layer.Layer):
         elif isinstance(event, events.ConnectionClosed):
             yield commands.CloseConnection(self._other(event.connection))
             yield commands.CloseConnection(event.connection)
-            yield WebsocketEndHook(self.flow)
+            yield self.end(self.flow)
             self._handle_event = self._over  # type: ignore[method-assign, assignment]  # mitmproxy's way to change state
 
     def _over(self, _event: events.Event) -> Commands:
@@ -99,6 +108,12 @@ class Splice(layer.Layer):
         count = self.flow.metadata["up" if event.connection == self.context.client else "down"]
         counted: bytes | list[bytes] = count(bytes(event.data))  # mitmproxy hands on bytearrays here
         return [counted] if isinstance(counted, bytes) else counted
+
+
+class Raw(Splice):
+    """Bytes both ways to where the operator's list says tcp://."""
+
+    end = RawEndHook
 
 
 class Head(Http1Server):
@@ -181,6 +196,17 @@ class Stream(HttpStream):
             yield from self._answer()
         else:
             yield from super().start_request_stream()
+
+    def handle_connect_regular(self) -> Commands:
+        if not self.flow.metadata.get("raw"):
+            yield from super().handle_connect_regular()  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
+            return
+        error = yield commands.OpenConnection(self.context.server)
+        if error:
+            self.flow.error = flow.Error(error)
+            yield DialFailedHook(self.flow)
+        self.child_layer = Raw(self.context, self.flow)
+        yield from self.handle_connect_finish()  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
 
     def make_server_connection(self) -> Commands:
         request, server = self.flow.request, self.flow.server_conn

@@ -35,6 +35,9 @@ class Session:
         """The newest call that runs in the sandbox; its traffic is the likeliest to be this."""
         return self.decisions[-1] if self.decisions else None
 
+    def passes_raw(self, destination: Destination) -> bool:
+        return self.allow is not None and self.allow.passes_raw(destination)
+
     def admit(self, destination: Destination, method: str, path: str) -> None:
         """Refused where this session may not make this request."""
         allow = self._bound(destination)
@@ -70,6 +73,8 @@ class Session:
 
     def _revoked(self, line: Line, name: str) -> bool:
         flight = line.flights[name]
+        if flight.raw:
+            return self.allow is None or not self.allow.passes_raw(flight.destination)
         try:
             self.admit(flight.destination, flight.method, flight.path)
         except Refused:

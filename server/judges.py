@@ -9,7 +9,7 @@ from server.judge.bundle import Bundle, read_bundle
 from server.judge.current import CurrentJudge
 from server.judge.opa_address import BadOpaAddress, OpaAddress
 from server.judge.rego import RegoJudge
-from server.network_settings import EgressSettings
+from server.network_settings import RAW, EgressSettings
 from server.sandbox.allow_list import entry_name
 from server.sandbox.host_code import globs
 from server.sandbox.workspaces import place_inside
@@ -25,7 +25,7 @@ def policy_data(settings: Settings) -> dict[str, Any]:
     return {
         **data,
         "paths": [*data["paths"], *_protected(settings)],
-        "hosts": [entry_name(entry).partition(":")[0] for entry in host_entries(settings.egress)],
+        "hosts": [entry_name(entry).removeprefix(RAW).partition(":")[0] for entry in host_entries(settings.egress)],
     }
 
 

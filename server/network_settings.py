@@ -16,11 +16,24 @@ RESERVED = re.compile(
 )
 
 
+# `localhost:8000` and addresses need no listener: a program reaches them by HTTP_PROXY, or its own server there.
+_PORT_OF_A_NAME = re.compile(r"(?<!localhost)(?<![\d.\]]):(\d+)$")
+_TAKEN = frozenset({53, 3128})  # inside, of the resolver and of the proxy
+MOST_PORTS = 64
+
+
 class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+RAW = "tcp://"  # an entry of this kind is passed unread
+
+
 def _entry_host(host: str) -> str:
+    if host.startswith(RAW):
+        if not HOST_ENTRY.fullmatch(host.removeprefix(RAW)) or "*" in host or not re.search(r":\d+$", host):
+            raise ValueError(f"{host!r} is not one host and port: write tcp://db.example.com:5432")
+        return host
     if not HOST_ENTRY.fullmatch(host):
         raise ValueError(f"{host!r} is not a host: write example.com, *.example.com (not the apex) or example.com:8443")
     return host
@@ -44,6 +57,18 @@ class EgressSettings(Table):
     resolve: dict[str, str] = Field(default_factory=dict)  # a host table of the operator's
     upstream_ca: Path | None = None  # trust for the servers beyond the gate, beside the system's
 
+    @property
+    def raw(self) -> tuple[str, ...]:
+        """Entries whose bytes nobody reads."""
+        return tuple(entry for entry in self.allow if isinstance(entry, str) and entry.startswith(RAW))
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """What sandboxes listen on, so that connections to names lead to the gate: those of the web and of the list."""
+        names = [entry if isinstance(entry, str) else entry.host for entry in self.allow]
+        found = {int(port[1]) for name in names if (port := _PORT_OF_A_NAME.search(name))}
+        return tuple(sorted({80, 443, *(found - _TAKEN)}))[:MOST_PORTS]
+
 
 class SecretSettings(Table):
     """[[secret]]: a value that never enters a sandbox. There, `variable` holds a placeholder, which the gate swaps in the
@@ -63,6 +88,12 @@ class SecretSettings(Table):
     command: tuple[str, ...] = ()  # a program and its arguments, which prints it
     refresh_s: Annotated[float, Field(ge=1)] = 300.0  # how long what a command printed is believed
 
+    @property
+    def authority(self) -> str:
+        """Host and port."""
+        host = self.host.lower()
+        return host if re.search(r":\d+$", host) else f"{host}:443"
+
     @model_validator(mode="before")
     @classmethod
     def _not_in_clear(cls, told: Any) -> Any:
@@ -74,6 +105,8 @@ class SecretSettings(Table):
     def _one_place(self) -> "SecretSettings":
         if sum((self.env is not None, self.file is not None, bool(self.command))) != 1:
             raise ValueError("names not exactly one place for its value: env, file or command")
+        if self.host.startswith(RAW):
+            raise ValueError(f"is bound to {self.host}, which the gate does not read")
         if self.host.startswith("*."):
             raise ValueError(f"is bound to {self.host}, which is many hosts; name one")
         if self.host.endswith(":80"):

@@ -13,9 +13,9 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from server.network_settings import EgressSettings, HostEntry, SecretSettings, Table
+from server.network_settings import RAW, EgressSettings, HostEntry, SecretSettings, Table
 
 SYSTEM = Path("/etc/sandgate/sandgate.toml")
 MANAGED = Path("/etc/sandgate/managed.toml")
@@ -177,6 +177,16 @@ class Settings(Table):
     workspace: tuple[WorkspaceSettings, ...] = ()
     secret: tuple[SecretSettings, ...] = ()
 
+    @model_validator(mode="after")
+    def _read_where_secrets_go(self) -> "Settings":
+        for secret in self.secret:
+            host = f"{RAW}{secret.authority}"
+            if host in (entry.lower() for entry in self.egress.raw):
+                raise ValueError(
+                    f"the secret {secret.name} goes to {secret.authority}, which egress.allow passes unread ({host})"
+                )
+        return self
+
     @field_validator("secret")
     @classmethod
     def _apart(cls, secrets: tuple[SecretSettings, ...]) -> tuple[SecretSettings, ...]:
@@ -220,6 +230,10 @@ class Settings(Table):
                 f"egress.upstream_ca: whoever holds a key of {self.egress.upstream_ca} can answer for any allowed host.",
             ),
             (self.egress.mode == "learn", "egress.mode is learn: nothing public is refused, everything is recorded."),
+            (
+                bool(self.egress.raw),
+                "egress.allow passes these unread, whatever is said there: " + ", ".join(self.egress.raw),
+            ),
             (
                 bool(self.egress.networks),
                 "egress.networks lets sandboxes reach private networks: " + ", ".join(self.egress.networks),

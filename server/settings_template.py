@@ -23,6 +23,7 @@ TEMPLATE = """\
 
 [egress]
 # allow = []                    # hosts: "example.com", "*.example.com" (not the apex), "example.com:8443",
+#                               # "tcp://db.example.com:5432" (bytes that nobody reads),
 #                               # {host = "api.example.com", methods = ["GET"], paths = ["/v1/*"]}
 # mode = "enforce"              # learn refuses nothing public and records everything
 # networks = []                 # private networks that allowed names may lead to: ["10.1.0.0/16"]

@@ -15,6 +15,7 @@ from tomlkit.items import Array
 
 from policy.verdict import Deny
 from server.judge.operator_settings import SettingsError, rego_settings
+from server.network_settings import RAW
 from server.ops import doctor as examine
 from server.ops import engine_setup
 from server.ops import images as image_words
@@ -118,7 +119,9 @@ def _demand_liftable(command: str) -> None:
 
 
 def _is_host(what: str) -> bool:
-    host, colon, port = what.partition(":")
+    host, colon, port = what.removeprefix(RAW).partition(":")
+    if what.startswith(RAW) and not colon:
+        return False
     if colon and not (port.isascii() and port.isdecimal() and 0 < int(port) <= LAST_PORT):
         return False
     try:

@@ -114,3 +114,18 @@ def test_whatever_an_entry_is_it_is_read_or_refused(entry: Any) -> None:
         Allowlist.parse([entry])
     except BadEntry:
         return
+
+
+def test_a_raw_entry_admits_its_own_host_and_port_unread_and_nothing_of_http() -> None:
+    allow = Allowlist.parse(["tcp://DB.test:5432"])
+
+    assert allow.passes_raw(Destination("db.test", 5432))
+    assert not allow.passes_raw(Destination("db.test", 5433))
+    assert allow.admits_port(Destination("db.test", 5432))
+    assert allow.why_not(Destination("db.test", 5432), "GET", "/")
+
+
+@pytest.mark.parametrize("entry", ["tcp://db.test", "tcp://*.db.test:5432", "tcp://db.test:0", "tcp://db.test:5432/x"])
+def test_a_raw_entry_names_one_host_and_port(entry: str) -> None:
+    with pytest.raises(BadEntry):
+        Allowlist.parse([entry])

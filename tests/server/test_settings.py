@@ -206,6 +206,7 @@ SECRET = '[[secret]]\nname = "key"\nvariable = "KEY"\nhost = "a.test"\n'
         (SECRET.replace("a.test", "a.test:80") + 'env = "A"', "plain HTTP"),
         (SECRET.replace("a.test", "*.a.test") + 'env = "A"', "many hosts"),
         (SECRET.replace("KEY", "LD_PRELOAD") + 'env = "A"', "which sandboxes need"),
+        (f'[egress]\nallow = ["tcp://a.test:443"]\n{SECRET}env = "A"', "passes unread"),
         (f'{SECRET}env = "A"\nheaders = []', "headers"),
         (f'{SECRET}env = "A"\n{SECRET.replace("KEY", "OTHER")}env = "A"', "two secrets have the name"),
     ],
@@ -216,3 +217,27 @@ def test_a_secret_that_could_leak_is_an_error_that_does_not_quote_it(machine: Pa
     with pytest.raises(BadSettings, match=sentence) as told:
         loaded(machine)
     assert "hunter2" not in str(told.value)
+
+
+def test_sandboxes_listen_on_the_ports_of_listed_names(machine: Path) -> None:
+    user(
+        machine,
+        '[egress]\nallow = ["a.test:8443", "tcp://db.test:5432", "localhost:9000", "10.0.0.1:22", "b.test:3128"]',
+    )
+
+    assert loaded(machine).egress.ports == (80, 443, 5432, 8443)
+
+
+@pytest.mark.parametrize("entry", ["tcp://a.test", "tcp://*.a.test:5432", "tcp://a.test:x", "tcp://"])
+def test_a_raw_entry_is_one_host_and_port(machine: Path, entry: str) -> None:
+    user(machine, f'[egress]\nallow = ["{entry}"]')
+
+    with pytest.raises(BadSettings, match="one host and port"):
+        loaded(machine)
+
+
+@pytest.mark.promise("weakening.said")
+def test_what_passes_unread_is_said(machine: Path) -> None:
+    user(machine, '[egress]\nallow = ["tcp://a.test:22"]')
+
+    assert any("unread" in sentence and "tcp://a.test:22" in sentence for sentence in loaded(machine).warnings())

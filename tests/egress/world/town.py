@@ -77,6 +77,8 @@ class Guest:
     def _entry(self, entry: Any) -> Any:
         if isinstance(entry, dict):
             return {**entry, "host": self._entry(entry["host"])}
+        if entry.startswith("tcp://"):
+            return entry
         host, colon, port = entry.partition(":")
         if not colon:
             return f"{host}:{self.town.secure.port}"

@@ -1,0 +1,66 @@
+"""A protocol that is not HTTP, from a program that knows of no proxy: to the one host and port of a tcp:// entry."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from tests.end_to_end.rig import Home, connected, structured
+
+pytestmark = [pytest.mark.anyio, pytest.mark.promise("egress.only_gate")]
+
+PROGRAM = """
+import socket
+def said(host, port):
+    try:
+        with socket.create_connection((host, port), 5) as sock:
+            first = sock.recv(100)
+            sock.sendall(b"hello")
+            return first + sock.recv(100)
+    except OSError as error:
+        return type(error).__name__
+print(said("db.example", PORT), said("other.example", PORT), said("db.example", PORT + 1))
+"""
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A server that speaks first, as SSH, MySQL and SMTP do."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with sock:
+                sock.sendall(b"ready\n")
+                sock.sendall(sock.recv(100).upper())
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield listener.getsockname()[1]
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
+async def test_it_reaches_its_own_host_and_nothing_else(folder: Path, port: int) -> None:
+    home = Home(
+        folder,
+        settings=f'environment = "base"\n[egress]\nallow = ["tcp://db.example:{port}"]\nresolve = {{"db.example" = "127.0.0.1"}}\n'
+        'networks = ["127.0.0.1/32"]\n',
+    )
+    async with connected(home) as client:
+        program = PROGRAM.replace("PORT", str(port))
+        result = structured(await client.call_tool("exec", {"argv": ["python3", "-c", program]}))
+        with anyio.fail_after(5):
+            while not (flows := home.audit("egress.flow")):
+                await anyio.sleep(0.05)
+
+    first, second, third = str(result["stdout"]).split()[0:3]
+    assert result["stdout"].startswith("b'ready\\nHELLO'"), result
+    assert (second, third) != (first, first)
+    assert (flows[0]["scheme"], flows[0]["uninterpreted"], flows[0]["bytes_down"]) == ("tcp", True, 11)
