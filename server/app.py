@@ -58,6 +58,7 @@ from server.workshop import Workshop
 
 SYNC_EVERY_S = 1.0
 CLOSE_PATIENCE_S = 8.0
+ADOPT_AFTER_S = 3.0  # a server that is only asked for its tools does not live so long
 MAX_REFUSED_HOSTS = 5  # that one result mentions
 
 log = logging.getLogger("sandgate")
@@ -99,7 +100,9 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             gate = Gate(
                 link, folders.sockets, _authority(settings) / "ca.pem", _system_roots(), tasks, lent := _lent(settings)
             )
-            engine = _engine(settings, folders, tasks, lent, lambda sentence: _weakened(audit, sentence))
+            ledger = Ledger(store, server_id, _scope(settings), folders.alive)
+            orphans = Orphans(Installation.of(settings.state_dir), folders.alive, ledger.sandboxes)
+            engine = _engine(settings, folders, orphans, tasks, lent, lambda sentence: _weakened(audit, sentence))
             images = stored_images(settings)
             snapshots = kept_snapshots(settings, images, audit.write)
 
@@ -110,7 +113,6 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             pool = Pool(engine, gate, tasks, _demand(settings), note, settings.sandbox.made_at_once)
             guards = Guards(pool, audit.write)
             copies = Copies(guards, key_of(settings.state_dir), lambda came: _copied(audit, came))
-            ledger = Ledger(store, server_id, _scope(settings), folders.alive)
             resting = Resting(Freezer(_engine_of(settings), tasks), snapshots, audit.write)
             sessions = Sessions(
                 copies,
@@ -132,6 +134,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 recipes(settings, spaces), snapshots, images.identify, workshop, settings.state_dir, tasks
             )
             tasks.start_soon(_sync, audit)
+            tasks.start_soon(sessions.adopt_left, min(ADOPT_AFTER_S, settings.sandbox.grace_s / 4))
             for keep in (
                 snapshots.keep,
                 pool.keep,
@@ -240,6 +243,7 @@ def _engine_of(settings: Settings) -> Callable[[], str]:
 def _engine(
     settings: Settings,
     folders: Folders,
+    orphans: Orphans,
     tasks: anyio.abc.TaskGroup,
     lent: Placeholders,
     weakened: Callable[[str], None],
@@ -253,7 +257,7 @@ def _engine(
         grace_s=settings.sandbox.grace_s,
         tasks=tasks,
         weakened=weakened,
-        orphans=Orphans(Installation.of(settings.state_dir), folders.alive),
+        orphans=orphans,
     )
 
 

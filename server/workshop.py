@@ -21,6 +21,7 @@ from server.sandbox.snapshots import Snapshot, Snapshots
 
 CALLER = Caller(OPERATOR, ("operator",))
 CLOSE_PATIENCE_S = 8.0
+TTL_S = 86400.0  # of its session, should nobody live to close it
 LATE_S = 30.0  # an end that comes a little after its timeout is still waited for
 
 
@@ -37,7 +38,9 @@ class Workshop:
         target = Target(f"setup-{secrets.token_hex(4)}", spec.environment)
 
         async def act(caller: Caller) -> None:
-            await self.gateway.sessions.open(caller.id, target.session, target.environment, (), spec=spec, alone=True)
+            await self.gateway.sessions.open(
+                caller.id, target.session, target.environment, (), spec=spec, alone=True, ttl_s=TTL_S
+            )
 
         arguments = {"session": target.session, "environment": target.environment}
         await self.gateway.use_session(CALLER, SessionAsk("session_open", target, arguments, act))

@@ -275,6 +275,8 @@ class FakeSource:
     claimed: list[FakeSandbox] = field(default_factory=list)
     allowed: list[tuple[AllowEntry, ...]] = field(default_factory=list)
     announced: list[tuple[str, ...]] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set[str])  # sandboxes that a server left
+    adopted: list[tuple[str, str, tuple[AllowEntry, ...]]] = field(default_factory=list)
     bound: list[tuple[AllowEntry, ...]] = field(default_factory=list)
     wanted: list[tuple[SandboxSpec, bool]] = field(default_factory=list)  # and whether alone
 
@@ -284,6 +286,12 @@ class FakeSource:
         self.claimed.append(box)
         self.allowed.append(allow)
         return box
+
+    async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str, allow: tuple[AllowEntry, ...]) -> FakeSandbox:
+        if sandbox_id not in self.waiting:
+            raise SandboxLost("it is gone")
+        self.adopted.append((sandbox_id, key, allow))
+        return FakeSandbox(id=sandbox_id, spec=spec, key=f"{key}+")
 
     async def release(self, sandbox: Any) -> None:
         await sandbox.close()

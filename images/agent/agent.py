@@ -120,9 +120,10 @@ class Agent:
         self.incoming.clear()
 
     def _serve(self) -> None:
+        assert self.wire is not None  # noqa: S101 - _dial() has set it
+        self.wire.flush()  # who we are, before anybody asks: a server that takes over waits for that
         while True:
             self._turn(self._patience())
-            assert self.wire is not None  # noqa: S101 - _dial() has set it
             self._beat(time.monotonic())
             self.wire.flush()
             self._relieve(self.wire)

@@ -47,6 +47,8 @@ class Source(Protocol):
 
     async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> Sandbox: ...
 
+    async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str, allow: tuple[AllowEntry, ...]) -> Sandbox: ...
+
     async def release(self, sandbox: Sandbox) -> None: ...
 
     def bind(self, sandbox: Sandbox, allow: tuple[AllowEntry, ...]) -> None: ...
@@ -93,6 +95,10 @@ class Copies:
                 raise SandboxFailed(f"the workspace could not be copied: {exc}") from exc
             raise
         return sandbox
+
+    async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str, allow: tuple[AllowEntry, ...]) -> Sandbox:
+        """Its folders came with it."""
+        return await self._source.adopt(spec, sandbox_id, key, allow)
 
     async def release(self, sandbox: Sandbox) -> None:
         await self._source.release(sandbox)

@@ -4,8 +4,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
-import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -20,13 +18,14 @@ import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from requests import RequestException
 
+from server.sandbox.adoption import PATIENCE_S, find_left, move_here
 from server.sandbox.agent_link import AgentLink
 from server.sandbox.agent_volume import NotFilled, fill, name_of, tidy
 from server.sandbox.disk_watch import DiskWatch
 from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox, shell_of
+from server.sandbox.door import arrival, check_key, door
 from server.sandbox.ends import AGENT_OUT_OF_MEMORY
 from server.sandbox.engine import NoEngine
-from server.sandbox.folders import SOCKET_PATH_LIMIT
 from server.sandbox.image_build import ImageMissing, ImageOutdated, how_to_build, require
 from server.sandbox.image_recipe import AGENT as AGENT_IMAGE
 from server.sandbox.image_recipe import REPOSITORY, known_images, recipe
@@ -39,7 +38,6 @@ LOOK_AGAIN_S = 0.02
 LABEL = SERVER_LABEL
 DEATH_PATIENCE_S = 5.0  # how far apart the kernel's kill, the end of the line and the engine's word of it may lie
 KILLED = "137"  # 128 + SIGKILL, as the engine writes it
-_PEER = struct.Struct("3i")  # SO_PEERCRED: pid, uid, gid
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +85,7 @@ class DockerEngine:
         self._agent_image = ""  # its digest, once it was looked at
         self._weakened, self._said = weakened, set[str]()
         self._starting: set[str] = set()  # whose threads are at work
+        self._adopted: set[str] = set()  # which have another server's label
         self._disk_quota = True  # until the engine says otherwise
         self._data_root: Path | None = None  # where the engine keeps its containers, if that is on this machine
         self._disk = DiskWatch(self._room, self._measure)
@@ -97,12 +96,11 @@ class DockerEngine:
         """A new container whose agent has answered. Raises SandboxFailed with one sentence."""
         identity = secrets.token_hex(6)
         folder = self.directory / identity
-        listener = self._listen(folder)
         self._starting.add(identity)
         try:
-            with anyio.fail_after(START_PATIENCE_S):
+            with anyio.fail_after(START_PATIENCE_S), door(folder) as listener:
                 pid = await anyio.to_thread.run_sync(self._start, spec, identity, folder, abandon_on_cancel=True)
-                link = AgentLink(await _accept(listener, pid))
+                link = AgentLink(await arrival(listener, pid))
                 self._tasks.start_soon(link.serve)
                 sandbox = await self._welcome(spec, identity, link)
             self._sweep_once()
@@ -117,26 +115,32 @@ class DockerEngine:
             if isinstance(exc, TimeoutError):
                 raise SandboxFailed(f"the sandbox did not answer within {START_PATIENCE_S:.0f} s") from exc
             raise
-        finally:
-            listener.close()
-            (folder / "control.sock").unlink(missing_ok=True)
 
-    def _listen(self, folder: Path) -> socket.socket:
-        """The socket that the agent dials. Parent 0700 keeps the host's other users out, 0755 and 0666 let the agent in."""
-        path = folder / "control.sock"
-        if len(str(path).encode()) > SOCKET_PATH_LIMIT:
-            raise SandboxFailed(
-                f"the socket path {path} is longer than {SOCKET_PATH_LIMIT} bytes; set SANDGATE_RUNTIME_DIR to a shorter folder"
-            )
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o755)
-        folder.chmod(0o755)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(path))
-        path.chmod(0o666)
-        listener.listen(4)
-        listener.setblocking(False)
-        return listener
+    async def adopt(self, spec: SandboxSpec, identity: str, key: str) -> DockerSandbox:
+        """One that waits because its server died: its agent dials again and shows the key it was given. Raises SandboxLost.
+
+        Where that fails it is destroyed: who cannot have it back has no use for it, and nobody else may have it.
+        """
+        link, folder = None, self.directory / identity
+        try:
+            with anyio.fail_after(PATIENCE_S):
+                await anyio.to_thread.run_sync(move_here, self.directory.parent, folder)
+                left = await anyio.to_thread.run_sync(lambda: find_left(self._find(), identity), abandon_on_cancel=True)
+                self._image_env.setdefault(spec.image, _environment(list(left.env)))
+                with door(folder) as listener:
+                    link = AgentLink(await arrival(listener, left.pid))
+                self._tasks.start_soon(link.serve)
+                await link.greeted.wait()
+                check_key(link, key)
+                sandbox = await self._welcome(spec, identity, link)
+        except (TimeoutError, OSError, NoEngine, SandboxFailed, SandboxLost) as exc:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
+                await self.destroy(identity, link)
+            why = str(exc) or f"its agent did not come back within {PATIENCE_S:.0f} s"
+            raise SandboxLost(f"its server ended, and its sandbox could not be taken over: {why}") from exc
+        self._adopted.add(identity)
+        self._sweep_once()
+        return sandbox
 
     def _start(self, spec: SandboxSpec, identity: str, folder: Path) -> int:
         """Create and start the container (in a thread: the docker package blocks). PID 1's pid on the host."""
@@ -280,7 +284,10 @@ class DockerEngine:
 
     def _sizes(self) -> dict[str, int]:
         try:
-            found = self._docker().api.containers(size=True, filters={"label": f"{LABEL}={self.server_id}"})
+            api, ours = self._docker().api, {"label": f"{LABEL}={self.server_id}"}
+            found = api.containers(size=True, filters=ours)
+            for identity in tuple(self._adopted):
+                found += api.containers(size=True, filters={"name": f"sandgate-{identity}"})
         except (APIError, DockerException, RequestException, NoEngine) as exc:
             raise SandboxFailed(f"the Docker engine does not say what its sandboxes hold: {_first_line(exc)}") from exc
         return {entry["Labels"]["sandgate.sandbox"]: int(entry.get("SizeRw") or 0) for entry in found}
@@ -302,6 +309,7 @@ class DockerEngine:
 
     async def destroy(self, identity: str, link: AgentLink | None) -> None:
         self._disk.leave(identity)
+        self._adopted.discard(identity)
         if link is not None:
             with suppress(SandboxLost):
                 await link.say({"op": "close"})
@@ -344,17 +352,6 @@ class DockerEngine:
             self._client.close()
         with suppress(OSError):
             self.directory.rmdir()
-
-
-async def _accept(listener: socket.socket, pid: int) -> socket.socket:
-    """The first connection that really is the container's PID 1; whoever else dials is hung up on."""
-    while True:
-        await anyio.wait_readable(listener)
-        sock, _ = listener.accept()
-        peer_pid, peer_uid, _ = _PEER.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
-        if (peer_pid, peer_uid) == (pid, 0):
-            return sock
-        sock.close()
 
 
 async def _compare_mounts(sandbox: DockerSandbox) -> None:

@@ -15,7 +15,7 @@ import anyio.abc
 import anyio.to_thread
 
 import server
-from server.sandbox.engine import NoEngine, Unreachable, post
+from server.sandbox.engine import NoEngine, Unreachable, get_json, post
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
 
 PATIENCE_S: Final = 10.0  # of the engine; it takes some 20 ms
@@ -65,8 +65,17 @@ class Freezer:
         self._url = self._url or await anyio.to_thread.run_sync(self._find)
         path = f"/containers/sandgate-{sandbox_id}/{what}"
         status = await anyio.to_thread.run_sync(post, self._url, path, PATIENCE_S, abandon_on_cancel=True)
-        if status not in DONE:
+        if status not in DONE and not await self._was_so(sandbox_id, what):
             raise SandboxLost(f"the engine answers {status}")
+
+    async def _was_so(self, sandbox_id: str, what: str) -> bool:
+        """Engines do not agree on what they answer where there is nothing to do."""
+        path = f"/containers/sandgate-{sandbox_id}/json"
+        try:
+            told = await anyio.to_thread.run_sync(get_json, self._url, path, PATIENCE_S, abandon_on_cancel=True)
+            return bool(told["State"]["Running"]) and bool(told["State"]["Paused"]) == (what == "pause")
+        except (Unreachable, KeyError, TypeError):
+            return False
 
     # --- the thawer --------------------------------------------------------------------------------------------------
 

@@ -28,6 +28,8 @@ class Source(Protocol):
 
     async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> Sandbox: ...
 
+    async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str, allow: tuple[AllowEntry, ...]) -> Sandbox: ...
+
     async def release(self, sandbox: Sandbox) -> None: ...
 
     def bind(self, sandbox: Sandbox, allow: tuple[AllowEntry, ...]) -> None: ...
@@ -92,6 +94,14 @@ class Guards:
             except (Swapped, OSError) as exc:
                 log.warning("%s could not be looked through after a command: %s", mount.source, exc)
                 return []
+
+    async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str, allow: tuple[AllowEntry, ...]) -> Sandbox:
+        """What is there by now was there, as far as anybody can tell: it is left where it is."""
+        found = frozenset(guard.target for guard in await self._look(spec)) if _writable(spec) else None
+        sandbox = await self._source.adopt(spec, sandbox_id, key, allow)
+        if found is not None:
+            self._known[sandbox_id] = found
+        return sandbox
 
     async def release(self, sandbox: Sandbox) -> None:
         self._known.pop(sandbox.id, None)

@@ -101,6 +101,15 @@ class Ledger:
         held = (entry for entry in self._of(owner, name) if entry.server != self.server and self.is_held(entry))
         return next(held, None)
 
+    def left(self) -> list[Entry]:
+        """Of all callers, those whose server died and whose sandboxes may wait for another."""
+        rows = self._records.sessions(scope=self.scope, state="live")
+        return [entry for entry in map(_entry, rows) if not self.is_held(entry)]
+
+    def sandboxes(self) -> dict[str, bool]:
+        """Those that sessions of all scopes have, each with whether a server that lives holds it."""
+        return {entry.sandbox: self.is_held(entry) for entry in self.every() if entry.sandbox}
+
     def take(self, entry: Entry) -> bool:
         """Into our hands; False where another server was first."""
         return self._records.take_session(entry.id, entry.server, self.server)
@@ -137,7 +146,7 @@ class Ledger:
 
     def strike(self, session: str) -> None:
         """It is over, and its jobs with it."""
-        with _logged(f"the end of session {session}"):
+        with logged(f"the end of session {session}"):
             self._records.remove_session(session)
 
     # --- jobs --------------------------------------------------------------------------------------------------------
@@ -146,15 +155,15 @@ class Ledger:
 
     def job_started(self, session: str, job: KeptJob) -> None:
         row = {"session": session, "name": job.name, "shown": job.shown, "decision_id": job.decision_id}
-        with _logged(f"job {job.name} of session {session}"):
+        with logged(f"job {job.name} of session {session}"):
             self._records.put_job({**row, "outcome": None})
 
     def job_ended(self, session: str, name: str, end: Exit) -> None:
-        with _logged(f"how job {name} of session {session} ended"):
+        with logged(f"how job {name} of session {session} ended"):
             self._records.end_job(session, name, json.dumps(asdict(end)))
 
     def job_forgotten(self, session: str, name: str) -> None:
-        with _logged(f"that job {name} of session {session} is forgotten"):
+        with logged(f"that job {name} of session {session} is forgotten"):
             self._records.remove_job(session, name)
 
     def jobs(self, session: str) -> list[KeptJob]:
@@ -168,7 +177,7 @@ def scope_of(folders: Iterable[tuple[str, str]]) -> str:
 
 
 @contextmanager
-def _logged(what: str) -> Iterator[None]:
+def logged(what: str) -> Iterator[None]:
     try:
         yield
     except OSError:

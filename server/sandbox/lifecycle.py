@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 
 from server.sandbox.egress_link import AllowEntry
-from server.sandbox.ledger import Entry, Ledger
+from server.sandbox.ledger import Entry, Ledger, logged
 from server.sandbox.resting import Resting
 from server.sandbox.room import Room
 from server.sandbox.sandbox import NoSuchImage, Sandbox, SandboxFailed, SandboxLost, SandboxSpec
@@ -21,6 +21,8 @@ class Source(Protocol):
     """Where sandboxes come from: the pool."""
 
     async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> Sandbox: ...
+
+    async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str, allow: tuple[AllowEntry, ...]) -> Sandbox: ...
 
     async def release(self, sandbox: Sandbox) -> None: ...
 
@@ -68,7 +70,7 @@ class Lifecycle:
             raise SandboxLost("the time that it was opened for is over")
         match session.state:
             case "waiting":
-                raise SandboxLost("its server ended, and its sandbox with it")
+                await self._adopt(session, allow)
             case "frozen":
                 await self._resting.thaw(session)
             case "parked":
@@ -77,6 +79,22 @@ class Lifecycle:
                 pass
         if not session.sandbox.alive:
             raise SandboxLost("its sandbox ended")
+
+    async def _adopt(self, session: Session, allow: tuple[AllowEntry, ...]) -> None:
+        """Over the cap where it must be: it is there already."""
+        self._room.take()
+        try:
+            box = await self._source.adopt(session.spec, *session.waiting_for, allow)
+        except BaseException as exc:
+            self._room.leave()
+            if isinstance(exc, SandboxFailed):
+                raise SandboxLost(str(exc)) from exc
+            raise
+        session.box, session.state = box, "live"
+        session.remarks.append("its server was lost and what ran ended with that; its files are as they were")
+        with logged(f"that session {session.id} was taken over"):
+            self._ledger.lives(session.id, box.id, box.key, session.spec.image)
+        self._note("session.adopted", _facts(session) | {"sandbox": box.id})
 
     async def _resume(self, session: Session, allow: tuple[AllowEntry, ...]) -> None:
         kept = self._resting.kept_files(session)
@@ -97,6 +115,8 @@ class Lifecycle:
 
     async def freeze(self, session: Session) -> None:
         """Raises SandboxFailed, and then it is awake."""
+        with logged(f"when session {session.id} was used"):
+            self._ledger.used(session.id, session.used)
         await self._resting.freeze(session)
 
     async def park(self, session: Session, *, to_the_end: bool = True) -> None:

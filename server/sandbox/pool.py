@@ -16,6 +16,8 @@ HEALTH_PATIENCE_S = 2.0
 class Makes(Protocol):
     async def create(self, spec: SandboxSpec) -> Sandbox: ...
 
+    async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str) -> Sandbox: ...
+
 
 class Gate(Protocol):
     """The egress gate as the pool sees it: a listener for each sandbox, a list bound to it at the claim."""
@@ -67,6 +69,13 @@ class Pool:
             self._refill(spec)
         return sandbox
 
+    async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str, allow: tuple[AllowEntry, ...]) -> Sandbox:
+        """A session's own, which waits because its server died. Raises SandboxLost."""
+        sandbox = await self._maker.adopt(spec, sandbox_id, key)
+        await self._attached(sandbox, allow)
+        self._note("sandbox.adopted", sandbox)
+        return sandbox
+
     async def _take_warm(self, spec: SandboxSpec) -> Sandbox | None:
         while warm := self._warm.get(spec):
             sandbox = warm.pop()
@@ -78,14 +87,17 @@ class Pool:
     async def _make(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...] | None) -> Sandbox:
         async with self._making:
             sandbox = await self._maker.create(spec)
+        await self._attached(sandbox, allow)
+        self._note("sandbox.created", sandbox)
+        return sandbox
+
+    async def _attached(self, sandbox: Sandbox, allow: tuple[AllowEntry, ...] | None) -> None:
         try:
             await self._gate.attach(sandbox.id, allow)
-            self._note("sandbox.created", sandbox)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await sandbox.close()
             raise
-        return sandbox
 
     def _refill(self, spec: SandboxSpec) -> None:
         self._stirred.set()

@@ -39,6 +39,7 @@ class Session:
     hosts: tuple[str, ...] = ()  # what it narrowed its network to; empty: whatever the operator allows
     ends: float | None = None  # when it is closed, whatever runs in it
     state: State = "live"
+    waiting_for: tuple[str, str] = ("", "")  # the sandbox that may wait, and the key that its agent shows
     jobs: dict[str, Job] = field(default_factory=dict)
     room: OutputRoom = field(default_factory=lambda: OutputRoom(MOST_OUTPUT_BYTES))
     made: int = 0

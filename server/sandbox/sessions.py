@@ -17,7 +17,7 @@ from server.sandbox.egress_link import AllowEntry
 from server.sandbox.ledger import Entry, Ledger
 from server.sandbox.lifecycle import Lifecycle, Source
 from server.sandbox.resting import Resting
-from server.sandbox.room import Room
+from server.sandbox.room import Full, Room
 from server.sandbox.sandbox import Sandbox, SandboxFailed, SandboxLost, SandboxSpec
 from server.sandbox.session import Session
 
@@ -108,6 +108,7 @@ class Sessions:
             hosts=entry.hosts,
             ends=entry.ends,
             state="live" if box else "parked" if entry.state == "parked" else "waiting",
+            waiting_for=(entry.sandbox, entry.key),
             introduced=box is None,
             clock=self._clock,
         )
@@ -157,6 +158,24 @@ class Sessions:
             self._farewells[owner, name] = f"the session {name} before this one is gone with its files: {exc}"
             return None
         return session
+
+    async def adopt_left(self, after_s: float) -> None:
+        """What a server that died left waiting is taken over before it gives up, also where nobody asks for it yet.
+
+        after_s: not at once, so that a server that was only started to be asked for its tools takes nothing.
+        """
+        await anyio.sleep(after_s)
+        async with anyio.create_task_group() as tasks:
+            for entry in self._ledger.left():
+                tasks.start_soon(self._adopt_left, entry.owner, entry.name)
+
+    async def _adopt_left(self, owner: str, name: str) -> None:
+        async with self._turn(owner, name):
+            if (owner, name) not in self._open:
+                try:
+                    await self._back(owner, name)
+                except (SandboxFailed, Full) as exc:
+                    log.warning("session %s stays as it is: %s", name, exc)
 
     # --- making ------------------------------------------------------------------------------------------------------
 
@@ -329,10 +348,10 @@ class Sessions:
                 await self._end(session, "expired")
 
     async def bury(self, unused_since: float) -> None:
-        """Parked sessions that no server holds, unused since then or over; and files of none at all."""
+        """Sessions that no server holds, unused since then or over; and files of none at all."""
         for entry in self._ledger.every():
             old = entry.used < unused_since or (entry.ends is not None and self._clock() >= entry.ends)
-            if entry.state == "parked" and old and not self._ledger.is_held(entry) and self._ledger.take(entry):
+            if old and not self._ledger.is_held(entry) and self._ledger.take(entry):
                 await self._life.bury(entry)
         await self._life.drop_strangers()
 

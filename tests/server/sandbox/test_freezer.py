@@ -92,6 +92,15 @@ async def test_a_thawer_that_was_killed_is_replaced_and_told_everything(box: Doc
                 await anyio.sleep(0.05)
 
 
+async def test_what_is_so_already_is_no_failure(box: DockerSandbox, freezer: Freezer) -> None:
+    await freezer.thaw(box.id)
+    await freezer.freeze(box.id)
+    await freezer.freeze(box.id)
+    await freezer.thaw(box.id)
+
+    assert not is_paused(box.id)
+
+
 async def test_without_an_engine_nothing_is_frozen() -> None:
     async with anyio.create_task_group() as tasks:
         with pytest.raises(SandboxFailed, match="cannot be paused"):

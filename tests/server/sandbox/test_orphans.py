@@ -1,13 +1,15 @@
 """What a server left that died at the wrong moment goes with the next one; what anybody still needs stays."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import docker
+import docker.errors
 import pytest
 
 from server.sandbox.installation import Installation
-from server.sandbox.orphans import SERVER_LABEL, Orphans
+from server.sandbox.orphans import SANDBOX_LABEL, SERVER_LABEL, Orphans
 from tests.real_engine import client
 
 pytestmark = pytest.mark.promise("nothing.left")
@@ -32,7 +34,7 @@ def test_only_what_a_dead_server_of_ours_never_started_is_removed(api: docker.AP
         made(api, {SERVER_LABEL: "dead"}),
     ]
     try:
-        assert len(Orphans(ours, lambda server: server == "lives").sweep(api)) == 1
+        assert len(Orphans(ours, lambda server: server == "lives", dict).sweep(api)) == 1
         left = {entry["Id"] for entry in api.containers(all=True)}
         assert left >= set(kept)
         assert orphan not in left
@@ -41,11 +43,59 @@ def test_only_what_a_dead_server_of_ours_never_started_is_removed(api: docker.AP
             api.remove_container(container, force=True)
 
 
-def test_what_runs_ends_by_itself_and_is_left_alone(api: docker.APIClient, tmp_path: Path) -> None:
-    ours = Installation.of(tmp_path)
-    running = api.create_container("sandgate/base", ["sleep", "60"], labels={**ours.labels, SERVER_LABEL: "dead"})["Id"]
+def asleep(api: docker.APIClient, container: str) -> None:
+    """A busy machine's kernel does not freeze at the first word."""
+    for _ in range(20):
+        with suppress(docker.errors.APIError):
+            api.pause(container)
+            return
+    raise AssertionError("it cannot be paused")
+
+
+@contextmanager
+def running(api: docker.APIClient, labels: dict[str, str], *, paused: bool = False) -> Iterator[str]:
+    started = str(api.create_container("sandgate/base", ["sleep", "60"], labels=labels)["Id"])
     try:
-        api.start(running)
-        assert Orphans(ours, lambda _: False).sweep(api) == []
+        api.start(started)
+        if paused:
+            asleep(api, started)
+        yield started
     finally:
-        api.remove_container(running, force=True)
+        with suppress(docker.errors.NotFound):
+            api.remove_container(started, force=True)
+
+
+def state(api: docker.APIClient, container: str) -> str:
+    return str(api.inspect_container(container)["State"]["Status"])
+
+
+def test_what_runs_for_a_session_is_left_to_whoever_takes_it_over_and_the_rest_goes(
+    api: docker.APIClient, tmp_path: Path
+) -> None:
+    ours = Installation.of(tmp_path)
+    labels = {**ours.labels, SERVER_LABEL: "dead"}
+    with (
+        running(api, labels | {SANDBOX_LABEL: "waits"}) as waits,
+        running(api, labels | {SANDBOX_LABEL: "warm"}) as warm,
+        running(api, labels | {SANDBOX_LABEL: "frozen-warm"}, paused=True) as frozen_warm,
+        running(api, labels | {SERVER_LABEL: "lives", SANDBOX_LABEL: "other"}) as other,
+    ):
+        removed = Orphans(ours, lambda server: server == "lives", lambda: {"waits": False}).sweep(api)
+
+        assert len(removed) >= 2  # and what other installations left that are gone from this machine
+        assert (state(api, waits), state(api, other)) == ("running", "running")
+        left = {entry["Id"] for entry in api.containers(all=True)}
+        assert not {warm, frozen_warm} & left
+
+
+def test_what_a_dead_server_left_asleep_is_woken_and_what_another_took_over_sleeps_on(
+    api: docker.APIClient, tmp_path: Path
+) -> None:
+    ours = Installation.of(tmp_path)
+    labels = {**ours.labels, SERVER_LABEL: "dead"}
+    with (
+        running(api, labels | {SANDBOX_LABEL: "waits"}, paused=True) as waits,
+        running(api, labels | {SANDBOX_LABEL: "taken"}, paused=True) as taken,
+    ):
+        assert Orphans(ours, lambda _: False, lambda: {"waits": False, "taken": True}).sweep(api) == []
+        assert (state(api, waits), state(api, taken)) == ("running", "paused")

@@ -29,6 +29,10 @@ class Maker:
         self.made.append(FakeSandbox(id=f"box{len(self.made)}"))
         return self.made[-1]
 
+    async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str) -> FakeSandbox:
+        self.made.append(FakeSandbox(id=sandbox_id, spec=spec, key=f"{key}+"))
+        return self.made[-1]
+
 
 @dataclass
 class FakeGate:
@@ -210,3 +214,15 @@ async def test_a_sandbox_that_gets_no_gate_is_not_left_behind() -> None:
             await Pool(maker, DeafGate(), tasks, Demand(0), note).claim(SPEC, ())
 
     assert maker.made[0].closed
+
+
+@pytest.mark.promise("egress.start_refused")
+async def test_one_that_is_adopted_listens_with_its_list_and_none_is_made_ahead() -> None:
+    maker, gate = Maker(), FakeGate()
+    async with anyio.create_task_group() as tasks:
+        adopted = await Pool(maker, gate, tasks, Demand(1), note).adopt(SPEC, "left", "k", ("docs.example",))
+        await settled()
+
+    assert (adopted.id, adopted.key) == ("left", "k+")
+    assert gate.said == [("attach with its list", "left")]
+    assert len(maker.made) == 1

@@ -1,0 +1,41 @@
+"""What a server that died left waiting: found on the engine and among the folders of sockets, and awake."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from server.sandbox.engine import Unreachable, get_json, post
+from server.sandbox.sandbox import SandboxLost
+
+PATIENCE_S: Final = 5.0  # an agent that waits dials twice a second
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A sandbox's PID 1, as the host numbers it, and the environment that its image gives."""
+
+    pid: int
+    env: tuple[str, ...]
+
+
+def find_left(url: str, sandbox_id: str) -> Left:
+    """Awake: whoever should have woken it may have died as well. Raises SandboxLost."""
+    container = f"/containers/sandgate-{sandbox_id}"
+    try:
+        told = get_json(url, f"{container}/json", PATIENCE_S)
+        if told["State"]["Paused"]:
+            post(url, f"{container}/unpause", PATIENCE_S)  # where that fails, its agent does not come
+        return Left(int(told["State"]["Pid"]), tuple(told["Config"]["Env"] or ()))
+    except (Unreachable, KeyError, TypeError, ValueError) as exc:
+        raise SandboxLost(f"it is gone: {exc}") from exc
+
+
+def move_here(runtime: Path, folder: Path) -> None:
+    """Its folder of sockets, from wherever its server had it; what is mounted from it inside goes along. Raises SandboxLost."""
+    if folder.exists():
+        return
+    found = next(runtime.glob(f"*/{folder.name}"), None)
+    if found is None:
+        raise SandboxLost("the folder of its sockets is gone")
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found.rename(folder)

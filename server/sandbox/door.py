@@ -1,0 +1,58 @@
+"""The socket at which a sandbox's agent arrives, and whom it lets in."""
+
+import secrets
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import anyio
+
+from server.sandbox.agent_link import AgentLink
+from server.sandbox.folders import SOCKET_PATH_LIMIT
+from server.sandbox.sandbox import SandboxFailed, SandboxLost
+
+NAME: Final = "control.sock"
+_PEER: Final = struct.Struct("3i")  # SO_PEERCRED: pid, uid, gid
+
+
+@contextmanager
+def door(folder: Path) -> Iterator[socket.socket]:
+    """Open for one arrival. Parent 0700 keeps the host's other users out, 0755 and 0666 let the agent in."""
+    path = folder / NAME
+    if len(str(path).encode()) > SOCKET_PATH_LIMIT:
+        raise SandboxFailed(
+            f"the socket path {path} is longer than {SOCKET_PATH_LIMIT} bytes; set SANDGATE_RUNTIME_DIR to a shorter folder"
+        )
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o755, exist_ok=True)
+    folder.chmod(0o755)
+    path.unlink(missing_ok=True)  # of a server that died
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        path.chmod(0o666)
+        listener.listen(4)
+        listener.setblocking(False)
+        try:
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
+
+
+async def arrival(listener: socket.socket, pid: int) -> socket.socket:
+    """The first connection that really is the container's PID 1; whoever else dials is hung up on."""
+    while True:
+        await anyio.wait_readable(listener)
+        sock, _ = listener.accept()
+        peer_pid, peer_uid, _ = _PEER.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+        if (peer_pid, peer_uid) == (pid, 0):
+            return sock
+        sock.close()
+
+
+def check_key(link: AgentLink, key: str) -> None:
+    """Raises SandboxLost where a greeting does not show what that agent was given."""
+    if not secrets.compare_digest(str(link.hello.get("key")).encode(), key.encode()):
+        raise SandboxLost("its agent is not the one that was left")

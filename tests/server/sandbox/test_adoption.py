@@ -1,0 +1,116 @@
+"""One engine object stands for the server that died, a second one for the next; the container between them is real."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+
+from server.sandbox.adoption import find_left, move_here
+from server.sandbox.docker_engine import DockerEngine, Surroundings
+from server.sandbox.docker_sandbox import DockerSandbox
+from server.sandbox.image_recipe import seccomp_file
+from server.sandbox.sandbox import SandboxLost
+from tests.live import BASE, Said, command, shell
+from tests.real_engine import client, engine_url
+
+pytestmark = [pytest.mark.anyio, pytest.mark.promise("nothing.left")]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="sg"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@asynccontextmanager
+async def server(runtime: Path, name: str) -> AsyncGenerator[DockerEngine]:
+    """Leaving it closes the lines to its agents and nothing else, as a death does."""
+    async with anyio.create_task_group() as tasks:
+        yield DockerEngine(engine_url, runtime / name, name, seccomp_file(), Surroundings(), 20, tasks, lambda _: None)
+        tasks.cancel_scope.cancel()
+
+
+async def left(runtime: Path) -> DockerSandbox:
+    """By a server that died while a command ran."""
+    async with server(runtime, "one") as first:
+        box = await first.create(BASE)
+        await shell(box, "echo kept > /workspace/kept")
+        await box.run(command("/bin/sh", "-c", "sleep 300; echo > /workspace/ran-on"), Said())
+    return box
+
+
+def there(sandbox_id: str) -> bool:
+    with client() as api:
+        return bool(api.containers(all=True, filters={"name": f"sandgate-{sandbox_id}"}))
+
+
+async def test_a_sandbox_whose_server_died_is_taken_over_with_its_files_and_without_its_processes(
+    runtime: Path,
+) -> None:
+    box = await left(runtime)
+    async with server(runtime, "two") as second:
+        taken = await second.adopt(BASE, box.id, box.key)
+        said = await shell(taken, "cat kept; ls; pgrep -f 'sleep 30[0]' | wc -l; echo $PATH | tr : '\\n' | head -1")
+        assert said.text.splitlines()[:3] == ["kept", "kept", "0"]
+        assert taken.key != box.key
+        assert not (runtime / "one" / box.id).exists()
+        await taken.close()
+        assert not there(box.id)
+
+
+async def test_one_that_is_left_asleep_is_woken_to_be_taken_over(runtime: Path) -> None:
+    box = await left(runtime)
+    with client() as api:
+        api.pause(f"sandgate-{box.id}")
+    async with server(runtime, "two") as second:
+        taken = await second.adopt(BASE, box.id, box.key)
+        assert (await shell(taken, "cat kept")).text == "kept\n"
+        await taken.close()
+
+
+async def test_one_that_shows_another_key_is_destroyed(runtime: Path) -> None:
+    box = await left(runtime)
+    async with server(runtime, "two") as second:
+        with pytest.raises(SandboxLost, match="not the one that was left"):
+            await second.adopt(BASE, box.id, "another")
+
+    assert not there(box.id)
+
+
+async def test_one_that_is_taken_over_twice_waits_for_the_third(runtime: Path) -> None:
+    box = await left(runtime)
+    async with server(runtime, "two") as second:
+        again = await second.adopt(BASE, box.id, box.key)
+    async with server(runtime, "three") as third:
+        taken = await third.adopt(BASE, box.id, again.key)
+        assert (await shell(taken, "cat kept")).text == "kept\n"
+        await taken.close()
+
+
+async def test_one_that_is_gone_is_lost(runtime: Path) -> None:
+    box = await left(runtime)
+    with client() as api:
+        api.remove_container(f"sandgate-{box.id}", force=True)
+    async with server(runtime, "two") as second:
+        with pytest.raises(SandboxLost, match="it is gone"):
+            await second.adopt(BASE, box.id, box.key)
+
+
+def test_without_its_folder_of_sockets_it_cannot_come_back(tmp_path: Path) -> None:
+    with pytest.raises(SandboxLost, match="folder of its sockets"):
+        move_here(tmp_path, tmp_path / "two/box")
+
+
+def test_an_engine_that_is_away_has_nothing_left() -> None:
+    with pytest.raises(SandboxLost, match="gone"):
+        find_left("unix:///nowhere/docker.sock", "box")
