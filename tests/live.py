@@ -96,7 +96,10 @@ async def read_file(sandbox: DockerSandbox, path: str) -> tuple[Found, bytes]:
 
 @asynccontextmanager
 async def engine(
-    grace_s: float = 5, weakened: list[str] | None = None, find: Callable[[], str] = engine_url
+    grace_s: float = 5,
+    weakened: list[str] | None = None,
+    find: Callable[[], str] = engine_url,
+    seccomp: Path | None = None,
 ) -> AsyncGenerator[DockerEngine]:
     folder = Path(tempfile.mkdtemp(prefix="sg"))
     async with anyio.create_task_group() as tasks:
@@ -104,7 +107,7 @@ async def engine(
             find=find,
             directory=folder / "s",
             server_id=folder.name,
-            seccomp=seccomp_file(),
+            seccomp=seccomp or seccomp_file(),
             surroundings=Surroundings(variables(LINK_DIR)),
             grace_s=grace_s,
             tasks=tasks,

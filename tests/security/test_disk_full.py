@@ -61,13 +61,14 @@ def mounted(kind: str, options: str, size: int) -> Iterator[Path]:
 
 @contextmanager
 def engine_on(point: Path) -> Iterator[str]:
-    """Our own engine with its data there and the base image in it. Its address."""
+    """Our own engine with its data there and what a sandbox needs in it. Its address."""
     started = private_engine.start(point, os.environ, lambda _: None)
     try:
         with client() as here:
             there = docker.APIClient(base_url=started.url, timeout=120)
-            for _ in there.load_image(here.get_image("sandgate/base:latest")):  # type: ignore[no-untyped-call]  # the package has no types for it
-                """Each line of its answer says how far it is."""
+            for image in ("sandgate/base:latest", "sandgate/agent:latest"):
+                for _ in there.load_image(here.get_image(image)):  # type: ignore[no-untyped-call]  # the package has no types for it
+                    """Each line of its answer says how far it is."""
             there.close()
         yield started.url
     finally:
