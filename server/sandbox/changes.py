@@ -12,7 +12,7 @@ from server.sandbox.host_code import like_repositories
 from server.sandbox.ignore import FILE, Ignore
 from server.sandbox.manifest import Entry, Sent
 from server.sandbox.sandbox import Sandbox
-from server.sandbox.survey import GIT
+from server.sandbox.survey import folders_above, ignore_below, is_ignored
 from server.sandbox.telling import MAX_TOLD, BadReading, Record, records, tell
 
 BATCH: Final = 2_000  # paths that are asked for at once
@@ -83,34 +83,23 @@ def _take_names(file: IO[bytes], sent: Sent) -> _Names:
 
 def _leave_out_ignored(names: _Names, rules: Mapping[str, bytes], sent: Sent) -> None:
     """By the sandbox's own .gitignore files; what was sent is compared in any case, and so is all that holds some."""
-    holds_sent = {folder for path in sent.entries for folder in _above(path)} | sent.entries.keys()
-    ignores: dict[str, Ignore | None] = {"": Ignore().with_file(rules[""]) if "" in rules else Ignore()}
+    holds_sent = {folder for path in sent.entries for folder in folders_above(path)} | sent.entries.keys()
+    ignores: dict[str, Ignore | None] = {"": Ignore().with_file(rules.get("", b""))}
     kept: dict[str, Record] = {}
     for path, record in names.found.items():  # folders come before what is in them
         folder, _, name = path.rpartition("/")
-        ignore = ignores.get(folder) if folder in ignores else None
-        if folder and folder not in ignores:
+        if folder not in ignores:
             continue  # below something that is ignored, or that was not told of
-        is_folder = record.kind == b"d"
-        if ignore is not None and path not in holds_sent and name != GIT and ignore.ignores(name, is_folder=is_folder):
+        ignore, is_folder = ignores[folder], record.kind == b"d"
+        ignored = is_ignored(ignore, name, is_folder=is_folder)
+        if ignored and path not in holds_sent:
             names.ignored.append(path)
             continue
         kept[path] = record
         if is_folder:
-            ignores[path] = _inside(ignore, name, rules.get(f"{path}/"))
+            inside = Ignore(closed=True) if ignored else ignore_below(ignore, name)
+            ignores[path] = inside.with_file(rules.get(f"{path}/", b"")) if inside else None
     names.found = kept
-
-
-def _inside(ignore: Ignore | None, name: str, own: bytes | None) -> Ignore | None:
-    if ignore is None or name == GIT:
-        return None
-    below = ignore.below(name)
-    return below if own is None else below.with_file(own)
-
-
-def _above(path: str) -> list[str]:
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[: count + 1]) for count in range(len(parts))]
 
 
 # --- comparing ---------------------------------------------------------------------------------------------------------

@@ -183,19 +183,25 @@ def _bracket(word: str, at: int) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """What holds in one folder: its own patterns first, then those of the folders above, each with the way down."""
+    """What holds in one folder: its own patterns first, then those of the folders above, each with the way down.
+
+    closed: it lies in one that is ignored, so everything in it is, whatever its own files say.
+    """
 
     levels: tuple[tuple[tuple[str, ...], tuple[Pattern, ...]], ...] = ()
+    closed: bool = False
 
     def with_file(self, content: bytes) -> "Ignore":
         """The same folder, with the patterns of its own file."""
-        return Ignore((((), patterns(content)), *self.levels))
+        return self if self.closed else Ignore((((), patterns(content)), *self.levels))
 
     def below(self, name: str) -> "Ignore":
         """What holds in the folder of that name, before its own file is read."""
-        return Ignore(tuple(((*way, name), kept) for way, kept in self.levels if kept))
+        return self if self.closed else Ignore(tuple(((*way, name), kept) for way, kept in self.levels if kept))
 
     def ignores(self, name: str, *, is_folder: bool) -> bool:
+        if self.closed:
+            return True
         for way, kept in self.levels:
             parts = (*way, name)
             for pattern in reversed(kept):

@@ -78,13 +78,13 @@ async def test_a_hundred_thousand_files_go_in_and_changes_come_back(top: Path, p
         told.append((progress, message or ""))
 
     async with connected(home) as client:
-        script = "find . -type f | wc -l; ls -d node_modules; for d in d1 d2 d3; do echo more >> $d/f1; rm $d/f2; done; seq 5000 | xargs -I{} cp d9/f9 d9/n{}"
+        script = "find . -type f | wc -l; ls -d node_modules; for d in d1 d2 d3; do echo more >> $d/f1; rm $d/f2; done; seq 500 | xargs -I{} cp d9/f9 d9/n{}"
         with anyio.fail_after(300):
             result = structured(
                 await client.call_tool("shell", {"command": script, "wait_s": 45}, progress_callback=tell)
             )
-            while result["status"] == "running":
-                result = structured(await client.call_tool("shell", {"command": "ls d9 | wc -l"}))
+            while result["status"] == "running" or result["exit_code"] != 0:
+                result = structured(await client.call_tool("shell", {"command": "test -e d9/n500"}))
         code, seen = await anyio.to_thread.run_sync(at_a_terminal, home, "apply", "default")
 
     copied = home.audit("workspace.copied")[0]
@@ -94,7 +94,7 @@ async def test_a_hundred_thousand_files_go_in_and_changes_come_back(top: Path, p
     assert code == 0, seen[-2000:]
     assert "fetching" in seen
     assert "applying" in seen
-    assert "5006 applied to" in seen
+    assert "506 applied to" in seen
     assert (project / "d1/f1").read_text().endswith("more\n")
     assert not (project / "d3/f2").exists()
-    assert len(list((project / "d9").iterdir())) == EACH + 5000
+    assert len(list((project / "d9").iterdir())) == EACH + 500

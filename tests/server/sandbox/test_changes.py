@@ -50,13 +50,13 @@ async def test_the_same_file_is_no_change_and_another_hash_or_mode_is() -> None:
 async def test_what_git_ignores_inside_is_left_but_not_what_was_sent() -> None:
     names = (
         record(b"f", ".gitignore") + record(b"i", ".gitignore", b"*.o\nnm/\nsent\n")
-        + record(b"f", "x.o") + record(b"d", "nm") + record(b"f", "nm/y") + record(b"d", "sent") + record(b"f", "sent/z")
+        + record(b"f", "x.o") + record(b"d", "nm") + record(b"f", "nm/y") + record(b"d", "sent") + record(b"f", "sent/z") + record(b"f", "sent/new")
     )  # fmt: skip
     hashes = record(b"f", ".gitignore", SHA) + record(b"f", "sent/z", bytes(32))
     found = await compared(names, hashes, **{".gitignore": FILE, "sent": Entry("folder", 0o644), "sent/z": FILE})
 
     assert [change.path for change in found.changes] == ["sent/z"]
-    assert found.ignored == ("x.o", "nm")
+    assert found.ignored == ("x.o", "nm", "sent/new")
 
 
 async def test_what_cannot_be_looked_into_is_not_taken_for_gone() -> None:

@@ -27,13 +27,14 @@ def test_what_git_ignores_stays_at_home(tmp_path: Path) -> None:
         "src/a": "",
     }
     repository(tmp_path / "r", files)
-    (tmp_path / "r/src/.gitignore").write_text("a\n")
+    (tmp_path / "r/src/.gitignore").write_text("b\n")
+    (tmp_path / "r/src/b").touch()
     (tmp_path / "r/.git/info/exclude").write_text("/excluded\n")
     (tmp_path / "r/excluded").touch()
 
     found = look(tmp_path / "r")
 
-    assert names(found) == [".git", ".gitignore", "keep.log", "src", "src/.gitignore"]
+    assert names(found) == [".git", ".gitignore", "keep.log", "src", "src/.gitignore", "src/a"]
     assert found.ignored == 5
     assert any(item.path == ".git/HEAD" for item in found.items)
 
@@ -47,6 +48,19 @@ def test_what_is_tracked_is_what_is_sent_as_git_sees_it(tmp_path: Path) -> None:
     theirs = set(git(tmp_path, "ls-files", "-co", "--exclude-standard").splitlines())
 
     assert {item.path for item in look(tmp_path).items if item.kind == "file" and ".git/" not in item.path} == theirs
+
+
+def test_what_git_tracks_comes_along_though_it_is_ignored(tmp_path: Path) -> None:
+    repository(tmp_path, {"build/kept/a": "", "build/b": "", "x.log": "", "src/c": ""})
+    (tmp_path / ".gitignore").write_text("build/\n*.log\n")
+    for name in ("build/new", "build/kept/new", "build/kept/.gitignore", "y.log"):
+        (tmp_path / name).write_text("!new\n")
+    repository(tmp_path / "build/nested", {"d": ""})
+    theirs = set(git(tmp_path, "ls-files", "-co", "--exclude-standard").splitlines())
+
+    sent = {item.path for item in look(tmp_path).items if item.kind == "file" and not item.path.startswith(".git/")}
+
+    assert sent == theirs == {".gitignore", "build/b", "build/kept/a", "src/c", "x.log"}
 
 
 def test_without_ignoring_all_of_it_is_there(tmp_path: Path) -> None:
