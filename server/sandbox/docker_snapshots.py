@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from os import statvfs
+from time import sleep
 from typing import Any, Final
 
 import docker
@@ -16,6 +17,8 @@ from server.sandbox.snapshots import REPOSITORY, Committed, ImageGone, SnapshotF
 
 MAX_LAYERS: Final = 24  # overlay2 takes 127, and each one costs a lookup; past it an image is made anew as one layer
 PATIENCE_S: Final = 900  # the engine says nothing while it commits, about 8 s a gigabyte here
+PAUSES: Final = 5
+PAUSE_AGAIN_S: Final = 0.5
 CHUNK: Final = MIB
 OURS: Final = (LINK_DIR, "/opt/sandgate")  # mounts that every sandbox has and nobody misses
 SNAPSHOT_LABEL: Final = "sandgate.snapshot"
@@ -177,13 +180,26 @@ def _standing_still(api: docker.APIClient, container: str) -> Iterator[dict[str,
     found = api.inspect_container(container)
     paused = bool(found["State"]["Paused"])
     if not paused:
-        api.pause(container)
+        _pause(api, container)
     try:
         # `size` makes the engine count what it has written: lengths, not blocks, which is what a commit writes out.
         yield dict(api.containers(all=True, size=True, filters={"id": found["Id"]})[0])
     finally:
         if not paused:
             api.unpause(container)
+
+
+def _pause(api: docker.APIClient, container: str) -> None:
+    """More than once: each process must have its turn to stand still, and on a loaded machine the engine gives up first."""
+    for tries_left in reversed(range(PAUSES)):
+        try:
+            api.pause(container)
+        except docker.errors.APIError as exc:
+            if not exc.is_server_error() or not tries_left:
+                raise
+            sleep(PAUSE_AGAIN_S)
+        else:
+            return
 
 
 def _inspected(api: docker.APIClient, reference: str) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from server.sandbox.engine import NoEngine, Unreachable, get_json, post
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
 
 PATIENCE_S: Final = 10.0  # of the engine; it takes some 20 ms
+TRIES: Final = 5  # each process must have its turn to stand still: on a loaded machine the engine gives up before that
+AGAIN_S: Final = 0.5
+FAULT: Final = 500  # and above: the engine could not, now
 DONE: Final = (204, 304, 409)  # as asked, or it was so already
 _PACKAGES: Final = Path(str(server.__file__)).parent.parent
 
@@ -64,9 +67,13 @@ class Freezer:
     async def _order(self, sandbox_id: str, what: str) -> None:
         self._url = self._url or await anyio.to_thread.run_sync(self._find)
         path = f"/containers/sandgate-{sandbox_id}/{what}"
-        status = await anyio.to_thread.run_sync(post, self._url, path, PATIENCE_S, abandon_on_cancel=True)
-        if status not in DONE and not await self._was_so(sandbox_id, what):
-            raise SandboxLost(f"the engine answers {status}")
+        for tries_left in reversed(range(TRIES)):
+            status = await anyio.to_thread.run_sync(post, self._url, path, PATIENCE_S, abandon_on_cancel=True)
+            if status in DONE or await self._was_so(sandbox_id, what):
+                return
+            if status < FAULT or not tries_left:
+                raise SandboxLost(f"the engine answers {status}")
+            await anyio.sleep(AGAIN_S)
 
     async def _was_so(self, sandbox_id: str, what: str) -> bool:
         """Engines do not agree on what they answer where there is nothing to do."""

@@ -3,12 +3,17 @@
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import docker
+import docker.errors
 import pytest
+import requests
 
+from server.sandbox import docker_snapshots
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.docker_snapshots import MAX_LAYERS, DockerSnapshots
 from server.sandbox.installation import STATE_LABEL, Installation
@@ -208,3 +213,29 @@ async def test_what_an_installation_left_whose_folder_is_gone_is_taken_by_anothe
     shutil.rmtree(tmp_path / "gone")
 
     assert images.sweep(frozenset()) == [left]
+
+
+class Busy:
+    """An engine that cannot pause a container at first, as on a machine with much to do."""
+
+    def __init__(self, refusals: int) -> None:
+        self.refusals = refusals
+
+    def pause(self, container: str) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            answer = requests.Response()
+            answer.status_code = 500
+            raise docker.errors.APIError(f"cannot pause {container}", answer)
+
+
+@pytest.mark.parametrize(("refusals", "left"), [(3, 0), (9, 4)])
+def test_an_engine_that_cannot_pause_just_now_is_asked_again_within_bounds(
+    refusals: int, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_snapshots, "PAUSE_AGAIN_S", 0)
+    engine = Busy(refusals)
+    with nullcontext() if left == 0 else pytest.raises(docker.errors.APIError):
+        docker_snapshots._pause(cast("docker.APIClient", engine), "box")
+
+    assert engine.refusals == left

@@ -111,3 +111,24 @@ async def test_without_an_engine_nothing_is_frozen() -> None:
 async def test_a_sandbox_that_is_not_there_cannot_be_frozen(freezer: Freezer) -> None:
     with pytest.raises(SandboxFailed, match="404"):
         await freezer.freeze("nosuchbox")
+
+
+@pytest.mark.parametrize(("answers", "frozen"), [([500, 500, 204], True), ([500] * 9, False), ([404, 204], False)])
+async def test_an_engine_that_cannot_just_now_is_asked_again_within_bounds(
+    freezer: Freezer, monkeypatch: pytest.MonkeyPatch, answers: list[int], frozen: object
+) -> None:
+    asked: list[int] = []
+
+    def post(_url: str, _path: str, _timeout_s: float) -> int:
+        asked.append(answers[len(asked)])
+        return asked[-1]
+
+    monkeypatch.setattr("server.sandbox.freezer.post", post)
+    monkeypatch.setattr("server.sandbox.freezer.AGAIN_S", 0)
+    if frozen:
+        await freezer.freeze("0" * 12)
+    else:
+        with pytest.raises(SandboxFailed, match="cannot be paused: the engine answers"):
+            await freezer.freeze("0" * 12)
+
+    assert asked == answers[: {3: 3, 9: 5, 2: 1}[len(answers)]]
