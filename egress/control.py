@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from egress.allowlist import Allowlist
+from egress.budget import Limits
 from egress.destination import Address, Network, address_of, networks, normal_host
 from egress.secrets import Secret
 from egress.session import decision_ids
@@ -29,7 +30,13 @@ class Doors(Protocol):
     """What the server can ask for. Errors are ValueError or OSError, whose text goes back."""
 
     def configure(
-        self, *, upstream_ca: str | None, listed: tuple[Network, ...], hosts: Mapping[str, Address], learning: bool
+        self,
+        *,
+        upstream_ca: str | None,
+        listed: tuple[Network, ...],
+        hosts: Mapping[str, Address],
+        learning: bool,
+        limits: Limits,
     ) -> None: ...
 
     def keep(self, secrets: Sequence[Secret]) -> None: ...
@@ -129,6 +136,7 @@ def _configure(doors: Doors, message: Mapping[str, Any]) -> None:
         listed=networks(message.get("networks") or ()),
         hosts={normal_host(name): _address(name, text) for name, text in (message.get("resolve") or {}).items()},
         learning=mode == "learn",
+        limits=Limits.parse(message.get("limits") or {}),
     )
 
 

@@ -1,8 +1,10 @@
 """One request on its way: what was let pass, and how much of it went by."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from egress.budget import Budget
 from egress.destination import Destination
 from egress.journal import FlowFacts
 
@@ -17,6 +19,9 @@ class Flight:
     path: str
     decisions: tuple[str, ...]
     secrets: tuple[str, ...] = ()  # the names of those that it carries
+    budget: Budget | None = None
+    overspent: Callable[[], None] | None = None  # what ends it when its session has no more bytes
+    learnt: bool = False  # the list does not have it; it was let pass to find out
     started: float = field(default_factory=time.monotonic)
     bytes_up: int = 0
     bytes_down: int = 0
@@ -28,11 +33,19 @@ class Flight:
 
     def up(self, data: bytes) -> bytes:
         self.bytes_up += len(data)
+        if self.budget is not None and not self.budget.up(len(data)):
+            self._over()
         return data
 
     def down(self, data: bytes) -> bytes:
         self.bytes_down += len(data)
+        if self.budget is not None and not self.budget.down(len(data)):
+            self._over()
         return data
+
+    def _over(self) -> None:
+        if self.overspent is not None:
+            self.overspent()
 
     def facts(self, status: int) -> FlowFacts:
         """status: of the answer; 0 where there was none."""
@@ -46,5 +59,6 @@ class Flight:
             bytes_up=self.bytes_up,
             bytes_down=self.bytes_down,
             secrets=self.secrets,
+            learnt=self.learnt,
             duration_ms=round((time.monotonic() - self.started) * 1000),
         )

@@ -21,13 +21,14 @@ from egress.flight import Flight
 from egress.journal import Journal
 from egress.layers import HEAD_BYTES, TOO_LONG, UNREADABLE, Cut, SandboxHttp, Unread
 from egress.reading import answer_of, ask_in_clear, claim_of, head_of, laid_open, write_canonical
-from egress.refusal import BAD_GATEWAY, Refusal, Refused, refuse
+from egress.refusal import BAD_GATEWAY, TOO_MANY, Refusal, Refused, refuse
 from egress.scrub import Scrubber
 from egress.secrets import Vault
 from egress.swap import misplaced, swapped
 
 log = logging.getLogger("egress")
 
+LONGEST_TURN_S = 5.0
 _TLS_RECORD = 0x16
 _SWITCHING = 101
 _NOT_FOR_SANDBOXES = ("alt-svc", "alternate-protocol", "proxy-authenticate", "x-sandgate-error")
@@ -70,7 +71,7 @@ class Gate:
         tunnel = self._at(client).line.tunnel or Destination("", 0)
         return Refusal("egress.protocol", "Only HTTP passes, with or without TLS.", tunnel.host, tunnel.port)
 
-    def http_connect(self, flow: http.HTTPFlow) -> None:
+    async def http_connect(self, flow: http.HTTPFlow) -> None:
         """Every tunnel to a readable name is accepted; what comes through it is judged, and answered inside it.
 
         But a tunnel that the list passes unread is dialled before it is accepted.
@@ -82,11 +83,43 @@ class Gate:
             self._refuse(flow, Refusal("egress.bad_name", f"{error}.", clip(flow.request.host)))
             return
         flow.request.data.host = tunnel.host
+        if not await self._has_its_turn(at):
+            reason = f"This session opens more than {at.session.budget.limits.tls_per_second:g} connections a second."
+            self._refuse(flow, Refusal("egress.limit", reason, tunnel.host, tunnel.port, TOO_MANY))
+            return
         at.line.connected(tunnel)
         if at.session.passes_raw(tunnel) and not self.unrecorded:
-            flight = Flight(tunnel, "tcp", "", "", at.session.decisions)
+            flight = self._flight(at, tunnel, "tcp", "", "")
             at.line.took_off(flow.id, flight)
             flow.metadata.update(up=flight.up, down=flight.down, raw=True)
+
+    async def _has_its_turn(self, at: Connection) -> bool:
+        """A handshake costs as much as some requests: who opens many waits, and who does not stop is refused."""
+        budget, loop = at.session.budget, asyncio.get_running_loop()
+        wait = budget.handshake(loop.time())
+        if wait > LONGEST_TURN_S:
+            budget.give_back()
+            return False
+        if wait:
+            await asyncio.sleep(wait)
+        return True
+
+    def _flight(self, at: Connection, destination: Destination, scheme: str, method: str, path: str) -> Flight:
+        session = at.session
+        return Flight(
+            destination,
+            scheme,
+            method,
+            path,
+            session.decisions,
+            budget=session.budget,
+            overspent=lambda: self._overspent(at, destination),
+        )
+
+    def _overspent(self, at: Connection, destination: Destination) -> None:
+        reason = at.session.budget.spent or "This session has no bytes left."
+        self._note(at, Refusal("egress.limit", reason, destination.host, destination.port))
+        at.line.abort()
 
     def tls_established_client(self, data: tls.TlsData) -> None:
         if data.conn.alpn == b"h2":
@@ -123,8 +156,10 @@ class Gate:
             raise Refused(TOO_LONG)
         destination = claim_of(flow, at.line.tunnel).destination()
         path = request.path.partition("?")[0]
-        at.session.admit(destination, request.method, path)
-        return Flight(destination, request.scheme, request.method, path, at.session.decisions)
+        listed = at.session.admit(destination, request.method, path)
+        flight = self._flight(at, destination, request.scheme, request.method, path)
+        flight.learnt = not listed
+        return flight
 
     def _put_secrets_in(self, request: http.Request, at: Connection, flight: Flight) -> None:
         """The head is judged and in its final form, and no byte of it has left. A signature would be made here, too."""

@@ -42,6 +42,7 @@ class FlowFacts:
     bytes_down: int
     duration_ms: int
     secrets: tuple[str, ...] = ()
+    learnt: bool = False
 
 
 class Journal:
@@ -66,6 +67,7 @@ class Journal:
                 "bytes_up": facts.bytes_up,
                 "bytes_down": facts.bytes_down,
                 "duration_ms": facts.duration_ms,
+                **({"learnt": True} if facts.learnt else {}),
                 **({"uninterpreted": True} if facts.scheme == "tcp" else {}),
                 **({"secrets": list(facts.secrets)} if facts.secrets else {}),
             }

@@ -9,6 +9,7 @@ from pathlib import Path
 from mitmproxy.master import Master
 
 from egress.allowlist import Allowlist
+from egress.budget import Budget, Limits
 from egress.connection import Connection
 from egress.destination import Address, Network
 from egress.dial import Dialler
@@ -39,16 +40,23 @@ class Listeners:
         self._sessions: dict[str, Session] = {}
         self._doors: dict[str, tuple[Path, asyncio.Server]] = {}
         self._learning: bool | None = None
+        self._limits = Limits()
         self._descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
     def configure(
-        self, *, upstream_ca: str | None, listed: tuple[Network, ...], hosts: Mapping[str, Address], learning: bool
+        self,
+        *,
+        upstream_ca: str | None,
+        listed: tuple[Network, ...],
+        hosts: Mapping[str, Address],
+        learning: bool,
+        limits: Limits,
     ) -> None:
         self._master.options.update(  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
             ssl_verify_upstream_trusted_ca=upstream_ca or system_trust()
         )
         self._gate.dialler = Dialler(listed, hosts)
-        self._learning = learning
+        self._learning, self._limits = learning, limits
 
     async def open(self, session: str, path: Path) -> None:
         """Listen for a session; asking again for the same socket is no error."""
@@ -58,9 +66,9 @@ class Listeners:
             if self._doors[session][0] != path:
                 raise NotPossible(f"The session {session} has its socket at {self._doors[session][0]} already.")
             return
-        if most_lines(len(self._doors) + 1, self._descriptors) < FEWEST_LINES:
+        if most_lines(len(self._doors) + 1, self._descriptors, FEWEST_LINES) < FEWEST_LINES:
             raise NotPossible(f"{self._descriptors} file descriptors are too few for one more session.")
-        owner = Session(session, self._learning)
+        owner = Session(session, self._learning, budget=Budget(self._limits))
         door = await self._listen(owner, path)
         self._sessions[session], self._doors[session] = owner, (path, door)
 
@@ -109,7 +117,7 @@ class Listeners:
                 line.look_at_clock(now)
 
     async def _welcome(self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        most = most_lines(len(self._doors), self._descriptors)
+        most = most_lines(len(self._doors), self._descriptors, self._limits.connections)
         if self._sessions.get(session.name) is not session or len(session.lines) >= most:
             self._turn_away(session, writer, most)
             return

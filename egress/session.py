@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from egress.allowlist import Allowlist
+from egress.budget import Budget, Limits
 from egress.destination import Destination
 from egress.line import Line
 from egress.refusal import Refused, refuse
 from egress.swap import Placeholders
 
-MOST_LINES = 128
 MOST_UPSTREAMS = 256
 _NO_NAMES: tuple[str, ...] = ()
 
@@ -24,6 +24,7 @@ class Session:
     allow: Allowlist | None = None
     decisions: tuple[str, ...] = ()
     placeholders: Placeholders = field(default_factory=dict)
+    budget: Budget = field(default_factory=lambda: Budget(Limits()))
     lines: set[Line] = field(default_factory=set)
 
     @property
@@ -38,18 +39,18 @@ class Session:
     def passes_raw(self, destination: Destination) -> bool:
         return self.allow is not None and self.allow.passes_raw(destination)
 
-    def admit(self, destination: Destination, method: str, path: str) -> None:
-        """Refused where this session may not make this request."""
-        allow = self._bound(destination)
-        if self.learning:
-            return
-        reason = allow.why_not(destination, method, path)
-        if reason is not None:
+    def admit(self, destination: Destination, method: str, path: str) -> bool:
+        """Refused where this session may not make this request. False where it may only while we learn."""
+        reason = self._bound(destination).why_not(destination, method, path)
+        self._not_spent(destination)
+        if reason is not None and not self.learning:
             raise refuse("egress.not_allowed", reason, destination.host, destination.port)
+        return reason is None
 
     def admit_dial(self, destination: Destination) -> None:
         """Refused where this session may not open a connection there, or has too many open."""
         allow = self._bound(destination)
+        self._not_spent(destination)
         if not (self.learning or allow.admits_port(destination)):
             raise refuse(
                 "egress.not_allowed", f"{destination} is not allowed here.", destination.host, destination.port
@@ -57,6 +58,10 @@ class Session:
         if sum(len(line.upstreams) for line in self.lines) > MOST_UPSTREAMS:
             reason = f"This session has {MOST_UPSTREAMS} connections open; close some first."
             raise refuse("egress.limit", reason, destination.host, destination.port)
+
+    def _not_spent(self, destination: Destination) -> None:
+        if (spent := self.budget.spent) is not None:
+            raise refuse("egress.limit", spent, destination.host, destination.port)
 
     def _bound(self, destination: Destination) -> Allowlist:
         if self.allow is None:
@@ -86,9 +91,9 @@ class Session:
             line.abort()
 
 
-def most_lines(sessions: int, descriptors: int) -> int:
+def most_lines(sessions: int, descriptors: int, wanted: int) -> int:
     """How many connections each of so many sessions may have, so that none takes a neighbour's share of descriptors."""
-    return min(MOST_LINES, (descriptors - 256) // (2 * max(sessions, 1)))
+    return min(wanted, (descriptors - 256) // (2 * max(sessions, 1)))
 
 
 def decision_ids(message: Mapping[str, Any]) -> tuple[str, ...]:

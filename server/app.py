@@ -341,6 +341,7 @@ def _egress_link(settings: Settings, audit: Audit, late: _Late, keyring: Keyring
         networks=egress.networks,
         resolve=egress.resolve,
         mode=egress.mode,
+        limits=egress.limits,
         environment={name: ENVIRON[name] for name in ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR") if name in ENVIRON},
         secrets=keyring.all,
     )

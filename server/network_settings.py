@@ -57,6 +57,22 @@ class EgressSettings(Table):
     resolve: dict[str, str] = Field(default_factory=dict)  # a host table of the operator's
     upstream_ca: Path | None = None  # trust for the servers beyond the gate, beside the system's
 
+    connections: Annotated[int, Field(ge=1, le=4096)] = 128  # of each session, at once
+    tls_per_second: Annotated[float, Field(gt=0, le=1000)] = 30.0  # new ones of each session; a burst of 4 s is free
+    upload_mb: Annotated[int, Field(ge=0)] = 0  # of each session in its life; 0: no limit
+    download_mb: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def limits(self) -> Mapping[str, float]:
+        """Of each session, as the gate takes them."""
+        return {
+            "connections": self.connections,
+            "tls_per_second": self.tls_per_second,
+            "tls_burst": max(1, round(4 * self.tls_per_second)),
+            "upload_mb": self.upload_mb,
+            "download_mb": self.download_mb,
+        }
+
     @property
     def raw(self) -> tuple[str, ...]:
         """Entries whose bytes nobody reads."""

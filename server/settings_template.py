@@ -28,6 +28,10 @@ TEMPLATE = """\
 # mode = "enforce"              # learn refuses nothing public and records everything
 # networks = []                 # private networks that allowed names may lead to: ["10.1.0.0/16"]
 # resolve = {}                  # names you resolve yourself: {"git.example" = "10.1.2.3"}
+# connections = 128             # of each session, at once
+# tls_per_second = 30           # new ones of each session; more wait their turn, far more are refused
+# upload_mb = 0                 # of each session in its life; 0: no limit
+# download_mb = 0
 # upstream_ca = ""              # certificates to trust beyond the gate, beside the system's
 
 [sandbox]

@@ -19,6 +19,7 @@ class Needs:
 
     grants: Counter[str] = field(default_factory=Counter)
     hosts: Counter[str] = field(default_factory=Counter)
+    learnt: Counter[str] = field(default_factory=Counter)  # hosts that were let pass to find out
     fixed: Counter[tuple[str, str]] = field(default_factory=Counter)
     decisions: int = 0
 
@@ -37,12 +38,18 @@ def needed(records: Iterable[dict[str, Any]]) -> Needs:
             case "call.decided":
                 needs.decisions += 1
                 _of_decision(needs, record)
+            case "egress.flow" if record.get("learnt") and record.get("host"):
+                needs.learnt[_entry(record)] += 1
             case "egress.refused" if record.get("rule") == NOT_ALLOWED and record.get("host"):
-                port = "" if record.get("port") in (80, 443) else f":{record.get('port')}"
-                needs.hosts[f"{record['host']}{port}"] += int(record.get("count") or 1)
+                needs.hosts[_entry(record)] += int(record.get("count") or 1)
             case _:
                 pass
     return needs
+
+
+def _entry(record: dict[str, Any]) -> str:
+    port = "" if record.get("port") in (80, 443) else f":{record.get('port')}"
+    return f"{record['host']}{port}"
 
 
 def _of_decision(needs: Needs, record: dict[str, Any]) -> None:
@@ -58,7 +65,10 @@ def _told(needs: Needs) -> Iterable[str]:
         yield f"  sandgate allow {json.dumps(entry) if ' ' in entry else entry}   # asked {_times(count)}"
     for host, count in needs.hosts.most_common(MOST):
         yield f"  sandgate allow {host}   # refused {_times(count)}"
-    if not needs.grants and not needs.hosts:
+    if needs.learnt:
+        yield 'egress.mode = "learn" let these pass; the list that enforces just them:'
+        yield f"  [egress]\n  allow = {json.dumps(sorted(needs.learnt))}"
+    if not needs.grants and not needs.hosts and not needs.learnt:
         yield "  (nothing that a list would have answered)"
     if needs.fixed:
         yield "Denied by rules that no list lifts, and what each allows instead:"

@@ -57,7 +57,7 @@ class EgressLink:
 
     networks: CIDR texts a sandbox may reach although they are private. resolve: host to address, asked before DNS.
     on_event: called with each `flow` and `refused` event, in order. Where it raises, traffic that cannot be recorded
-    must not flow: the process is ended and started again. secrets: asked at each start of the process for
+    must not flow: the process is ended and started again. limits: of each session. secrets: asked at each start of the process for
     `{name, host, headers, paths, value | lack}` of each; the values are nowhere else than in its memory.
     """
 
@@ -71,6 +71,7 @@ class EgressLink:
         resolve: Mapping[str, str] | None = None,
         mode: Literal["enforce", "learn"] = "enforce",
         environment: Mapping[str, str] | None = None,
+        limits: Mapping[str, float] | None = None,
         secrets: Secrets | None = None,
     ) -> None:
         configure = {
@@ -79,6 +80,7 @@ class EgressLink:
             "networks": list(networks),
             "resolve": dict(resolve or {}),
             "mode": mode,
+            "limits": dict(limits or {}),
         }
         self._settings = _Settings(ca_dir.absolute(), environment or {}, configure)
         self._on_event, self._secrets = on_event, secrets

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from egress.allowlist import Allowlist
+from egress.budget import Limits
 from egress.control import Control
 from egress.destination import Address, Network
 from egress.secrets import Secret
@@ -19,7 +20,13 @@ class FakeDoors:
         self.seen: list[tuple[Any, ...]] = []
 
     def configure(
-        self, *, upstream_ca: str | None, listed: tuple[Network, ...], hosts: Mapping[str, Address], learning: bool
+        self,
+        *,
+        upstream_ca: str | None,
+        listed: tuple[Network, ...],
+        hosts: Mapping[str, Address],
+        learning: bool,
+        limits: Limits,
     ) -> None:
         self.seen.append(("configure", upstream_ca, *map(str, listed), dict(hosts), learning))
 

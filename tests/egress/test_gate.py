@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -290,6 +291,7 @@ def _works(guest: "object") -> bool:
 
 def test_refusals_are_counted_so_that_a_sandbox_cannot_fill_a_disk(town: Town) -> None:
     guest = town.session("allowed.test")
+    began = time.monotonic()
     with guest.dial() as sandbox:
         for number in range(300):
             host = f"h{number % 60}.test"
@@ -297,7 +299,7 @@ def test_refusals_are_counted_so_that_a_sandbox_cannot_fill_a_disk(town: Town) -
 
     eventually(lambda: sum(event["count"] for event in town.gate.events("refused", guest.name)) == 300)
     events = town.gate.events("refused", guest.name)
-    assert len(events) <= 21 * 3
+    assert len(events) <= 21 * (time.monotonic() - began + 2)  # so many a second, however slow the machine
     assert any(event["rule"] == "egress.limit" for event in events)
 
 
@@ -337,7 +339,8 @@ def test_learning_refuses_nothing_that_is_public(tmp_path: Path) -> None:
         private = sandbox.ask("GET http://10.0.0.1/ HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n")
 
     assert (unbound.rule, answer.status, private.rule) == ("egress.not_bound", 200, "egress.private_address")
-    assert gate.event("flow", "l", path="/learnt")["host"] == "anything.test"
+    flow = gate.event("flow", "l", path="/learnt")
+    assert (flow["host"], flow["learnt"]) == ("anything.test", True)
     gate.close()
     origin.close()
 

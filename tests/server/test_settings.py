@@ -124,6 +124,7 @@ NO_WEAKENING = {
     *("state_dir", "runtime_dir", "environment", "environments", "results", "tools"),
     *("policy.allow", "policy.ask", "policy.deny", "policy.paths", "policy.custom"),
     *("policy.opa_ca", "policy.opa_cert", "policy.opa_token_file", "policy.opa_deadline_s"),
+    *("egress.connections", "egress.tls_per_second", "egress.upload_mb", "egress.download_mb"),
     *("egress.allow", "egress.resolve"),  # resolve: private addresses still need egress.networks
     *("http.hosts", "http.origins", "http.public_url", "http.tls_cert", "http.tls_key", "http.trusted_proxies"),
     *("http.body_mb", "http.tokens"),

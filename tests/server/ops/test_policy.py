@@ -228,3 +228,19 @@ def test_recent_questions_become_the_narrow_entries_they_would_have_needed(capsy
         "  privilege.tools, once: Run it without sudo.",
     ]
     assert sorted(machine.rglob("*")) == before
+
+
+def test_what_was_let_pass_to_learn_becomes_a_list(capsys: Said, machine: Path) -> None:
+    path = machine / "audit.jsonl"
+    ours = Audit(path, "interval")
+    for host, port, more in (
+        ("b.example", 443, {"learnt": True}),
+        ("a.example", 8443, {"learnt": True}),
+        ("c.example", 443, {}),
+    ):
+        ours.write("egress.flow", {"host": host, "port": port, **more})
+    ours.close()
+
+    assert cli.main(["policy", "learn", str(path)]) == 0
+
+    assert '  allow = ["a.example:8443", "b.example"]' in capsys.readouterr().out.splitlines()
