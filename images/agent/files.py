@@ -4,7 +4,6 @@ Nothing here forks, blocks on a FIFO, follows a magic link, or opens the judged 
 """
 
 import contextlib
-import errno
 import itertools
 import os
 import stat
@@ -125,7 +124,7 @@ class Files:
 def _listing(handle: opening.Handle, limit: int) -> Answer:
     """The first `limit` names in order; `whole` is False where the directory has more than are ever looked at."""
     if handle.file < 0:
-        raise FileNotFoundError(errno.ENOENT, "no such directory", handle.real)
+        raise opening.missing(handle)
     if not stat.S_ISDIR(os.fstat(handle.file).st_mode):
         raise opening.Refused("it is not a directory; read it with file_read")
     folder = opening.reopen(handle, os.O_RDONLY | os.O_DIRECTORY)

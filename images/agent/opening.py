@@ -128,10 +128,15 @@ def kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "device or socket")
 
 
+def missing(handle: Handle) -> Refused:
+    where = os.readlink(f"/proc/self/fd/{handle.directory}")
+    return Refused(f"No such file or directory; the last folder on its way that exists is {where}", errno.ENOENT)
+
+
 def regular(handle: Handle) -> os.stat_result:
     """What the open file is. Raises where there is none, or one that is no regular file: nothing else is ever opened."""
     if handle.file < 0:
-        raise FileNotFoundError(errno.ENOENT, "no such file", handle.real)
+        raise missing(handle)
     info = os.fstat(handle.file)
     if stat.S_ISDIR(info.st_mode):
         raise Refused("it is a directory; list it with file_list")

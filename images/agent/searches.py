@@ -67,7 +67,7 @@ class Searches:
     def _root(self, handle: opening.Handle, *, folder_only: bool) -> int:
         with self.user:
             if handle.file < 0:
-                raise FileNotFoundError(2, "no such file or directory", handle.real)
+                raise opening.missing(handle)
             if stat.S_ISDIR(os.fstat(handle.file).st_mode):
                 return opening.reopen(handle, os.O_RDONLY | os.O_DIRECTORY)
             if folder_only:

@@ -39,6 +39,8 @@ def write(handle: opening.Handle, content: bytes, mode: str, *, unchanged: bool)
 
 def _may_be_written(handle: opening.Handle) -> None:
     """A file that its owner made read-only is not replaced either, though its folder would allow that."""
+    if stat.S_ISDIR(os.fstat(handle.file).st_mode):
+        raise opening.Refused("it is a directory; give the name of a file in it")
     opening.regular(handle)
     try:
         os.close(opening.reopen(handle, os.O_WRONLY))

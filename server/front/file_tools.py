@@ -15,7 +15,7 @@ from server.front.search_showing import folder_of, show_matches, show_names
 from server.sandbox import edits, files, reading
 from server.sandbox.pattern import read_pattern
 from server.sandbox.reading import MAX_BASE64
-from server.sandbox.search import MOST_FILES, Query, Searched, checked_glob, search
+from server.sandbox.search import Query, Searched, checked_glob, search
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class FileTools:
             asked,
             lambda used, permit, found: search(used.sandbox, permit, found, query),
         )
-        found = await front.gateway.use_file(front.caller, ask)
+        found = (await front.gateway.use_file(front.caller, ask)).judgeable()
         op: Op = "read" if query.pattern else "list"
         paths = dict.fromkeys(hit.path if query.pattern else folder_of(hit.path) for hit in found.hits)
-        return found, await front.gateway.allowed(front.caller, target, op, list(paths)[:MOST_FILES])
+        return found, await front.gateway.allowed(front.caller, target, op, paths)

@@ -66,7 +66,7 @@ def _printable(text: str) -> str:
 
 
 def _hidden(count: int, what: str) -> list[str]:
-    return [f"{count} {what} are not shown: the policy, or too many; narrow path or glob"] if count else []
+    return [f"{count} {what} are not shown: the policy does not let them be read"] if count else []
 
 
 def _answer(found: Searched, rows: list[_Row], notes: list[str], tool: str, asked: dict[str, Any]) -> CallToolResult:
@@ -118,6 +118,8 @@ def _left_out(found: Searched) -> list[str]:
         notes.append(f"{found.large} files over 1 GiB were not searched ({names}); use grep in shell")
     if found.binary and not found.hits:
         notes.append(f"{found.binary} binary files were not searched; use grep -a in shell")
+    if found.unspeakable:
+        notes.append(f"{found.unspeakable} files whose names are not UTF-8 are not shown; use grep -r in shell")
     if found.unread:
         notes.append(f"{found.unread} files or folders could not be read, or were moved meanwhile")
     return notes

@@ -1,5 +1,9 @@
-"""A call with a parameter its tool does not have is answered with the ones it has: `timeout` is not `timeout_s`."""
+"""A call with a parameter its tool does not have is answered with the ones it has: `timeout` is not `timeout_s`.
 
+And one whose value cannot be is answered with what can, in a line, not with a validator's report.
+"""
+
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +11,19 @@ from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
 from server.front.results import failed
+
+_REPORT = re.compile(r"Error executing tool (\w+): \d+ validation errors? for \w+\n(.*)", re.DOTALL)
+_FIELD = re.compile(r"^(\S+)\n  (.*?)(?: \[type=.*)?$", re.MULTILINE)
+
+
+def _plainly(result: HandlerResult) -> HandlerResult:
+    """The validator's report (as the SDK puts it, already in wire form) as one sentence; anything else as it is."""
+    match result:
+        case {"isError": True, "content": [{"text": str(said)}]} if report := _REPORT.fullmatch(said):
+            fields = "; ".join(f"{name}: {what[:1].lower()}{what[1:]}" for name, what in _FIELD.findall(report[2]))
+            return failed(f"{report[1]} was called wrongly: {fields}. Nothing ran.")
+        case _:
+            return result
 
 
 class KnownParameters:
@@ -19,7 +36,7 @@ class KnownParameters:
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         if ctx.method == "tools/call" and (sentence := await self._objection(ctx.params or {})):
             return failed(sentence)
-        return await call_next(ctx)
+        return _plainly(await call_next(ctx))
 
     async def _objection(self, params: Mapping[str, Any]) -> str | None:
         if not self._known:

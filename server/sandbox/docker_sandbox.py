@@ -121,7 +121,9 @@ class DockerSandbox:
             if not isinstance(real, str) or not real.startswith("/"):
                 raise ValueError(real)
             if not _is_text(real):
-                raise FileRefused("its name is not UTF-8, which no tool can spell; use a glob in shell")
+                raise FileRefused(
+                    "its name, or that of what it links to, is not UTF-8, which no tool can spell; use a glob in shell"
+                )
             kind, size = str(said.get("type", "")), int(said.get("size", 0))
             inode = (int(said.get("dev", 0)), int(said.get("ino", 0)))
             return Found(int(said["handle"]), real, said["exists"] is True, kind, size, inode)

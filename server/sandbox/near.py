@@ -27,9 +27,11 @@ def _spaceless(line: str) -> str:
     return "".join(line.split())
 
 
+_ENDINGS = "line endings (some lines end in \\r\\n; write that in old and new)"
+
 # From the smallest difference to the largest: the first that makes the text match names it.
 _DIFFERENCES: tuple[tuple[str, Relaxed], ...] = (
-    ("line endings (CRLF in one, LF in the other)", lambda line: line.removesuffix("\r")),
+    (_ENDINGS, lambda line: line.removesuffix("\r")),
     ("whitespace at the ends of lines", str.rstrip),
     ("indentation", str.strip),
     ("whitespace", _spaceless),
@@ -98,7 +100,8 @@ def _closest(anchor: str, lines: list[str]) -> int | None:
 
 def _said(what: str, lines: list[str], wanted: list[str], at: int) -> str:
     region = lines[at : at + min(len(wanted), SHOWN)]
-    shown = "\n".join(f"{at + 1 + place}\t{_clipped(line)}" for place, line in enumerate(region))
+    spelled = _clipped if not what.endswith(_ENDINGS) else lambda line: _spelled(line, 0)
+    shown = "\n".join(f"{at + 1 + place}\t{spelled(line)}" for place, line in enumerate(region))
     last = f"-{at + len(region)}" if len(region) > 1 else ""
     return f"old was not found; {what}: line {at + 1}{last}:\n{shown}{_first_difference(region, wanted, at)}"
 

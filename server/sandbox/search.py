@@ -6,7 +6,7 @@ caller asks the policy before a line of it is shown.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from policy.verdict import Permit
@@ -39,6 +39,11 @@ class Query:
         }
 
 
+def is_text(name: str) -> bool:
+    """Whether a name that came from bytes is Unicode."""
+    return name.isascii() or not any("\ud800" <= char <= "\udfff" for char in name)
+
+
 def checked_glob(glob: str) -> str:
     """Raises FileRefused for what no path can match, with what to write."""
     try:
@@ -47,6 +52,8 @@ def checked_glob(glob: str) -> str:
         raise FileRefused("glob holds half a surrogate pair, which is no character") from exc
     if not glob.strip("!/"):
         raise FileRefused("glob is empty; leave it out, or write such as *.py or src/**")
+    if "[" in glob and "]" not in glob.rpartition("[")[2]:
+        raise FileRefused("glob has a [ that is never closed; \\[ means the character itself")
     if len(glob) > MOST_GLOB:
         raise FileRefused(f"glob is longer than {MOST_GLOB} characters; search a folder nearer to the files")
     if ".." in glob.split("/"):
@@ -82,6 +89,15 @@ class Searched:
     binary: int = 0
     unread: int = 0
     error: str = ""
+    unspeakable: int = 0  # files whose names are no text: no policy can be asked about them
+
+    def judgeable(self) -> "Searched":
+        """With no more files than can be judged, and only such."""
+        spoken = [hit for hit in self.hits if is_text(hit.path)]
+        kept = tuple(spoken[:MOST_FILES]) if any(hit.lines for hit in spoken) else tuple(spoken)
+        end: Ending = self.end if len(kept) == len(spoken) else "enough"
+        at = self.at if len(kept) == len(spoken) else spoken[len(kept)].path
+        return replace(self, hits=kept, end=end, at=at, unspeakable=len(self.hits) - len(spoken))
 
 
 async def search(sandbox: Sandbox, permit: Permit, found: Found, query: Query) -> Searched:

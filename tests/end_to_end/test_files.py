@@ -260,3 +260,47 @@ async def test_a_cancelled_search_makes_room_for_the_next(client: Client) -> Non
         with anyio.move_on_after(0.05):
             await client.call_tool("file_search", {"pattern": "nothing at all like it", "path": "/usr"})
     assert await say(client, "file_search", pattern="nothing", path="/etc/hostname") == "(nothing found)"
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        ("file_read", {"path": "a", "limit": 0}, "limit: input should be greater than or equal to 1"),
+        ("file_read", {"path": "a", "encoding": "utf8"}, "'latin-1' or 'utf-16'"),
+        ("file_read", {}, "path: field required"),
+        ("file_write", {"path": "a"}, "content: field required"),
+        ("file_search", {"pattern": ""}, "pattern: string should have at least 1 character"),
+    ],
+)
+async def test_a_call_that_cannot_be_is_answered_in_one_line(
+    client: Client, tool: str, arguments: dict[str, Any], said: str
+) -> None:
+    answer = await refused(client, tool, **arguments)
+
+    assert answer.startswith(f"{tool} was called wrongly: ")
+    assert said in answer
+    assert answer.endswith(". Nothing ran.")
+    assert "\n" not in answer
+    assert "pydantic" not in answer
+
+
+async def test_a_file_that_is_not_there_is_answered_with_what_is(client: Client) -> None:
+    await shell(client, "mkdir -p there")
+
+    for tool, more in (("file_read", {}), ("file_list", {}), ("file_edit", {"old": "a", "new": "b"})):
+        assert await refused(client, tool, path="there/no/such", **more) == (
+            "/workspace/there/no/such: No such file or directory; the last folder on its way that exists is /workspace/there"
+        )
+
+
+async def test_names_that_are_no_text_are_told_and_do_no_harm(client: Client) -> None:
+    program = r"import os; os.makedirs('names'); [open(b'names/' + n, 'w').write('foo\n') for n in (b'\xff', b'a\nb', b'plain')]"
+    await say(client, "exec", argv=["python3", "-c", program])
+
+    assert await say(client, "file_list", path="names") == "\"a\\nb\"\nplain\n$'\\xff'"
+    assert await say(client, "file_search", pattern="foo", path="names") == (
+        '"/workspace/names/a\\nb":1:foo\n--\n/workspace/names/plain:1:foo\n'
+        "[1 files whose names are not UTF-8 are not shown; use grep -r in shell]"
+    )
+    assert "1 files whose names are not UTF-8" in await say(client, "file_list", path="names", glob="*")
+    assert await say(client, "file_read", path="names/a\nb") == "foo\n"

@@ -81,7 +81,7 @@ def test_files_that_may_not_be_read_are_counted_and_not_named() -> None:
     said = text_of(show_matches(found, frozenset({"/w/a"}), ASKED))
 
     assert ".env" not in said
-    assert "1 files are not shown: the policy" in said
+    assert "1 files are not shown: the policy does not" in said
 
 
 def test_an_error_is_one() -> None:
@@ -98,4 +98,4 @@ def test_names_are_shown_where_their_folder_may_be_listed() -> None:
     found = Searched((Hit("/w/a"), Hit("/w/p/b"), Hit("/w/l", is_link=True)), "whole")
     said = text_of(show_names(found, frozenset({"/w"}), {"path": ".", "glob": "*", "limit": 5}))
 
-    assert said == "/w/a\n/w/l@\n[1 names are not shown: the policy, or too many; narrow path or glob]"
+    assert said == "/w/a\n/w/l@\n[1 names are not shown: the policy does not let them be read]"

@@ -4,7 +4,7 @@ import pytest
 
 from server.sandbox.pattern import Pattern
 from server.sandbox.sandbox import FileRefused, SandboxLost
-from server.sandbox.search import SPARE, Hit, Line, Query, Searched, checked_glob, searched
+from server.sandbox.search import MOST_FILES, SPARE, Hit, Line, Query, Searched, checked_glob, searched
 
 END = {"end": "whole", "error": "", "at": "/w/a", "searched": 1, "large": 0, "larges": [], "binary": 0, "unread": 0}
 
@@ -59,7 +59,16 @@ def test_more_is_asked_for_than_is_shown_because_some_may_not_be() -> None:
     assert Query(None, "*.py", 10).message()["rust"] == ""
 
 
-@pytest.mark.parametrize("glob", ["", "/", "!", "../*.py", "a" * 1001, "\udcff"])
+@pytest.mark.parametrize("glob", ["", "/", "!", "../*.py", "a" * 1001, "\udcff", "a["])
 def test_a_glob_that_can_match_nothing_is_refused(glob: str) -> None:
     with pytest.raises(FileRefused):
         checked_glob(glob)
+
+
+def test_only_what_can_be_judged_is_kept_and_the_rest_is_told() -> None:
+    line = (Line(1, "x", matches=True),)
+    found = Searched((Hit("/w/\udcff", line), *(Hit(f"/w/{n:04}", line) for n in range(MOST_FILES + 1))), "whole")
+    kept = found.judgeable()
+
+    assert (len(kept.hits), kept.end, kept.at, kept.unspeakable) == (MOST_FILES, "enough", f"/w/{MOST_FILES:04}", 1)
+    assert Searched((Hit("/w/a", line),), "whole").judgeable() == Searched((Hit("/w/a", line),), "whole")
