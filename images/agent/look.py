@@ -5,7 +5,6 @@ path is then still the one that will be judged.
 """
 
 import contextlib
-import itertools
 import json
 import os
 import signal
@@ -135,8 +134,8 @@ class Look:
         starts = dict(places[: self.most - self.count])
         around = CONTEXT_LINES if self.count + len(starts) <= CONTEXT_MATCHES else 0
         wanted = {number + step for number in starts for step in range(-around, around + 1)}
-        lines = itertools.takewhile(lambda pair: pair[0] <= max(wanted), match.lines_of(file))
-        shown = [[n, _window(line, starts.get(n, 0)), int(n in starts)] for n, line in lines if n in wanted]
+        lines = match.some_lines(file, wanted, max(wanted))
+        shown = [[n, _window(line, starts.get(n, 0)), int(n in starts)] for n, line in lines]
         self._say({"path": path, "lines": shown})
         more = self.count + len(places) > self.most
         self.count += len(starts)

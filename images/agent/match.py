@@ -3,13 +3,16 @@
 Both are given the same files as descriptors and answer with the same line numbers; the text is then read here.
 """
 
+import io
+import itertools
 import os
 import re
 import resource
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 RIPGREP = ("/usr/bin/rg", "/usr/local/bin/rg", "/bin/rg")
 MOST_BYTES = 1 << 30  # of one file; a larger one is told and left out
+UTF8_MARK = b"\xef\xbb\xbf"
 MOST_WIDE = 16 << 20  # bytes of one in UTF-16, which is decoded whole
 SNIFFED = 8192  # bytes in which a NUL means that this is no text
 MOST_DIGITS = 30
@@ -126,16 +129,32 @@ def is_text(file: int) -> bool:
 
 def lines_of(file: int) -> Iterator[tuple[int, str]]:
     """Each with its number, without its newline; UTF-16 by its mark, else UTF-8, whose bad bytes are carried through."""
-    wide = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(os.pread(file, 2, 0))
-    os.lseek(file, 0, os.SEEK_SET)
+    for number, raw in enumerate(_raw_lines(file), 1):
+        yield number, _decoded(raw)
+
+
+def some_lines(file: int, wanted: Container[int], last: int) -> Iterator[tuple[int, str]]:
+    """The wanted ones of them: the others are counted, which is much quicker."""
+    for number, raw in enumerate(itertools.islice(_raw_lines(file), last), 1):
+        if number in wanted:
+            yield number, _decoded(raw)
+
+
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
+
+
+def _raw_lines(file: int) -> Iterator[bytes]:
+    """In UTF-8, without its mark."""
+    start = os.pread(file, 3, 0)
+    wide = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(start[:2])
+    os.lseek(file, len(UTF8_MARK) if start == UTF8_MARK else 0, os.SEEK_SET)
     with open(file, "rb", closefd=False) as opened:
         if wide:
             text = opened.read(MOST_WIDE)[2:].decode(wide, "replace")
-            yield from enumerate((line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")), 1)
-            return
-        for number, raw in enumerate(opened, 1):
-            line = raw.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
-            yield number, line.removeprefix("\ufeff") if number == 1 else line
+            yield from io.BytesIO(text.encode("utf-8", "surrogateescape"))
+        else:
+            yield from opened
 
 
 def most_files() -> int:
