@@ -134,7 +134,8 @@ targets = ['open', '/proc/self/root/workspace/race/secret', f'/proc/{os.getpid()
 open('begun', 'w').close()
 while not os.path.exists('stop'):
     for target in targets:
-        os.symlink(target, 'next'); os.rename('next', 'way')
+        for to in (target, 'open'):
+            os.symlink(to, 'next'); os.rename('next', 'way')
     os.mkfifo('next'); os.rename('next', 'way')
     os.link('open', 'next'); os.rename('next', 'way')
     made = socket.socket(socket.AF_UNIX); made.bind('next'); made.close(); os.rename('next', 'way')
@@ -161,7 +162,7 @@ async def racing(box: DockerSandbox) -> AsyncGenerator[DockerSandbox]:
 async def test_what_is_swapped_all_the_time_is_read_as_what_it_was_judged_to_be(racing: DockerSandbox) -> None:
     seen = set[tuple[str, bytes]]()
     tries = 0
-    while len(seen) < 2 or tries < 600:
+    while len(seen) < 2 or tries < 150:
         tries += 1
         with contextlib.suppress(FileRefused):
             found, data = await read_file(racing, "/workspace/race/way")
@@ -173,7 +174,7 @@ async def test_what_is_swapped_all_the_time_is_read_as_what_it_was_judged_to_be(
 async def test_what_is_swapped_all_the_time_is_written_only_where_that_was_judged(racing: DockerSandbox) -> None:
     """As a policy would that lets one file be written and no other."""
     written = tries = 0
-    while written < 20 or tries < 600:
+    while not written or tries < 150:
         tries += 1
         with contextlib.suppress(FileRefused):
             found = await racing.resolve("/workspace/race/way")
@@ -200,7 +201,7 @@ async def test_folders_that_are_swapped_all_the_time_take_nothing_to_where_it_wa
     made = number = 0
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(shell, box, f"python3 - <<'E'\n{FOLDERS}\nE", 120)
-        while made < 20 or number < 400:
+        while not made or number < 150:
             number += 1
             with contextlib.suppress(FileRefused):
                 found = await box.resolve(f"/workspace/folders/pub/{number % 7}/f")
@@ -215,7 +216,7 @@ async def test_folders_that_are_swapped_all_the_time_take_nothing_to_where_it_wa
 REPLACE = """
 import os
 os.chdir('/workspace/log')
-for number in range(2000):
+for number in range(500):
     with open('next', 'w') as file: file.write('start\\n' + 'theirs\\n' * 1000)
     os.rename('next', 'log')
 """
@@ -226,7 +227,7 @@ async def test_edits_and_replacements_at_once_leave_one_whole_file_and_no_other(
     outcomes = set[str]()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(done, box, f"python3 - <<'E'\n{REPLACE}\nE")
-        for number in range(200):
+        for number in range(60):
             found = await box.resolve("/workspace/log/log")
             try:
                 await edits.edit(box, using(found.real), found, edits.Change("start\n", f"start\nours{number}\n"))
