@@ -7,6 +7,8 @@ from typing import Literal
 from policy.verdict import Permit
 from server.sandbox.sandbox import FileRefused, Found, Sandbox, WriteMode
 
+MAX_WRITTEN = 32 << 20  # bytes: PID 1 of the sandbox holds them until they are written
+
 type Encoding = Literal["text", "base64"]
 
 
@@ -23,9 +25,14 @@ class Written:
 def decode(content: str, encoding: Encoding) -> bytes:
     """The bytes to write. Raises FileRefused for text that is not base64 or holds half a surrogate pair."""
     try:
-        return base64.b64decode(content, validate=True) if encoding == "base64" else content.encode()
+        data = base64.b64decode(content, validate=True) if encoding == "base64" else content.encode()
     except ValueError as exc:
         raise FileRefused(f"content is not valid {encoding}: {exc}; nothing was written") from exc
+    if len(data) > MAX_WRITTEN:
+        raise FileRefused(
+            f"content has {len(data)} bytes, and {MAX_WRITTEN} can be written at once; add with mode=append"
+        )
+    return data
 
 
 async def write(sandbox: Sandbox, permit: Permit, found: Found, content: bytes, mode: WriteMode) -> Written:

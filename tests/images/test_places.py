@@ -6,8 +6,10 @@ import pytest
 
 from policy.verdict import Access
 from server.sandbox.docker_sandbox import DockerSandbox
+from server.sandbox.pattern import read_pattern
+from server.sandbox.search import Line, Query, search
 from tests import foreign
-from tests.live import read_file, run, sandbox
+from tests.live import read_file, run, sandbox, using
 
 pytestmark = pytest.mark.anyio
 
@@ -71,6 +73,15 @@ async def test_files_are_served(box: DockerSandbox) -> None:
     await sh(box, "echo text > /workspace/file")
 
     assert (await read_file(box, "/workspace/file"))[1] == b"text\n"
+
+
+async def test_files_are_searched_without_ripgrep(box: DockerSandbox) -> None:
+    await sh(box, "mkdir -p /workspace/s; cd /workspace/s; echo '*.log' > .gitignore; echo foo1 > a; echo foo2 > a.log")
+    found = await box.resolve("/workspace/s")
+    seen = await search(box, using(found.real), found, Query(read_pattern(r"foo\d$"), None, 10))
+
+    assert [(hit.path, hit.lines) for hit in seen.hits] == [("/workspace/s/a", (Line(1, "foo1", matches=True),))]
+    assert seen.end == "whole"
 
 
 async def test_landlock_holds_there_too(box: DockerSandbox) -> None:

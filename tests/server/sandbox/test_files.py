@@ -24,3 +24,11 @@ async def test_what_a_write_left_is_told_as_the_sandbox_says_it() -> None:
 async def test_content_that_is_not_what_it_says_is_refused(content: str, encoding: Literal["text", "base64"]) -> None:
     with pytest.raises(FileRefused, match="not valid"):
         files.decode(content, encoding)
+
+
+async def test_more_than_the_sandbox_holds_at_once_is_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_WRITTEN", 3)
+
+    assert files.decode("abc", "text") == b"abc"
+    with pytest.raises(FileRefused, match="mode=append"):
+        files.decode("abcd", "text")
