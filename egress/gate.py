@@ -11,7 +11,6 @@ from mitmproxy.proxy.layers import ClientTLSLayer, ServerTLSLayer
 from mitmproxy.proxy.layers.http import HTTPMode, HttpStream
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from egress.bodies import Count, Download, Upload
 from egress.closed import every_hook_fails_closed
 from egress.connection import Connection
 from egress.decoding import Undecodable
@@ -20,11 +19,9 @@ from egress.dial import Dialler, PinnedLoop
 from egress.flight import Flight
 from egress.journal import Journal
 from egress.layers import HEAD_BYTES, TOO_LONG, UNREADABLE, Cut, SandboxHttp, Unread
-from egress.reading import answer_of, ask_in_clear, claim_of, head_of, laid_open, write_canonical
+from egress.lending import Lending
+from egress.reading import answer_of, claim_of, write_canonical
 from egress.refusal import BAD_GATEWAY, TOO_MANY, Refusal, Refused, refuse
-from egress.scrub import Scrubber
-from egress.secrets import Vault
-from egress.swap import misplaced, swapped
 
 log = logging.getLogger("egress")
 
@@ -43,7 +40,7 @@ class Gate:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.dialler = Dialler()
-        self.vault = Vault()
+        self.lending = Lending()
         self.connections: dict[str, Connection] = {}
         self.unrecorded = False
 
@@ -140,13 +137,15 @@ class Gate:
         try:
             flight = self._admitted(flow, at)
             write_canonical(flow.request, flight.destination)
-            self._put_secrets_in(flow.request, at, flight)
+            self.lending.put_in(flow.request, at.session.placeholders, flight)
         except Refused as refused:
             self._refuse(flow, refused.refusal)
             return
         at.line.took_off(flow.id, flight)
         flow.metadata.update(up=flight.up, down=flight.down)
-        flow.request.stream = self._upload(flow, at, flight) if at.session.placeholders else flight.up
+        flow.request.stream = self.lending.upload(
+            flow.request, at.session.placeholders, flight, lambda reason: self._betrayed(flow, at, flight, reason)
+        )
 
     def _admitted(self, flow: http.HTTPFlow, at: Connection) -> Flight:
         request = flow.request
@@ -161,31 +160,17 @@ class Gate:
         flight.learnt = not listed
         return flight
 
-    def _put_secrets_in(self, request: http.Request, at: Connection, flight: Flight) -> None:
-        """The head is judged and in its final form, and no byte of it has left. A signature would be made here, too."""
-        if at.session.placeholders:
-            change = swapped(head_of(request, flight.destination), at.session.placeholders, self.vault)
-            request.headers.fields, flight.secrets = change.fields, change.secrets
-        if self.vault.at(flight.destination):
-            ask_in_clear(request)
-
-    def _upload(self, flow: http.HTTPFlow, at: Connection, flight: Flight) -> Upload:
-        head = head_of(flow.request, flight.destination)
-
-        def found(text: bytes) -> None:
-            name = next((name for placeholder, name in at.session.placeholders.items() if placeholder in text), "")
-            reason = misplaced(name, self.vault, "in the body of a request", head)
-            refusal = Refusal("egress.secret", reason, head.destination.host, head.destination.port)
-            if flow.response is not None:  # it has begun to answer
-                self._note(at, refusal)
-                at.line.abort()
-                return
-            at.line.landed(flow.id)
-            self.journal.flow(at.session.name, flight.decisions, flight.facts(refusal.status))
-            flow.metadata["refused"] = True
-            self._refuse(flow, refusal)
-
-        return Upload(flight.up, found)
+    def _betrayed(self, flow: http.HTTPFlow, at: Connection, flight: Flight, reason: str) -> None:
+        """A placeholder came to light in a body."""
+        refusal = Refusal("egress.secret", reason, flight.destination.host, flight.destination.port)
+        if flow.response is not None:  # the origin has begun to answer
+            self._note(at, refusal)
+            at.line.abort()
+            return
+        at.line.landed(flow.id)
+        self.journal.flow(at.session.name, flight.decisions, flight.facts(refusal.status))
+        flow.metadata["refused"] = True
+        self._refuse(flow, refusal)
 
     def request(self, flow: http.HTTPFlow) -> None:
         if flow.id in (line := self._at(flow.client_conn).line).flights:
@@ -203,34 +188,23 @@ class Gate:
         for name in _NOT_FOR_SANDBOXES:
             flow.response.headers.pop(name, None)
         try:
-            flow.response.stream = flow.metadata["down"] = self._download(flow, at, flight)
+            flow.response.stream = flow.metadata["down"] = self.lending.download(
+                flow.response, flow.request, flight, lambda error: self._spoilt(at, flight, error)
+            )
         except Undecodable as error:
             self._spoilt(at, flight, error)
             return
         if upstream := at.upstreams.get(flow.server_conn.id):
             upstream.held.lift()
 
-    def _download(self, flow: http.HTTPFlow, at: Connection, flight: Flight) -> Count | Download:
-        """What may hold a secret, for it comes from where one goes, has none when it arrives in the sandbox."""
-        scrubber, response = self._scrubber(flight.destination), flow.response
-        if scrubber is None or response is None:
-            return flight.down
-        response.headers.fields = scrubber.fields(response.headers.fields)
-        response.data.reason = scrubber.masked(response.data.reason)
-        decoder = laid_open(response, flow.request)
-        return Download(flight.down, scrubber, decoder, lambda error: self._spoilt(at, flight, error))
-
     def _spoilt(self, at: Connection, flight: Flight, error: Undecodable) -> None:
         self._note(at, Refusal("egress.secret", str(error), flight.destination.host, flight.destination.port))
         at.line.abort()
 
-    def _scrubber(self, destination: Destination) -> Scrubber | None:
-        secrets = self.vault.at(destination)
-        return Scrubber(value for secret in secrets for value in secret.values) if secrets else None
-
     def response(self, flow: http.HTTPFlow) -> None:
         at = self._at(flow.client_conn)
-        self._scrub_trailers(flow, at)
+        if flow.response is not None and (flight := at.line.flights.get(flow.id)):
+            self.lending.scrub_trailers(flow.response, flight)
         if flow.websocket is not None:
             at.line.upgraded()
             return
@@ -238,12 +212,6 @@ class Gate:
         if upstream and flow.server_conn.alpn != b"h2":
             upstream.held.restart()
         self._land(flow, at)
-
-    def _scrub_trailers(self, flow: http.HTTPFlow, at: Connection) -> None:
-        flight = at.line.flights.get(flow.id)
-        trailers = flow.response.trailers if flow.response else None
-        if trailers is not None and flight is not None and (scrubber := self._scrubber(flight.destination)):
-            trailers.fields = scrubber.fields(trailers.fields)
 
     def websocket_end(self, flow: http.HTTPFlow) -> None:
         self.error(flow)

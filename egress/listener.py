@@ -79,7 +79,7 @@ class Listeners:
         return await asyncio.start_unix_server(welcome, sock=_bound(path), backlog=BACKLOG)
 
     def keep(self, secrets: Sequence[Secret]) -> None:
-        self._gate.vault.replace(secrets)
+        self._gate.lending.vault.replace(secrets)
 
     def lend(self, session: str, placeholders: Placeholders) -> None:
         self._session(session).placeholders = placeholders
