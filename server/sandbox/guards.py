@@ -69,7 +69,14 @@ class Guards:
         while True:
             await anyio.sleep(LOOK_AGAIN_S)
             for session in list(self._running.values()):
-                await self.after(session)
+                await self._after_again(session)
+
+    async def _after_again(self, session: Session) -> None:
+        """Nobody waits for this look: where it fails, the next one or the next call says so."""
+        try:
+            await self.after(session)
+        except Exception:  # such as a record that cannot be written; that ends calls, not the sessions of others
+            log.exception("what a command left in a writable folder could not be looked after")
 
     async def after(self, session: Session) -> None:
         """What the session's commands left that a host would run is moved, and the session's caller told so."""

@@ -14,11 +14,12 @@ import anyio
 import pytest
 
 from server.sandbox.guards import Guards
+from server.sandbox.jobs import Job
 from server.sandbox.protected import ASIDE
 from server.sandbox.sandbox import Mount, SandboxFailed, SandboxSpec
 from server.sandbox.session import Session
 from tests.fakes import SPEC, FakeSource, ledger
-from tests.live import ACCESS, BASE, engine, run, shell
+from tests.live import ACCESS, BASE, command, engine, run, shell
 from tests.real_git import git, repository
 from tests.server.sandbox.test_copies import Cold
 
@@ -167,6 +168,27 @@ async def test_nothing_is_made_on_the_host(folder: Path) -> None:
         pass
 
     assert sorted(str(path) for path in folder.rglob("*")) == before
+
+
+async def test_what_a_job_leaves_after_its_call_is_found_as_well(folder: Path) -> None:
+    async with guarded(folder) as (guards, session), anyio.create_task_group() as tasks:
+        job = Job("j1", "shell", folder.parent, "d-1", lambda _: None)
+        session.jobs["j1"] = job
+        access = replace(ACCESS, write=(*ACCESS.write, str(folder)))
+        script = f"cd {folder}; until test -e go; do sleep 0.05; done; mkdir .vscode; sleep 60"
+        job.command = await session.sandbox.run(command("/bin/bash", "-c", script, access=access, timeout_s=60), job)
+        tasks.start_soon(guards.keep)
+        await guards.after(session)
+        assert session.take_remarks() == ()
+        (folder / "go").touch()
+        with anyio.fail_after(30):
+            while not session.remarks:
+                await anyio.sleep(0.05)
+        await job.stop(9, "killed")
+        tasks.cancel_scope.cancel()
+
+    assert ".vscode is new" in session.remarks[0]
+    assert not (folder / ".vscode").exists()
 
 
 # --- limits: what `rw` does not hold, so that nobody has to guess --------------------------------------------------------
