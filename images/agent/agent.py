@@ -43,6 +43,7 @@ MOST_FILE_BYTES = 96 << 20  # queued for the server: more would be the agent's o
 RELAY_REST_S = 1.0  # between two starts of a relay that keeps ending
 ENDING_S = 5.0  # how long lost commands are waited for: what the kernel cannot end goes with the container
 CALM_S = 0.05
+DYING_S = 0.01
 MOST_RULESETS = 64
 BEAT_S = 0.5  # while something runs: a quiet command is not a dead one, and how much room its disk has
 BEAT_SOON_S = 0.1  # after a file was written
@@ -69,6 +70,7 @@ class Agent:
         self.wire: wire.Wire | None = None
         self.keepers = keepers.Keepers(lambda: spawn.Keeper(self.confine, uid, gid), self.selector)
         self.congested = False
+        self.dead_keepers: set[int] = set()  # and not reaped yet
         self.beat_at: float | None = None
         self.heard = 0.0  # when the server last said something
         self.grace_s = FIRST_DIAL_S
@@ -98,7 +100,7 @@ class Agent:
             self.wire = wire.Wire(sock)
             self.heard = time.monotonic()
             self.selector.register(sock, selectors.EVENT_READ, self._hear_server)
-            about = {"landlock": self.abi, "openat2": _has_openat2(), "shell": places.shell()}
+            about = {"landlock": self.abi, "openat2": files.has_openat2(), "shell": places.shell()}
             self.wire.say({"ev": "hello", "key": self.key, **about})
             return True
         return False
@@ -153,7 +155,7 @@ class Agent:
         del self.jobs[job.number]
         if job.abandoned:
             self.keepers.dismiss(job.keeper)
-            tree.end_orphans(self._own_processes())
+            self.dead_keepers.add(job.keeper.pid)
         else:
             self.keepers.spare(job.keeper)
         if job.left:
@@ -182,6 +184,8 @@ class Agent:
         moments += self.searches.next_moment()
         if self.beat_at is not None:
             moments.append(self.beat_at)
+        if self.dead_keepers:
+            moments.append(time.monotonic() + DYING_S)
         if not self.keepers.enough:
             moments.append(time.monotonic() + CALM_S)
         if not self.relay:
@@ -190,6 +194,9 @@ class Agent:
 
     def _reap(self) -> None:
         """What nobody waits for: keepers that are done, and the relay should it ever end: then there is another."""
+        for pid in [pid for pid in self.dead_keepers if tree.is_gone(pid)]:  # while it dies, its own are not ours yet
+            self.dead_keepers.remove(pid)
+            tree.end_orphans(self._own_processes())
         with contextlib.suppress(ChildProcessError):
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
                 self.relay = 0 if pid == self.relay else self.relay
@@ -353,14 +360,6 @@ def _strings(value: object) -> list[str]:
 def _environment(value: object) -> dict[str, str]:
     assert isinstance(value, dict)  # noqa: S101 - the server's own shape
     return {str(name): str(text) for name, text in value.items()}
-
-
-def _has_openat2() -> bool:
-    try:
-        os.close(kernel.openat2(opening.AT_FDCWD, "/", os.O_PATH, kernel.RESOLVE_NO_MAGICLINKS))
-    except OSError:
-        return False
-    return True
 
 
 def start_relay(ports: tuple[int, ...]) -> int:

@@ -154,3 +154,11 @@ def _entry(folder: int, name: str) -> Answer:
     except OSError as exc:
         return {"name": name, "type": os.strerror(exc.errno or 0), "size": 0}
     return {"name": name, "type": opening.kind(info.st_mode), "size": info.st_size, "mtime": int(info.st_mtime)}
+
+
+def has_openat2() -> bool:
+    try:
+        os.close(kernel.openat2(opening.AT_FDCWD, "/", os.O_PATH, kernel.RESOLVE_NO_MAGICLINKS))
+    except OSError:
+        return False
+    return True

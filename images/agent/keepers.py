@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from spawn import Keeper
 
-SPARES = 2  # one takes the next command while the other makes a new leader; 3 MB of memory each, most of it shared
+AHEAD = 2  # one takes the next command while the other makes a new leader; 3 MB of memory each, most of it shared
+KEPT = 3  # one more than are made: else each command that takes a while would cost a fork, and its keeper be sent away
 
 
 class Keepers:
@@ -23,7 +24,7 @@ class Keepers:
 
     @property
     def enough(self) -> bool:
-        return len(self._spares) >= SPARES
+        return len(self._spares) >= AHEAD
 
     def make_a_spare(self) -> None:
         with contextlib.suppress(OSError):  # the sandbox is full of processes
@@ -49,7 +50,7 @@ class Keepers:
             if not message:  # the OOM killer's, or it found no room for a leader
                 self.dismiss(keeper)
 
-        if len(self._spares) < SPARES:
+        if len(self._spares) < KEPT:
             keeper.hears = hear
             self._spares.append(keeper)
         else:

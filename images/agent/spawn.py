@@ -26,7 +26,7 @@ _LENGTH = struct.Struct(">I")
 _TAKEN = struct.Struct(">I")  # the leader's pid: it has the plan
 _DESCRIPTOR = struct.Struct("@i")
 _FAILED = struct.Struct(">ii")  # which step failed, its errno
-STEPS = ("oom score", "identity", "working directory", "landlock", "seccomp", "exec")
+STEPS = ("oom score", "identity", "working directory", "landlock", "exec")
 IGNORED_BY_PYTHON = (
     signal.SIGPIPE,
     signal.SIGXFSZ,
@@ -129,10 +129,12 @@ def _keep(channel: socket.socket, confine: kernel.Filter, uid: int, gid: int) ->
         for number in (signal.SIGCHLD, signal.SIGTERM, *IGNORED_BY_PYTHON):
             signal.signal(number, signal.SIG_DFL)
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        confine.apply()  # here, for all leaders to come: to compile it takes as long as all else that one has to do
         while True:
             leader = os.fork()
             if leader == 0:
-                _lead(channel, confine, uid, gid)
+                _lead(channel, uid, gid)
             _reap(channel, leader)
     except OSError as exc:  # the sandbox is full of processes, or the agent is gone
         _tell(channel, {"full": exc.errno})
@@ -181,13 +183,13 @@ def _tell(channel: socket.socket, message: dict[str, object]) -> None:
     channel.send(json.dumps(message).encode())
 
 
-def _lead(channel: socket.socket, confine: kernel.Filter, uid: int, gid: int) -> None:
+def _lead(channel: socket.socket, uid: int, gid: int) -> None:
     """The leader's life until it is the command. Until then it is root's, out of reach of what runs as uid 1000."""
     try:
         kernel.prctl(
             kernel.PR_SET_PDEATHSIG, signal.SIGKILL
         )  # without its keeper it takes no plan; a new uid clears it
-        failed = _prepare(confine, gid)
+        failed = _prepare(gid)
         _warm_up()
         plan, streams, status, ruleset = _receive(channel)
         os.write(status, _TAKEN.pack(os.getpid()))
@@ -200,21 +202,14 @@ def _lead(channel: socket.socket, confine: kernel.Filter, uid: int, gid: int) ->
         os._exit(127)
 
 
-def _prepare(confine: kernel.Filter, gid: int) -> tuple[int, int] | None:
+def _prepare(gid: int) -> tuple[int, int] | None:
     """What needs no plan. The step that failed and its errno."""
-    step = 0
+    step = 1
     try:
         os.setsid()
-        score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-        os.write(score, OOM_SCORE)
-        os.close(score)
-        step = 1
         os.setgroups([])
         os.setresgid(gid, gid, gid)
         os.umask(0o022)
-        step = 4
-        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-        confine.apply()
     except OSError as exc:
         return step, exc.errno or 0
     return None
@@ -222,12 +217,22 @@ def _prepare(confine: kernel.Filter, gid: int) -> tuple[int, int] | None:
 
 def lower(confine: kernel.Filter, uid: int, gid: int, ruleset: int | None) -> None:
     """What a command is before its exec, for a fork that runs no program. Raises OSError."""
-    if failed := _prepare(confine, gid):
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    confine.apply()
+    if failed := _prepare(gid):
         raise OSError(failed[1], STEPS[failed[0]])
+    _be_the_first_to_go()
     os.nice(NICE)
     os.setresuid(uid, uid, uid)
     if ruleset is not None:
         kernel.call(kernel.syscall(kernel.SYS_LANDLOCK_RESTRICT, ruleset, 0), "landlock_restrict_self")
+
+
+def _be_the_first_to_go() -> None:
+    """Where memory ends. Not before there is a plan: what only waits would be killed for what another took."""
+    score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    os.write(score, OOM_SCORE)
+    os.close(score)
 
 
 def _warm_up() -> None:
@@ -260,8 +265,10 @@ def _receive(channel: socket.socket) -> tuple[Plan, list[int], int, int | None]:
 
 def _become(plan: Plan, streams: list[int], ruleset: int | None, uid: int) -> tuple[int, int] | None:
     """The rest, and the exec. It comes back where that failed, with the step and its errno, or where there is none."""
-    step = 1
+    step = 0
     try:
+        _be_the_first_to_go()
+        step = 1
         for target, handle in enumerate(streams):
             os.dup2(handle, target, inheritable=True)
         os.nice(NICE)
@@ -273,7 +280,7 @@ def _become(plan: Plan, streams: list[int], ruleset: int | None, uid: int) -> tu
             kernel.call(kernel.syscall(kernel.SYS_LANDLOCK_RESTRICT, ruleset, 0), "landlock_restrict_self")
         if plan.ours:
             return None
-        step = 5
+        step = 4
         os.execve(_found(plan), plan.argv, plan.env)  # noqa: S606 - running what was permitted is the point; no shell
     except OSError as exc:
         return step, exc.errno or 0

@@ -36,6 +36,14 @@ def end_orphans(kept: set[int]) -> None:
         _send(pid, signal.SIGKILL)
 
 
+def is_gone(child: int) -> bool:
+    """Whether a child of ours is reaped, now or before; from then on what it left is ours."""
+    try:
+        return os.waitpid(child, os.WNOHANG)[0] == child
+    except ChildProcessError:
+        return True
+
+
 def signal_all(root: int, number: int) -> int:
     """Send one signal to all below `root`; the number of processes it reached."""
     return sum(_send(pid, number) for pid in below(root))
