@@ -55,7 +55,7 @@ def show_sessions(sessions: list[Session], snapshots: list[Snapshot], shape: Sha
         for session in sessions
     ]
     lines = [
-        f"{entry['session']}: {entry['environment']}, idle {entry['idle_s']} s, "
+        f"{entry['session']}: {entry['environment']}, {entry['state']}, idle {entry['idle_s']} s, "
         f"jobs: {', '.join(f'{name} {status}' for name, status in _items(entry['jobs'])) or 'none'}"
         for entry in listed
     ] or ["(no sessions; the first call opens one)"]
