@@ -25,6 +25,7 @@ async def client(request: pytest.FixtureRequest, home: Home, anyio_backend: str)
     async with connected(home, "auto" if request.param == "2026-07-28" else "legacy") as made:
         assert made.protocol_version == request.param
         yield made
+        await made.call_tool("session_close", {})  # else the next server of this home would go on with it
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> tuple[dict[str, Any], str]:
