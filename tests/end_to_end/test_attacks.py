@@ -197,13 +197,14 @@ def test_two_servers_with_one_state_leave_each_other_alone(folder: Path) -> None
     jobs = folder / "state/jobs"
     first = RawServer.start(Home(folder))
     before = set(jobs.iterdir()) if jobs.exists() else set[Path]()
-    first.shell("echo kept > kept")
+    first.shell("echo kept > kept", session="alone")
     (output,) = set(jobs.iterdir()) - before
     other = Home(folder, extra={"SANDGATE_RUNTIME_DIR": str(folder / "other")})
     second = RawServer.start(other)
     second.end(signal.SIGTERM)
 
-    assert first.shell("cat kept; echo error >&2")["structuredContent"]["stdout"] == "kept\n"
+    assert first.shell("cat kept; echo error >&2", session="alone")["structuredContent"]["stdout"] == "kept\n"
+    first.ask("tools/call", {"name": "session_close", "arguments": {"session": "alone"}})
     first.end(signal.SIGTERM)
     until(lambda: not output.exists(), "output is left")
     shutil.rmtree(folder / "other")
