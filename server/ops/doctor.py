@@ -66,6 +66,7 @@ def engine_checks(
     yield _same_kernel(engine, kernel)
     yield _cgroup(info)
     yield _seccomp(info)
+    yield _user_namespace(info)
     yield _storage(info)
     yield _quota(info, mounts if shared else None)
     yield landlock(landlock_abi() if shared else None)
@@ -124,6 +125,15 @@ def _seccomp(info: Mapping[str, Any]) -> Check:
     if not seccomp_file().is_file():
         return Check("seccomp", "fail", f"Our profile {seccomp_file()} is missing: install Sandgate again.")
     return Check("seccomp", "ok", f"Our profile {seccomp_file()} will be used.")
+
+
+def _user_namespace(info: Mapping[str, Any]) -> Check:
+    if not any("name=userns" in str(option) for option in info.get("SecurityOptions") or []):
+        return Check("user namespace", "ok", "Root of a sandbox is the host's, without a capability (no userns-remap).")
+    sentence = (
+        "Root of a sandbox is nobody on the host (userns-remap). Folders lent as rw have another owner inside, and "
+    )
+    return Check("user namespace", "ok", sentence + "cannot be written: lend copies.")
 
 
 def _storage(info: Mapping[str, Any]) -> Check:

@@ -15,6 +15,7 @@ from server.sandbox.folders import SOCKET_PATH_LIMIT
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
 
 NAME: Final = "control.sock"
+_PROC: Final = Path("/proc")
 _PEER: Final = struct.Struct("3i")  # SO_PEERCRED: pid, uid, gid
 
 
@@ -47,9 +48,18 @@ async def arrival(listener: socket.socket, pid: int) -> socket.socket:
         await anyio.wait_readable(listener)
         sock, _ = listener.accept()
         peer_pid, peer_uid, _ = _PEER.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
-        if (peer_pid, peer_uid) == (pid, 0):
+        if (peer_pid, peer_uid) == (pid, root_of(pid)):
             return sock
         sock.close()
+
+
+def root_of(pid: int) -> int:
+    """Who root of that process's user namespace is to us: 0, or whom an engine with userns-remap has put in its place."""
+    try:
+        rows = (_PROC / str(pid) / "uid_map").read_text().splitlines()
+    except OSError:  # gone already, or of a PID namespace that we do not see
+        return 0
+    return next((int(outside) for inside, outside, _ in map(str.split, rows) if inside == "0"), 0)
 
 
 def check_key(link: AgentLink, key: str) -> None:

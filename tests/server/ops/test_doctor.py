@@ -57,6 +57,12 @@ def test_what_an_engine_lacks_is_a_warning(tmp_path: Path, name: str, lack: dict
     assert word in check.sentence
 
 
+def test_an_engine_that_maps_root_away_says_what_that_means_for_folders(tmp_path: Path) -> None:
+    checks = told({"SecurityOptions": ["name=seccomp,profile=builtin", "name=userns"]}, tmp_path)
+
+    assert "lend copies" in checks["user namespace"].sentence
+
+
 def test_a_quota_needs_the_mount_option_of_the_engines_own_disk(tmp_path: Path) -> None:
     assert told({}, tmp_path, "rw,prjquota")["disk quota"].outcome == "ok"
     assert told({}, tmp_path, "rw,noquota")["disk quota"].outcome == "warn"

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from server.sandbox.agent_link import AgentLink
-from server.sandbox.door import NAME, arrival, check_key, door
+from server.sandbox.door import NAME, arrival, check_key, door, root_of
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("sandbox.powerless")]
@@ -71,3 +71,12 @@ async def test_a_greeting_without_the_right_key_is_none() -> None:
             check_key(link, "right")
     ours.close()
     theirs.close()
+
+
+def test_root_of_a_process_is_whom_its_namespace_maps_it_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/uid_map").write_text("      1000     301000      1\n         0     200000      65536\n")
+    monkeypatch.setattr("server.sandbox.door._PROC", tmp_path)
+
+    assert root_of(7) == 200_000
+    assert root_of(8) == 0
