@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncGenerator, Iterator
@@ -11,6 +12,7 @@ import anyio.to_thread
 import pytest
 from mcp import Client
 
+from server.sandbox.frames import HEAD, JSON, address, message, piece
 from tests.end_to_end.rig import PROGRAM, Home, connected, structured, until
 from tests.real_git import git, repository
 
@@ -233,6 +235,35 @@ async def test_single_files_go_in_and_out(home: Home, client: Client, project: P
         assert words.lower() in (await sandgate(home, *argv, code=1)).lower()
     assert not (tmp_path / "x").exists()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".sandgate")] == []
+
+
+@pytest.mark.promise("workspace.copy")
+async def test_nonsense_at_the_operators_socket_ends_no_server(home: Home, client: Client, project: Path) -> None:
+    await inside(client, "true")
+    whose = {"owner": "local", "session": "default"}
+    questions: list[bytes] = [
+        b"", b"garbage that is no frame", b"\xff" * 64, message({}), message({"do": "all"}), HEAD.pack(5, JSON) + b"[1,2]",
+        HEAD.pack(3, JSON) + b"{x}", piece(b"bytes"), message({"do": "changes", "owner": "eve", "session": "default"}),
+        message({"do": "contents", **whose, "folder": "/etc", "paths": ["passwd"]}),
+        message({"do": "contents", **whose, "folder": str(project), "paths": ["../../etc/passwd"]}),
+        message({"do": "write", **whose, "path": "/tmp/x", "size": -1}), message({"do": "write", **whose, "path": "/tmp/x", "size": 1 << 40}),
+        message({"do": "read", **whose, "path": "\0"}), message({"do": "read", **whose, "path": "/none"}),
+    ]  # fmt: skip
+
+    def ask(question: bytes) -> bytes:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(30)
+            sock.connect(address(home.folder / "run" / home.server_id))
+            sock.sendall(question)
+            sock.shutdown(socket.SHUT_WR)
+            return sock.recv(1 << 16)
+
+    answers = [await anyio.to_thread.run_sync(ask, question) for question in questions]
+
+    assert b"error" not in answers[0]
+    assert all(b'"error"' in answer or not answer for answer in answers)
+    assert sum(b'"error"' in answer for answer in answers) >= len(questions) - 3
+    assert await inside(client, "echo still here") == "still here\n"
 
 
 async def test_without_a_server_it_says_that_one_must_run(folder: Path) -> None:
