@@ -17,7 +17,7 @@ from policy.verdict import Deny
 from server.judge.operator_settings import SettingsError, rego_settings
 from server.network_settings import RAW
 from server.ops import doctor as examine
-from server.ops import engine_setup
+from server.ops import engine_setup, presets
 from server.ops import images as image_words
 from server.ops import install as clients
 from server.ops.policy import verdict_of
@@ -72,8 +72,15 @@ def init(arguments: argparse.Namespace) -> int:
 
 
 def allow(arguments: argparse.Namespace) -> int:
-    """Add one line to the user's own settings; servers that run take it up within a second."""
+    """Add one line to the user's own settings, or a preset's few; servers that run take them up within a second."""
     what = " ".join(arguments.what.split())
+    if not what.startswith(presets.PREFIX):
+        return _allow(what)
+    found = presets.hosts(what.removeprefix(presets.PREFIX), ENVIRON, presets.asked)
+    return max(_allow(host) for host in found)
+
+
+def _allow(what: str) -> int:
     table = _table_of(what)
     path = user_file()
     document = parsed(path)

@@ -269,3 +269,16 @@ def test_the_real_program_writes_below_the_home_it_is_given(tmp_path: Path) -> N
 def test_what_a_rule_denies_is_not_written_because_no_list_lifts_it(capsys: Said, mine: Path, what: str) -> None:
     assert "no list lifts" in refused(capsys, "allow", what)
     assert not mine.exists()
+
+
+def test_a_preset_writes_the_hosts_that_it_stands_for(
+    machine: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.ops.presets.asked", lambda _: "")
+
+    assert cli.main(["allow", "preset:cargo"]) == 0
+    assert cli.main(["allow", "preset:brew"]) != 0
+
+    listed = read(machine / "config/sandgate/sandgate.toml")["egress"]["allow"]
+    assert listed == ["crates.example", "crate-files.example"]
+    assert "there are: apt" in capsys.readouterr().err
