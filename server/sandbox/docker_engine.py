@@ -22,7 +22,7 @@ from server.sandbox.adoption import PATIENCE_S, find_left, move_here
 from server.sandbox.agent_link import AgentLink
 from server.sandbox.agent_volume import NotFilled, fill, name_of, tidy
 from server.sandbox.disk_watch import DiskWatch
-from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox, shell_of
+from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox, not_held, shell_of
 from server.sandbox.door import arrival, check_key, door
 from server.sandbox.ends import AGENT_OUT_OF_MEMORY
 from server.sandbox.engine import NoEngine
@@ -223,12 +223,10 @@ class DockerEngine:
         env = self._surroundings.of(identity, self._image_env[spec.image], spec.home, shell_of(link.hello) or "/bin/sh")
         sandbox = DockerSandbox(self, spec, identity, link, env, key)
         await _compare_mounts(sandbox)
-        if not sandbox.landlock_abi:
-            if spec.landlock_required:
-                raise SandboxFailed("the kernel has no usable Landlock, and sandbox.require_landlock is set")
-            self._say(
-                "The kernel has no usable Landlock: path rules hold for tools and parsed commands, not in scripts."
-            )
+        if spec.landlock_required and not sandbox.landlock_abi:
+            raise SandboxFailed("the kernel has no usable Landlock, and sandbox.require_landlock is set")
+        for sentence in not_held(sandbox.landlock_abi):
+            self._say(sentence)
         link.why_lost = lambda: self._why_lost(identity)
         self._watch_disk(spec, identity, link)
         return sandbox

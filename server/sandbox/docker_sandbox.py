@@ -28,6 +28,7 @@ from server.sandbox.sandbox import (
 
 CLOSE_PATIENCE_S = 10.0
 LOOK_PATIENCE_S = 300.0
+TRUNCATE_ABI, SCOPE_ABI = 3, 6
 SHELLS = ("/bin/bash", "/bin/sh")
 
 
@@ -212,6 +213,17 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def not_held(landlock_abi: int) -> Iterator[str]:
+    """What a Landlock of that version leaves open, a sentence each; 0 is none."""
+    if not landlock_abi:
+        yield "The kernel has no usable Landlock: path rules hold for tools and parsed commands, not in scripts."
+        return
+    if landlock_abi < TRUNCATE_ABI:
+        yield f"Landlock ABI {landlock_abi}: scripts can empty files that they may not write."
+    if landlock_abi < SCOPE_ABI:
+        yield f"Landlock ABI {landlock_abi}: signals and abstract sockets are not kept within a command."
 
 
 def shell_of(hello: Mapping[str, Any]) -> str:

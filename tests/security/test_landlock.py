@@ -10,7 +10,7 @@ import pytest
 
 from policy.verdict import Access, Allow
 from server.judge.rego import RegoJudge
-from server.sandbox.docker_sandbox import DockerSandbox
+from server.sandbox.docker_sandbox import DockerSandbox, not_held
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.sandbox import SandboxFailed
 from tests.live import BASE, engine, run, sandbox, shell
@@ -160,6 +160,15 @@ async def test_without_landlock_commands_run_and_that_is_said_once(no_landlock: 
             await box.close()
 
     assert len([sentence for sentence in said if "no usable Landlock" in sentence]) == 1
+
+
+@pytest.mark.promise("weakening.said")
+@pytest.mark.parametrize(("abi", "words"), [(2, ["empty files", "signals"]), (5, ["signals"]), (6, []), (7, [])])
+def test_what_an_older_version_leaves_open_is_said(abi: int, words: list[str]) -> None:
+    said = list(not_held(abi))
+
+    assert len(said) == len(words)
+    assert all(word in sentence for word, sentence in zip(words, said, strict=True))
 
 
 @pytest.mark.promise("weakening.said")
