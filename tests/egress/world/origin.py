@@ -120,6 +120,8 @@ class _Http1:
             self._stream(int(query))
         elif path == b"/endless-head":
             self._endless()
+        elif path == b"/stall":
+            self._file.read(1)  # until somebody hangs up
         elif path == b"/garbage":
             self._sock.sendall(head.replace(b"\r\n", b" ") + b"\r\n\r\n")
         elif path == b"/bytewise":

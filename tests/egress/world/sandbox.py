@@ -44,7 +44,11 @@ class Sandbox:
         self._ca = ca
         self.sock: socket.socket = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(WAIT_S)
-        self.sock.connect(str(path))
+        try:
+            self.sock.connect(str(path))
+        except OSError:  # the backlog is full
+            self.sock.close()
+            raise
         self._left = bytearray()
 
     def __enter__(self) -> Self:
