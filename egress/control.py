@@ -1,6 +1,6 @@
 """The server's line to the gate: one inherited socket, a JSON object a line.
 
-The server asks (configure, secrets, open, bind, calls, close), each with an id that the answer carries; the gate also tells of
+The server asks (configure, secrets, ping, open, bind, calls, close), each with an id that the answer carries; the gate also tells of
 itself (ready, flow, refused). When the line ends, so does the gate.
 """
 
@@ -100,6 +100,8 @@ async def _do(doors: Doors, message: Mapping[str, Any]) -> None:
     match message:
         case {"op": "configure"}:
             _configure(doors, message)
+        case {"op": "ping"}:
+            return  # whoever asks wants to know whether anybody is there
         case {"op": "secrets", "secrets": list(secrets)}:
             doors.keep([Secret.parse(secret) for secret in secrets])
         case {"op": "open", "session": str(session), "socket": str(path)}:

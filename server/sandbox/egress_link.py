@@ -25,6 +25,7 @@ log = logging.getLogger("sandgate.egress")
 
 READY_S = 15.0
 GRACE_S = 3.0
+LOOK_EVERY_S = 10.0
 MOST_LINES_A_SECOND = 20
 FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 5.0
@@ -211,6 +212,7 @@ class EgressLink:
                 tasks.start_soon(running.write)
                 tasks.start_soon(self._listen_to, process.stderr)
                 tasks.start_soon(self._introduce, running)
+                tasks.start_soon(_watch, running)
                 await running.read()
                 tasks.cancel_scope.cancel()
         finally:
@@ -278,6 +280,15 @@ class EgressLink:
                     if said <= MOST_LINES_A_SECOND:  # a sandbox can make the gate complain: not into somebody's disk
                         log.warning("%s", self._last_words)
                 rest = rest[-LONGEST_LINE:]
+
+
+async def _watch(running: EgressWire) -> None:
+    """A process that is there but does not answer (stopped, swapped out, in a loop) is as good as dead, and ended."""
+    await running.ready.wait()
+    while True:
+        await anyio.sleep(LOOK_EVERY_S)
+        with suppress(GateDown):
+            await running.ask({"op": "ping"})
 
 
 async def _end(process: Process) -> None:

@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -198,3 +200,55 @@ def test_a_killed_server_takes_its_gate_with_it(tmp_path: Path) -> None:
         parent.kill()
 
     world.eventually(lambda: not alive(gate))
+
+
+@pytest.mark.promise("egress.start_refused")
+async def test_a_gate_that_is_stopped_is_replaced_and_meanwhile_nothing_flows(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("egress_link.LOOK_EVERY_S", 0.2), ("egress_wire.REPLY_S", 1.0), ("egress_link.GRACE_S", 0.2)):
+        monkeypatch.setattr(f"server.sandbox.{name}", value)
+    async with opened(setup) as link:
+        await link.bind("s", [setup.where])
+        assert (await setup.fetch()).status == 200
+        first = await setup.until_up(link)
+        os.kill(first, signal.SIGSTOP)
+        with Sandbox(setup.path, setup.folder) as sandbox:
+            sandbox.say(f"GET http://{setup.where}/stopped HTTP/1.1\r\nHost: {setup.where}\r\n\r\n")
+            await eventually(lambda: pid_of(link) not in {first, None})
+        assert (await setup.fetch("/again")).status == 200
+
+    assert not alive(first)
+    assert b"/stopped" not in setup.origin.everything
+
+
+@pytest.mark.promise("secrets.outside")
+async def test_a_gate_that_comes_back_asks_for_the_secrets_again_and_knows_the_placeholders(setup: Setup) -> None:
+    asked: list[int] = []
+    placeholder = "sandgate_" + "0a" * 16
+
+    async def secrets() -> list[dict[str, Any]]:
+        await anyio.lowlevel.checkpoint()
+        asked.append(1)
+        return [{"name": "key", "host": "origin.test:8443", "headers": ["authorization"], "value": "the-value"}]
+
+    async def rule() -> str:
+        def ask() -> Answer:
+            with Sandbox(setup.path, setup.folder) as sandbox:
+                head = f"GET http://{setup.where}/ HTTP/1.1\r\nHost: {setup.where}\r\n"
+                return sandbox.ask(f"{head}Authorization: {placeholder}\r\n\r\n")
+
+        return (await anyio.to_thread.run_sync(ask)).rule
+
+    async with setup.link(secrets=secrets) as link:
+        await link.open("s", setup.path, [setup.where], {"key": placeholder})
+        before = await rule()
+        first = await setup.until_up(link)
+        kill(first)
+        await eventually(lambda: pid_of(link) not in {first, None})
+        after = await rule()
+        await link.keep(await secrets())
+
+    assert (before, after) == ("egress.secret", "egress.secret")
+    assert len(asked) == 3
+    assert setup.origin.everything == b""
