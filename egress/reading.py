@@ -79,4 +79,7 @@ def answer_of(refusal: Refusal, request: http.Request, session: Session) -> http
     headers = {"content-type": "application/json", "x-sandgate-error": refusal.header, "cache-control": "no-store"}
     if refusal.status == BAD_GATEWAY or "content-length" in request.headers:
         headers["connection"] = "close"  # mitmproxy never dials twice on one connection; nor is a body read out
-    return http.Response.make(refusal.status, body, headers)
+    answer = http.Response.make(refusal.status, body, headers)
+    if request.method == "CONNECT":
+        answer.reason = refusal.header  # of an answer to that, many programs show no more than this
+    return answer

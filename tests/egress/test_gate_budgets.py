@@ -40,6 +40,7 @@ def test_many_new_connections_wait_and_too_many_are_refused(small: Town) -> None
     assert refused
     assert refused[0].rule == "egress.limit"
     assert "2 connections a second" in refused[0].headers["x-sandgate-error"]
+    assert "2 connections a second" in refused[0].headers[":reason"]  # which is what curl shows of it
     assert len(refused) < len(answers)  # the others had to wait, and then had their turn
 
 
