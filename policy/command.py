@@ -12,10 +12,14 @@ type PathKind = Literal["bare", "system", "workspace", "outside", "dynamic"]
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """One `NAME=value` in front of a command, or a statement of its own; value is None where it is dynamic."""
+    """One `NAME=value` in front of a command, or a statement of its own; value is None where it is dynamic.
+
+    appends: what is put behind the old value where that is all that happens (PATH=$PATH:/x: ":/x"), else None.
+    """
 
     name: str
     value: str | None
+    appends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,15 @@ def held(assign: Node, near: Surroundings) -> Word:
     before = near.variables.get(value(assign.get("Name")))
     if isinstance(before, str) and word.text is not None:
         return static(before + word.text)
-    return Word(None, "param", word.begins, word.latent)
+    template = f"${{{value(assign.get('Name'))}}}{word.text}" if word.text is not None else ""
+    return Word(None, "param", word.begins, word.latent, template=template)
+
+
+def appended(name: str, word: Word) -> str | None:
+    """What is put behind the variable's own old value, as in PATH=$PATH:/x; None where that is not all that happens."""
+    old = f"${{{name}}}"
+    rest = word.template.removeprefix(old)
+    return rest if word.template.startswith(old) and "${" not in rest else None
 
 
 def binding(assign: Node, word: Word, near: Surroundings) -> Held | None:

@@ -3,6 +3,7 @@
 import re
 from itertools import pairwise
 
+from policy.reading.assignment import appended
 from policy.reading.effect import (
     Call,
     ChangeDirectory,
@@ -80,9 +81,13 @@ def declare(call: Call) -> Effects:
             effects += [TakeName(word)] if word.text is None and not word.begins else []
             continue
         name, equals, value = word.begins.partition("=")
-        held = static(value) if word.text is not None else Word(None, word.reason, value, word.latent)
+        template = word.template.partition("=")[2]
+        held = (
+            static(value) if word.text is not None else Word(None, word.reason, value, word.latent, template=template)
+        )
         effects += [TakeName(static(name))] if "[" in name else []
-        effects += [SetVariable(name.rstrip("+").partition("[")[0], held.text)] if equals else []
+        plain = name.rstrip("+").partition("[")[0]
+        effects += [SetVariable(plain, held.text, appended(plain, held))] if equals else []
         effects += [Evaluate(held)] if equals and "i" in flags else []
         effects += [TakeName(held)] if equals and "n" in flags else []
     return tuple(effects)

@@ -86,7 +86,9 @@ class Commands(ABC):
         name, path_kind = named(words[0], flow, context.home, self.workspaces) if words else ("", "bare")
         call = Call(name or "", words)
         found = effects(call) if name else ()
-        sets = tuple(Assign(effect.name, effect.value) for effect in found if isinstance(effect, SetVariable))
+        sets = tuple(
+            Assign(effect.name, effect.value, effect.appends) for effect in found if isinstance(effect, SetVariable)
+        )
         command = SimpleCommand(
             argv=tuple(word.text for word in words),
             name=name,

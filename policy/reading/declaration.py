@@ -22,5 +22,6 @@ def _words(arg: Node, near: Surroundings) -> list[Word]:
         return [Word(None, "param", begins, any(element.latent for element in elements))]
     held = assigned(arg.get("Value"), near)
     if held.text is None:
-        return [Word(None, held.reason, begins + held.known, held.latent)]
+        template = begins + held.template if held.template else ""
+        return [Word(None, held.reason, begins + held.known, held.latent, template=template)]
     return [Word(begins + held.text, latent=held.latent)]

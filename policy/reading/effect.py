@@ -83,10 +83,11 @@ class Jump:
 
 @dataclass(frozen=True, slots=True)
 class SetVariable:
-    """A builtin gives a variable a value; None if dynamic."""
+    """A builtin gives a variable a value; None if dynamic. appends: as in Assign."""
 
     name: str
     value: str | None = None
+    appends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

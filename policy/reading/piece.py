@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of a word. `reason` says why it is only known at run time, "" if it is static. breaks: a word ends here."""
+    """A run of a word. `reason` says why it is only known at run time, "" if it is static. breaks: a word ends here.
+
+    name: the variable that stands here and nothing else, "" for none.
+    """
 
     text: str
     quoted: bool = False
     reason: str = ""
     breaks: bool = False
+    name: str = ""
 
     @property
     def plain(self) -> bool:
@@ -27,6 +31,7 @@ class Word:
 
     known: of a glob the pattern, of any other dynamic word the text it begins with. latent: the text holds a quoted
     command substitution, which runs if bash ever takes the text for arithmetic. splits: it may become several words.
+    template: of a dynamic word the whole text with ${NAME} where plain variables stand, "" where more than those do.
     """
 
     text: str | None
@@ -34,6 +39,7 @@ class Word:
     known: str = ""
     latent: bool = False
     splits: bool = False
+    template: str = ""
 
     @property
     def begins(self) -> str:

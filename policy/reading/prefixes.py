@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from policy.command import Assign
+from policy.reading.assignment import appended
 from policy.reading.effect import UNCHANGED, Call, Effects, Run, RunScript
 from policy.reading.options import NO_OPTIONS, Grammar, Parsed, parse
 from policy.reading.piece import Word
@@ -189,5 +190,6 @@ def assigned(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], tuple[Assign, .
         name, equals, value = word.begins.partition("=")
         if not equals:
             return words[index:], tuple(assigns)
-        assigns.append(Assign(name, value if word.text is not None else None))
+        held = Word(word.text, template=word.template.partition("=")[2])
+        assigns.append(Assign(name, value if word.text is not None else None, appended(name, held)))
     return (), tuple(assigns)

@@ -275,7 +275,7 @@ class Script(Commands):
             self.notes.literal |= word.latent
             bound = assignment.binding(assign, word, near)
             flow = changing(flow, setting(name, bound))
-            found.append(Assign(name, word.text))
+            found.append(Assign(name, word.text, assignment.appended(name, word)))
         return tuple(found), flow
 
     def _look_inside(self, node: Node, context: Context, flow: Flow) -> Flow:

@@ -126,7 +126,9 @@ def _expansion(part: Node, near: Surroundings, *, quoted: bool = False, splits: 
     if pieces is not None:
         return pieces
     whole = quoted and not _is_list(part)
-    return [Piece("", quoted=whole, reason=_REASONS.get(kind(part), "param"))]
+    is_plain = kind(part) == "ParamExp" and part.keys() <= _PLAIN_PARAM
+    name = value(part.get("Param")) if is_plain else ""
+    return [Piece("", quoted=whole, reason=_REASONS.get(kind(part), "param"), name=name)]
 
 
 def _is_list(part: Node) -> bool:
@@ -195,7 +197,13 @@ def _closed(pieces: list[Piece]) -> Word:
     if not reason:
         return static(text)
     splits = any(piece.reason in ("param", "cmdsub") and not piece.quoted for piece in pieces)
-    return Word(None, reason, _start(pieces), is_latent(text), splits)
+    return Word(None, reason, _start(pieces), is_latent(text), splits, _template(pieces))
+
+
+def _template(pieces: list[Piece]) -> str:
+    if any(piece.reason and not piece.name for piece in pieces):
+        return ""
+    return "".join(f"${{{piece.name}}}" if piece.reason else piece.text for piece in pieces)
 
 
 def _start(pieces: list[Piece]) -> str:

@@ -48,7 +48,13 @@ redirects := [{"op": redirect.op, "path": redirect.path, "dynamic": redirect.dyn
 	some redirect in command.redirects
 ]
 
-assigns := [{"name": assign.name, "value": assign.value, "command": command.name, "path_kind": command.path_kind} |
+assigns := [{
+	"name": assign.name,
+	"value": assign.value,
+	"appends": object.get(assign, "appends", null),
+	"command": command.name,
+	"path_kind": command.path_kind,
+} |
 	some command in input.commands
 	some assign in command.assigns
 ]

@@ -1,7 +1,8 @@
 # METADATA
 # title: The search path
 # description: |
-#   With another PATH the names that were judged mean other programs, so it is only set to the system's own folders.
+#   With another PATH the names that were judged mean other programs, so it is only set to the system's own folders. What
+#   is put behind the old value takes no name away.
 # custom:
 #   held_by: words
 package sandgate.rules.environment.search_path
@@ -12,8 +13,15 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	some assign in data.sandgate.facts.assigns
 	assign.name == "PATH"
 	not _is_system(assign.value)
+	not _only_appends(assign.appends)
 	reason := "Setting PATH makes the names of commands mean other programs than those that were judged."
 	help := "Call a program by its path instead, such as .venv/bin/pytest; installed tools are on PATH already."
+}
+
+# Folders written out, behind those that are there: a name that is found today is found where it was.
+_only_appends(rest) if {
+	is_string(rest)
+	regex.match(`^(:[/~][^:]*)+$`, rest)
 }
 
 _is_system(value) if {
