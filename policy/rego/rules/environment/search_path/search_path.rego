@@ -1,8 +1,8 @@
 # METADATA
 # title: The search path
 # description: |
-#   With another PATH the names that were judged mean other programs, so it is only set to the system's own folders. What
-#   is put behind the old value takes no name away.
+#   With another PATH the names that were judged mean other programs, so it is only set to the system's own folders.
+#   What is put behind the old value takes no name away.
 # custom:
 #   held_by: words
 package sandgate.rules.environment.search_path
@@ -21,7 +21,7 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 # Folders written out, behind those that are there: a name that is found today is found where it was.
 _only_appends(rest) if {
 	is_string(rest)
-	regex.match(`^(:[/~][^:]*)+$`, rest)
+	regex.match(`^(:[/~][^:]*)*$`, rest)
 }
 
 _is_system(value) if {
