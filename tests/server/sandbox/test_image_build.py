@@ -235,6 +235,13 @@ def test_pip_and_pytest_belong_to_an_environment_of_the_users() -> None:
     assert said[-1].startswith("1 passed")
 
 
+def test_the_usual_data_and_test_packages_are_there_and_a_newer_one_of_the_users_wins() -> None:
+    script = "import numpy, pandas, requests, yaml, hypothesis, pytest_cov, xdist; print(pandas.Series([20, 22]).sum())"
+    path = "echo 'mine = 1' >$(python -c 'import sysconfig; print(sysconfig.get_path(\"purelib\"))')/yaml.py; cd / && python -c 'import yaml; print(yaml.mine)'"
+
+    assert inside(f"python -c '{script}'; {path}", user="1000") == "42\n1\n"
+
+
 def test_node_and_npm_belong_to_the_user() -> None:
     with client() as api:
         if not api.images("sandgate/node"):
