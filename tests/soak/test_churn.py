@@ -34,6 +34,8 @@ pids = 64
 concurrent = 64
 calls_per_second = 1000
 burst = 1000
+[policy]
+profile = "open"
 """
 CHOICES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("exec", {"argv": ["true"]}),
