@@ -42,7 +42,7 @@ def busybox() -> bytes:
                 assert program is not None
                 return program.read()
         finally:
-            api.remove_container(made)
+            api.remove_container(made, v=True)
 
 
 def small(shell: bool = True) -> dict[str, bytes | str]:  # noqa: FBT001, FBT002 - named at every call

@@ -38,4 +38,4 @@ def run(image: str, entrypoint: str, argv: Sequence[str], *, user: str = "", **h
             code = int(api.wait(made["Id"], timeout=60)["StatusCode"])
             return code, api.logs(made["Id"]).decode()
         finally:
-            api.remove_container(made["Id"], force=True)
+            api.remove_container(made["Id"], force=True, v=True)

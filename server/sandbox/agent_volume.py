@@ -67,7 +67,7 @@ def tidy(api: docker.APIClient, kept: str) -> None:
     for entry in api.containers(all=True, filters={"label": LABEL}):
         if entry["Created"] < time.time() - 2 * _FILL_S:
             with suppress(docker.errors.APIError):  # another server was first
-                api.remove_container(entry["Id"], force=True)
+                api.remove_container(entry["Id"], force=True, v=True)
 
 
 @contextmanager
@@ -89,4 +89,4 @@ def _container(api: docker.APIClient, image_id: str, volume: str) -> Iterator[st
     try:
         yield made
     finally:
-        api.remove_container(made, force=True)
+        api.remove_container(made, force=True, v=True)

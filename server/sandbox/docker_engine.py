@@ -338,7 +338,7 @@ class DockerEngine:
         with suppress(
             NoEngine, NotFound, APIError, DockerException
         ):  # auto-remove is often first; what is gone is gone
-            self._docker().api.remove_container(f"sandgate-{identity}", force=True)
+            self._docker().api.remove_container(f"sandgate-{identity}", force=True, v=True)
 
     def _docker(self) -> docker.DockerClient:
         if self._client is None:

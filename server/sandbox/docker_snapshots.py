@@ -96,7 +96,7 @@ class DockerSnapshots:
         try:
             yield made
         finally:
-            api.remove_container(made, force=True)
+            api.remove_container(made, force=True, v=True)
 
     # --- what there is -----------------------------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ class DockerSnapshots:
         label = f"{STATE_LABEL}={self.installation.id}"
         for entry in api.containers(all=True, filters={"label": label, "status": "created"}):
             if entry["Command"].startswith("never"):
-                api.remove_container(entry["Id"], force=True)
+                api.remove_container(entry["Id"], force=True, v=True)
 
     # --- the engine --------------------------------------------------------------------------------------------------
 

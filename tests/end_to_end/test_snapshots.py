@@ -242,7 +242,7 @@ def trap() -> Iterator[str]:
         made = api.create_container("sandgate/base", ["never"])["Id"]
         repository, _, tag = name.partition(":")
         api.commit(made, repository, tag, changes="\n".join(ENV))
-        api.remove_container(made, force=True)
+        api.remove_container(made, force=True, v=True)
         yield name
         api.remove_image(name, force=True)
 

@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 
+import anyio
 import pytest
 
 from server.sandbox.docker_sandbox import DockerSandbox
@@ -111,6 +112,22 @@ async def test_commands_get_the_images_environment_and_are_nobody_all_the_same(b
     said = await shell(box, "echo got $UID $LD_PRELOAD $PWD $HOME")
 
     assert "got 1000 /evil/preload.so /workspace /home/agent\n" in said.out.decode()
+
+
+@pytest.mark.promise("nothing.left")
+async def test_the_volumes_that_an_image_declares_go_with_the_sandbox(image: str) -> None:
+    def volumes() -> set[str]:
+        with client() as api:
+            return {volume["Name"] for volume in api.volumes()["Volumes"] or ()}
+
+    before = volumes()
+    async with engine() as made:
+        box = await made.create(replace(BASE, image=image))
+        assert volumes() - before
+        await box.close()
+    with anyio.fail_after(20):
+        while volumes() - before:
+            await anyio.sleep(0.05)
 
 
 async def test_what_a_session_plants_is_not_run_by_the_agent_of_its_snapshot() -> None:

@@ -82,7 +82,7 @@ class Chaos:
         os.kill(self._init(container), signal.SIGKILL)
 
     def container(self, container: str) -> None:
-        self.api.remove_container(container, force=True)
+        self.api.remove_container(container, force=True, v=True)
 
     def shim(self, container: str) -> None:
         parent = int(Path(f"/proc/{self._init(container)}/stat").read_text().rpartition(")")[2].split()[1])

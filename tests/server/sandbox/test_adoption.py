@@ -100,7 +100,7 @@ async def test_one_that_is_taken_over_twice_waits_for_the_third(runtime: Path) -
 async def test_one_that_is_gone_is_lost(runtime: Path) -> None:
     box = await left(runtime)
     with client() as api:
-        api.remove_container(f"sandgate-{box.id}", force=True)
+        api.remove_container(f"sandgate-{box.id}", force=True, v=True)
     async with server(runtime, "two") as second:
         with pytest.raises(SandboxLost, match="it is gone"):
             await second.adopt(BASE, box.id, box.key)

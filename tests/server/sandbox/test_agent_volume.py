@@ -26,7 +26,7 @@ def another() -> Iterator[str]:
     with client() as api:
         made = api.create_container("sandgate/agent", ["never"], entrypoint=["never"])["Id"]
         image = str(api.commit(made, "sandgate-test", "another-agent")["Id"])
-        api.remove_container(made)
+        api.remove_container(made, v=True)
         yield image
         api.remove_image("sandgate-test:another-agent", force=True)
         if name_of(image) in volumes(api):
@@ -41,7 +41,7 @@ def looking(api: docker.APIClient, volume: str) -> Iterator[str]:
     try:
         yield made["Id"]
     finally:
-        api.remove_container(made["Id"], force=True)
+        api.remove_container(made["Id"], force=True, v=True)
 
 
 def inside(api: docker.APIClient, volume: str) -> list[str]:

@@ -40,7 +40,7 @@ def test_only_what_a_dead_server_of_ours_never_started_is_removed(api: docker.AP
         assert orphan not in left
     finally:
         for container in kept:
-            api.remove_container(container, force=True)
+            api.remove_container(container, force=True, v=True)
 
 
 def asleep(api: docker.APIClient, container: str) -> None:
@@ -62,7 +62,7 @@ def running(api: docker.APIClient, labels: dict[str, str], *, paused: bool = Fal
         yield started
     finally:
         with suppress(docker.errors.NotFound):
-            api.remove_container(started, force=True)
+            api.remove_container(started, force=True, v=True)
 
 
 def state(api: docker.APIClient, container: str) -> str:
