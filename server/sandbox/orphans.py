@@ -33,7 +33,7 @@ class Orphans:
         gone = [*self._never_started(api), *self._nobodys(api)]
         for entry in self._asleep(api):
             _done(api.unpause, entry["Id"])  # its agent then waits for another server, and ends where none comes
-        return [entry["Names"][0] for entry in gone if _done(api.remove_container, entry["Id"], force=True)]
+        return [entry["Names"][0] for entry in gone if _done(api.remove_container, entry["Id"], force=True, v=True)]
 
     def _never_started(self, api: docker.APIClient) -> Iterator[Any]:
         """The engine itself removes only what once ran."""
