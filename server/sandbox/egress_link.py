@@ -154,7 +154,7 @@ class EgressLink:
         """Secrets have new values. Where the process is down, the next one asks for them by itself."""
         if self._running is not None and self._up.is_set():
             with suppress(GateDown):
-                await self._running.ask({"op": "secrets", "secrets": list(secrets)})
+                await _tell_secrets(self._running, secrets)
 
     def calls(self, session: str, decisions: Sequence[str]) -> None:
         """The decision ids of the calls that run in a session now; they go into its refusals and events."""
@@ -248,7 +248,7 @@ class EgressLink:
             await running.ready.wait()
             secrets = await self._secrets() if self._secrets else ()
         await running.ask(self._settings.configure)
-        await running.ask({"op": "secrets", "secrets": list(secrets)})
+        await _tell_secrets(running, secrets)
         for session in list(self._wanted):
             await self._restore(running, session)
         self._ca_cert, self._last_words = running.ca_cert, ""
@@ -280,6 +280,14 @@ class EgressLink:
                     if said <= MOST_LINES_A_SECOND:  # a sandbox can make the gate complain: not into somebody's disk
                         log.warning("%s", self._last_words)
                 rest = rest[-LONGEST_LINE:]
+
+
+async def _tell_secrets(running: EgressWire, secrets: Sequence[Mapping[str, Any]]) -> None:
+    """One that the gate cannot mean costs the secrets, which it then refuses to swap, and not everybody's network."""
+    try:
+        await running.ask({"op": "secrets", "secrets": list(secrets)})
+    except GateRefused as error:
+        log.warning("The gate does not take the secrets, so none is swapped: %s", error)
 
 
 async def _watch(running: EgressWire) -> None:

@@ -252,3 +252,23 @@ async def test_a_gate_that_comes_back_asks_for_the_secrets_again_and_knows_the_p
     assert (before, after) == ("egress.secret", "egress.secret")
     assert len(asked) == 3
     assert setup.origin.everything == b""
+
+
+@pytest.mark.promise("secrets.outside")
+async def test_a_secret_that_the_gate_cannot_mean_costs_the_secret_and_not_the_network(
+    setup: Setup, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = {"name": "key", "host": "-.test", "headers": ["authorization"], "value": "told-secret"}
+
+    async def secrets() -> list[dict[str, Any]]:
+        await anyio.lowlevel.checkpoint()
+        return [bad]
+
+    async with setup.link(secrets=secrets) as link:
+        await link.open("s", setup.path, [setup.where])
+        assert (await setup.fetch()).status == 200
+        await link.keep([bad])
+        assert (await setup.fetch()).status == 200
+
+    assert "none is swapped" in caplog.text
+    assert "told-secret" not in caplog.text
