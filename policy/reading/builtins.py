@@ -55,7 +55,7 @@ def trap(call: Call) -> Effects:
     words = call.operands[1:] if call.operands and call.operands[0].text == "--" else call.operands
     if len(words) <= 1 or words[0].text in ("-", "", "-l", "-p"):
         return ()
-    return (RunScript(words[0].text, "sh", "trap", later=True),)
+    return (RunScript(words[0].text, "bash", "trap", later=True),)
 
 
 def source(call: Call) -> Effects:
@@ -101,7 +101,7 @@ def names(call: Call) -> Effects:
     words = (*parsed.operands, *named)
     sets = tuple(SetVariable(word.text) for word in words if word.text and _NAME.fullmatch(word.text))
     callback = parsed.value("-C") if call.name in ("mapfile", "readarray") else None
-    runs = (RunScript(_with_tail(callback), "sh", f"{call.name} -C"),) if callback else ()
+    runs = (RunScript(_with_tail(callback), "bash", f"{call.name} -C"),) if callback else ()
     return (*(TakeName(word) for word in words), *(() if call.name == "unset" else sets), *runs)
 
 
@@ -160,14 +160,14 @@ def complete(call: Call) -> Effects:
     """compgen -W expands its words, -C runs a command."""
     parsed = parse(call.operands, Grammar(short="oAGWFCXPS"))
     expands = tuple(Expand(word.text) for word in parsed.values("-W"))
-    return (*expands, *(RunScript(_with_tail(word), "sh", f"{call.name} -C") for word in parsed.values("-C")))
+    return (*expands, *(RunScript(_with_tail(word), "bash", f"{call.name} -C") for word in parsed.values("-C")))
 
 
 def bind(call: Call) -> Effects:
     """bind -x '"key": command'."""
     texts = parse(call.operands, Grammar(short="fqrumx")).values("-x")
     return tuple(
-        RunScript(None if word.text is None else word.text.partition(":")[2], "sh", "bind -x", later=True)
+        RunScript(None if word.text is None else word.text.partition(":")[2], "bash", "bind -x", later=True)
         for word in texts
     )
 

@@ -35,6 +35,7 @@ from policy.reading.meaning import effects
 from policy.reading.naming import named
 from policy.reading.notes import Notes
 from policy.reading.piece import Word
+from policy.reading.posix import PLAIN, otherwise
 from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, Unparsable, nodes
 from policy.reading.variables import LOST, NOTHING, POSITIONAL, Variables
@@ -68,6 +69,8 @@ class Commands(ABC):
         """Read a whole text; one that has not been parsed yet is asked for and read in the next pass."""
         self.notes.hidden |= hides_characters(text)
         tree = self._tree(text, unread)
+        if tree is not None and context.plain_sh and (found := otherwise(tree)):
+            self.notes.trouble(f"sh reads {found} otherwise than bash; write `bash -c`, or leave it out")
         return stays(flow) if tree is None else self.statements(nodes(tree, "Stmts"), settled(context, text), flow)
 
     def invoke(
@@ -214,6 +217,8 @@ class Commands(ABC):
             fresh = LOST if unlike else _started(effect.arguments)
             start = changing(start, lambda _: fresh)
         inner = context.inside(effect.via, elsewhere=effect.elsewhere, span=span)
+        if not effect.here:
+            inner = replace(inner, plain_sh=effect.shell in PLAIN)
         outcome = self.script(effect.code, inner, start, effect)
         return outcome if effect.here else stays(flow)
 

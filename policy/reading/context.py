@@ -29,6 +29,7 @@ class Context:
     elsewhere: bool = False
     span: tuple[int, int] | None = None
     depth: int = 0
+    plain_sh: bool = False  # what runs the text is no bash
 
     def through(self, via: str) -> "Context":
         return replace(self, via=(*self.via, via))
