@@ -19,7 +19,7 @@ def checkout(tmp_path: Path) -> Path:
         found = shutil.which(name, path="/usr/bin:/bin")
         assert found is not None
         (tmp_path / "bin" / name).symlink_to(found)
-    for name in ("scripts/setup", "pyproject.toml", "requirements/dev.txt"):
+    for name in ("scripts/setup", "pyproject.toml", "requirements/dev.txt", "requirements/oracle.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path

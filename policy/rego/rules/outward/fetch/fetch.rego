@@ -38,14 +38,23 @@ findings contains {"effect": "ask", "reason": reason, "help": help} if {
 
 # Every operand must be a listed host, or a word that cannot be one.
 _only_listed(command) if {
-	not null in command.argv
 	some word in command.words
 	_names_listed(word)
 	not _names_other(command)
 }
 
+# A word that is only known when it runs could be a host, but for a header, a body, a name of a file.
 _names_other(command) if {
-	some place, word in command.words
+	some place, word in command.argv
+	place > 0
+	is_null(word)
+	not _value(command, place)
+}
+
+_names_other(command) if {
+	some place, word in command.argv
+	place > 0
+	is_string(word)
 	not regex.match(`^(-|[0-9]{1,5}$)`, word)
 	not _names_listed(word)
 	not _value(command, place)
@@ -61,8 +70,9 @@ _names_other(command) if {
 
 # The word after one of these is a file, a header or a method, even where it looks like a host.
 _value(command, place) if {
-	place > 0
-	regex.match(_valued[command.name], command.words[place - 1])
+	place > 1
+	is_string(command.argv[place - 1])
+	regex.match(_valued[command.name], command.argv[place - 1])
 }
 
 _valued := {
