@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import docker.errors
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult, TextContent
@@ -72,15 +73,20 @@ class Home:
         return [entry["Names"][0] for entry in found]
 
     def images(self) -> list[str]:
-        """Of this installation's snapshots, as the engine has them."""
+        """Of this installation's snapshots, as the engine has them; the newest first, for it may stand on older ones."""
         identity = (self.folder / "state/installation").read_text()
         with docker_client() as api:
-            return [entry["Id"] for entry in api.images(filters={"label": f"{STATE_LABEL}={identity}"})]
+            found = api.images(filters={"label": f"{STATE_LABEL}={identity}"})
+        return [entry["Id"] for entry in sorted(found, key=lambda entry: int(entry["Created"]), reverse=True)]
 
     def remove_images(self) -> None:
-        with docker_client() as api:
-            for image in self.images():
-                api.remove_image(image, force=True)
+        """Those of one second are not told apart by their age, so what others stood on is tried again."""
+        while images := self.images():
+            with docker_client() as api:
+                for image in images:
+                    with suppress(docker.errors.APIError):
+                        api.remove_image(image, force=True)
+            assert len(self.images()) < len(images), images
 
     def sockets(self) -> list[Path]:
         return [path for path in (self.folder / "run").rglob("*") if path.is_socket()]

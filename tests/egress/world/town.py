@@ -92,8 +92,12 @@ class Guest:
 
     def tunnel(self, host: str, sni: str | None = None, protocols: Sequence[str] = ("http/1.1",)) -> Sandbox:
         sandbox = self.dial()
-        assert sandbox.connect(self.at(host)).status == 200
-        return sandbox.tls(sni or host, tuple(protocols))
+        try:
+            assert sandbox.connect(self.at(host)).status == 200
+            return sandbox.tls(sni or host, tuple(protocols))
+        except BaseException:
+            sandbox.sock.close()
+            raise
 
     def refused(self, **fields: Any) -> dict[str, Any]:
         """A refusal as it was told; the session is closed for it, which tells what was still being counted."""
