@@ -89,18 +89,20 @@ async def test_three_hundred_calls_in_a_storm_of_stops(box: DockerSandbox) -> No
     await job.stop(9, "killed", 1)
 
 
-async def test_beside_150_busy_loops_files_are_read_and_a_stop_ends_them(box: DockerSandbox) -> None:
-    await shell(box, "echo x > /workspace/f")
-    said = Said()
-    job = await box.run(command("/bin/bash", "-c", "for i in $(seq 110); do while :; do :; done & done; wait"), said)
-    with anyio.fail_after(60):
-        for _ in range(20):
-            assert (await read_file(box, "/workspace/f"))[1] == b"x\n"
-        await job.stop(9, "killed", 1)
-        await said.over.wait()
+async def test_beside_150_busy_loops_files_are_read_and_a_stop_ends_them() -> None:
+    loops = command("/bin/bash", "-c", "for i in $(seq 150); do while :; do :; done & done; wait")
+    async with sandbox(pids=256) as box:
+        await shell(box, "echo x > /workspace/f")
+        said = Said()
+        job = await box.run(loops, said)
+        with anyio.fail_after(60):
+            for _ in range(20):
+                assert (await read_file(box, "/workspace/f"))[1] == b"x\n"
+            await job.stop(9, "killed", 1)
+            await said.over.wait()
 
-    assert said.end.status == "killed"
-    assert (await shell(box, "pgrep -cx bash; true")).out == b"1\n"
+        assert said.end.status == "killed"
+        assert (await shell(box, "pgrep -cx bash; true")).out == b"1\n"
 
 
 async def test_under_a_fork_bomb_a_close_removes_everything() -> None:

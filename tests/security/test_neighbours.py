@@ -28,6 +28,7 @@ STORMS = {
     "memory bomb": ("exec python3 -c 'x = bytearray(4 << 30)'", 60, {"out_of_memory"}),
     "disk filler": ("while head -c 20000000 /dev/zero >> full; do :; done", 60, {"disk_full"}),
     "a flood of output": ("yes", 6, {"timed_out"}),
+    "a minute of it": ("yes", 60, {"timed_out"}),
     "a flood without lines": ("exec cat /dev/zero", 4, {"timed_out"}),
     "a hundred thousand files": (f'exec python3 -c "{FILES}"', 90, {"exited"}),
     "ten gigabytes of holes": ("truncate -s 10G holes && dd if=/dev/zero of=holes bs=1M seek=10000 count=1", 60, {"exited"}),
@@ -66,7 +67,12 @@ def memory(home: Home, name: str) -> int:
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:"))
 
 
-@pytest.mark.parametrize("storm", STORMS)
+LONG = "a minute of it"
+
+
+@pytest.mark.parametrize(
+    "storm", [*(storm for storm in STORMS if storm != LONG), pytest.param(LONG, marks=pytest.mark.soak)]
+)
 async def test_a_neighbour_does_not_notice(client: Client, home: Home, storm: str) -> None:
     script, timeout_s, ends = STORMS[storm]
     before = memory(home, "VmRSS")
