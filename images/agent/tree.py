@@ -50,13 +50,16 @@ def signal_all(root: int, number: int) -> int:
 
 
 def end_all(root: int) -> bool:
-    """Stop all below `root` until no new ones appear, then kill them. False where something is still there."""
+    """Stop all below `root` until no new ones appear, then kill them; again, until none is there. False if some still is."""
     for _ in range(PASSES):
         stopped = below(root)
+        if not stopped:
+            return True
         for pid in stopped:
             _send(pid, signal.SIGSTOP)
         if below(root) <= stopped:
-            break
+            for pid in stopped:
+                _send(pid, signal.SIGKILL)
     for pid in below(root):
         _send(pid, signal.SIGKILL)
     return not below(root)

@@ -26,7 +26,7 @@ async def box(anyio_backend: str) -> AsyncGenerator[DockerSandbox]:
 
 async def until(box: DockerSandbox, script: str) -> None:
     """Until a look from inside says so; bounded."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(90):
         while (await shell(box, script)).end.exit_code != 0:
             await anyio.sleep(0.05)
 
