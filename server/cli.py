@@ -83,9 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         'allow one host (example.com, *.example.com) or command ("git push") from now on',
         "set_up:allow",
     )
-    allow.add_argument(
-        "what", help="a host, preset:pip (npm, uv, apt, go, cargo), or a command by name and sub-command"
-    )
+    allow.add_argument("what", help="a host, preset:pip (npm, uv, apt, go), or a command by name and sub-command")
     _install_words(commands)
     _copy_words(commands)
     _image_words(commands)

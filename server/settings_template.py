@@ -60,7 +60,7 @@ TEMPLATE = """\
 # image = "python"              # a name of sandbox.images, or any image the engine has
 # setup = ["pip install -r requirements.txt"]   # run once, judged and recorded as any call
 # cache_on = ["requirements.txt"]               # files of the first workspace: where one changes, setup runs again
-# network = ["index.example", "files.example"]   # out of egress.allow; nothing: all of it
+# network = ["index.example.com"]   # out of egress.allow; nothing: all of it
 # idle = 2                      # warm ones of it, instead of sandbox.idle
 # setup_timeout_s = 900         # of each command
 

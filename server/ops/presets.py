@@ -1,5 +1,6 @@
-"""`sandgate allow preset:NAME`: the hosts of a package manager, as this machine's own is set up; without it, the public ones."""
+"""`sandgate allow preset:NAME`: the hosts of a package manager, as this machine's own names them."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from subprocess import DEVNULL, PIPE, SubprocessError, run  # noqa: TID251 - the manager is asked on the host, by the operator's own word
@@ -16,29 +17,33 @@ type Ask = Callable[[Sequence[str]], str]  # what the program printed; empty whe
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A package manager. `variables` and then `asks` are where its index may be named; `public` is what it uses else."""
+    """A package manager: in `variables`, and then by what `asks` print, it says where its index is."""
 
-    public: tuple[str, ...]
     variables: tuple[str, ...] = ()
     asks: tuple[tuple[str, ...], ...] = ()
 
 
+_PIPS_OWN: Final = (
+    "from pip._internal.models.index import PyPI as own; print(own.url, 'https://' + own.file_storage_domain)"
+)
+_PIP: Final = (
+    ("pip3", "config", "get", "global.index-url"),
+    ("pip", "config", "get", "global.index-url"),
+    ("python3", "-c", _PIPS_OWN),
+    (sys.executable, "-c", _PIPS_OWN),
+)
+
 PRESETS: Final[Mapping[str, Preset]] = {
-    "pip": Preset(
-        ("index.example", "files.example"),
-        ("PIP_INDEX_URL",),
-        (("pip3", "config", "get", "global.index-url"), ("pip", "config", "get", "global.index-url")),
-    ),
-    "uv": Preset(("index.example", "files.example"), ("UV_DEFAULT_INDEX", "UV_INDEX_URL")),
-    "npm": Preset(("registry.example",), ("NPM_CONFIG_REGISTRY",), (("npm", "config", "get", "registry"),)),
-    "go": Preset(("goproxy.example", "gosum.example"), ("GOPROXY",), (("go", "env", "GOPROXY"),)),
-    "cargo": Preset(("crates.example", "crate-files.example")),
-    "apt": Preset(("deb.example", "security.example"), (), (("apt-get", "indextargets", "--format", "$(SITE)"),)),
+    "pip": Preset(("PIP_INDEX_URL",), _PIP),
+    "uv": Preset(("UV_DEFAULT_INDEX", "UV_INDEX_URL"), _PIP),
+    "npm": Preset(("NPM_CONFIG_REGISTRY",), (("npm", "config", "get", "registry"),)),
+    "go": Preset(("GOPROXY",), (("go", "env", "GOPROXY"),)),
+    "apt": Preset((), (("apt-get", "indextargets", "--format", "$(SITE)"),)),
 }
 
 
 def hosts(name: str, environ: Mapping[str, str], ask: Ask) -> tuple[str, ...]:
-    """Entries for the list, each once. Raises NotSaved for a preset that there is not."""
+    """Entries for the list, each once. Raises NotSaved for a preset that there is not, or a manager that does not say."""
     preset = PRESETS.get(name)
     if preset is None:
         raise NotSaved(f"there is no preset {name!r}; there are: {', '.join(sorted(PRESETS))}; nothing was changed")
@@ -46,7 +51,9 @@ def hosts(name: str, environ: Mapping[str, str], ask: Ask) -> tuple[str, ...]:
     for text in (*said, *map(ask, preset.asks)):
         if found := _entries(text):
             return found
-    return preset.public
+    raise NotSaved(
+        f"{name} does not say here where its index is; name the host: sandgate allow HOST; nothing was changed"
+    )
 
 
 def _entries(text: str) -> tuple[str, ...]:

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -10,9 +11,14 @@ def nobody(_: Sequence[str]) -> str:
     return ""
 
 
-def test_without_a_manager_the_public_index_is_meant() -> None:
-    assert hosts("pip", {}, nobody) == ("index.example", "files.example")
-    assert all(hosts(name, {}, nobody) for name in PRESETS)
+@pytest.mark.parametrize("name", PRESETS)
+def test_where_no_manager_says_where_its_index_is_a_person_must(name: str) -> None:
+    with pytest.raises(NotSaved, match="sandgate allow HOST"):
+        hosts(name, {}, nobody)
+
+
+def test_pip_knows_its_own_index_and_where_its_files_lie() -> None:
+    assert len(hosts("pip", {}, lambda command: asked(command) if command[0] == sys.executable else "")) == 2
 
 
 def test_a_managers_own_index_takes_its_place_and_no_password_comes_along() -> None:
@@ -30,7 +36,7 @@ def test_several_are_each_named_once() -> None:
 
 
 def test_what_there_is_not_is_said_with_what_there_is() -> None:
-    with pytest.raises(NotSaved, match="there are: apt, cargo, go, npm, pip, uv"):
+    with pytest.raises(NotSaved, match="there are: apt, go, npm, pip, uv"):
         hosts("brew", {}, nobody)
 
 

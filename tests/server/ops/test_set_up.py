@@ -274,11 +274,11 @@ def test_what_a_rule_denies_is_not_written_because_no_list_lifts_it(capsys: Said
 def test_a_preset_writes_the_hosts_that_it_stands_for(
     machine: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.ops.presets.asked", lambda _: "")
+    monkeypatch.setenv("GOPROXY", "https://proxy.example,https://more.example")
 
-    assert cli.main(["allow", "preset:cargo"]) == 0
+    assert cli.main(["allow", "preset:go"]) == 0
     assert cli.main(["allow", "preset:brew"]) != 0
 
     listed = read(machine / "config/sandgate/sandgate.toml")["egress"]["allow"]
-    assert listed == ["crates.example", "crate-files.example"]
+    assert listed == ["proxy.example", "more.example"]
     assert "there are: apt" in capsys.readouterr().err
