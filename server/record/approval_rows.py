@@ -1,12 +1,11 @@
 """Questions for a person and their answers, as rows of the installation's database: one for all its servers and the CLI."""
 
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-BUSY_S: Final = 5.0  # another writer takes a millisecond
+from server.record.database import Database, insert
+
 MOST: Final = 100  # of one caller; the oldest give way, so that an agent cannot bury a person in questions
 _TABLE: Final = """
     CREATE TABLE IF NOT EXISTS approvals (
@@ -27,23 +26,21 @@ _TABLE: Final = """
 
 
 class ApprovalRows:
-    """A connection for each call, so that any thread may make one. Raises OSError where the database cannot be used."""
+    """Each method raises OSError where the database cannot be used."""
 
     def __init__(self, database: Path) -> None:
-        self._database = database
+        self._database = Database(database, (_TABLE,))
 
     def put(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """The live question bound to the same, or this one as a new row."""
-        with self._changing() as rows:
+        with self._database.changing() as rows:
             rows.execute("DELETE FROM approvals WHERE ends <= ?", (row["asked"],))
             found = rows.execute(
                 "SELECT * FROM approvals WHERE bound = ? AND state != 'used'", (row["bound"],)
             ).fetchone()
             if found:
                 return dict(found)
-            fields = list(row)
-            marks = ", ".join(f":{field}" for field in fields)
-            rows.execute(f"INSERT INTO approvals ({', '.join(fields)}) VALUES ({marks})", row)  # noqa: S608 - our own field names
+            insert(rows, "approvals", row)
             kept = "SELECT id FROM approvals WHERE caller = :caller ORDER BY asked DESC, id LIMIT :most"
             rows.execute(
                 f"DELETE FROM approvals WHERE caller = :caller AND id NOT IN ({kept})",  # noqa: S608 - a constant
@@ -53,7 +50,7 @@ class ApprovalRows:
 
     def take(self, bound: str, now: float) -> Mapping[str, Any] | None:
         """A live yes to exactly this. One that is good for once is used up: of several that try, one gets it."""
-        with self._changing() as rows:
+        with self._database.changing() as rows:
             which = "bound = ? AND state = 'allowed' AND ends > ?"
             found = rows.execute(f"SELECT * FROM approvals WHERE {which}", (bound, now)).fetchone()  # noqa: S608 - a constant
             if found and not found["again"]:
@@ -62,7 +59,7 @@ class ApprovalRows:
 
     def answer(self, approval: str, state: str, by: str, now: float, ends: float | None) -> bool:
         """Whether there was a live question of that id that nobody had answered. `ends`: good again and again until then."""
-        with self._changing() as rows:
+        with self._database.changing() as rows:
             done = rows.execute(
                 "UPDATE approvals SET state = ?, answered_by = ?, again = ?, ends = coalesce(?, ends)"
                 " WHERE id = ? AND state = 'pending' AND ends > ?",
@@ -72,25 +69,8 @@ class ApprovalRows:
 
     def live(self, now: float) -> list[Mapping[str, Any]]:
         """Oldest first."""
-        if not self._database.exists():
+        if not self._database.is_there:
             return []
-        with self._changing() as rows:
+        with self._database.changing() as rows:
             found = rows.execute("SELECT * FROM approvals WHERE ends > ? ORDER BY asked, id", (now,))
             return [dict(row) for row in found]
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing, and no other writer between."""
-        try:
-            self._database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            connection = sqlite3.connect(self._database, timeout=BUSY_S, isolation_level=None)
-            try:
-                connection.row_factory = sqlite3.Row
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute(_TABLE)
-                yield connection
-                connection.execute("COMMIT")
-            finally:
-                connection.close()
-        except sqlite3.Error as exc:
-            raise OSError(f"{self._database} cannot be used: {exc}") from exc

@@ -1,5 +1,3 @@
-import sqlite3
-import stat
 import threading
 from pathlib import Path
 from typing import Any
@@ -47,12 +45,6 @@ def test_what_is_put_is_found_by_another_connection_the_last_used_first(tmp_path
     assert other.sessions(id="s1") == [ROW]
 
 
-def test_only_its_owner_reads_the_file(tmp_path: Path) -> None:
-    Store(tmp_path / "x.db").put_session(ROW)
-
-    assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [0o600] * len(list(tmp_path.iterdir()))
-
-
 def test_of_all_that_try_to_take_a_session_one_has_it(tmp_path: Path) -> None:
     Store(tmp_path / "x.db").put_session(ROW)
     taken: list[str] = []
@@ -92,13 +84,6 @@ def test_jobs_come_in_order_and_go_with_their_session(tmp_path: Path) -> None:
     assert store.jobs("s1") == []
 
 
-def test_a_database_that_cannot_be_used_is_an_error_of_ours(tmp_path: Path) -> None:
-    (tmp_path / "x.db").write_text("no database, but a text that is long enough to be read as one")
-
-    with pytest.raises(OSError, match="cannot be used"):
-        Store(tmp_path / "x.db").put_session(ROW)
-
-
 def test_what_fails_half_way_changes_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path / "x.db")
     store.put_session(ROW)
@@ -107,14 +92,3 @@ def test_what_fails_half_way_changes_nothing(tmp_path: Path) -> None:
     store.put_session(ROW | {"id": "s2"})
 
     assert sorted(names(store)) == ["s1", "s2"]
-
-
-def test_a_closed_store_opens_again_when_it_is_asked(tmp_path: Path) -> None:
-    store = Store(tmp_path / "x.db")
-    store.put_session(ROW)
-    store.close()
-
-    assert names(store) == ["s1"]
-    with sqlite3.connect(tmp_path / "x.db") as plain:
-        assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    plain.close()

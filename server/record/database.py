@@ -1,0 +1,80 @@
+"""The installation's SQLite file: one way to open it for all that keeps rows there, by its servers and the command line."""
+
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+BUSY_S: Final = 5.0  # another server's write takes a millisecond
+
+
+class Database:
+    """One connection, for any thread; `tables` are made where they are not there. Nothing is created before something is
+    kept. Raises OSError where the file cannot be used, and then has changed nothing. Field names are ours, never a caller's.
+    """
+
+    def __init__(self, path: Path, tables: Sequence[str]) -> None:
+        self._path, self._tables = path, tables
+        self._lock = threading.Lock()
+        self._open: sqlite3.Connection | None = None
+
+    @property
+    def is_there(self) -> bool:
+        return self._path.exists()
+
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing, and no other writer between."""
+        with self._lock:
+            try:
+                connection = self._open or self._connect()
+                with connection:
+                    connection.execute("BEGIN IMMEDIATE")
+                    yield connection
+            except sqlite3.Error as exc:
+                raise OSError(f"{self._path} cannot be used: {exc}") from exc
+
+    def select(self, table: str, equal: Mapping[str, str], order: str) -> list[Mapping[str, Any]]:
+        """Rows whose fields have these values."""
+        if not self.is_there:
+            return []
+        wanted = " AND ".join([f"{field} = :{field}" for field in equal] or ["TRUE"])
+        with self.changing() as rows:
+            found = rows.execute(f"SELECT * FROM {table} WHERE {wanted} ORDER BY {order}", equal)  # noqa: S608 - our own names
+            return [dict(row) for row in found]
+
+    def close(self) -> None:
+        with self._lock:
+            if self._open is not None:
+                self._open.close()
+                self._open = None
+
+    def _connect(self) -> sqlite3.Connection:
+        self._open = _connected(self._path, self._tables)
+        weakref.finalize(self, self._open.close)  # whoever drops it has no use for the connection either
+        return self._open
+
+
+def insert(rows: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
+    marks = ", ".join(f":{field}" for field in row)
+    rows.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", row)  # noqa: S608 - our own names
+
+
+def _connected(path: Path, tables: Sequence[str]) -> sqlite3.Connection:
+    """Ours alone from its first moment: it holds the keys of waiting sandboxes."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    try:
+        # A machine that loses its power may lose the last rows, never the file; its sandboxes are gone with it anyway.
+        for order in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", *tables):
+            connection.execute(order)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,71 @@
+"""The one way into the installation's SQLite file."""
+
+import sqlite3
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from server.record.database import Database, insert
+
+THINGS = "CREATE TABLE IF NOT EXISTS things (name TEXT PRIMARY KEY) STRICT"
+OTHERS = "CREATE TABLE IF NOT EXISTS others (name TEXT PRIMARY KEY) STRICT"
+
+
+def put(database: Database, name: str, table: str = "things") -> None:
+    with database.changing() as rows:
+        insert(rows, table, {"name": name})
+
+
+def names(database: Database, table: str = "things") -> list[str]:
+    return [row["name"] for row in database.select(table, {}, "name")]
+
+
+def test_each_that_keeps_rows_there_finds_its_own_table(tmp_path: Path) -> None:
+    things, others = Database(tmp_path / "x.db", [THINGS]), Database(tmp_path / "x.db", [OTHERS])
+    put(things, "a")
+    put(others, "b", "others")
+
+    assert (names(things), names(others, "others")) == (["a"], ["b"])
+
+
+def test_only_its_owner_reads_the_file(tmp_path: Path) -> None:
+    database = Database(tmp_path / "x.db", [THINGS])
+    put(database, "a")
+
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {"x.db": 0o600, "x.db-wal": 0o600, "x.db-shm": 0o600}
+
+
+def test_a_file_that_cannot_be_used_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("no database, but a text that is long enough to be read as one")
+
+    with pytest.raises(OSError, match="cannot be used"):
+        put(Database(tmp_path / "x.db", [THINGS]), "a")
+
+
+def test_what_is_closed_opens_again_when_it_is_asked(tmp_path: Path) -> None:
+    database = Database(tmp_path / "x.db", [THINGS])
+    put(database, "a")
+    database.close()
+
+    assert names(database) == ["a"]
+    plain = sqlite3.connect(tmp_path / "x.db")
+    assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    plain.close()
+
+
+def test_many_that_open_it_at_once_all_write(tmp_path: Path) -> None:
+    def write(first: int) -> None:
+        database = Database(tmp_path / "x.db", [THINGS])
+        for number in range(first, first + 10):
+            put(database, str(number))
+
+    threads = [threading.Thread(target=write, args=(first,)) for first in (10, 20, 30, 40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert names(Database(tmp_path / "x.db", [THINGS])) == [str(number) for number in range(10, 50)]
