@@ -7,7 +7,8 @@ from server.sandbox.allow_list import HostNotAllowed, demand
 from server.sandbox.prepared import Recipe
 from server.sandbox.sandbox import MIB, USER_ID, Copy, Mount, SandboxSpec
 from server.sandbox.workspaces import Workspace
-from server.settings import BadSettings, EnvironmentSettings, Settings
+from server.sandbox_settings import EnvironmentSettings
+from server.settings import BadSettings, Settings
 
 
 def environments(settings: Settings, spaces: tuple[Workspace, ...]) -> dict[str, SandboxSpec]:

@@ -10,10 +10,11 @@ from server.judge.current import CurrentJudge
 from server.judge.opa_address import BadOpaAddress, OpaAddress
 from server.judge.rego import RegoJudge
 from server.network_settings import RAW, EgressSettings
+from server.policy_settings import PolicySettings
 from server.sandbox.allow_list import entry_name
 from server.sandbox.host_code import globs
 from server.sandbox.workspaces import place_inside
-from server.settings import PolicySettings, Settings
+from server.settings import Settings
 
 BUNDLE_DIR = Path(__file__).parent.parent / "policy" / "rego"
 ELSEWHERE = ("custom", "opa_url", "opa_ca", "opa_cert", "opa_token_file", "opa_deadline_s")  # not the rules' business

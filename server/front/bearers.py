@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import jwt
 from mcp.server.auth.provider import AccessToken
 
-from server.settings import HttpSettings, JwtSettings, TokenSettings
+from server.http_settings import HttpSettings, JwtSettings, TokenSettings
 
 OURS: Final = "sandgate"  # the issuer of static tokens
 LONGEST: Final = 16_384  # characters of a token that is looked at

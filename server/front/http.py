@@ -28,7 +28,9 @@ from server.front.caller import request_caller
 from server.front.doorway import LOCAL, Doorway
 from server.front.issuer_keys import IssuerKeys
 from server.front.mcp_server import Kind, build
-from server.settings import HttpSettings, Settings, Source
+from server.http_settings import HttpSettings
+from server.settings import Settings
+from server.settings_files import Source
 from server.watching import watch
 
 GRACE_S: Final = 5  # for calls that run when the server is told to end

@@ -17,7 +17,8 @@ from server.front.front import Front
 from server.front.results import Shape
 from server.front.strict import KnownParameters
 from server.front.tools import register
-from server.settings import Settings, Source
+from server.settings import Settings
+from server.settings_files import Source
 
 LOCAL = Caller("local", ("user",))
 INSTRUCTIONS = """\

@@ -7,7 +7,7 @@ import time
 from server.judge.approvals import Approval, Approvals
 from server.record.approval_rows import ApprovalRows
 from server.record.escaping import escaped
-from server.settings import load
+from server.settings_files import load
 
 
 def _approvals() -> Approvals:

@@ -10,7 +10,7 @@ from typing import Any
 
 from server.ops.bad_input import BadInput
 from server.record.audit import verify as verified
-from server.settings import load
+from server.settings_files import load
 
 
 def audit_file(named: Path | None) -> Path:

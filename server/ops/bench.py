@@ -22,7 +22,6 @@ from rich.table import Table
 
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
-from server.app import workspaces
 from server.environments import environments
 from server.ops.parse_speed import ParseSpeed, parse_speed
 from server.sandbox.docker_engine import DockerEngine, Surroundings
@@ -30,7 +29,9 @@ from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.engine import find_engine
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.sandbox import Exit
-from server.settings import ENVIRON, HOME, Settings, load, settings_files
+from server.sandboxes import workspaces
+from server.settings import ENVIRON, HOME, Settings
+from server.settings_files import load, settings_files
 
 WARM_UP = 5
 TURN = 10  # calls of each kind, before the other has its turn

@@ -22,7 +22,7 @@ from server.sandbox.changes import Change, Changes
 from server.sandbox.host_folder import below, opened, read_small
 from server.sandbox.patch import Rename, patch, rename_patch, renames
 from server.sandbox.selecting import Selection, select
-from server.settings import load
+from server.settings_files import load
 
 MAX_SHOWN: Final = 8 << 20  # bytes of a file whose difference is shown; a larger one is named
 MAX_NAMES: Final = 20  # of a list in a note

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from server.ops.door import Door, find
-from server.settings import load
+from server.settings_files import load
 
 HOW: Final = "say sandgate cp SESSION:PATH FILE, or sandgate cp FILE SESSION:PATH"
 

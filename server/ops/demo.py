@@ -24,7 +24,8 @@ from server.record.audit import lines, verify
 from server.sandbox.engine import find_engine
 from server.sandbox.image_build import require
 from server.sandbox.sandbox import USER_ID
-from server.settings import ENVIRON, HOME, load
+from server.settings import ENVIRON, HOME
+from server.settings_files import load
 
 EXAMPLE = Path("examples") / "shop"
 SHOWN_LINES = 6

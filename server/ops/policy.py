@@ -13,7 +13,6 @@ import anyio
 from policy.path import normalise, uses
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, Ask, Deny, Verdict
-from server.app import workspaces
 from server.environments import environments
 from server.judge.current import CurrentJudge
 from server.judge.engine import Engine
@@ -25,7 +24,9 @@ from server.judges import BUNDLE_DIR, configured_bundle, judging
 from server.ops.bad_input import BadInput
 from server.sandbox.sandbox import SandboxSpec
 from server.sandbox.sessions import NoSuchEnvironment
-from server.settings import Settings, load, settings_files
+from server.sandboxes import workspaces
+from server.settings import Settings
+from server.settings_files import load, settings_files
 
 EFFECTS = {Allow: "allow", Ask: "ask", Deny: "deny"}
 FINDINGS = "data.sandgate.index.found"

@@ -7,10 +7,11 @@ from typing import Any
 
 import anyio
 
-from server.app import workspaces
 from server.front.mcp_server import serve_stdio
 from server.sandbox.workspaces import parse
-from server.settings import ALL_GROUPS, BadSettings, Source
+from server.sandboxes import workspaces
+from server.settings import ALL_GROUPS, BadSettings
+from server.settings_files import Source
 
 
 def serve(arguments: argparse.Namespace) -> int:

@@ -26,7 +26,8 @@ from server.ops.user_settings import NotSaved, parsed, save
 from server.sandbox.engine import find_engine
 from server.sandbox.folders import LONGEST_SOCKET
 from server.sandbox.image_build import list_images
-from server.settings import ENVIRON, HOME, MANAGED, Settings, load, user_file
+from server.settings import ENVIRON, HOME, Settings
+from server.settings_files import MANAGED, load, user_file
 from server.settings_template import TEMPLATE
 
 OPEN_FILES_NEEDED = 4096

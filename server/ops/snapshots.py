@@ -18,7 +18,7 @@ from server.ops.bad_input import BadInput
 from server.record.audit import Audit
 from server.sandbox.docker_snapshots import DockerSnapshots
 from server.sandbox.snapshots import Snapshot, Snapshots
-from server.settings import load
+from server.settings_files import load
 
 DAY: Final = 86400
 HOUR: Final = 3600

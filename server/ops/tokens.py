@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from tomlkit import TOMLDocument
 
 from server.front.bearers import digest
+from server.http_settings import TokenSettings
 from server.ops.user_settings import NotSaved, parsed, save
-from server.settings import TokenSettings, load, user_file
+from server.settings_files import load, user_file
 
 PREFIX = "sgt_"  # so that scanners of leaked secrets know it
 BYTES = 32

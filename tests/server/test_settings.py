@@ -3,16 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from server import settings
-from server.settings import BadSettings, Settings, load
+from server import settings_files
+from server.settings import BadSettings, Settings
+from server.settings_files import load
 from server.settings_template import TEMPLATE
 
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without settings: every file they may come from lies in tmp_path."""
-    monkeypatch.setattr(settings, "SYSTEM", tmp_path / "etc.toml")
-    monkeypatch.setattr(settings, "MANAGED", tmp_path / "managed.toml")
+    monkeypatch.setattr(settings_files, "SYSTEM", tmp_path / "etc.toml")
+    monkeypatch.setattr(settings_files, "MANAGED", tmp_path / "managed.toml")
     return tmp_path
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from server.call import Caller
 from server.front.bearers import Bearers, digest
 from server.front.caller import caller_of
-from server.settings import HttpSettings, JwtSettings, TokenSettings
+from server.http_settings import HttpSettings, JwtSettings, TokenSettings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("caller.known")]
 TODAY = date(2030, 1, 1)

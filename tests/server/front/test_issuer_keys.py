@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from server.front.issuer_keys import AGAIN_S, KEPT_S, IssuerKeys
-from server.settings import JwtSettings
+from server.http_settings import JwtSettings
 
 pytestmark = pytest.mark.anyio
 

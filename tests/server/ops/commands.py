@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from server import cli, settings
+from server import cli, settings_files
 
 type Said = pytest.CaptureFixture[str]
 
@@ -12,8 +12,8 @@ type Said = pytest.CaptureFixture[str]
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without settings and without an audit."""
-    monkeypatch.setattr(settings, "SYSTEM", tmp_path / "etc.toml")
-    monkeypatch.setattr(settings, "MANAGED", tmp_path / "managed.toml")
+    monkeypatch.setattr(settings_files, "SYSTEM", tmp_path / "etc.toml")
+    monkeypatch.setattr(settings_files, "MANAGED", tmp_path / "managed.toml")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name in ("SANDGATE_CONFIG", "SANDGATE_STATE_DIR", "SANDGATE_PROFILE", "SANDGATE_ENVIRONMENT"):

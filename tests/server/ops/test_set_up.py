@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from server import cli, settings
+from server import cli, settings_files
 from server.settings_template import TEMPLATE
 
 type Said = pytest.CaptureFixture[str]
@@ -38,8 +38,8 @@ allow = [
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without settings."""
-    monkeypatch.setattr(settings, "SYSTEM", tmp_path / "etc.toml")
-    monkeypatch.setattr(settings, "MANAGED", tmp_path / "managed.toml")
+    monkeypatch.setattr(settings_files, "SYSTEM", tmp_path / "etc.toml")
+    monkeypatch.setattr(settings_files, "MANAGED", tmp_path / "managed.toml")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in ("SANDGATE_CONFIG", "SANDGATE_PROFILE", "SANDGATE_ENVIRONMENT"):
         monkeypatch.delenv(name, raising=False)
@@ -164,7 +164,7 @@ def test_every_way_to_write_a_table_is_understood(mine: Path, text: str) -> None
     assert cli.main(["allow", "example.com"]) == 0
     assert cli.main(["allow", "git push"]) == 0
 
-    found = settings.load()
+    found = settings_files.load()
     assert (found.egress.allow, found.policy.allow) == (("example.com",), ("git push",))
     assert [line for line in text.splitlines() if "#" in line and line.split("#")[1] not in mine.read_text()] == []
 
@@ -254,7 +254,7 @@ def test_where_another_file_has_the_last_word_that_is_said(capsys: Said, machine
 
     for _ in range(2):
         assert f"[{table}].allow" in refused(capsys, "allow", what)
-        assert settings.load().egress.allow == settings.load().policy.allow == ()
+        assert settings_files.load().egress.allow == settings_files.load().policy.allow == ()
 
 
 def test_the_real_program_writes_below_the_home_it_is_given(tmp_path: Path) -> None:

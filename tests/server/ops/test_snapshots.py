@@ -14,7 +14,7 @@ from server.kept import stored_images
 from server.record.audit import lines
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.snapshots import Snapshots
-from server.settings import load
+from server.settings_files import load
 from tests.live import sandbox
 from tests.real_engine import engine_url
 from tests.server.ops.commands import Said, machine, refused

@@ -1,0 +1,26 @@
+"""The settings of how much and how long: callers' limits, the audit, and people's answers."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from server.network_settings import Table
+
+
+class LimitSettings(Table):
+    calls_per_second: Annotated[float, Field(gt=0)] = 50.0
+    burst: Annotated[int, Field(ge=1)] = 200
+    concurrent: Annotated[int, Field(ge=1)] = 64
+    sessions: Annotated[int, Field(ge=1)] = 100
+    snapshots: Annotated[int, Field(ge=1, le=1000)] = 20  # of one caller; the oldest gives way
+    snapshots_mb: Annotated[int, Field(ge=64)] = 16384  # all of one caller's together, beside what their images share
+
+
+class AuditSettings(Table):
+    fsync: Literal["always", "interval"] = "interval"
+
+
+class ApprovalSettings(Table):
+    pending_s: Annotated[float, Field(ge=10, le=86400)] = (
+        900.0  # a question waits so long, and so does a yes for its call
+    )

@@ -1,0 +1,101 @@
+"""What sandboxes are made with, as the settings say."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import anyio.abc
+
+from server.record.audit import Audit
+from server.sandbox.caretaker import Periods
+from server.sandbox.copies import Arrived
+from server.sandbox.demand import Demand
+from server.sandbox.docker_engine import DockerEngine, Surroundings
+from server.sandbox.engine import engine_folders, find_engine
+from server.sandbox.folders import Folders
+from server.sandbox.gate import variables
+from server.sandbox.image_recipe import seccomp_file
+from server.sandbox.ledger import scope_of
+from server.sandbox.orphans import Orphans
+from server.sandbox.placeholders import Placeholders
+from server.sandbox.sandbox import LINK_DIR
+from server.sandbox.workspaces import Workspace, check_all
+from server.settings import ENVIRON, HOME, Settings
+from server.settings_files import MANAGED, SYSTEM, user_file
+
+log = logging.getLogger("sandgate")
+
+
+def periods(settings: Settings) -> Periods:
+    box = settings.sandbox
+    return Periods(box.freeze_after_s, box.park_after_s, box.keep_parked_s)
+
+
+def scope(settings: Settings) -> str:
+    return scope_of((str(space.path), space.mode) for space in settings.workspace)
+
+
+def engine_of(settings: Settings) -> Callable[[], str]:
+    return lambda: find_engine(ENVIRON, HOME, settings.state_dir).url
+
+
+def engine_for(
+    settings: Settings,
+    folders: Folders,
+    orphans: Orphans,
+    tasks: anyio.abc.TaskGroup,
+    lent: Placeholders,
+    weakened: Callable[[str], None],
+) -> DockerEngine:
+    return DockerEngine(
+        find=engine_of(settings),
+        directory=folders.sockets,
+        server_id=folders.server_id,
+        seccomp=seccomp_file(),
+        surroundings=Surroundings(variables(LINK_DIR), lent),
+        grace_s=settings.sandbox.grace_s,
+        tasks=tasks,
+        weakened=weakened,
+        orphans=orphans,
+    )
+
+
+def demand(settings: Settings) -> Demand:
+    numbers = {name: told.idle for name, told in settings.environments.items() if told.idle is not None}
+    return Demand(settings.sandbox.idle, numbers, settings.sandbox.most_idle)
+
+
+def workspaces(settings: Settings, files: tuple[Path, ...]) -> tuple[Workspace, ...]:
+    """What is lent, after every check. `files` are those the settings were read from: no agent may write them."""
+    ours = [
+        *files,
+        *settings.policy.custom,
+        *(secret.file for secret in settings.secret if secret.file),
+        *([settings.egress.upstream_ca] if settings.egress.upstream_ca else []),
+    ]
+    private = [
+        settings.state_dir,
+        settings.runtime_dir,
+        user_file().parent,
+        SYSTEM.parent,
+        MANAGED.parent,
+        Path("/var/lib/docker"),
+    ]
+    wanted = [(space.path, space.mode) for space in settings.workspace]
+    if not wanted:
+        return ()
+    sockets = engine_folders(ENVIRON, HOME, settings.state_dir)
+    return check_all(wanted, [*private, *ours, *sockets], allow_root_owned=settings.allow_root_owned)
+
+
+def weakened(audit: Audit, sentence: str) -> None:
+    """A control that this machine lacks, found when the first sandbox was made."""
+    log.warning("weakened: %s", sentence)
+    audit.write("server.weakened", {"sentence": sentence})
+
+
+def copied(audit: Audit, came: Arrived) -> None:
+    audit.write("workspace.copied", asdict(came))
+    if came.unread:
+        log.warning("not copied from %s, for they could not be read: %s", came.source, ", ".join(came.unread))

@@ -1,0 +1,146 @@
+"""Where settings come from: files and variables, merged into one, the strongest last."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from server.settings import ENVIRON, HOME, BadSettings, Settings
+
+SYSTEM = Path("/etc/sandgate/sandgate.toml")
+MANAGED = Path("/etc/sandgate/managed.toml")
+PREFIX = "SANDGATE_"
+TOP_LEVEL = ("state_dir", "runtime_dir", "results", "tools", "environment")  # what has a variable of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a server's settings came from, so that it can read them again."""
+
+    config: Path | None
+    overrides: Mapping[str, Any]
+
+    def read(self) -> "Settings":
+        return load(self.config, self.overrides)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return settings_files(self.config)
+
+
+def user_file(environ: Mapping[str, str] = ENVIRON, home: Path = HOME) -> Path:
+    """The user's own settings, where `sandgate allow` adds its lines."""
+    return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "sandgate" / "sandgate.toml"
+
+
+def settings_files(
+    config: Path | None = None, environ: Mapping[str, str] = ENVIRON, home: Path = HOME
+) -> tuple[Path, ...]:
+    """Every file that the settings come from, weakest first, there or not."""
+    named = config or (Path(environ["SANDGATE_CONFIG"]) if environ.get("SANDGATE_CONFIG") else None)
+    return (SYSTEM, user_file(environ, home), *([named] if named else []), MANAGED)
+
+
+def default_state(environ: Mapping[str, str] = ENVIRON, home: Path = HOME) -> Path:
+    return Path(environ.get("XDG_STATE_HOME") or home / ".local/state") / "sandgate"
+
+
+def default_runtime(environ: Mapping[str, str] = ENVIRON) -> Path:
+    """A folder for sockets, short because the kernel allows 107 bytes for their paths."""
+    if os.geteuid() == 0:
+        return Path("/run/sandgate")
+    return Path(environ.get("XDG_RUNTIME_DIR") or f"/tmp/sandgate-{os.geteuid()}") / "sandgate"  # noqa: S108 - 0700, owner checked
+
+
+def load(
+    config: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] = ENVIRON,
+    home: Path = HOME,
+) -> Settings:
+    """The settings in force. Raises BadSettings with one sentence that names the file and the key."""
+    *files, managed = settings_files(config, environ, home)
+    named = config or environ.get("SANDGATE_CONFIG")
+    if named and not Path(named).is_file():
+        raise BadSettings(f"{named} is not a file; give --config the path of a sandgate.toml")
+    merged: dict[str, Any] = {"state_dir": default_state(environ, home), "runtime_dir": default_runtime(environ)}
+    for path in files:
+        merged = _merge(merged, _read(path), join=True)
+    merged = _merge(merged, _variables(environ))
+    merged = _merge(merged, dict(overrides or {}))
+    merged = _merge(merged, _read(managed))
+    return _checked(merged, "the settings")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            document = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as exc:  # not there to be read, not UTF-8, or not TOML
+        raise BadSettings(f"{path} cannot be read: {exc}") from exc
+    document = _environments_apart(document)
+    _checked(document, str(path))  # so that a bad key is blamed on the file it is in
+    return document
+
+
+def _environments_apart(document: dict[str, Any]) -> dict[str, Any]:
+    """[environment.NAME] is read as [environments.NAME]. TOML has no place for `environment = "NAME"` beside it, so there
+    `environment.default` chooses."""
+    told = document.get("environment")
+    if not isinstance(told, dict):
+        return document
+    tables = {name: table for name, table in told.items() if name != "default"}
+    chosen = {"environment": told["default"]} if "default" in told else {}
+    rest = {name: value for name, value in document.items() if name != "environment"}
+    return {**rest, **chosen, "environments": tables}
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in TOP_LEVEL:
+        if text := environ.get(PREFIX + name.upper()):
+            found[name] = tuple(text.split(",")) if name == "tools" else text
+    if profile := environ.get(PREFIX + "PROFILE"):
+        found["policy"] = {"profile": profile}
+    return found
+
+
+def _merge(below: dict[str, Any], above: Mapping[str, Any], *, join: bool = False) -> dict[str, Any]:
+    """Tables are merged key by key; a value above replaces the one below, or with `join` a list of a table goes on it.
+
+    So a user's list adds to the system's, and the managed file, merged without `join`, has the last word.
+    """
+    merged = dict(below)
+    for name, value in above.items():
+        inner = merged.get(name)
+        if isinstance(inner, dict) and isinstance(value, Mapping):
+            merged[name] = {**_merge(inner, value), **(_joined(inner, value) if join else {})}
+        else:
+            merged[name] = value
+    return merged
+
+
+def _joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, list[Any]]:
+    shared = {name: (below[name], above[name]) for name in below.keys() & above.keys()}
+    lists = {name: pair for name, pair in shared.items() if all(isinstance(value, list) for value in pair)}
+    return {name: [*low, *(value for value in high if value not in low)] for name, (low, high) in lists.items()}
+
+
+def _checked(document: Mapping[str, Any], source: str) -> Settings:
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        hint = (
+            "is not a setting; see `sandgate init --print` for all of them"
+            if first["type"] == "extra_forbidden"
+            else first["msg"]
+        )
+        raise BadSettings(f"{source}: {key} {hint}") from exc
