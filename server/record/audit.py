@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +25,7 @@ MAX_WORD = 512  # characters of one word of a command, or of a path
 MAX_TEXT = 4096  # characters of one argument that a line keeps
 
 type Fsync = Literal["always", "interval"]
+type Hear = Callable[[Mapping[str, Any]], None]
 
 
 class AuditFailed(Exception):
@@ -42,6 +43,11 @@ class Audit:
         self._path, self._fsync = path, fsync
         self._file = -1
         self._head, self._size = GENESIS, 0
+        self._listeners: list[Hear] = []
+
+    def listen(self, hear: Hear) -> None:
+        """Have each line that is written told to `hear`, at once and in order: it returns quickly and raises nothing."""
+        self._listeners.append(hear)
 
     def write(self, kind: str, fields: Mapping[str, Any]) -> None:
         """Append one line. Raises AuditFailed."""
@@ -50,13 +56,16 @@ class Audit:
             fcntl.flock(file, fcntl.LOCK_EX)
             try:
                 self._catch_up(file)
-                self._append(file, {"time": _now(), "kind": kind, **fields, "previous": self._head})
+                line = {"time": _now(), "kind": kind, **fields, "previous": self._head}
+                self._append(file, line)
             finally:
                 fcntl.flock(file, fcntl.LOCK_UN)
         except OSError as exc:
             raise AuditFailed(
                 f"the audit cannot be written ({exc.strerror}: {self._path}); nothing runs without it"
             ) from exc
+        for hear in self._listeners:
+            hear(line)
 
     def _open(self) -> int:
         if self._file < 0:

@@ -135,3 +135,17 @@ def test_a_line_longer_than_one_look_back_is_still_continued(tmp_path: Path) -> 
     one.write("server.note", {"number": 2})
 
     assert verify(tmp_path / "audit.jsonl")[0] == 3
+
+
+def test_who_listens_is_told_each_line_that_was_written_and_no_other(tmp_path: Path) -> None:
+    ours, heard = audit(tmp_path), list[str]()
+    ours.listen(lambda line: heard.append(line["kind"]))
+    ours.write("server.started", {})
+    (tmp_path / "audit.jsonl").unlink()
+    ours.close()
+    (tmp_path / "audit.jsonl").mkdir()
+
+    with pytest.raises(AuditFailed):
+        ours.write("server.ended", {})
+
+    assert heard == ["server.started"]
