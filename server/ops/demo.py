@@ -26,8 +26,9 @@ from server.sandbox.image_build import require
 from server.sandbox.sandbox import USER_ID
 from server.settings import ENVIRON, HOME
 from server.settings_files import load
+from server.shipped import shipped
 
-EXAMPLE = Path("examples") / "shop"
+EXAMPLE = "examples/shop"
 SHOWN_LINES = 6
 FORBIDDEN_HOST = "elsewhere.example"
 
@@ -82,9 +83,7 @@ def _project(folder: Path) -> Path:
     """A copy of the example that belongs to whoever sandboxes run as: root's folders are not lent."""
     folder.chmod(0o755)
     project = folder / "shop"
-    checkout = Path(__file__).parents[2] / EXAMPLE
-    source = checkout if checkout.is_dir() else Path(sys.prefix) / "share" / "sandgate" / EXAMPLE
-    shutil.copytree(source, project, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
+    shutil.copytree(shipped(EXAMPLE), project, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
     if os.geteuid() == 0:
         for path in (project, *project.rglob("*")):
             os.chown(path, USER_ID, USER_ID)

@@ -2,12 +2,13 @@
 
 import hashlib
 import io
-import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from server.shipped import shipped
 
 REPOSITORY: Final = "sandgate"
 BUILD_LABEL: Final = "sandgate.build"
@@ -44,9 +45,7 @@ class Recipe:
 
 
 def images_dir() -> Path:
-    """The images folder: beside the packages in a checkout, under the environment's share/ where a wheel put it."""
-    checkout = Path(__file__).resolve().parents[2] / "images"
-    return checkout if checkout.is_dir() else Path(sys.prefix) / "share" / "sandgate" / "images"
+    return shipped("images")
 
 
 def seccomp_file() -> Path:

@@ -1,12 +1,8 @@
-import subprocess
-import sys
 import tarfile
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from server.sandbox import image_recipe
 from server.sandbox.image_recipe import NoSuchImage, context, images_dir, known_images, recipe, seccomp_file
 
 BUNDLE = b"# ours\n-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----\nnoise\n-----BEGIN CERTIFICATE-----\nBBB\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\ncut"
@@ -23,29 +19,6 @@ def folder(tmp_path: Path) -> Path:
 def test_the_images_folder_is_the_checkouts() -> None:
     assert images_dir() == Path(__file__).resolve().parents[3] / "images"
     assert seccomp_file().is_file()
-
-
-def test_an_installed_wheel_finds_them_under_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_recipe, "__file__", str(tmp_path / "lib/site-packages/server/sandbox/image_recipe.py"))
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
-
-    assert images_dir() == tmp_path / "share/sandgate/images"
-
-
-def test_the_wheel_carries_them_to_where_they_are_looked_for(tmp_path: Path) -> None:
-    root = images_dir().parent
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
-        cwd=root,
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
-
-    carried = {name.partition(".data/data/share/sandgate/images/")[2] for name in zipfile.ZipFile(wheel).namelist()}
-
-    assert {"seccomp.json", *recipe("agent").files, *recipe("python").files} <= carried
 
 
 def test_base_is_known_first() -> None:
