@@ -33,6 +33,9 @@ MARK = b"TLS handshake for "
 class Heard:
     """What arrived on one connection."""
 
+    address: str = ""  # ours, which they dialled
+    port: int = 0
+    tls: bool = False
     sni: str | None = None
     alpn: str | None = None
     heads: list[bytes] = field(default_factory=list)
@@ -49,7 +52,9 @@ class Origin:
         self._context = context
         if context is not None:
             context.sni_callback = self._remember_sni
-        self._listener = socket.create_server(address, backlog=256)
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        both = family is socket.AF_INET6
+        self._listener = socket.create_server(address, family=family, backlog=256, dualstack_ipv6=both)
         self.port: int = self._listener.getsockname()[1]
         self.heard: list[Heard] = []
         self._names = threading.local()
@@ -76,7 +81,8 @@ class Origin:
             threading.Thread(target=self._serve, args=[sock], daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
-        heard = Heard()
+        address, port = sock.getsockname()[:2]
+        heard = Heard(address.removeprefix("::ffff:"), port, self._context is not None)
         self.heard.append(heard)
         with sock:
             try:
@@ -126,6 +132,8 @@ class _Http1:
             self._sock.sendall(head.replace(b"\r\n", b" ") + b"\r\n\r\n")
         elif path == b"/bytewise":
             self._bytewise(head)
+        elif path == b"/redirect":
+            self._sock.sendall(b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % query)
         elif path == b"/encoded":
             self._encoded(unquote(query.decode()), head)
         else:
