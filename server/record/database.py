@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,7 +67,10 @@ def insert(rows: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None
 def _connected(path: Path, tables: Sequence[str]) -> sqlite3.Connection:
     """Ours alone from its first moment: it holds the keys of waiting sandboxes."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    with suppress(
+        FileExistsError
+    ):  # one that is there is not opened by us: to close it would end SQLite's own locks on it
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     try:

@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -53,6 +55,22 @@ def test_what_is_closed_opens_again_when_it_is_asked(tmp_path: Path) -> None:
     assert names(database) == ["a"]
     plain = sqlite3.connect(tmp_path / "x.db")
     assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    plain.close()
+
+
+def test_another_process_that_comes_and_goes_takes_nothing_away(tmp_path: Path) -> None:
+    """POSIX locks are a process's, and any close of the file ends them all: then the last to leave would remove the log."""
+    first, second = (Database(tmp_path / "x.db", [THINGS]) for _ in range(2))
+    put(first, "a")
+    put(second, "b")
+    visit = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('UPDATE things SET name = name'); c.commit()"
+    )
+    subprocess.run([sys.executable, "-c", f"{visit}; c.close()", tmp_path / "x.db"], check=True)
+    put(first, "c")
+
+    plain = sqlite3.connect(tmp_path / "x.db")
+    assert plain.execute("SELECT name FROM things ORDER BY name").fetchall() == [("a",), ("b",), ("c",)]
     plain.close()
 
 
