@@ -18,12 +18,13 @@ from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.master import Master
 from mitmproxy.options import Options
 
-from egress import authority
+from egress import authority, java_trust
 from egress.control import Control
 from egress.dial import PinnedLoop
 from egress.gate import Gate
 from egress.journal import Journal
 from egress.listener import Listeners
+from egress.trust import system_trust
 
 FEWEST_DESCRIPTORS = 1024
 GRACE_S = 2.0
@@ -104,6 +105,7 @@ async def tick(listeners: Listeners, gate: Gate, control: Control) -> None:
 
 async def start(descriptor: int, ca_dir: Path) -> None:
     ca_cert = authority.ready(ca_dir)
+    java_trust.publish(ca_dir, ca_cert, system_trust())
     await run(await Control.over(descriptor), ca_dir, ca_cert)
 
 

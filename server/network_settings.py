@@ -13,6 +13,7 @@ HOST_ENTRY = re.compile(r"((\*\.)?[\w-]+(\.[\w-]+)+|\[[0-9a-fA-F:.]+\]|localhost
 # What sandboxes find their programs, their gate and their trust by: no secret takes its place.
 RESERVED = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|TERM|SHELL|LD_.*|.*_PROXY|.*_proxy|SSL_.*|.*_CA_BUNDLE|.*_CA_CERTS|PIP_CERT|GIT_SSL_.*"
+    r"|CARGO_HTTP_CAINFO|DENO_CERT|GRPC_DEFAULT_SSL_ROOTS_FILE_PATH|NIX_SSL_CERT_FILE|JAVA_TOOL_OPTIONS"
 )
 
 

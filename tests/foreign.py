@@ -52,11 +52,11 @@ def small(shell: bool = True) -> dict[str, bytes | str]:  # noqa: FBT001, FBT002
 
 
 @contextmanager
-def built(name: str, dockerfile: str) -> Iterator[str]:
+def built(name: str, dockerfile: str, network: str | None = "none") -> Iterator[str]:
     """An image that a Dockerfile without any file beside it makes, from one that the engine has."""
     tag = f"sandgate-test/{name}"
     with client() as api:
-        events = api.build(fileobj=io.BytesIO(dockerfile.encode()), tag=tag, network_mode="none", rm=True, decode=True)
+        events = api.build(fileobj=io.BytesIO(dockerfile.encode()), tag=tag, network_mode=network, rm=True, decode=True)
         told = [*events]
         assert not any("error" in event for event in told), told[-3:]
         try:

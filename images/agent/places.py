@@ -1,4 +1,4 @@
-"""What commands expect to find and an image may lack: their folders, their user's name, a shell.
+"""What commands expect to find and an image may lack: their folders, their user's name, a shell, whom to trust.
 
 The agent is root without a capability: it may write where root may, and can give nothing away. So a folder is made by
 the user itself inside one that is open to all, and then moved to its place.
@@ -13,6 +13,14 @@ WORKSPACE = "/workspace"
 SHARED = ("/tmp", "/var/tmp")  # noqa: S108 - the sandbox's own
 SHELLS = ("/bin/bash", "/bin/sh")
 PASSWD, MOST_PASSWD = "/etc/passwd", 1 << 20
+BUNDLE = "/run/sandgate/ca.pem"  # the gate's certificate and the host's
+STORES = (  # where programs look that no variable reaches: GnuTLS, apt, libcurl in other programs, `env -i`
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",  # SUSE
+    "/etc/ssl/cert.pem",
+)
 
 
 def provide(user: kernel.AsUser, home: str) -> None:
@@ -25,6 +33,9 @@ def provide(user: kernel.AsUser, home: str) -> None:
             _make_for(user, path, mode)
     with contextlib.suppress(OSError):
         _name(user, home)
+    for path in STORES:
+        with contextlib.suppress(OSError):
+            _lead_to(BUNDLE, path)
 
 
 def shell() -> str:
@@ -86,3 +97,14 @@ def _name(user: kernel.AsUser, home: str) -> None:
             os.write(handle, f"{gap}agent:x:{user.uid}:{user.gid}:agent:{home}:{shell()}\n".encode())
     finally:
         os.close(handle)
+
+
+def _lead_to(bundle: str, store: str) -> None:
+    """A link in the place of an image's own certificates; where it has none, nobody looks there."""
+    folder = os.path.dirname(store)
+    if not os.path.lexists(store) or os.path.realpath(folder) != folder:
+        return
+    if not os.path.islink(store) or os.readlink(store) != bundle:
+        staging = os.path.join(folder, ".sandgate")
+        os.symlink(bundle, staging)
+        os.rename(staging, store)

@@ -26,6 +26,7 @@ from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox, not_h
 from server.sandbox.door import arrival, check_key, door
 from server.sandbox.ends import AGENT_OUT_OF_MEMORY
 from server.sandbox.engine import NoEngine
+from server.sandbox.gate import added
 from server.sandbox.image_build import ImageMissing, ImageOutdated, how_to_build, require
 from server.sandbox.image_recipe import AGENT as AGENT_IMAGE
 from server.sandbox.image_recipe import REPOSITORY, known_images, recipe
@@ -56,7 +57,7 @@ class Surroundings:
             "TERM": "dumb",
             "SHELL": shell,
         }
-        return {**image_env, **ours, **self.variables, **self.placeholders.variables(sandbox_id)}
+        return {**added(image_env, {**ours, **self.variables}), **self.placeholders.variables(sandbox_id)}
 
 
 class DockerEngine:

@@ -4,8 +4,8 @@ Nothing here holds a command up: the gate is told in the background, and until i
 """
 
 import logging
-import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from server.sandbox.placeholders import Placeholders
 log = logging.getLogger("sandgate.egress")
 
 SOCKET, BUNDLE = "egress.sock", "ca.pem"
+JAVA_STORE = "java.p12"  # the gate writes it beside its certificate
 PROXY = "http://127.0.0.1:3128"  # the agent's relay, for programs that prefer to be told
 NO_PROXY = "localhost,.localhost,127.0.0.0/8,::1"
 TRUST_VARIABLES = (
@@ -28,14 +29,28 @@ TRUST_VARIABLES = (
     "CURL_CA_BUNDLE",
     "PIP_CERT",
     "AWS_CA_BUNDLE",
+    "CARGO_HTTP_CAINFO",
+    "DENO_CERT",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "NIX_SSL_CERT_FILE",
 )
+JAVA_OPTIONS = "JAVA_TOOL_OPTIONS"  # always set, for nobody else reads it and a JDK may come later
 
 
 def variables(link_dir: str) -> Mapping[str, str]:
     """What commands find in their environment: certificates to trust, and the proxy."""
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), PROXY)
     trust = dict.fromkeys(TRUST_VARIABLES, f"{link_dir}/{BUNDLE}")
-    return {**proxies, **trust, "NO_PROXY": NO_PROXY, "no_proxy": NO_PROXY}
+    java = {JAVA_OPTIONS: f"-Djavax.net.ssl.trustStore={link_dir}/{JAVA_STORE}"}
+    return {**proxies, **trust, **java, "NO_PROXY": NO_PROXY, "no_proxy": NO_PROXY}
+
+
+def added(image: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
+    """An image's variables and ours over them; what it tells its Java stays in force, for that is a list."""
+    both = {**image, **ours}
+    if JAVA_OPTIONS in image and JAVA_OPTIONS in ours:
+        both[JAVA_OPTIONS] = f"{image[JAVA_OPTIONS]} {ours[JAVA_OPTIONS]}"
+    return both
 
 
 @dataclass
@@ -75,11 +90,11 @@ class Gate:
         attached = self._attached[sandbox_id] = _Attached()
         self._link.start()
         if self._authority.exists():
-            self._write_bundle(sandbox_id)
+            self._write_trust(sandbox_id)
             self._tasks.start_soon(self._open, sandbox_id, allow, attached)
         else:
             await self._open(sandbox_id, allow, attached)
-            self._write_bundle(sandbox_id)
+            self._write_trust(sandbox_id)
 
     async def _open(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, attached: _Attached) -> None:
         if sandbox_id not in self._attached:
@@ -89,18 +104,21 @@ class Gate:
             await self._link.open(sandbox_id, socket, allow, self._placeholders.by_name(sandbox_id))
         except (GateDown, GateRefused):
             pass  # the link tries on by itself; until then this sandbox has no network
+        else:
+            with suppress(FileNotFoundError):  # the sandbox ended meanwhile
+                self._write_trust(sandbox_id)  # a gate that is newly up may have renewed the store of Java's
         finally:
             attached.opened.set()
         self._link.calls(sandbox_id, attached.decisions)
 
-    def _write_bundle(self, sandbox_id: str) -> None:
-        """The gate's certificate, and the system's for what passes it untouched."""
-        bundle = self._directory / sandbox_id / BUNDLE
-        with bundle.open("wb") as file:
-            for source in (self._authority, self._roots):
-                if source is not None and source.exists():
-                    with source.open("rb") as certificates:
-                        shutil.copyfileobj(certificates, file)
+    def _write_trust(self, sandbox_id: str) -> None:
+        """The gate's certificate, and the system's for what passes it untouched; a file that is there stays the same one."""
+        folder, store = self._directory / sandbox_id, self._authority.with_name(JAVA_STORE)
+        roots = (self._roots,) if self._roots is not None else ()
+        for name, sources in ((BUNDLE, (self._authority, *roots)), (JAVA_STORE, (store,))):
+            content = b"".join(source.read_bytes() for source in sources if source.exists())
+            if not _says(folder / name, content):
+                (folder / name).write_bytes(content)
 
     def bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None:
         """Say what a sandbox may reach; it holds from the next request on."""
@@ -127,3 +145,7 @@ class Gate:
     async def detach(self, sandbox_id: str) -> None:
         if self._attached.pop(sandbox_id, None):
             await self._link.close(sandbox_id)
+
+
+def _says(file: Path, content: bytes) -> bool:
+    return file.exists() and file.read_bytes() == content

@@ -108,3 +108,15 @@ async def test_an_image_that_knows_the_user_is_left_as_it_is() -> None:
     with foreign.image("known", {**foreign.small(), "etc/passwd": known}, ["ENV PATH=/bin"]) as tag:
         async with sandbox(image=tag, environment="tiny") as box:
             assert (await run(box, "/bin/cat", "/etc/passwd")).out == known
+
+
+async def test_programs_that_no_variable_reaches_find_the_gates_certificate_in_the_images_store() -> None:
+    files = {**foreign.small(), "etc/ssl/certs/ca-certificates.crt": b"theirs", "etc/pki/tls/certs": "/etc/ssl/certs"}
+    with foreign.image("trusting", files, ["ENV PATH=/bin"]) as tag:
+        async with sandbox(image=tag, environment="tiny") as box:
+            told = await sh(box, "readlink /etc/ssl/certs/ca-certificates.crt; ls -A /etc/ssl /etc/ssl/certs")
+
+    assert told.split("\n\n") == [
+        "/run/sandgate/ca.pem\n/etc/ssl:\ncerts",
+        "/etc/ssl/certs:\nca-certificates.crt\n",
+    ]

@@ -6,7 +6,7 @@ import anyio.abc
 import pytest
 
 from server.sandbox.egress_link import AllowEntry, EgressLink, GateDown
-from server.sandbox.gate import BUNDLE, Gate, variables
+from server.sandbox.gate import BUNDLE, JAVA_STORE, Gate, added, variables
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +46,7 @@ def gate(folder: Path, link: FakeLink, tasks: anyio.abc.TaskGroup) -> Gate:
     (folder / "box").mkdir()
     authority = folder / "authority.pem"
     authority.write_text("OUR CERTIFICATE\n")
+    (folder / JAVA_STORE).write_text("THE SAME FOR JAVA\n")
     roots = folder / "roots.pem"
     roots.write_text("THEIR CERTIFICATES\n")
     return Gate(link, folder, authority, roots, tasks)
@@ -70,6 +71,7 @@ async def test_a_sandbox_trusts_the_gate_and_the_system(tmp_path: Path) -> None:
         await gate(tmp_path, FakeLink(), tasks).attach("box", None)
 
     assert (tmp_path / "box" / BUNDLE).read_text() == "OUR CERTIFICATE\nTHEIR CERTIFICATES\n"
+    assert (tmp_path / "box" / JAVA_STORE).read_text() == "THE SAME FOR JAVA\n"
 
 
 async def test_a_gate_that_is_down_holds_nobody_up(tmp_path: Path) -> None:
@@ -96,3 +98,12 @@ def test_commands_find_certificates_and_proxy_in_their_environment() -> None:
     assert found["SSL_CERT_FILE"] == found["GIT_SSL_CAINFO"] == "/run/sandgate/ca.pem"
     assert found["HTTPS_PROXY"] == found["https_proxy"]
     assert "localhost" in found["NO_PROXY"]
+
+
+def test_what_an_image_tells_its_java_stays_in_force() -> None:
+    ours = variables("/run/sandgate")
+
+    assert added({"JAVA_TOOL_OPTIONS": "-Xmx64m", "PATH": "/bin"}, ours)["JAVA_TOOL_OPTIONS"] == (
+        "-Xmx64m -Djavax.net.ssl.trustStore=/run/sandgate/java.p12"
+    )
+    assert added({"PATH": "/bin"}, ours) == {"PATH": "/bin", **ours}
