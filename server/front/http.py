@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from server.app import App, open_app
 from server.front.bearers import Bearers
@@ -55,14 +56,22 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-async def serve_http(settings: Settings, source: Source, address: Address) -> None:
+type Adding = Callable[[MCPServer[Any]], None]
+type Making = Callable[[App, Bearers, Address], ASGIApp]
+
+
+def nothing_more(_: MCPServer[Any]) -> None:
+    """What we add to our tools: nothing. The conformance suite's fixtures are added in its tests alone."""
+
+
+async def serve_http(settings: Settings, source: Source, address: Address, make: Making | None = None) -> None:
     """Serve until a signal comes; then running calls have GRACE_S, and nothing is left. Raises NobodyMayCall."""
     http = settings.http
     if not http.tokens and http.jwt is None:
         raise NobodyMayCall("nobody may call: make a token with `sandgate token new NAME`, or set [http.jwt]")
     bearers = Bearers(http, IssuerKeys, lambda: datetime.now(UTC).date())
     async with open_app(settings, source) as app, anyio.create_task_group() as tasks:
-        server = _Uvicorn(_configured(application(app, bearers, address), http, address))
+        server = _Uvicorn(_configured((make or application)(app, bearers, address), http, address))
         tasks.start_soon(_obey_signals, app, server)
         tasks.start_soon(watch, lambda: source.files, lambda: bearers.replace(source.read().http))
         log.warning("serving MCP at %s/mcp and %s/sse", *[_url(http, address)] * 2)
@@ -70,10 +79,11 @@ async def serve_http(settings: Settings, source: Source, address: Address) -> No
         tasks.cancel_scope.cancel()
 
 
-def application(app: App, bearers: Bearers, address: Address) -> Starlette:
+def application(app: App, bearers: Bearers, address: Address, add: Adding = nothing_more) -> Starlette:
     """Everything behind the doorway; only /healthz answers without a token."""
     http = app.settings.http
     mcp = build(app, Kind(request_caller, None), token_verifier=bearers, auth=_auth(http, address))
+    add(mcp)
     unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the doorway has looked already
     streamable = mcp.streamable_http_app(transport_security=unchecked, max_request_body_size=http.body_mb * MIB)
     sse = mcp.sse_app(transport_security=unchecked)
@@ -138,7 +148,7 @@ def warnings(http: HttpSettings, address: Address) -> list[str]:
     return found
 
 
-def _configured(app: Starlette, http: HttpSettings, address: Address) -> uvicorn.Config:
+def _configured(app: ASGIApp, http: HttpSettings, address: Address) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=address.host,

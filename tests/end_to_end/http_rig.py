@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,12 +40,21 @@ class HttpServer:
 
 @contextmanager
 def serving(home: Home, *more: str) -> Generator[HttpServer]:
+    program, *_ = home.argv
+    with serving_by(
+        home, lambda port: [program, "serve", "--http", f"127.0.0.1:{port}", *home.arguments, *more]
+    ) as made:
+        yield made
+
+
+@contextmanager
+def serving_by(home: Home, argv: Callable[[int], list[str]]) -> Generator[HttpServer]:
+    """The same by any command, which is told its port."""
+    home.write_settings()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    program, *_ = home.argv
-    argv = [program, "serve", "--http", f"127.0.0.1:{port}", *home.arguments, *more]
-    process = subprocess.Popen(argv, env=home.environ, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(argv(port), env=home.environ, stdin=subprocess.DEVNULL)
     server = HttpServer(home, f"http://127.0.0.1:{port}", process)
     try:
         until(lambda: _answers(server), "the server answers")

@@ -47,12 +47,15 @@ class Home:
             **self.extra,
         }
 
-    @property
-    def argv(self) -> list[str]:
+    def write_settings(self) -> None:
         config = self.folder / ".config/sandgate/sandgate.toml"
         if self.settings and not config.exists():
             config.parent.mkdir(parents=True)
             config.write_text(self.settings)
+
+    @property
+    def argv(self) -> list[str]:
+        self.write_settings()
         return [PROGRAM, "serve", "--stdio", *self.arguments]
 
     def parameters(self) -> StdioServerParameters:
