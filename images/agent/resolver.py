@@ -14,11 +14,11 @@ MOST_QUESTIONERS = 16  # DNS over TCP, which nobody needs here
 TTL_S = 60
 A, IN = 1, 1
 HEADER, LONGEST_LABEL, LONGEST_NAME = 12, 63, 253  # bytes, RFC 1035
-NO_ERROR, NO_SUCH_NAME, NOT_IMPLEMENTED = 0, 3, 4
+NO_ERROR, FORMAT_ERROR, NO_SUCH_NAME, NOT_IMPLEMENTED = 0, 1, 3, 4
 
 
 class Malformed(Exception):
-    """A packet is no DNS question; nothing answers it."""
+    """A packet is no DNS question that can be read."""
 
 
 class Names:
@@ -62,13 +62,20 @@ def _dotted(address: int) -> str:
 
 
 def answer(packet: bytes, names: Names) -> bytes:
-    """One DNS answer: an address for A, no data for any other type, "no such name" for what is no host name."""
+    """One DNS answer, to everything that is no answer itself: a program that waits for one believes in an outage.
+
+    An address for A, no data for any other type, "no such name" for what is no host name, "format error" for the rest.
+    Raises Malformed for what is too short to be asked anything, and for answers.
+    """
     if len(packet) < HEADER:
         raise Malformed
     number, flags, questions = struct.unpack_from("!HHH", packet)
-    if flags & 0x8000 or questions != 1:
+    if flags & 0x8000:
         raise Malformed
-    name, end = _question(packet)
+    try:
+        name, end = _question(packet, questions)
+    except Malformed:
+        return _reply(number, flags, b"", FORMAT_ERROR)
     kind, category = struct.unpack_from("!HH", packet, end - 4)
     if flags & 0x7800:
         return _reply(number, flags, packet[HEADER:end], NOT_IMPLEMENTED)
@@ -79,30 +86,35 @@ def answer(packet: bytes, names: Names) -> bytes:
     return _reply(number, flags, packet[HEADER:end], NO_ERROR, socket.inet_aton(names.address(name)))
 
 
-def _question(packet: bytes) -> tuple[str | None, int]:
-    """The name, None where it is no host name, and where the question ends."""
+def _question(packet: bytes, questions: int) -> tuple[str | None, int]:
+    """The name, None where it is no host name, and where the question ends. Raises Malformed, also for more than one."""
+    if questions != 1:
+        raise Malformed
     labels: list[str] = []
     at = HEADER
     while at < len(packet) and (size := packet[at]):
-        if (
-            size > LONGEST_LABEL or at > HEADER + LONGEST_NAME
-        ):  # compression points backwards, and a question has nothing before it
+        if size > LONGEST_LABEL:  # compression points backwards, and a question has nothing before it
             raise Malformed
         labels.append(packet[at + 1 : at + 1 + size].decode("latin1"))
         at += size + 1
     if at + 5 > len(packet):
         raise Malformed
     name = ".".join(labels).lower()
-    return (name if name and len(name) <= LONGEST_NAME and _is_host(name) else None), at + 5
+    return (name if _is_host(labels, name) else None), at + 5
 
 
-def _is_host(name: str) -> bool:
-    return name.isascii() and name.replace("-", "").replace("_", "").replace(".", "").isalnum()
+def _is_host(labels: list[str], name: str) -> bool:
+    """As the gate reads names: what it could only refuse to connect to has no address, and nobody waits for a reset."""
+    if not 0 < len(name) <= LONGEST_NAME or not name.isascii() or name.split(".") != [part.lower() for part in labels]:
+        return False
+    plain = all(part.replace("-", "").replace("_", "").isalnum() and "-" not in part[0] + part[-1] for part in labels)
+    last = labels[-1].lower()
+    return plain and not (last.isdigit() or last.startswith("0x"))
 
 
 def _reply(number: int, asked: int, question: bytes, code: int, address: bytes = b"") -> bytes:
     flags = 0x8080 | (asked & 0x7900) | code  # an answer, recursion available, the opcode and wish of the question
-    head = struct.pack("!HHHHHH", number, flags, 1, 1 if address else 0, 0, 0)
+    head = struct.pack("!HHHHHH", number, flags, 1 if question else 0, 1 if address else 0, 0, 0)
     record = struct.pack("!HHHIH", 0xC00C, A, IN, TTL_S, 4) + address if address else b""
     return head + question + record
 

@@ -126,6 +126,39 @@ print(socket.inet_ntoa(sock.recv(600)[-4:]))
     assert house.space.python(code).startswith("127.64.")
 
 
+WHOLE = """
+import random, socket, struct, sys, time
+asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asking.connect(("127.0.0.1", 53))
+asking.settimeout(2)
+labels = b"".join(bytes([len(part)]) + part for part in sys.argv[1].encode().split(b".")) + b"\\0"
+heads = [struct.pack("!HHHHHH", 7, flags, count, 0, 0, 0) for flags in (0x100, 0x2900) for count in (0, 1, 2)]
+for head in heads:
+    for kind in (1, 2, 5, 6, 12, 15, 16, 28, 33, 64, 65, 251, 252, 255, 257):
+        asking.send(head + labels + struct.pack("!HH", kind, 1))
+        assert asking.recv(600)[:2] == b"\\0\\7"
+print("answered")
+"""
+
+
+@needs_namespaces
+@pytest.mark.promise("egress.refusal_explains")
+@pytest.mark.parametrize("name", ["denied.test", "_sip._tcp.denied.test", "1.0.64.127.in-addr.arpa", "x" * 63 + ".a b"])
+def test_every_question_is_answered_at_once(house: House, name: str) -> None:
+    assert house.space.python(WHOLE, name) == "answered"
+
+
+@needs_namespaces
+@pytest.mark.promise("egress.refusal_explains")
+def test_programs_of_the_system_are_told_an_address_or_that_there_is_none(house: House) -> None:
+    def getent(*argv: str) -> bytes:
+        return house.space.run("getent", *argv).stdout
+
+    assert getent("ahosts", "denied.test").startswith(b"127.64.")
+    for argv in (("ahostsv6", "denied.test"), ("hosts", "-denied.test"), ("hosts", "127.99.0.1")):
+        assert getent(*argv) == b""
+
+
 @needs_namespaces
 def test_a_million_names_keep_memory_flat(house: House) -> None:
     code = """
