@@ -41,7 +41,7 @@ from server.sandbox.room import Room
 from server.sandbox.sandbox import Sandbox
 from server.sandbox.sessions import Sessions
 from server.sandbox.snapshots import Snapshots
-from server.sandboxes import copied, demand, engine_for, engine_of, periods, scope, weakened, workspaces
+from server.sandboxes import copied, demand, engine_for, engine_of, periods, scope, weakened, workspaces, written_down
 from server.settings import ENVIRON, Settings
 from server.settings_files import Source
 from server.watching import taking_up, watch
@@ -76,7 +76,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     offered, narrow = environments(settings, spaces), networks(settings)
     audit = Audit(settings.audit_file, settings.audit.fsync)
     store = Store(settings.database)
-    with own(settings.runtime_dir, settings.state_dir, server_id, lambda: _written_down(store)) as folders:
+    with own(settings.runtime_dir, settings.state_dir, server_id, lambda: written_down(store)) as folders:
         link = egress_link(settings, audit, sessions_of := Late(), keyring := Keyring(settings.secret, ENVIRON))
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
         async with (
@@ -168,11 +168,6 @@ async def _put_down(prepared: Prepared, sessions: Sessions, pool: Pool) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(sessions.put_down_all)
             tasks.start_soon(pool.close)
-
-
-def _written_down(store: Store) -> frozenset[str]:
-    """Ids of every session and sandbox that some server may still come back for."""
-    return frozenset(str(row[field]) for row in store.sessions() for field in ("id", "sandbox"))
 
 
 async def _sync(audit: Audit) -> None:

@@ -73,7 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _serve_words(commands)
     _add(commands, "demo", "see a session at work: commands, a refusal, two flows, the record of all", "demo:demo")
-    doctor = _add(commands, "doctor", "what this machine can hold a sandbox to, and what it lacks", "set_up:doctor")
+    doctor = _add(
+        commands,
+        "doctor",
+        "try what this machine can hold a sandbox to, and say how to mend what it lacks",
+        "doctor:doctor",
+    )
     doctor.add_argument("--json", action="store_true", help="for programs")
     init = _add(commands, "init", "write a commented settings file", "set_up:init")
     init.add_argument("--print", action="store_true", help="show it, write nothing")

@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio.abc
 
 from server.record.audit import Audit
+from server.record.store import Store
 from server.sandbox.caretaker import Periods
 from server.sandbox.copies import Arrived
 from server.sandbox.demand import Demand
@@ -99,3 +100,8 @@ def copied(audit: Audit, came: Arrived) -> None:
     audit.write("workspace.copied", asdict(came))
     if came.unread:
         log.warning("not copied from %s, for they could not be read: %s", came.source, ", ".join(came.unread))
+
+
+def written_down(store: Store) -> frozenset[str]:
+    """Ids of every session and sandbox that some server may still come back for."""
+    return frozenset(str(row[field]) for row in store.sessions() for field in ("id", "sandbox"))

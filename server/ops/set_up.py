@@ -2,7 +2,6 @@
 
 import argparse
 import ipaddress
-import json
 import re
 import sys
 from datetime import UTC, datetime
@@ -16,7 +15,6 @@ from tomlkit.items import Array
 from policy.verdict import Deny
 from server.judge.operator_settings import SettingsError, rego_settings
 from server.network_settings import RAW
-from server.ops import doctor as examine
 from server.ops import engine_setup, presets
 from server.ops import images as image_words
 from server.ops import install as clients
@@ -24,14 +22,11 @@ from server.ops.policy import verdict_of
 from server.ops.snapshots import prepared_table
 from server.ops.user_settings import NotSaved, parsed, save
 from server.sandbox.engine import find_engine
-from server.sandbox.folders import LONGEST_SOCKET
 from server.sandbox.image_build import list_images
 from server.settings import ENVIRON, HOME, Settings
 from server.settings_files import MANAGED, load, user_file
 from server.settings_template import TEMPLATE
 
-OPEN_FILES_NEEDED = 4096
-MARKS = {"ok": "[green]ok[/]  ", "warn": "[yellow]weak[/]", "fail": "[red]no[/]  "}
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?=[a-z]){_LABEL}", re.IGNORECASE)  # python3.13 is a command
 LAST_PORT = 65535
@@ -39,25 +34,6 @@ LAST_PORT = 65535
 
 class NotInForce(Exception):
     """The line stands in the user's file, and a file with the later word says otherwise."""
-
-
-def doctor(arguments: argparse.Namespace) -> int:
-    """0 where Sandgate works here, with or without weaknesses."""
-    settings = load()
-    machine = examine.Machine(
-        ENVIRON, HOME, settings.state_dir, settings.runtime_dir / LONGEST_SOCKET, OPEN_FILES_NEEDED
-    )
-    checks = examine.run(machine)
-    weakened = [examine.Check("settings", "warn", sentence) for sentence in settings.warnings()]
-    if arguments.json:
-        rows = [{"name": c.name, "outcome": c.outcome, "sentence": c.sentence} for c in (*checks, *weakened)]
-        print(json.dumps(rows, indent=2))
-    else:
-        console = Console(highlight=False, soft_wrap=True)
-        for check in (*checks, *weakened):
-            console.print(f"{MARKS[check.outcome]} {check.name:14}", end="")
-            console.print(check.sentence, markup=False)
-    return 1 if any(check.outcome == "fail" for check in checks) else 0
 
 
 def init(arguments: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ import docker
 import pytest
 
 from server.ops import private_engine
-from server.ops.doctor import engine_checks
+from server.ops.machine import engine_checks
 from server.sandbox.engine import get_json, probe
 from server.sandbox.sandbox import MIB
 from tests.live import BASE, engine, run, shell
@@ -100,4 +100,4 @@ async def test_a_quota_of_the_file_system_holds_each_sandbox_to_its_share() -> N
 
     assert (filled.end.status, filled.end.exit_code) == ("disk_full", 1)
     assert beside.end.exit_code == 0
-    assert next(check for check in checks if check.name == "disk quota").outcome == "ok"
+    assert next(check for check in checks if check.id == "disk_quota").outcome == "ok"

@@ -39,9 +39,9 @@ def commanded(monkeypatch: pytest.MonkeyPatch, error: BaseException | None = Non
             raise error
         return code
 
-    module = ModuleType("server.ops.set_up")
+    module = ModuleType("server.ops.doctor")
     module.__dict__["doctor"] = work
-    monkeypatch.setitem(sys.modules, "server.ops.set_up", module)
+    monkeypatch.setitem(sys.modules, "server.ops.doctor", module)
 
 
 def ended(*argv: str) -> object:

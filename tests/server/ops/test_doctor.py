@@ -1,139 +1,83 @@
-import os
+"""`sandgate doctor` as a person and a program call it: on this machine, without an engine, and on one that lacks all."""
+
+import json
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-from server.ops import doctor
-from server.ops.doctor import Check, Machine, engine_checks, landlock, landlock_abi, run, socket_path
-from server.sandbox import engine
-from server.sandbox.engine import Engine
-from tests.real_engine import engine_url
+from server.ops.trial import HELD
+from tests.end_to_end.rig import PROGRAM, Home
+from tests.fake_engine import ENGINE, fake_engine
 
-ENGINE = Engine("unix:///x", "a test", "99.1", "6.1.0")
-GOOD: dict[str, Any] = {
-    "CgroupVersion": "2",
-    "MemoryLimit": True,
-    "PidsLimit": True,
-    "CpuCfsQuota": True,
-    "SecurityOptions": ["name=seccomp,profile=builtin"],
-    "Driver": "overlay2",
-    "DriverStatus": [["Backing Filesystem", "xfs"]],
-    "DockerRootDir": "/srv/docker/data",
-}
+LIMITS = ("memory", "pids", "open_files", "cpu", "time", "disk")
+BARE = {"/info": json.dumps({"CgroupVersion": "1", "Driver": "vfs"}).encode()}
 
 
-def told(checks: dict[str, Any], tmp_path: Path, options: str = "rw,pquota", kernel: str = "6.1.0") -> dict[str, Check]:
-    mounts = tmp_path / "mounts"
-    mounts.write_text(f"a / ext4 rw 0 0\nb /srv/docker xfs {options} 0 0\nc /srv/dock xfs rw 0 0\n")
-    return {check.name: check for check in engine_checks(ENGINE, {**GOOD, **checks}, kernel, mounts)}
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="sg") as made:  # short: sockets lie below it
+        yield Path(made)
 
 
-def machine(home: Path, environ: dict[str, str], open_files: int = 64) -> Machine:
-    return Machine(environ, home, home, home / "x.sock", open_files)
+def examined(home: Home) -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        [PROGRAM, "doctor", "--json"], env=home.environ, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert "Traceback" not in done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert {*report} == {"version", "outcome", "seconds", "checks"}
+    assert all({*check} == {"id", "outcome", "sentence", "fix"} for check in report["checks"])
+    assert all(bool(check["fix"]) == (check["outcome"] != "ok") for check in report["checks"])
+    return done.returncode, report
 
 
-def test_a_good_engine_passes_all_of_its_checks(tmp_path: Path) -> None:
-    checks = told({}, tmp_path)
-    checks.pop("landlock")  # this machine's own
-
-    assert {check.outcome for check in checks.values()} == {"ok"}
+def outcomes(report: dict[str, Any]) -> dict[str, str]:
+    return {check["id"]: check["outcome"] for check in report["checks"]}
 
 
-@pytest.mark.parametrize(
-    ("name", "lack", "word"),
-    [
-        ("cgroup", {"PidsLimit": False}, "cannot limit pids"),
-        ("seccomp", {"SecurityOptions": None}, "no seccomp"),
-        ("storage", {"Driver": "vfs"}, "vfs copies"),
-        ("disk quota", {"DriverStatus": [["Backing Filesystem", "extfs"]]}, "overlay2 on extfs"),
-        ("disk quota", {"DriverStatus": None}, "unknown file system"),
-    ],
-)
-def test_what_an_engine_lacks_is_a_warning(tmp_path: Path, name: str, lack: dict[str, Any], word: str) -> None:
-    check = told(lack, tmp_path)[name]
+@pytest.mark.promise("weakening.said")
+def test_this_machine_holds_what_sandgate_promises(folder: Path) -> None:
+    home = Home(folder)
+    code, report = examined(home)
+    found = outcomes(report)
 
-    assert check.outcome == "warn"
-    assert word in check.sentence
+    assert {check["id"]: check["sentence"] for check in report["checks"] if check["outcome"] == "fail"} == {}
+    assert code == 0
+    tried = {f"held_{name}" for name in HELD} | {f"limit_{name}" for name in LIMITS}
+    assert tried | {"sandbox", "file_tools", "gate_allows", "gate_refuses", "gate_private"} <= {*found}
+    assert {"policy_tests", "audit_chain", "clock", "room_state", "image_python", "landlock", "engine"} <= {*found}
+    assert home.sockets() == []
 
 
-def test_an_engine_that_maps_root_away_says_what_that_means_for_folders(tmp_path: Path) -> None:
-    checks = told({"SecurityOptions": ["name=seccomp,profile=builtin", "name=userns"]}, tmp_path)
+def test_without_an_engine_the_rest_is_looked_at_all_the_same(folder: Path) -> None:
+    code, report = examined(Home(folder, extra={"DOCKER_HOST": "unix:///nowhere/docker.sock"}))
+    found = outcomes(report)
 
-    assert "lend copies" in checks["user namespace"].sentence
-
-
-def test_a_quota_needs_the_mount_option_of_the_engines_own_disk(tmp_path: Path) -> None:
-    assert told({}, tmp_path, "rw,prjquota")["disk quota"].outcome == "ok"
-    assert told({}, tmp_path, "rw,noquota")["disk quota"].outcome == "warn"
+    assert code == 1
+    assert (report["outcome"], found["engine"]) == ("fail", "fail")
+    assert {"policy_answers", "audit_writable", "clock"} <= {name for name, outcome in found.items() if outcome == "ok"}
 
 
-def test_an_engine_on_another_kernel_is_said_and_nothing_is_assumed_of_it(tmp_path: Path) -> None:
-    checks = told({}, tmp_path, kernel="5.15.0-other")
+def test_an_engine_that_lacks_everything_is_told_everything(folder: Path) -> None:
+    with fake_engine(folder / "e.sock", {**ENGINE, **BARE}) as url:
+        done = subprocess.run(
+            [PROGRAM, "doctor"],
+            env=Home(folder, extra={"DOCKER_HOST": url}).environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
 
-    assert checks["kernel"].outcome == "warn"
-    assert "beside the sandboxes" in checks["kernel"].sentence
-    assert "Unknown" in checks["landlock"].sentence
-    assert checks["disk quota"].outcome == "warn"
-
-
-@pytest.mark.parametrize(
-    ("abi", "outcome"), [(None, "warn"), (0, "warn"), (1, "warn"), (5, "warn"), (6, "ok"), (9, "ok")]
-)
-def test_landlock_counts_from_the_version_that_can_hold_us(abi: int | None, outcome: str) -> None:
-    assert landlock(abi).outcome == outcome
-
-
-def test_this_kernels_landlock_is_asked() -> None:
-    assert 0 <= landlock_abi() < 100
-
-
-def test_a_profile_that_is_missing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "seccomp_file", lambda: tmp_path / "gone.json")
-
-    assert told({}, tmp_path)["seccomp"].outcome == "fail"
-
-
-def test_without_an_engine_the_first_check_says_what_to_do_and_the_host_is_checked_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine, "_SYSTEM_SOCKET", tmp_path / "gone.sock")
-
-    checks = run(machine(tmp_path, {}))
-
-    assert (checks[0].name, checks[0].outcome) == ("engine", "fail")
-    assert "sandgate engine ensure" in checks[0].sentence
-    assert "open files" in {check.name for check in checks}
-
-
-def test_a_socket_path_over_the_kernels_limit_fails() -> None:
-    assert socket_path(Path("/" + "x" * 106)).outcome == "ok"
-    assert socket_path(Path("/" + "x" * 107)).outcome == "fail"
-
-
-def test_too_few_open_files_are_a_warning(tmp_path: Path) -> None:
-    assert doctor._open_files(4096, (1024, 65536)).outcome == "ok"
-    assert doctor._open_files(4096, (1024, 2048)).outcome == "warn"
-    assert doctor._open_files(4096, (1024, -1)).outcome == "ok"
-
-
-def test_a_package_that_is_missing_fails_and_another_version_warns(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert doctor._package("egress filter", "mitmproxy").outcome == "ok"
-    assert doctor._package("egress filter", "no-such-package").outcome == "fail"
-
-    monkeypatch.setattr(doctor, "_pinned", lambda _: "0.0.1")
-    assert doctor._package("egress filter", "mitmproxy").outcome == "warn"
-
-
-def test_a_missing_shell_parser_fails(tmp_path: Path) -> None:
-    assert doctor._shfmt(tmp_path / "shfmt").outcome == "fail"
-
-
-def test_this_machine_can_run_sandgate(tmp_path: Path) -> None:
-    url = engine_url()
-
-    checks = {check.name: check for check in run(machine(tmp_path, {"DOCKER_HOST": url}))}
-
-    assert {name: check.sentence for name, check in checks.items() if check.outcome == "fail"} == {}
-    assert checks["kernel"].sentence == f"The engine shares this kernel ({os.uname().release})."
-    assert checks["image python"].outcome == "ok"
+    rows = [line.split() for line in done.stdout.splitlines()]
+    weak = {row[1] for row in rows if row[0] == "weak"}
+    failed = {row[1] for row in rows if row[0] == "no"}
+    assert done.returncode == 1
+    assert {"kernel", "cgroup", "seccomp", "storage", "disk_quota", "landlock"} <= weak
+    assert {"image_base", "image_agent", "sandbox"} <= failed
+    assert "sandgate images build" in done.stdout
+    assert rows[-1][0] == "doctor:"
