@@ -38,6 +38,9 @@ async def gate(sandbox: DockerSandbox, origin: Origin, tell: Tell) -> None:
         tell(ok("gate_allows", "An allowed host answered through the gate, its certificate checked."))
     else:
         tell(fail("gate_allows", f"An allowed host did not answer through the gate ({status}: {body[:200]}).", _FIX))
+    if status == 0:
+        tell(fail("gate_refuses", "Not asked: the gate does not answer at all.", _FIX))
+        return
     tell(await _refused(sandbox, "gate_refuses", f"https://{ELSEWHERE}/", "egress.not_allowed", "A host on no list"))
     private = "A name that leads to a private address"
     tell(await _refused(sandbox, "gate_private", f"https://{INSIDE}/", "egress.private_address", private))

