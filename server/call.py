@@ -6,7 +6,7 @@ Three doors, the same steps: what runs (`run`), what touches a file (`use_file`)
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
@@ -25,11 +25,13 @@ from server.parts import (
     Guard,
     Judge,
     Limits,
+    NobodyLooks,
     NothingToGuard,
     People,
     Progress,
     Reader,
     Record,
+    Steps,
 )
 from server.record.audit import AuditFailed
 from server.sandbox.jobs import Job
@@ -126,6 +128,7 @@ class Gateway:
     environments: Environments = field(default_factory=AsTheyAre)
     guard: Guard = field(default_factory=NothingToGuard)
     people: People = field(default_factory=NobodyToAsk)
+    steps: Steps = field(default_factory=NobodyLooks)
 
     async def run(self, caller: Caller, ask: RunAsk, progress: Progress) -> Ran:
         """A command: understood, judged, run as judged, followed for `wait_s`."""
@@ -136,13 +139,9 @@ class Gateway:
             async with self._session(caller, question, progress) as session:
                 granted = await self._for_its_shell(caller, ask, session, record, granted)
                 made_s = anyio.current_time() - called
-                job = await session.start(granted, ask.tool, record.decision_id, lambda end: _ended(record, end))
-                try:
-                    end = await _follow(job, _rest(ask.wait_s, made_s), progress)
-                except anyio.get_cancelled_exc_class():
-                    with anyio.CancelScope(shield=True):
-                        await job.stop(KILL, "cancelled")
-                    raise
+                with self.steps.step("run"):
+                    job = await session.start(granted, ask.tool, record.decision_id, lambda end: _ended(record, end))
+                    end = await _followed(job, _rest(ask.wait_s, made_s), progress)
                 await self.guard.after(session)
                 record.ended(**_outcome(job, end))
                 act, told = _run_command(granted), session.take_remarks()
@@ -159,7 +158,8 @@ class Gateway:
                 found = await _naming(question.paths[0].resolved, session.sandbox.resolve(question.paths[0].resolved))
                 if found.real != question.paths[0].resolved:
                     granted = await self._clear(record, self._as_found(question, found, session))
-                result = await _naming(found.real, ask.act(session, granted, found))
+                with self.steps.step("run"):
+                    result = await _naming(found.real, ask.act(session, granted, found))
                 record.ended(outcome="done", path=found.real)
                 return result
 
@@ -193,17 +193,20 @@ class Gateway:
     @asynccontextmanager
     async def _admitted(self, caller: Caller, ask: RunAsk | FileAsk[Any] | SessionAsk[Any]) -> AsyncGenerator[Record]:
         trail = self.audit.call(caller.id, ask.tool, ask.target.session, ask.arguments)
-        async with trail as record, self.limits.admit(caller.id):
-            yield record
+        async with trail as record:
+            with self.steps.call(record.decision_id):
+                async with self.limits.admit(caller.id):
+                    yield record
 
     async def _understand(self, caller: Caller, ask: RunAsk) -> Question:
         """From the text or argv to the question: every command at any depth, and the act exactly as it would run."""
         spec = self._spec(caller, ask.target)
         cwd = normalise(ask.cwd or spec.start_dir, spec.start_dir, spec.home)
-        if ask.script is None:
-            reading = await self.reader.read_argv(ask.argv, cwd, spec.home, spec.workspaces)
-        else:
-            reading = await self.reader.read_script(ask.script, cwd, spec.home, spec.workspaces)
+        with self.steps.step("read"):
+            if ask.script is None:
+                reading = await self.reader.read_argv(ask.argv, cwd, spec.home, spec.workspaces)
+            else:
+                reading = await self.reader.read_script(ask.script, cwd, spec.home, spec.workspaces)
         act = RunCommand(ask.argv, cwd, ask.stdin, ask.timeout_s, ask.background)
         question = self._question(caller, ask, act)
         return replace(question, reading=reading, paths=path_uses(reading, spec.home, spec.workspaces))
@@ -234,7 +237,8 @@ class Gateway:
 
     async def _clear(self, record: Record, question: Question) -> Permit:
         """Only an Allow becomes a Permit. Raises Denied for the rest."""
-        verdict = await self.judge.decide(question)
+        with self.steps.step("judge"):
+            verdict = await self.judge.decide(question)
         record.decided(question, verdict)
         match verdict:
             case Allow():
@@ -270,14 +274,19 @@ class Gateway:
         refused = waiting.state == "denied"
         raise Denied(ask, record.decision_id, waiting.id, session=session, shown=waiting.shown, refused=refused)
 
-    def _session(self, caller: Caller, question: Question, progress: Progress) -> AbstractAsyncContextManager[Session]:
+    @asynccontextmanager
+    async def _session(self, caller: Caller, question: Question, progress: Progress) -> AsyncGenerator[Session]:
         """Where none of that name is there any more, one of the environment that was judged is made."""
         facts = question.session
 
         async def start() -> SandboxSpec:
             return await self.environments.ready(self.sessions.offered(facts.environment), progress)
 
-        return self.sessions.held(caller.id, facts.name, facts.environment, start)
+        async with AsyncExitStack() as held:
+            with self.steps.step("session"):
+                finding = self.sessions.held(caller.id, facts.name, facts.environment, start)
+                session = await held.enter_async_context(finding)
+            yield session
 
 
 async def _naming[R](path: str, doing: Awaitable[R]) -> R:
@@ -306,6 +315,16 @@ def _rest(wait_s: float, made_s: float) -> float:
 async def _unseen(job: Job) -> None:  # noqa: ARG001 - it is a Progress
     """Progress that nobody asked for; as any, it goes on until it is cancelled."""
     await anyio.sleep_forever()
+
+
+async def _followed(job: Job, wait_s: float, progress: Progress) -> Exit | None:
+    """The job's end, or None where it goes on after `wait_s`; where the caller gives up, the job is stopped."""
+    try:
+        return await _follow(job, wait_s, progress)
+    except anyio.get_cancelled_exc_class():
+        with anyio.CancelScope(shield=True):
+            await job.stop(KILL, "cancelled")
+        raise
 
 
 async def _follow(job: Job, wait_s: float, progress: Progress) -> Exit | None:

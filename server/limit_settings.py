@@ -1,5 +1,6 @@
 """The settings of how much and how long: callers' limits, the audit, and people's answers."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -24,3 +25,9 @@ class ApprovalSettings(Table):
     pending_s: Annotated[float, Field(ge=10, le=86400)] = (
         900.0  # a question waits so long, and so does a yes for its call
     )
+
+
+class TelemetrySettings(Table):
+    traces: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None  # OTLP over HTTP: http://host:4318/v1/traces
+    traces_ca: Path | None = None  # whom to trust there, instead of the system's authorities
+    log: Literal["text", "json"] = "text"  # on stderr

@@ -1,8 +1,8 @@
 """What the path works with, each as the little that it asks of it."""
 
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from typing import Any, Literal, Protocol
 
 from policy.command import Reading
 from policy.question import Question
@@ -59,6 +59,21 @@ class AsTheyAre:
 
     async def ready(self, spec: SandboxSpec, progress: Progress) -> SandboxSpec:  # noqa: ARG002 - nothing to tell of
         return spec
+
+
+class Steps(Protocol):
+    """Looks on while a call is on its way."""
+
+    def call(self, decision_id: str) -> AbstractContextManager[None]: ...
+
+    def step(self, name: Literal["read", "judge", "session", "run"]) -> AbstractContextManager[None]: ...
+
+
+class NobodyLooks:
+    def call(self, decision_id: str) -> AbstractContextManager[None]:  # noqa: ARG002 - it is a Steps
+        return nullcontext()
+
+    step = call
 
 
 class Reader(Protocol):

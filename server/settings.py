@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from server.http_settings import HttpSettings
-from server.limit_settings import ApprovalSettings, AuditSettings, LimitSettings
+from server.limit_settings import ApprovalSettings, AuditSettings, LimitSettings, TelemetrySettings
 from server.network_settings import RAW, EgressSettings, SecretSettings, Table
 from server.policy_settings import PolicySettings
 from server.sandbox_settings import EnvironmentSettings, SandboxSettings, WorkspaceSettings
@@ -44,6 +44,7 @@ class Settings(Table):
     sandbox: SandboxSettings = SandboxSettings()
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     approvals: ApprovalSettings = ApprovalSettings()
     http: HttpSettings = HttpSettings()
     workspace: tuple[WorkspaceSettings, ...] = ()

@@ -118,4 +118,9 @@ TEMPLATE = """\
 
 [audit]
 # fsync = "interval"            # always: every line is on the disk before its call goes on
+
+[telemetry]                     # beside /metrics, which `serve --http` answers to the role auditor
+# traces = ""                   # spans by OTLP over HTTP: "http://collector.example.com:4318/v1/traces"
+# traces_ca = ""                # whom to trust there, instead of the system's authorities
+# log = "text"                  # json: one object a line, with the decision_id of the call it is about
 """

@@ -1,7 +1,9 @@
 """Sandboxes ahead of demand: warm ones of each kind in use, checked before they are handed out, never used twice."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal, Protocol
 
 import anyio
 import anyio.abc
@@ -11,6 +13,8 @@ from server.sandbox.egress_link import AllowEntry
 from server.sandbox.sandbox import FileRefused, Sandbox, SandboxFailed, SandboxLost, SandboxSpec
 
 HEALTH_PATIENCE_S = 2.0
+
+type Timed = Callable[[Literal["claim_warm", "claim_cold", "refill"]], AbstractContextManager[None]]
 
 
 class Makes(Protocol):
@@ -42,8 +46,10 @@ class Pool:
         demand: Demand,
         note: Callable[[str, Sandbox], None],
         at_once: int = 4,
+        timed: Timed = lambda _: nullcontext(),
     ) -> None:
         """`at_once`: how many are made at the same time, whoever wants them; more would only make each one slower."""
+        self._timed = timed
         self._maker, self._gate, self._tasks, self._demand, self._note = maker, gate, tasks, demand, note
         self._making = anyio.Semaphore(at_once)
         self._warm: dict[SandboxSpec, list[Sandbox]] = {}
@@ -59,11 +65,7 @@ class Pool:
         """
         if not alone:
             self._demand.claimed(spec)
-        sandbox = await self._take_warm(spec)
-        if sandbox is not None:
-            self._gate.bind(sandbox.id, allow)
-        else:
-            sandbox = await self._make(spec, allow)
+        sandbox = await self._claim_warm(spec, allow) or await self._claim_cold(spec, allow)
         self._note("sandbox.claimed", sandbox)
         if not alone:
             self._refill(spec)
@@ -75,6 +77,19 @@ class Pool:
         await self._attached(sandbox, allow)
         self._note("sandbox.adopted", sandbox)
         return sandbox
+
+    async def _claim_warm(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...]) -> Sandbox | None:
+        if not self._warm.get(spec):
+            return None
+        with self._timed("claim_warm"):
+            sandbox = await self._take_warm(spec)
+            if sandbox is not None:
+                self._gate.bind(sandbox.id, allow)
+        return sandbox
+
+    async def _claim_cold(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...]) -> Sandbox:
+        with self._timed("claim_cold"):
+            return await self._make(spec, allow)
 
     async def _take_warm(self, spec: SandboxSpec) -> Sandbox | None:
         while warm := self._warm.get(spec):
@@ -108,7 +123,8 @@ class Pool:
     async def _fill(self, spec: SandboxSpec) -> None:
         try:
             while not self._closed and len(self._warm.get(spec, [])) < self._demand.wanted(spec):
-                sandbox = await self._make(spec, None)
+                with self._timed("refill"):
+                    sandbox = await self._make(spec, None)
                 if self._closed:
                     await self.release(sandbox)
                 else:
@@ -151,6 +167,14 @@ class Pool:
 
     def calls(self, sandbox: Sandbox, decisions: tuple[str, ...]) -> None:
         self._gate.calls(sandbox.id, decisions)
+
+    @property
+    def warm(self) -> Mapping[str, int]:
+        """How many wait to be claimed, by environment."""
+        counted = Counter[str]()
+        for spec, boxes in self._warm.items():
+            counted[spec.environment] += len(boxes)
+        return counted
 
     async def close(self) -> None:
         """Destroy what is warm and what is still being made."""
