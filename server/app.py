@@ -1,6 +1,7 @@
 """The composition root: the one place where the parts are made and told about each other."""
 
 import secrets
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,36 +13,28 @@ import anyio
 from server.call import Gateway
 from server.change import Change
 from server.control import Control
-from server.environments import environments, networks, recipes
-from server.flows import Late, authority, egress_link, hosts, lent_by, system_roots
+from server.environments import recipes
+from server.flows import Late, authority, egress_link, lent_by, system_roots
 from server.judge.approvals import Approvals
 from server.judge.limits import Limits
 from server.judge.shfmt import ShellParser
 from server.judges import judging
-from server.kept import snapshots as kept_snapshots
-from server.kept import stored_images
 from server.keyring import Keyring
 from server.record.approval_rows import ApprovalRows
 from server.record.audit import Audit
+from server.record.metrics import Metrics, Standing
+from server.record.steps import Steps
 from server.record.store import Store
 from server.sandbox.caretaker import Caretaker
-from server.sandbox.copies import Copies, Copying
+from server.sandbox.copies import Copying
 from server.sandbox.folders import own
-from server.sandbox.freezer import Freezer
 from server.sandbox.gate import Gate
-from server.sandbox.guards import Guards
-from server.sandbox.installation import Installation
 from server.sandbox.ledger import Ledger
-from server.sandbox.manifest import key_of
-from server.sandbox.orphans import Orphans
 from server.sandbox.pool import Pool
 from server.sandbox.prepared import Prepared
-from server.sandbox.resting import Resting
-from server.sandbox.room import Room
-from server.sandbox.sandbox import Sandbox
 from server.sandbox.sessions import Sessions
 from server.sandbox.snapshots import Snapshots
-from server.sandboxes import copied, demand, engine_for, engine_of, periods, scope, weakened, workspaces, written_down
+from server.sandboxes import open_boxes, periods, scope, workspaces, written_down
 from server.settings import ENVIRON, Settings
 from server.settings_files import Source
 from server.watching import taking_up, watch
@@ -62,6 +55,8 @@ class App:
     copying: Callable[[], Copying | None]  # how far a folder is on its way into a session
     close: Callable[[], Awaitable[None]]  # ends every sandbox; for a way out that cannot unwind
     note: Callable[[str, Mapping[str, Any]], None]  # a line of the audit that is about no call
+    standing: Callable[[], Awaitable[Standing]]
+    metrics: Metrics
     reload: Callable[[], None]  # takes up changed settings and rules at once; says what is wrong and keeps the old ones
 
 
@@ -73,8 +68,9 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     """
     server_id = secrets.token_hex(4)
     spaces = workspaces(settings, source.files)
-    offered, narrow = environments(settings, spaces), networks(settings)
     audit = Audit(settings.audit_file, settings.audit.fsync)
+    audit.listen((metrics := Metrics()).hear)
+    steps = Steps(metrics.observe)
     store = Store(settings.database)
     with own(settings.runtime_dir, settings.state_dir, server_id, lambda: written_down(store)) as folders:
         link = egress_link(settings, audit, sessions_of := Late(), keyring := Keyring(settings.secret, ENVIRON))
@@ -89,47 +85,25 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 link, folders.sockets, authority(settings) / "ca.pem", system_roots(), tasks, lent := lent_by(settings)
             )
             ledger = Ledger(store, server_id, scope(settings), folders.alive)
-            orphans = Orphans(Installation.of(settings.state_dir), folders.alive, ledger.sandboxes)
-            engine = engine_for(settings, folders, orphans, tasks, lent, lambda sentence: weakened(audit, sentence))
-            images = stored_images(settings)
-            snapshots = kept_snapshots(settings, images, audit.write)
-
-            def note(kind: str, box: Sandbox) -> None:
-                audit.write(kind, {"sandbox": box.id})
-                snapshots.wake()
-
-            pool = Pool(engine, gate, tasks, demand(settings), note, settings.sandbox.made_at_once)
-            guards = Guards(pool, audit.write)
-            copies = Copies(guards, key_of(settings.state_dir), lambda came: copied(audit, came))
-            resting = Resting(Freezer(engine_of(settings), tasks), snapshots, audit.write)
-            sessions = Sessions(
-                copies,
-                offered,
-                folders.output,
-                hosts(settings),
-                Room(settings.limits.sessions),
-                ledger,
-                resting,
-                narrow,
-                note=audit.write,
-            )
+            boxes = open_boxes(settings, spaces, audit, folders, ledger, gate, lent, tasks, steps=steps)
+            pool, sessions, snapshots = boxes.pool, boxes.sessions, boxes.snapshots
             sessions_of.sessions = sessions
             limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
             people = Approvals(ApprovalRows(settings.database), settings.approvals.pending_s)
-            gateway = Gateway(audit, limits, parser, judge, sessions, guard=guards, people=people)
+            gateway = Gateway(audit, limits, parser, judge, sessions, guard=boxes.guards, people=people, steps=steps)
             workshop = Workshop(gateway, snapshots)
             prepared = Prepared(
-                recipes(settings, spaces), snapshots, images.identify, workshop, settings.state_dir, tasks
+                recipes(settings, spaces), snapshots, boxes.images.identify, workshop, settings.state_dir, tasks
             )
-            tasks.start_soon(_sync, audit)
+            tasks.start_soon(_sync, audit, metrics)
             tasks.start_soon(sessions.adopt_left, min(ADOPT_AFTER_S, settings.sandbox.grace_s / 4))
             for keep in (
                 snapshots.keep,
                 pool.keep,
-                guards.keep,
+                boxes.guards.keep,
                 partial(keyring.keep, link.keep),
                 Caretaker(sessions, periods(settings)).keep,
-                Control(gateway, copies, folders.sockets).serve,
+                Control(gateway, boxes.copies, folders.sockets).serve,
             ):
                 tasks.start_soon(keep)
             change = Change(source, judge, sessions, audit)
@@ -137,7 +111,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
 
             async def close() -> None:
                 await _put_down(prepared, sessions, pool)
-                engine.close()
+                boxes.engine.close()
                 folders.remove()
                 audit.write("server.ended", {"server": server_id})
 
@@ -149,9 +123,11 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                     replace(gateway, environments=prepared),
                     settings,
                     snapshots,
-                    lambda: copies.now,
+                    lambda: boxes.copies.now,
                     close,
                     audit.write,
+                    partial(_standing, pool, sessions, people),
+                    metrics,
                     reload,
                 )
             finally:
@@ -170,8 +146,20 @@ async def _put_down(prepared: Prepared, sessions: Sessions, pool: Pool) -> None:
             tasks.start_soon(pool.close)
 
 
-async def _sync(audit: Audit) -> None:
+async def _standing(pool: Pool, sessions: Sessions, people: Approvals) -> Standing:
+    open_now = sessions.at_hand()
+    waiting = await anyio.to_thread.run_sync(people.live)
+    return Standing(
+        warm=pool.warm,
+        sessions=Counter(session.state for session in open_now),
+        jobs=sum(job.end is None for session in open_now for job in session.jobs.values()),
+        approvals=sum(approval.state == "pending" for approval in waiting),
+    )
+
+
+async def _sync(audit: Audit, metrics: Metrics) -> None:
     """fsync = interval: what was written is on the disk a second later, whatever happens to the machine then."""
     while True:
         await anyio.sleep(SYNC_EVERY_S)
         await anyio.to_thread.run_sync(audit.sync)
+        metrics.synced()

@@ -28,6 +28,8 @@ class ApprovalSettings(Table):
 
 
 class TelemetrySettings(Table):
-    traces: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None  # OTLP over HTTP: http://host:4318/v1/traces
+    traces: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = (
+        None  # OTLP over HTTP: http://host:4318/v1/traces
+    )
     traces_ca: Path | None = None  # whom to trust there, instead of the system's authorities
     log: Literal["text", "json"] = "text"  # on stderr

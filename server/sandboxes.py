@@ -2,30 +2,97 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import anyio.abc
 
+from server.environments import environments, networks
+from server.flows import hosts
+from server.kept import snapshots as kept_snapshots
+from server.kept import stored_images
 from server.record.audit import Audit
+from server.record.steps import Steps
 from server.record.store import Store
 from server.sandbox.caretaker import Periods
-from server.sandbox.copies import Arrived
+from server.sandbox.copies import Arrived, Copies
 from server.sandbox.demand import Demand
 from server.sandbox.docker_engine import DockerEngine, Surroundings
+from server.sandbox.docker_snapshots import DockerSnapshots
 from server.sandbox.engine import engine_folders, find_engine
 from server.sandbox.folders import Folders
-from server.sandbox.gate import variables
+from server.sandbox.freezer import Freezer
+from server.sandbox.gate import Gate, variables
+from server.sandbox.guards import Guards
 from server.sandbox.image_recipe import seccomp_file
-from server.sandbox.ledger import scope_of
+from server.sandbox.installation import Installation
+from server.sandbox.ledger import Ledger, scope_of
+from server.sandbox.manifest import key_of
 from server.sandbox.orphans import Orphans
 from server.sandbox.placeholders import Placeholders
-from server.sandbox.sandbox import LINK_DIR
+from server.sandbox.pool import Pool
+from server.sandbox.resting import Resting
+from server.sandbox.room import Room
+from server.sandbox.sandbox import LINK_DIR, Sandbox
+from server.sandbox.sessions import Sessions
+from server.sandbox.snapshots import Snapshots
 from server.sandbox.workspaces import Workspace, check_all
 from server.settings import ENVIRON, HOME, Settings
 from server.settings_files import MANAGED, SYSTEM, user_file
 
 log = logging.getLogger("sandgate")
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Everything that makes, lends, keeps and ends sandboxes."""
+
+    engine: DockerEngine
+    pool: Pool
+    guards: Guards
+    copies: Copies
+    sessions: Sessions
+    snapshots: Snapshots
+    images: DockerSnapshots
+
+
+def open_boxes(
+    settings: Settings,
+    spaces: tuple[Workspace, ...],
+    audit: Audit,
+    folders: Folders,
+    ledger: Ledger,
+    gate: Gate,
+    lent: Placeholders,
+    tasks: anyio.abc.TaskGroup,
+    *,
+    steps: Steps,
+) -> Boxes:
+    """Made and told about each other; no container before a call."""
+    orphans = Orphans(Installation.of(settings.state_dir), folders.alive, ledger.sandboxes)
+    engine = engine_for(settings, folders, orphans, tasks, lent, lambda sentence: weakened(audit, sentence))
+    images = stored_images(settings)
+    snapshots = kept_snapshots(settings, images, audit.write)
+
+    def note(kind: str, box: Sandbox) -> None:
+        audit.write(kind, {"sandbox": box.id})
+        snapshots.wake()
+
+    pool = Pool(engine, gate, tasks, demand(settings), note, settings.sandbox.made_at_once, steps.step)
+    guards = Guards(pool, audit.write)
+    copies = Copies(guards, key_of(settings.state_dir), lambda came: copied(audit, came))
+    sessions = Sessions(
+        copies,
+        environments(settings, spaces),
+        folders.output,
+        hosts(settings),
+        Room(settings.limits.sessions),
+        ledger,
+        Resting(Freezer(engine_of(settings), tasks), snapshots, audit.write),
+        networks(settings),
+        note=audit.write,
+    )
+    return Boxes(engine, pool, guards, copies, sessions, snapshots, images)
 
 
 def periods(settings: Settings) -> Periods:

@@ -120,7 +120,7 @@ TEMPLATE = """\
 # fsync = "interval"            # always: every line is on the disk before its call goes on
 
 [telemetry]                     # beside /metrics, which `serve --http` answers to the role auditor
-# traces = ""                   # spans by OTLP over HTTP: "http://collector.example.com:4318/v1/traces"
+# traces = "http://collector.example.com:4318/v1/traces"   # where spans go, by OTLP over HTTP; nothing: nowhere
 # traces_ca = ""                # whom to trust there, instead of the system's authorities
 # log = "text"                  # json: one object a line, with the decision_id of the call it is about
 """

@@ -29,6 +29,7 @@ from server.front.caller import request_caller
 from server.front.doorway import LOCAL, Doorway
 from server.front.issuer_keys import IssuerKeys
 from server.front.mcp_server import Kind, build
+from server.front.scraping import metrics_route
 from server.http_settings import HttpSettings
 from server.settings import Settings
 from server.settings_files import Source
@@ -89,7 +90,7 @@ def application(app: App, bearers: Bearers, address: Address, add: Adding = noth
     sse = mcp.sse_app(transport_security=unchecked)
     door = Middleware(Doorway, hosts=_names(http, address), origins=http.origins, refused=_noting(app))
     return Starlette(
-        routes=[Route("/healthz", _healthy), *streamable.routes, *_new(sse, streamable)],
+        routes=[Route("/healthz", _healthy), metrics_route(app), *streamable.routes, *_new(sse, streamable)],
         middleware=[door, *streamable.user_middleware],
         lifespan=lambda _: _sessions_of(mcp),
     )

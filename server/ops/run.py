@@ -1,6 +1,7 @@
 """`sandgate serve`."""
 
 import argparse
+import logging
 import resource
 import sys
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import anyio
 
 from server.front.mcp_server import serve_stdio
+from server.record.steps import JsonLines
+from server.record.traces import sent_to
 from server.sandbox.workspaces import parse
 from server.sandboxes import workspaces
-from server.settings import ALL_GROUPS, BadSettings
+from server.settings import ALL_GROUPS, BadSettings, Settings
 from server.settings_files import Source
 
 
@@ -30,6 +33,15 @@ def serve(arguments: argparse.Namespace) -> int:
     workspaces(settings, source.files)  # what cannot be lent is an error, before anything is said of what is
     for sentence in settings.warnings():
         print(f"sandgate: weakened: {sentence}", file=sys.stderr)
+    if settings.telemetry.log == "json":
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonLines())
+    with sent_to(settings.telemetry.traces, settings.telemetry.traces_ca):
+        _serve(arguments, settings, source)
+    return 0
+
+
+def _serve(arguments: argparse.Namespace, settings: Settings, source: Source) -> None:
     if arguments.http:
         from server.front.http import Address, serve_http, warnings  # noqa: PLC0415 - stdio need not wait for it
 
@@ -39,7 +51,6 @@ def serve(arguments: argparse.Namespace) -> int:
         anyio.run(serve_http, settings, source, address)
     else:
         anyio.run(serve_stdio, settings, source)
-    return 0
 
 
 def _raise_open_files() -> None:

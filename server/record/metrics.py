@@ -64,20 +64,19 @@ class Metrics:
             "sandgate_egress_flows", "Requests that wanted to leave a sandbox.", ["verdict", "rule"], registry=registry
         )
         self._carried = Counter(
-            "sandgate_egress_bytes", "Bodies that left sandboxes (up), and that came back.", ["direction"], registry=registry
+            "sandgate_egress_bytes",
+            "Bodies that left sandboxes (up), and that came back.",
+            ["direction"],
+            registry=registry,
         )
         self._events = Counter(
             "sandgate_audit_lines", "Lines of the audit, by their kind.", ["kind"], registry=registry
         )
-        self._unsynced = Gauge(
-            "sandgate_audit_unsynced_lines", "Lines that a power cut would lose.", registry=registry
-        )
+        self._unsynced = Gauge("sandgate_audit_unsynced_lines", "Lines that a power cut would lose.", registry=registry)
         self._warm = Gauge("sandgate_pool_warm", "Sandboxes ready to be claimed.", ["environment"], registry=registry)
         self._sessions = Gauge("sandgate_sessions", "Sessions by their state.", ["state"], registry=registry)
         self._jobs = Gauge("sandgate_jobs_running", "Commands that run.", registry=registry)
-        self._waiting = Gauge(
-            "sandgate_approvals_waiting", "Questions that wait for a person.", registry=registry
-        )
+        self._waiting = Gauge("sandgate_approvals_waiting", "Questions that wait for a person.", registry=registry)
 
     def observe(self, step: str, seconds: float) -> None:
         """One step of the path is over."""
@@ -101,6 +100,8 @@ class Metrics:
                 self._ended(line)
             case "egress.flow" | "egress.refused":
                 self._flowed(line, "allowed" if kind == "egress.flow" else "refused")
+            case _:
+                pass
 
     def _decided(self, line: Mapping[str, Any]) -> None:
         tool = self._tools.get(line["decision_id"], OTHER)

@@ -132,6 +132,7 @@ NO_WEAKENING = {
     "audit.fsync",
     "sandbox.*",  # require_landlock and runtime only add; what an engine lacks is said when the first sandbox is made
     "limits.*",
+    "telemetry.*",  # spans carry names and times, no arguments
     "approvals.*",  # how long a question stands
     "secret",  # one that a host without TLS could get is an error
 }

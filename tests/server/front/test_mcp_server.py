@@ -4,6 +4,7 @@ from policy.verdict import Allow
 from server.app import App
 from server.call import Gateway
 from server.front.mcp_server import build
+from server.record.metrics import Metrics, Standing
 from server.sandbox.room import Room
 from server.sandbox.sessions import Sessions
 from server.settings import Settings
@@ -11,6 +12,10 @@ from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, Plain
 
 
 async def nothing() -> None: ...
+
+
+async def standing() -> Standing:
+    return Standing()
 
 
 def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> None:
@@ -24,6 +29,8 @@ def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> N
             lambda: None,
             nothing,
             lambda *_: None,
+            standing,
+            Metrics(),
             lambda: None,
         )
     )
