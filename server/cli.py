@@ -98,9 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     _audit_words(commands)
     _token_words(commands)
     _approval_words(commands)
-    bench = _add(commands, "bench", "measure the speeds we promise, as ratios in one run", "bench:bench")
-    bench.add_argument("--json", action="store_true", help="for programs")
-    bench.add_argument("--calls", type=_count, default=200, metavar="N", help="calls per row (default 200)")
+    _bench_words(commands)
     return parser
 
 
@@ -108,6 +106,20 @@ def _add(commands: Any, name: str, words: str, work: str) -> argparse.ArgumentPa
     parser: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
     parser.set_defaults(work=work)
     return parser
+
+
+def _bench_words(commands: Any) -> None:
+    bench = _add(
+        commands, "bench", "measure the speeds we promise, as ratios in one run, in four minutes", "bench:bench"
+    )
+    bench.add_argument("--quick", action="store_true", help="in 40 seconds, less surely")
+    bench.add_argument(
+        "--only", action="append", metavar="ID", help="exec, shell, parse or another row; more than once"
+    )
+    bench.add_argument("--calls", type=_count, metavar="N", help="at most that many calls of each kind")
+    bench.add_argument("--json", action="store_true", help="for programs")
+    bench.add_argument("--compare", type=Path, metavar="FILE", help="what --json printed before: mark what got worse")
+    bench.add_argument("--readme", type=Path, metavar="FILE", help="renew its table, and bench.json beside it")
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -326,15 +326,6 @@ class DockerEngine:
         except (APIError, DockerException, RequestException) as exc:
             raise SandboxFailed(f"the Docker engine did not take the files: {_first_line(exc)}") from exc
 
-    async def exec_by_engine(self, identity: str, argv: list[str]) -> None:
-        """`docker exec` as the engine does it: what `sandgate bench` compares us with, and nothing else uses."""
-        await anyio.to_thread.run_sync(self._exec, identity, argv)
-
-    def _exec(self, identity: str, argv: list[str]) -> None:
-        api = self._docker().api
-        made = api.exec_create(f"sandgate-{identity}", argv, user="1000")
-        api.exec_start(made["Id"])
-
     def _remove(self, identity: str) -> None:
         with suppress(
             NoEngine, NotFound, APIError, DockerException
