@@ -99,6 +99,24 @@ class Question:
 
     def digest(self) -> str:
         """sha256 over everything that was judged; an approval is bound to it."""
-        act = {k: v.decode("latin1") if isinstance(v, bytes) else v for k, v in asdict(self.act).items()}
-        document = {"input": self.as_input(), "act": act}
-        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+        document = {
+            "input": {
+                "version": VERSION,
+                "caller": self.caller,
+                "tool": self.tool,
+                "session": self.session,
+                "call": dict(self.call),
+                "commands": self.reading.commands,
+                "script": self.reading.script,
+                "paths": self.paths,
+            },
+            "act": self.act,
+        }
+        return hashlib.sha256(json.dumps(document, sort_keys=True, default=_fields).encode()).hexdigest()
+
+
+def _fields(value: Any) -> Any:
+    """As `as_input` has them, without the copies that asdict makes: every call is digested."""
+    return (
+        value.decode("latin1") if isinstance(value, bytes) else {name: getattr(value, name) for name in value.__slots__}
+    )

@@ -21,10 +21,10 @@ from server.judge.shfmt import ShellParser
 from server.judges import judging
 from server.keyring import Keyring
 from server.record.approval_rows import ApprovalRows
-from server.record.audit import Audit
 from server.record.metrics import Metrics, Standing
 from server.record.steps import Steps
 from server.record.store import Store
+from server.recording import audit_for, keep_written
 from server.sandbox.caretaker import Caretaker
 from server.sandbox.copies import Copying
 from server.sandbox.folders import own
@@ -40,7 +40,6 @@ from server.settings_files import Source
 from server.watching import taking_up, watch
 from server.workshop import Workshop
 
-SYNC_EVERY_S = 1.0
 CLOSE_PATIENCE_S = 8.0
 ADOPT_AFTER_S = 3.0  # a server that is only asked for its tools does not live so long
 
@@ -68,12 +67,12 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     """
     server_id = secrets.token_hex(4)
     spaces = workspaces(settings, source.files)
-    audit = Audit(settings.audit_file, settings.audit.fsync)
+    audit = audit_for(settings, keyring := Keyring(settings.secret, ENVIRON))
     audit.listen((metrics := Metrics()).hear)
     steps = Steps(metrics.observe)
     store = Store(settings.database)
     with own(settings.runtime_dir, settings.state_dir, server_id, lambda: written_down(store)) as folders:
-        link = egress_link(settings, audit, sessions_of := Late(), keyring := Keyring(settings.secret, ENVIRON))
+        link = egress_link(settings, audit, sessions_of := Late(), keyring)
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
         async with (
             ShellParser() as parser,
@@ -95,7 +94,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             prepared = Prepared(
                 recipes(settings, spaces), snapshots, boxes.images.identify, workshop, settings.state_dir, tasks
             )
-            tasks.start_soon(_sync, audit, metrics)
+            tasks.start_soon(keep_written, audit, settings.audit.head_every_s, metrics.synced)
             tasks.start_soon(sessions.adopt_left, min(ADOPT_AFTER_S, settings.sandbox.grace_s / 4))
             for keep in (
                 snapshots.keep,
@@ -155,11 +154,3 @@ async def _standing(pool: Pool, sessions: Sessions, people: Approvals) -> Standi
         jobs=sum(job.end is None for session in open_now for job in session.jobs.values()),
         approvals=sum(approval.state == "pending" for approval in waiting),
     )
-
-
-async def _sync(audit: Audit, metrics: Metrics) -> None:
-    """fsync = interval: what was written is on the disk a second later, whatever happens to the machine then."""
-    while True:
-        await anyio.sleep(SYNC_EVERY_S)
-        await anyio.to_thread.run_sync(audit.sync)
-        metrics.synced()

@@ -43,6 +43,8 @@ KILL = 9
 BASH = ("/bin/bash", "--noprofile", "--norc", "-c")  # how a script is run, as the policy reads it
 USE_EXEC = 'use exec, with the program and its arguments: exec(argv=["/bin/ls", "-l"])'
 
+READS_STATE = frozenset({"session_list", "job_output", "policy_check"})  # answered also where no line can be written
+
 log = logging.getLogger("sandgate")
 
 
@@ -192,7 +194,8 @@ class Gateway:
 
     @asynccontextmanager
     async def _admitted(self, caller: Caller, ask: RunAsk | FileAsk[Any] | SessionAsk[Any]) -> AsyncGenerator[Record]:
-        trail = self.audit.call(caller.id, ask.tool, ask.target.session, ask.arguments)
+        reads = ask.tool in READS_STATE
+        trail = self.audit.call(caller.id, ask.tool, ask.target.session, ask.arguments, reads_state=reads)
         async with trail as record:
             with self.steps.call(record.decision_id):
                 async with self.limits.admit(caller.id):

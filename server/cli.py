@@ -293,7 +293,16 @@ def _policy_words(commands: Any) -> None:
 
 def _audit_words(commands: Any) -> None:
     audit = _group(commands, "audit", "what happened")
-    _add(audit, "verify", "walk the chain from the first line to the last", "audit:verify")
+    verify = _add(audit, "verify", "walk the chain from the first line to the last", "audit:verify")
+    verify.add_argument(
+        "--anchor", metavar="FILE|HASH", help="what `audit head` printed, or lines that were sent elsewhere"
+    )
+    _add(
+        audit,
+        "head",
+        "where the chain stands: number, hash and time of its last line, to be kept elsewhere",
+        "audit:head",
+    )
     tail = _add(audit, "tail", "the newest lines", "audit:tail")
     tail.add_argument("-n", type=_count, default=20, metavar="LINES")
     show = _add(audit, "show", "everything under one decision", "audit:show")

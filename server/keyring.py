@@ -32,6 +32,10 @@ class Keyring:
         self._asked: dict[str, float] = {}
         self._lacks: dict[str, str] = {}
 
+    def values(self) -> list[str]:
+        """Those that have been read so far, for what must not hold them."""
+        return [told["value"] for told in self._told.values() if "value" in told]
+
     async def all(self) -> Told:
         """Each with its value, or with why it has none; for a gate that has just been started."""
         async with anyio.create_task_group() as tasks:

@@ -1,4 +1,4 @@
-"""The settings of how much and how long: callers' limits, the audit, and people's answers."""
+"""The settings of how much and how long: callers' limits, and people's answers."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,10 +15,6 @@ class LimitSettings(Table):
     sessions: Annotated[int, Field(ge=1)] = 100
     snapshots: Annotated[int, Field(ge=1, le=1000)] = 20  # of one caller; the oldest gives way
     snapshots_mb: Annotated[int, Field(ge=64)] = 16384  # all of one caller's together, beside what their images share
-
-
-class AuditSettings(Table):
-    fsync: Literal["always", "interval"] = "interval"
 
 
 class ApprovalSettings(Table):

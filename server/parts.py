@@ -27,7 +27,7 @@ class Record(Protocol):
 
 class Audit(Protocol):
     def call(
-        self, caller: str, tool: str, session: str, arguments: Mapping[str, Any]
+        self, caller: str, tool: str, session: str, arguments: Mapping[str, Any], *, reads_state: bool
     ) -> AbstractAsyncContextManager[Record]: ...
 
 

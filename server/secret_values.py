@@ -33,6 +33,16 @@ async def value_of(secret: SecretSettings, environ: Mapping[str, str]) -> str:
     return _checked(value.strip("\r\n"))
 
 
+def at_hand(secret: SecretSettings, environ: Mapping[str, str]) -> str | None:
+    """Its value where no command has to be run for it; none where it cannot be had just now."""
+    try:
+        if secret.env is not None:
+            return _from_environment(secret.env, environ).strip("\r\n")
+        return _from_file(secret.file).strip("\r\n") if secret.file is not None else None
+    except NoValue:
+        return None
+
+
 def _from_environment(name: str, environ: Mapping[str, str]) -> str:
     if name not in environ:
         raise NoValue(f"the server's environment has no {name}")

@@ -12,8 +12,9 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from server.audit_settings import AuditSettings
 from server.http_settings import HttpSettings
-from server.limit_settings import ApprovalSettings, AuditSettings, LimitSettings, TelemetrySettings
+from server.limit_settings import ApprovalSettings, LimitSettings, TelemetrySettings
 from server.network_settings import RAW, EgressSettings, SecretSettings, Table
 from server.policy_settings import PolicySettings
 from server.sandbox_settings import EnvironmentSettings, SandboxSettings, WorkspaceSettings

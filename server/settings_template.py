@@ -118,6 +118,11 @@ TEMPLATE = """\
 
 [audit]
 # fsync = "interval"            # always: every line is on the disk before its call goes on
+# rotate_mb = 256               # a file that is larger is closed, and the chain goes on in the next; 0: never
+# rotate_days = 0               # the same for one that was begun so long ago
+# keep_files = 0                # closed ones that are kept, of which each is removed in turn; 0: all
+# mask = []                     # regular expressions; what matches is *** in every line: ["ghp_[A-Za-z0-9]{36}"]
+# head_every_s = 3600           # where the chain stands, into the server's log; 0: never
 
 [telemetry]                     # beside /metrics, which `serve --http` answers to the role auditor
 # traces = "http://collector.example.com:4318/v1/traces"   # where spans go, by OTLP over HTTP; nothing: nowhere

@@ -68,7 +68,9 @@ class FakeAudit:
     record: FakeRecord = field(default_factory=FakeRecord)
 
     @asynccontextmanager
-    async def call(self, caller: str, tool: str, session: str, arguments: Mapping[str, Any]) -> AsyncGenerator[Record]:
+    async def call(
+        self, caller: str, tool: str, session: str, arguments: Mapping[str, Any], *, reads_state: bool
+    ) -> AsyncGenerator[Record]:
         self.record.lines.append(f"started {caller} {tool}")
         try:
             yield self.record

@@ -4,54 +4,69 @@ import argparse
 import json
 import os
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from server.ops.bad_input import BadInput
-from server.record.audit import verify as verified
+from server.record.chain import Anchor, anchors
+from server.record.reading import lines
+from server.record.reading import verify as verified
+from server.record.segments import Segments
 from server.settings_files import load
 
 
 def audit_file(named: Path | None) -> Path:
     """The file named, or the settings' own. Raises BadInput where it cannot be read."""
     path = named or load().audit_file
-    if not path.is_file():
+    if not path.is_file() and not Segments(path).closed():
         raise BadInput(f"{path} is not there; nothing has been recorded yet, or name another with --file")
-    if not os.access(path, os.R_OK):
+    if path.is_file() and not os.access(path, os.R_OK):
         raise BadInput(f"{path} is not yours to read; ask as the user whose servers write it")
     return path
 
 
-def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Every line, also one that a crash cut short: to judge them is the work of `verify`."""
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            try:
-                line = json.loads(raw)
-            except ValueError:
-                line = None
-            if isinstance(line, dict):
-                yield line
-            elif raw.strip():
-                yield {"kind": "unreadable", "line": number, "text": raw.decode("utf-8", "replace").strip()}
-
-
 def verify(arguments: argparse.Namespace) -> int:
-    count, head = verified(audit_file(arguments.file))
-    print(f"{count} lines, an unbroken chain; its head is {head}")
+    against = _anchors(arguments.anchor) if arguments.anchor else []
+    found = verified(audit_file(arguments.file), against)
+    began = (
+        "" if found.first == 1 else f", the first of them line {found.first}: older files were removed by the settings"
+    )
+    print(f"{found.count} lines in {found.files} files, an unbroken chain{began}; its head is {found.head.digest}")
+    if against:
+        past = f"; {found.past} are about lines that were removed" if found.past else ""
+        print(f"{len(against) - found.past} of {len(against)} anchors fit{past}")
     return 0
 
 
+def head(arguments: argparse.Namespace) -> int:
+    """Of a chain that holds: what is kept elsewhere should be worth something."""
+    print(verified(audit_file(arguments.file)).head)
+    return 0
+
+
+def _anchors(told: str) -> list[Anchor]:
+    """What `head` printed, whole or only its hash, or a file with any number of such lines, or of lines of the audit."""
+    path = Path(told)
+    try:
+        text = path.read_text("utf-8", "replace") if path.is_file() else told
+    except OSError as exc:
+        raise BadInput(f"{path} cannot be read: {exc.strerror}") from exc
+    if found := anchors(text):
+        return found
+    raise BadInput(
+        f"{told} is neither a file with heads in it nor the hash of a line; `sandgate audit head` prints one"
+    )
+
+
 def tail(arguments: argparse.Namespace) -> int:
-    for line in deque(lines(audit_file(arguments.file)), arguments.n):
+    for _, line in deque(lines(audit_file(arguments.file)), arguments.n):
         print(_line(line))
     return 0
 
 
 def show(arguments: argparse.Namespace) -> int:
     wanted = arguments.decision
-    found = [line for line in lines(audit_file(arguments.file)) if wanted in _decisions(line)]
+    found = [line for _, line in lines(audit_file(arguments.file)) if wanted in _decisions(line)]
     for line in found:
         print(json.dumps(line, indent=2))
     if not found:

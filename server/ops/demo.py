@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from server.ops.demo_origin import HOST, Origin, serving
-from server.record.audit import lines, verify
+from server.record.reading import lines, verify
 from server.sandbox.engine import find_engine
 from server.sandbox.image_build import require
 from server.sandbox.sandbox import USER_ID
@@ -267,7 +267,7 @@ async def _show_record(tally: Tally) -> None:
 
 def _check_chain(tally: Tally) -> None:
     tally.console.print(f"[bold]{tally.total + 1:2}. Is the audit whole? sandgate audit verify[/]")
-    count, head = verify(load().audit_file)
-    tally.count(holds=count > 0)
-    tally.console.print(f"    | {count} lines, an unbroken chain; its head is {head[:16]}...")
+    found = verify(load().audit_file)
+    tally.count(holds=found.count > 0)
+    tally.console.print(f"    | {found.count} lines, an unbroken chain; its head is {found.head.digest[:16]}...")
     tally.console.print("    [green]as expected[/]: no line is missing or changed\n")

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from server.ops.audit import audit_file, lines
+from server.ops.audit import audit_file
+from server.record.reading import lines
 
 MOST = 40  # entries shown of each kind
 NOT_ALLOWED = "egress.not_allowed"
@@ -25,7 +26,7 @@ class Needs:
 
 
 def learn(arguments: argparse.Namespace) -> int:
-    needs = needed(lines(audit_file(arguments.audit)))
+    needs = needed(line for _, line in lines(audit_file(arguments.audit)))
     print("\n".join(_told(needs)))
     return 0
 

@@ -13,7 +13,9 @@ from server.judge.rego_tests import run_tests
 from server.judges import BUNDLE_DIR
 from server.ops.check import Check, fail, ok, warn
 from server.ops.policy import verdict_of
-from server.record.audit import Audit, AuditFailed, BrokenChain, verify
+from server.record.audit import Audit, AuditFailed
+from server.record.chain import BrokenChain
+from server.record.reading import verify
 from server.sandbox.sandbox import MIB
 from server.settings import Settings
 
@@ -64,13 +66,13 @@ def audit(settings: Settings) -> Iterator[Check]:
         yield ok("audit_chain", f"{size // MIB} MB were not read through now; `sandgate audit verify` does it.")
         return
     try:
-        count, head = verify(path)
-        yield ok("audit_chain", f"{count} lines, an unbroken chain; its head is {head[:16]}.")
+        found = verify(path)
+        yield ok("audit_chain", f"{found.count} lines, an unbroken chain; its head is {found.head.digest[:16]}.")
     except BrokenChain as error:
         yield fail(
             "audit_chain",
             f"The audit is not whole: {error}.",
-            f"Find out who changed it; then move {path} away, and a new one begins.",
+            f"Find out who changed it; then move {path.parent} away, and a new one begins.",
         )
 
 

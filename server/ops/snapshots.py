@@ -14,10 +14,12 @@ from rich.table import Table
 
 from server.kept import snapshots as kept_snapshots
 from server.kept import stored_images
+from server.keyring import Keyring
 from server.ops.bad_input import BadInput
-from server.record.audit import Audit
+from server.recording import audit_for
 from server.sandbox.docker_snapshots import DockerSnapshots
 from server.sandbox.snapshots import Snapshot, Snapshots
+from server.settings import ENVIRON
 from server.settings_files import load
 
 DAY: Final = 86400
@@ -35,7 +37,7 @@ class _Kept:
 def _kept() -> Iterator[_Kept]:
     """As the settings say; what goes is recorded where servers record it."""
     settings = load()
-    audit = Audit(settings.audit_file, settings.audit.fsync)
+    audit = audit_for(settings, Keyring(settings.secret, ENVIRON))
     try:
         images = stored_images(settings)
         yield _Kept(kept_snapshots(settings, images, audit.write), images)

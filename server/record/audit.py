@@ -1,30 +1,29 @@
 """The audit: JSON Lines, each carrying the sha256 of the line before it, one chain for every server on this file.
 
-A call's first line is written before anything else happens to it; where it cannot be written, nothing happens.
+A call's first line is written before anything else happens to it; where it cannot be written, nothing happens. Only what
+reads the state of things is answered all the same, and counted until it can be recorded again.
 """
 
-import errno
-import fcntl
 import hashlib
-import json
-import os
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final
 
 from policy.question import Question
 from policy.verdict import Allow, Ask, Denied, Deny, Verdict
+from server.record.chain import Head
+from server.record.chain_file import NEVER, ChainFile, Fsync, Rotation
+from server.record.masking import NOTHING, Masking
 
-GENESIS = "0" * 64
-TAIL = 1 << 16  # longer than most lines: every field that comes from outside is capped
-MAX_WORD = 512  # characters of one word of a command, or of a path
-MAX_TEXT = 4096  # characters of one argument that a line keeps
+MAX_WORD: Final = 512  # characters of one word of a command, or of a path
+MAX_TEXT: Final = 4096  # characters of one argument that a line keeps
+BEGINS: Final = 256  # of a longer one
+EFFECTS: Final = {Allow: "allow", Ask: "ask", Deny: "deny"}
 
-type Fsync = Literal["always", "interval"]
 type Hear = Callable[[Mapping[str, Any]], None]
 
 
@@ -32,18 +31,17 @@ class AuditFailed(Exception):
     """A line could not be written, so what it was to record does not happen."""
 
 
-class BrokenChain(Exception):
-    """A line of the audit is missing, changed or out of order."""
-
-
 class Audit:
-    """One append-only file. Several servers may share it: each append takes the lock and goes on from the last line."""
+    """One append-only chain. Several servers may share it."""
 
-    def __init__(self, path: Path, fsync: Fsync) -> None:
-        self._path, self._fsync = path, fsync
-        self._file = -1
-        self._head, self._size = GENESIS, 0
+    def __init__(self, path: Path, fsync: Fsync, rotation: Rotation = NEVER, masking: Masking = NOTHING) -> None:
+        self._path, self._file, self._masking = path, ChainFile(path, fsync, rotation), masking
+        self._unrecorded = 0
         self._listeners: list[Hear] = []
+
+    @property
+    def head(self) -> Head:
+        return self._file.head
 
     def listen(self, hear: Hear) -> None:
         """Have each line that is written told to `hear`, at once and in order: it returns quickly and raises nothing."""
@@ -51,66 +49,60 @@ class Audit:
 
     def write(self, kind: str, fields: Mapping[str, Any]) -> None:
         """Append one line. Raises AuditFailed."""
+        self.append(kind, self._masking.fields(fields))
+
+    def append(self, kind: str, masked: Mapping[str, Any]) -> None:
+        """The same, of fields that hold nothing any more that is to be masked."""
         try:
-            file = self._open()
-            fcntl.flock(file, fcntl.LOCK_EX)
-            try:
-                self._catch_up(file)
-                line = {"time": _now(), "kind": kind, **fields, "previous": self._head}
-                self._append(file, line)
-            finally:
-                fcntl.flock(file, fcntl.LOCK_UN)
+            if self._unrecorded:
+                self._tell(self._file.append("server.unrecorded", {"reads": self._unrecorded}))
+                self._unrecorded = 0
+            line = self._file.append(kind, masked)
         except OSError as exc:
-            raise AuditFailed(
-                f"the audit cannot be written ({exc.strerror}: {self._path}); nothing runs without it"
-            ) from exc
+            raise self._failed(exc) from exc
+        self._tell(line)
+
+    def _need_room(self) -> None:
+        try:
+            self._file.need_room()
+        except OSError as exc:
+            raise self._failed(exc) from exc
+
+    def _failed(self, exc: OSError) -> AuditFailed:
+        return AuditFailed(
+            f"the audit cannot be written ({exc.strerror or exc}: {self._path}); nothing runs without it, until whoever "
+            "runs this server has made room for it or mended it"
+        )
+
+    def _tell(self, line: Mapping[str, Any]) -> None:
         for hear in self._listeners:
             hear(line)
 
-    def _open(self) -> int:
-        if self._file < 0:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        return self._file
-
-    def _catch_up(self, file: int) -> None:
-        """Another server may have written since; a line that a crash cut short is closed off, never silently joined."""
-        size = os.fstat(file).st_size
-        if size == self._size:
-            return
-        tail = _end_of(file, size)
-        if tail and not tail.endswith(b"\n"):
-            os.write(file, b"\n")
-            size += 1
-        lines = tail.rstrip(b"\n").split(b"\n")
-        self._head, self._size = _digest(lines[-1]) if tail else GENESIS, size
-
-    def _append(self, file: int, document: dict[str, Any]) -> None:
-        line = json.dumps(document, separators=(",", ":"), ensure_ascii=True, default=str).encode()
-        written = os.write(file, line + b"\n")
-        if written != len(line) + 1:
-            os.ftruncate(file, self._size)  # no half of a line stays
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        if self._fsync == "always":
-            os.fdatasync(file)
-        self._head, self._size = _digest(line), self._size + len(line) + 1
-
     def sync(self) -> None:
         """Put on disk what was written since; called every second with fsync = interval."""
-        if self._file >= 0:
-            os.fdatasync(self._file)
+        self._file.sync()
 
     @asynccontextmanager
     async def call(
-        self, caller: str, tool: str, session: str, arguments: Mapping[str, Any]
+        self, caller: str, tool: str, session: str, arguments: Mapping[str, Any], *, reads_state: bool = False
     ) -> AsyncGenerator["Record"]:
-        """One call, from before anything happened to it until after all of it did."""
-        record = Record(self, f"d-{secrets.token_hex(8)}")
+        """One call, from before anything happened to it until after all of it did.
+
+        reads_state: it changes nothing and runs nothing, so it is answered also where no line can be written.
+        """
+        decision_id = f"d-{secrets.token_hex(8)}"
         started = time.monotonic()
-        record.write(
-            "call.started",
-            {"caller": caller, "tool": tool, "session": session[:MAX_WORD], "arguments": shorten(arguments)},
-        )
+        beginning = {"decision_id": decision_id, "caller": caller, "tool": tool, "session": session[:MAX_WORD]}
+        try:
+            self._need_room()
+            self.write("call.started", {**beginning, "arguments": shorten(arguments, self._masking)})
+        except AuditFailed:
+            if not reads_state:
+                raise
+            self._unrecorded += 1
+            yield Unrecorded(decision_id)
+            return
+        record = Record(self, decision_id, self._masking)
         try:
             yield record
         except Denied as exc:
@@ -123,20 +115,17 @@ class Audit:
             record.outcome = {"outcome": "cancelled"}
             raise
         finally:
-            record.write("call.ended", {**record.outcome, "duration_ms": round((time.monotonic() - started) * 1000, 1)})
+            record.end(started)
 
     def close(self) -> None:
-        if self._file >= 0:
-            os.fdatasync(self._file)
-            os.close(self._file)
-            self._file = -1
+        self._file.close()
 
 
 class Record:
     """The trail of one call; every line of it carries the decision id."""
 
-    def __init__(self, audit: Audit, decision_id: str) -> None:
-        self._audit, self.decision_id = audit, decision_id
+    def __init__(self, audit: Audit, decision_id: str, masking: Masking) -> None:
+        self._audit, self.decision_id, self._masking = audit, decision_id, masking
         self.outcome: dict[str, Any] = {"outcome": "done"}
 
     def write(self, kind: str, fields: Mapping[str, Any]) -> None:
@@ -144,82 +133,62 @@ class Record:
 
     def decided(self, question: Question, verdict: Verdict) -> None:
         """What was asked of the policy and what it said, before anything acts on it."""
-        effects = {Allow: "allow", Ask: "ask", Deny: "deny"}
-        self.write(
-            "call.decided",
+        document = self._masking.fields(
             {
-                "effect": effects[type(verdict)],
+                "decision_id": self.decision_id,
+                "effect": EFFECTS[type(verdict)],
                 "rules": [asdict(rule) for rule in verdict.rules],
                 "revision": verdict.revision,
                 "question": question.digest(),
-                "commands": [[_word(word) for word in c.argv[:32]] for c in question.reading.commands[:32]],
-                "paths": [f"{use.op} {use.resolved}"[:MAX_WORD] for use in question.paths[:64]],
-            },
+                "commands": [command.argv[:32] for command in question.reading.commands[:32]],
+                "paths": [f"{use.op} {use.resolved}" for use in question.paths[:64]],
+            }
         )
+        cut = {  # after they are masked, so that no half of a secret stays
+            "commands": [[_word(word) for word in argv] for argv in document["commands"]],
+            "paths": [path[:MAX_WORD] for path in document["paths"]],
+        }
+        self._audit.append("call.decided", {**document, **cut})
+
+    def end(self, started: float) -> None:
+        """The last line. Raises AuditFailed, which then is not about what did not happen."""
+        try:
+            self.write("call.ended", {**self.outcome, "duration_ms": round((time.monotonic() - started) * 1000, 1)})
+        except AuditFailed as exc:
+            raise AuditFailed(f"this call has begun, and its end is not recorded: {exc}") from exc
 
     def ended(self, **outcome: Any) -> None:
         """How it went; written with the call's last line."""
         self.outcome = outcome
 
 
-def _end_of(file: int, size: int) -> bytes:
-    """At least the whole last line, however long somebody made it."""
-    reach = TAIL
-    while True:
-        tail = os.pread(file, reach, max(0, size - reach))
-        if reach >= size or b"\n" in tail.rstrip(b"\n"):
-            return tail
-        reach *= 4
+class Unrecorded(Record):
+    """The trail of a call that is answered although there is none."""
+
+    def __init__(self, decision_id: str) -> None:
+        self.decision_id, self.outcome = decision_id, {}
+
+    def write(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Counted already."""
+
+    def decided(self, question: Question, verdict: Verdict) -> None:
+        """Counted already."""
 
 
 def _word(word: str | None) -> str | None:
     return None if word is None else word[:MAX_WORD]
 
 
-def shorten(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as a line keeps them: long texts by their beginning, length and sha256."""
-    return {name: _shorten(value) for name, value in arguments.items() if value is not None}
+def shorten(arguments: Mapping[str, Any], masking: Masking = NOTHING) -> dict[str, Any]:
+    """Arguments as a line keeps them: long texts by their beginning, length and sha256, nothing of a secret in either."""
+    return {name: _shorten(value, masking) for name, value in arguments.items() if value is not None}
 
 
-def _shorten(value: Any) -> Any:
+def _shorten(value: Any, masking: Masking) -> Any:
     if isinstance(value, str) and len(value) > MAX_TEXT:
         digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
-        return {"begins": value[:256], "characters": len(value), "sha256": digest}
+        begins = masking.fields({"begins": value[:MAX_TEXT]})["begins"][:BEGINS]
+        return {"begins": begins, "characters": len(value), "sha256": digest}
     if isinstance(value, list | tuple):
-        return [_shorten(item) for item in value[:256]]
+        return [_shorten(item, masking) for item in value[:256]]
     return value
-
-
-def _now() -> str:
-    now = time.time()
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1e6) % 1_000_000:06d}Z"
-
-
-def _digest(line: bytes) -> str:
-    return hashlib.sha256(line).hexdigest()
-
-
-def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Every line with its number, read without being checked."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                yield number, json.loads(line)
-
-
-def verify(path: Path) -> tuple[int, str]:
-    """Walk the chain: lines counted, digest of the last. Raises BrokenChain at the first line that does not fit."""
-    head, count = GENESIS, 0
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            line = raw.rstrip(b"\n")
-            try:
-                previous = json.loads(line)["previous"]
-            except (ValueError, KeyError, TypeError) as exc:
-                raise BrokenChain(f"line {number} is not a line of the audit") from exc
-            if previous != head:
-                raise BrokenChain(
-                    f"line {number} does not continue line {number - 1}: something between was changed or cut"
-                )
-            head, count = _digest(line), count + 1
-    return count, head

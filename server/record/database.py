@@ -21,6 +21,7 @@ class Database:
         self._path, self._tables = path, tables
         self._lock = threading.Lock()
         self._open: sqlite3.Connection | None = None
+        self._has_tables = False
 
     @property
     def is_there(self) -> bool:
@@ -34,18 +35,27 @@ class Database:
                 connection = self._open or self._connect()
                 with connection:
                     connection.execute("BEGIN IMMEDIATE")
+                    for table in () if self._has_tables else self._tables:
+                        connection.execute(table)
                     yield connection
+                self._has_tables = True
             except sqlite3.Error as exc:
                 raise OSError(f"{self._path} cannot be used: {exc}") from exc
 
     def select(self, table: str, equal: Mapping[str, str], order: str) -> list[Mapping[str, Any]]:
-        """Rows whose fields have these values."""
+        """Rows whose fields have these values; on a disk that is full or takes no writes as well."""
         if not self.is_there:
             return []
         wanted = " AND ".join([f"{field} = :{field}" for field in equal] or ["TRUE"])
-        with self.changing() as rows:
-            found = rows.execute(f"SELECT * FROM {table} WHERE {wanted} ORDER BY {order}", equal)  # noqa: S608 - our own names
-            return [dict(row) for row in found]
+        with self._lock:
+            try:
+                rows = self._open or self._connect()
+                if not rows.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+                    return []
+                found = rows.execute(f"SELECT * FROM {table} WHERE {wanted} ORDER BY {order}", equal)  # noqa: S608 - our own names
+                return [dict(row) for row in found]
+            except sqlite3.Error as exc:
+                raise OSError(f"{self._path} cannot be used: {exc}") from exc
 
     def close(self) -> None:
         with self._lock:
@@ -54,7 +64,7 @@ class Database:
                 self._open = None
 
     def _connect(self) -> sqlite3.Connection:
-        self._open = _connected(self._path, self._tables)
+        self._open = _connected(self._path)
         weakref.finalize(self, self._open.close)  # whoever drops it has no use for the connection either
         return self._open
 
@@ -64,7 +74,7 @@ def insert(rows: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None
     rows.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", row)  # noqa: S608 - our own names
 
 
-def _connected(path: Path, tables: Sequence[str]) -> sqlite3.Connection:
+def _connected(path: Path) -> sqlite3.Connection:
     """Ours alone from its first moment: it holds the keys of waiting sandboxes."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(
@@ -75,7 +85,7 @@ def _connected(path: Path, tables: Sequence[str]) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     try:
         # A machine that loses its power may lose the last rows, never the file; its sandboxes are gone with it anyway.
-        for order in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", *tables):
+        for order in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL"):
             connection.execute(order)
     except BaseException:
         connection.close()

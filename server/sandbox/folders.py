@@ -132,7 +132,9 @@ def _sweep_output(place: Path, known: Callable[[], frozenset[str]]) -> None:
 
 def _is_abandoned(lock: Path) -> bool:
     try:
-        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+        handle = os.open(
+            lock, os.O_RDONLY | os.O_CLOEXEC
+        )  # enough for a lock, also where nothing can be written any more
     except FileNotFoundError:
         return True
     try:

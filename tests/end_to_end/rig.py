@@ -17,7 +17,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult, TextContent
 
-from server.record.audit import lines
+from server.record.reading import lines
 from server.sandbox.installation import STATE_LABEL
 from tests.real_engine import client as docker_client
 from tests.real_engine import engine_url

@@ -9,7 +9,7 @@ import anyio
 import pytest
 from mcp import Client
 
-from server.record.audit import verify
+from server.record.reading import verify
 from tests.end_to_end.rig import Home, connected, structured, text_of
 
 pytestmark = pytest.mark.anyio
@@ -247,8 +247,8 @@ async def test_what_is_asked_wrongly_is_answered_with_what_to_do(client: Client)
 @pytest.mark.promise("call.frozen")
 async def test_every_call_left_its_trail_in_one_unbroken_chain(client: Client, home: Home) -> None:
     result, _ = await call(client, "shell", command="echo audited")
-    count, _ = verify(home.folder / "state/audit/audit.jsonl")
+    found = verify(home.folder / "state/audit/audit.jsonl")
     trail = [line["kind"] for line in home.audit() if line.get("decision_id") == result["decision_id"]]
 
-    assert count > 4
+    assert found.count > 4
     assert trail == ["call.started", "call.decided", "sandbox.job_ended", "call.ended"]

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from server import cli
-from server.record.audit import BrokenChain
+from server.record.chain import BrokenChain
 from server.settings import BadSettings
 
 PROGRAM = str(Path(sys.executable).with_name("sandgate"))

@@ -14,7 +14,7 @@ import anyio.to_thread
 import pytest
 from mcp import Client, MCPError
 
-from server.record.audit import verify
+from server.record.reading import verify
 from tests.end_to_end.rig import Home, connected
 from tests.real_engine import client as docker_client
 from tests.soak.chaos import Chaos, Machine

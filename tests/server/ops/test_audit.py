@@ -7,6 +7,7 @@ import pytest
 
 from server import cli
 from server.record.audit import Audit
+from server.record.chain_file import Rotation
 from tests.server.ops.commands import Said, machine, refused
 
 __all__ = ["machine"]  # a fixture
@@ -29,7 +30,7 @@ def audit(machine: Path) -> Path:
 
 def test_an_unbroken_chain_is_counted(capsys: Said, audit: Path) -> None:
     assert cli.main(["audit", "verify"]) == 0
-    assert capsys.readouterr().out.startswith("5 lines, an unbroken chain; its head is ")
+    assert capsys.readouterr().out.startswith("5 lines in 1 files, an unbroken chain; its head is ")
 
 
 @pytest.mark.promise("audit.chain")
@@ -90,15 +91,62 @@ def test_without_an_audit_the_sentence_says_where_it_would_be(capsys: Said, mach
 def test_a_line_that_a_crash_cut_short_hides_no_other(capsys: Said, audit: Path, cut: str) -> None:
     with audit.open("ab") as file:
         file.write(cut.encode("utf-8", "surrogateescape"))
+    assert cli.main(["audit", "tail", "-n", "1"]) == 0
+    broken = capsys.readouterr().out
+    assert broken.split()[:3] == ["-", "unreadable", "-"]
+    assert '"line": 6' in broken
+    assert refused(capsys, "audit", "verify").startswith("line 6 was cut short")
+
     again = Audit(audit, "interval")
     again.write("server.started", {"server": "s2"})
     again.close()
-
     assert cli.main(["audit", "tail", "-n", "2"]) == 0
-    broken, after = capsys.readouterr().out.splitlines()
-    assert broken.split()[:3] == ["-", "unreadable", "-"]
-    assert '"line": 6' in broken
+    said, after = capsys.readouterr().out.splitlines()
+    assert said.split()[1] == "server.recovered"
     assert "server.started" in after
-    assert cli.main(["audit", "show", "d-1"]) == 0
+    assert cli.main(["audit", "verify"]) == 0
+
+
+@pytest.mark.promise("audit.chain")
+@pytest.mark.parametrize("kept", ["file", "hash", "log"])
+def test_a_head_that_was_kept_elsewhere_tells_an_audit_from_one_that_was_written_anew(
+    capsys: Said, machine: Path, audit: Path, kept: str
+) -> None:
+    assert cli.main(["audit", "head"]) == 0
+    head = capsys.readouterr().out
+    assert head.startswith("5 ")
+    anchor = machine / "anchor"
+    anchor.write_text(head if kept == "file" else f"Jan  2 03:04:05 host sandgate: audit head {head}")
+    told = head.split()[1] if kept == "hash" else str(anchor)
+
+    assert cli.main(["audit", "verify", "--anchor", told]) == 0
+    assert "1 of 1 anchors fit" in capsys.readouterr().out
+    audit.unlink()
+    forged = Audit(audit, "interval")
+    for _ in range(9):
+        forged.write("server.note", {})
+    forged.close()
+    assert cli.main(["audit", "verify"]) == 0
     capsys.readouterr()
-    assert refused(capsys, "audit", "verify").startswith("line 6 ")
+    assert "written anew" in refused(capsys, "audit", "verify", "--anchor", told)
+
+
+def test_an_anchor_that_is_none_is_one_sentence(capsys: Said, audit: Path) -> None:
+    assert "`sandgate audit head` prints one" in refused(capsys, "audit", "verify", "--anchor", "yesterday")
+
+
+def test_files_that_were_closed_are_read_as_one_with_the_rest(capsys: Said, machine: Path) -> None:
+    path = machine / "state/sandgate/audit/audit.jsonl"
+    ours = Audit(path, "interval", Rotation(bytes=500, keep=3))
+    for number in range(20):
+        ours.write("call.started", {"decision_id": f"d-{number}", "tool": "shell"})
+    ours.close()
+
+    assert cli.main(["audit", "verify"]) == 0
+    assert "older files were removed by the settings" in capsys.readouterr().out
+    assert cli.main(["audit", "tail", "-n", "9"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 9
+    assert cli.main(["audit", "show", "d-19"]) == 0
+    path.unlink()
+    assert cli.main(["audit", "tail", "-n", "1"]) == 0
+    assert "audit.rotated" in capsys.readouterr().out

@@ -11,7 +11,7 @@ import pytest
 from server import cli
 from server.kept import snapshots as kept_snapshots
 from server.kept import stored_images
-from server.record.audit import lines
+from server.record.reading import lines
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.snapshots import Snapshots
 from server.settings_files import load

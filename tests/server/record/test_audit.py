@@ -1,12 +1,16 @@
-import json
-import os
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from policy.command import Reading, SimpleCommand
 from policy.question import CallerFacts, Question, SessionFacts, UseSession
 from policy.verdict import Denied, Deny, Rule
-from server.record.audit import TAIL, Audit, AuditFailed, BrokenChain, lines, shorten, verify
+from server.record.audit import Audit, AuditFailed, shorten
+from server.record.chain_file import NEVER
+from server.record.masking import Masking
+from server.record.reading import lines
 
 pytestmark = pytest.mark.anyio
 
@@ -62,79 +66,12 @@ async def test_where_the_line_cannot_be_written_the_call_does_not_happen(tmp_pat
     assert not happened
 
 
-@pytest.mark.promise("audit.chain")
-@pytest.mark.parametrize("change", ["edit", "cut", "swap"])
-async def test_a_changed_line_is_found(tmp_path: Path, change: str) -> None:
-    ours = audit(tmp_path)
-    for number in range(5):
-        ours.write("server.note", {"number": number})
-    path = tmp_path / "audit.jsonl"
-    kept = path.read_text().splitlines()
-    match change:
-        case "edit":
-            kept[1] = kept[1].replace('"number":1', '"number":7')
-        case "cut":
-            del kept[2]
-        case _:
-            kept[2], kept[3] = kept[3], kept[2]
-    path.write_text("\n".join(kept) + "\n")
-
-    with pytest.raises(BrokenChain, match="line "):
-        verify(path)
-
-
-async def test_two_servers_on_one_file_keep_one_chain(tmp_path: Path) -> None:
-    one, two = audit(tmp_path), audit(tmp_path)
-    for number in range(4):
-        (one if number % 2 else two).write("server.note", {"number": number})
-
-    assert verify(tmp_path / "audit.jsonl")[0] == 4
-
-
-async def test_a_line_that_a_crash_cut_short_is_never_joined(tmp_path: Path) -> None:
-    path = tmp_path / "audit.jsonl"
-    audit(tmp_path).write("server.note", {"number": 0})
-    with path.open("a") as file:
-        file.write('{"kind":"half')
-    audit(tmp_path).write("server.note", {"number": 1})
-
-    assert json.loads(path.read_text().splitlines()[-1])["number"] == 1
-    with pytest.raises(BrokenChain, match="line 2"):
-        verify(path)
-
-
 def test_long_arguments_are_kept_by_their_digest() -> None:
     kept = shorten({"content": "x" * 10_000, "path": "a", "left_out": None})
 
     assert kept["content"]["characters"] == 10_000
     assert len(kept["content"]["sha256"]) == 64
     assert set(kept) == {"content", "path"}
-
-
-@pytest.mark.promise("audit.chain")
-def test_a_line_that_the_disk_had_no_room_for_leaves_no_half_of_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ours = audit(tmp_path)
-    ours.write("server.note", {"number": 0})
-    whole = os.write
-    with monkeypatch.context() as full:
-        full.setattr(os, "write", lambda file, data: whole(file, data[:10]))
-        with pytest.raises(AuditFailed):
-            ours.write("server.note", {"number": 1})
-    ours.write("server.note", {"number": 2})
-
-    assert verify(tmp_path / "audit.jsonl")[0] == 2
-
-
-@pytest.mark.promise("audit.chain")
-def test_a_line_longer_than_one_look_back_is_still_continued(tmp_path: Path) -> None:
-    one, two = audit(tmp_path), audit(tmp_path)
-    one.write("server.note", {"text": "x" * (5 * TAIL)})
-    two.write("server.note", {"number": 1})
-    one.write("server.note", {"number": 2})
-
-    assert verify(tmp_path / "audit.jsonl")[0] == 3
 
 
 def test_who_listens_is_told_each_line_that_was_written_and_no_other(tmp_path: Path) -> None:
@@ -149,3 +86,41 @@ def test_who_listens_is_told_each_line_that_was_written_and_no_other(tmp_path: P
         ours.write("server.ended", {})
 
     assert heard == ["server.started"]
+
+
+@pytest.mark.promise("audit.written_first")
+async def test_what_only_reads_the_state_is_answered_all_the_same_and_counted(tmp_path: Path) -> None:
+    ours, answered = audit(tmp_path / "audit"), 0
+    (tmp_path / "audit").write_text("a file where the folder should be")
+    for reads in (True, True, False):
+        try:
+            async with ours.call("ann", "session_list", "default", {}, reads_state=reads) as record:
+                record.decided(Question(CallerFacts("ann"), "x", SessionFacts("s", "base"), UseSession("x"), {}), NO)
+                answered += 1
+        except AuditFailed:
+            answered += 10
+    (tmp_path / "audit").unlink()
+    ours.write("server.note", {})
+
+    assert answered == 12
+    assert [(line["kind"], line.get("reads")) for _, line in lines(tmp_path / "audit/audit.jsonl")] == [
+        ("server.unrecorded", 2),
+        ("server.note", None),
+    ]
+
+
+@pytest.mark.promise("audit.masked")
+async def test_no_line_of_a_call_holds_a_secret_or_half_of_one(tmp_path: Path) -> None:
+    masking = Masking((re.compile("tok-[0-9]+"),), lambda: ["correct horse battery"])
+    ours = Audit(tmp_path / "audit.jsonl", "interval", NEVER, masking)
+    reading = Reading((SimpleCommand((f"{'x' * 505}correct horse battery",), "x", "bare", cwd="/"),))
+    question = Question(CallerFacts("ann"), "shell", SessionFacts("s", "base"), UseSession("x"), {}, reading=reading)
+    long = f"{'y' * 250}correct horse battery{'z' * 5000}"
+    with suppress(ValueError):
+        async with ours.call("ann", "shell", "tok-17", {"command": "echo tok-42", "content": long}) as record:
+            record.decided(question, NO)
+            raise ValueError("correct horse battery")
+
+    text = (tmp_path / "audit.jsonl").read_text()
+    assert not re.search("correct|tok-|horse|battery", text)
+    assert text.count("***") == 5

@@ -1,0 +1,116 @@
+"""Reading the audit back: every line of every file, and whether the chain holds."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from server.record.chain import Anchor, BrokenChain, Head, digest_of
+from server.record.segments import Segments
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """An unbroken chain: its first line's number, how many lines were walked, in how many files, where it stands, and how
+    many anchors are about lines that the settings had removed."""
+
+    first: int
+    count: int
+    files: int
+    head: Head
+    past: int
+
+
+def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every line with its number, also from files that were closed; one that is none is told as of kind "unreadable"."""
+    number = 0
+    for file in Segments(path).opened():
+        for raw in file:
+            number += 1
+            try:
+                line = json.loads(raw)
+            except ValueError:
+                line = None
+            if isinstance(line, dict):
+                number = line["sequence"] if isinstance(line.get("sequence"), int) else number
+                yield number, line
+            elif raw.strip():
+                yield number, {"kind": "unreadable", "line": number, "text": raw.decode("utf-8", "replace").strip()}
+
+
+def verify(path: Path, against: Sequence[Anchor] = ()) -> Verified:
+    """Walk the chain through all of its files. Raises BrokenChain at the first line that does not fit, or for an anchor
+    that no line fits."""
+    walk = _Walk(set(against))
+    for file in Segments(path).opened():
+        walk.files += 1
+        for raw in file:
+            if not raw.endswith(b"\n"):
+                raise BrokenChain(
+                    f"line {walk.head.sequence + 1} was cut short; the next server sets it aside and says so"
+                )
+            walk.step(raw.rstrip(b"\n"))
+    past = walk.end()
+    return Verified(walk.first, walk.count, walk.files, walk.head, past)
+
+
+@dataclass
+class _Walk:
+    anchors: set[Anchor]
+    head: Head = field(default_factory=Head)
+    first: int = 0
+    count: int = 0
+    files: int = 0
+    removed: set[Head] = field(default_factory=set)  # what lines say of files that the settings had removed
+    found: set[Anchor] = field(default_factory=set)
+    begins_after: Head | None = None
+
+    def step(self, line: bytes) -> None:
+        expected = self.head.sequence + 1
+        try:
+            document = json.loads(line)
+            previous, sequence, kind = document["previous"], document["sequence"], document["kind"]
+            when = str(document["time"])
+        except (ValueError, KeyError, TypeError) as exc:
+            raise BrokenChain(f"line {expected} is not a line of the audit") from exc
+        if not self.count and sequence != 1:
+            self.begins_after = self.head = Head(sequence - 1, previous)
+            expected = sequence
+        if (previous, sequence) != (self.head.digest, expected):
+            raise BrokenChain(
+                f"line {expected} does not continue line {self.head.sequence}: something between was changed or cut"
+            )
+        self.first = self.first or sequence
+        self.head, self.count = Head(sequence, digest_of(line), when), self.count + 1
+        self._note(kind, document)
+
+    def _note(self, kind: str, document: dict[str, Any]) -> None:
+        if kind == "audit.removed":
+            self.removed.add(Head(document["through"], document["digest"]))
+        if self.anchors:
+            told = {Anchor(self.head.digest, self.head.sequence), Anchor(self.head.digest)}
+            self.found |= told & self.anchors
+
+    def end(self) -> int:
+        """How many anchors are about what is not there any more, and rightly so."""
+        if self.begins_after is not None and self.begins_after not in self.removed:
+            raise BrokenChain(
+                f"the first line is {self.first}; what was before it is missing, and no line says that it was removed"
+            )
+        missed = sorted(self.anchors - self.found, key=lambda anchor: anchor.sequence or 0)
+        return sum(self._is_past(anchor) for anchor in missed)
+
+    def _is_past(self, anchor: Anchor) -> bool:
+        """Raises BrokenChain for one about a line that should be there."""
+        if anchor.sequence is None:
+            raise BrokenChain(f"no line has the digest {anchor.digest}: the audit was written anew, or is another's")
+        if anchor.sequence > self.head.sequence:
+            raise BrokenChain(
+                f"the anchor knows line {anchor.sequence}, the audit ends at line {self.head.sequence}: its end was cut"
+            )
+        if anchor.sequence >= self.first:
+            raise BrokenChain(
+                f"line {anchor.sequence} is not the one that the anchor knows: the audit was written anew"
+            )
+        return True

@@ -1,0 +1,48 @@
+"""The audit as the settings want it, and what is done for it while a server runs."""
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Final
+
+import anyio
+import anyio.to_thread
+
+from server.keyring import Keyring
+from server.record.audit import Audit
+from server.record.chain_file import Rotation
+from server.record.masking import Masking
+from server.secret_values import at_hand
+from server.settings import ENVIRON, Settings
+
+SYNC_EVERY_S: Final = 1.0
+DAY_S: Final = 86400.0
+MB: Final = 1 << 20
+
+heads = logging.getLogger("sandgate.audit")
+
+
+def audit_for(settings: Settings, keyring: Keyring) -> Audit:
+    """Values of secrets are masked from the first line on, those that a command prints once it has been asked."""
+    told = settings.audit
+    rotation = Rotation(told.rotate_mb * MB, told.rotate_days * DAY_S, told.keep_files)
+    known = [value for secret in settings.secret if (value := at_hand(secret, ENVIRON))]
+    secrets = (lambda: [*known, *keyring.values()]) if settings.secret else None
+    masking = Masking(tuple(map(re.compile, told.mask)), secrets)
+    return Audit(settings.audit_file, told.fsync, rotation, masking)
+
+
+async def keep_written(audit: Audit, head_every_s: float, synced: Callable[[], None] = lambda: None) -> None:
+    """With fsync = interval, what was written is on the disk a second later, whatever happens to the machine then.
+
+    Now and then the log is told where the chain stands: who rewrites the file later does not hold that log as well.
+    """
+    heads.setLevel(logging.INFO)
+    told, told_at = audit.head, anyio.current_time()
+    while True:
+        await anyio.sleep(SYNC_EVERY_S)
+        await anyio.to_thread.run_sync(audit.sync)
+        synced()
+        if head_every_s and audit.head != told and anyio.current_time() - told_at >= head_every_s:
+            told, told_at = audit.head, anyio.current_time()
+            heads.info("audit head %s", told)
