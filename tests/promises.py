@@ -50,6 +50,10 @@ PROMISES = (
     Promise("workspace.copy", "A copied folder's host is changed by what a person applies, and by nothing else.", "6"),
     Promise("caller.known", "Over HTTP nobody calls without a good token, and nobody sees what is another's.", "8"),
     Promise("approval.bound", "A person's yes is good for exactly the call that was shown, and for no other.", "8"),
+    Promise(
+        "page.theirs", "On the page each sees what is theirs or their role's, and nobody answers for themselves.", "8"
+    ),
+    Promise("page.text", "Nothing that a sandbox or an agent says becomes markup, or hides, on the page.", "8"),
     Promise("refusal.teaches", "A refusal names its rule, its reason and what would be allowed.", "1.7"),
     Promise("result.truthful", "How a command ended is told as it was; what is cut is counted.", "1.8"),
     Promise("nothing.left", "No container, process, socket or gate outlives its owner, whatever died first.", "1.9"),

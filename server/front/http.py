@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from server.app import App, open_app
@@ -29,6 +29,7 @@ from server.front.caller import request_caller
 from server.front.doorway import LOCAL, Doorway
 from server.front.issuer_keys import IssuerKeys
 from server.front.mcp_server import Kind, build
+from server.front.page.made import page_of
 from server.front.scraping import metrics_route
 from server.http_settings import HttpSettings
 from server.settings import Settings
@@ -90,7 +91,13 @@ def application(app: App, bearers: Bearers, address: Address, add: Adding = noth
     sse = mcp.sse_app(transport_security=unchecked)
     door = Middleware(Doorway, hosts=_names(http, address), origins=http.origins, refused=_noting(app))
     return Starlette(
-        routes=[Route("/healthz", _healthy), metrics_route(app), *streamable.routes, *_new(sse, streamable)],
+        routes=[
+            Route("/healthz", _healthy),
+            metrics_route(app),
+            *streamable.routes,
+            *_new(sse, streamable),
+            Mount("/", page_of(app, bearers, _origins(http))),
+        ],
         middleware=[door, *streamable.user_middleware],
         lifespan=lambda _: _sessions_of(mcp),
     )
@@ -132,6 +139,12 @@ def _auth(http: HttpSettings, address: Address) -> AuthSettings:
 
 def _url(http: HttpSettings, address: Address) -> str:
     return (http.public_url or f"{'https' if http.tls_cert else 'http'}://{address}").rstrip("/")
+
+
+def _origins(http: HttpSettings) -> tuple[str, ...]:
+    """Where the page's own forms come from, where a proxy stands before it."""
+    parts = urlsplit(http.public_url or "")
+    return (f"{parts.scheme}://{parts.netloc}",) if parts.netloc else ()
 
 
 def _names(http: HttpSettings, address: Address) -> tuple[str, ...]:

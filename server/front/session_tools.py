@@ -8,7 +8,8 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from server.call import BASH, Caller, FileAsk, RunAsk, SessionAsk, Target
+from server.call import Caller, SessionAsk, Target
+from server.front.dry_run import Asked, dry_run
 from server.front.front import Front
 from server.front.parameters import MAX_COMMAND, OptionalText, SessionName, given
 from server.front.progress import streaming, telling, while_copying
@@ -149,36 +150,6 @@ class PolicyTools:
         session: SessionName = None,
     ) -> CallToolResult:
         """Ask what the policy would say; nothing runs."""
-        target = self.front.target(session)
-        arguments = given(command=command, path=path, op=op if path else None, host=host)
-
-        async def act(caller: Caller) -> CallToolResult:
-            if command is not None:
-                ask = RunAsk(
-                    "shell",
-                    target,
-                    (*BASH, command),
-                    command,
-                    None,
-                    b"",
-                    300,
-                    45,
-                    background=False,
-                    arguments=arguments,
-                )
-                return check_result(*await self.front.gateway.check(caller, ask), self.front.shape)
-            if path is not None:
-                tool = {"read": "file_read", "list": "file_list"}.get(op, "file_write")
-                file = FileAsk[None](tool, target, op, path, arguments, _never)
-                return check_result(*await self.front.gateway.check_path(caller, file), self.front.shape)
-            if host is not None:
-                return plain(self.front.gateway.sessions.host_verdict(host))
-            return plain("Give command, path or host.")
-
-        return await self.front.gateway.use_session(
-            self.front.caller, SessionAsk("policy_check", target, arguments, act)
-        )
-
-
-async def _never(*_: object) -> None:
-    raise AssertionError("a dry run does nothing")
+        asked = Asked(command, path, op, host)
+        said = await dry_run(self.front.gateway, self.front.caller, self.front.target(session), asked)
+        return plain(said) if isinstance(said, str) else check_result(*said, self.front.shape)

@@ -1,0 +1,53 @@
+"""What would be said of a command, a path or a host: for the tool policy_check and for the page alike. Nothing runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from policy.question import Op, Question
+from policy.verdict import Verdict
+from server.call import BASH, Caller, FileAsk, Gateway, RunAsk, SessionAsk, Target
+from server.front.parameters import given
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The first of command, path and host that is there."""
+
+    command: str | None = None
+    path: str | None = None
+    op: Op = "read"
+    host: str | None = None
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        return given(command=self.command, path=self.path, op=self.op if self.path else None, host=self.host)
+
+
+type Said = tuple[Question, Verdict] | str
+
+
+async def dry_run(gateway: Gateway, caller: Caller, target: Target, asked: Asked) -> Said:
+    """Question and verdict, or a sentence where a host was asked for, or nothing. A call as any: recorded and bounded."""
+
+    async def act(caller: Caller) -> Said:
+        if asked.command is not None:
+            return await gateway.check(caller, _command(target, asked.command, asked.arguments))
+        if asked.path is not None:
+            tool = {"read": "file_read", "list": "file_list"}.get(asked.op, "file_write")
+            return await gateway.check_path(
+                caller, FileAsk[None](tool, target, asked.op, asked.path, asked.arguments, _never)
+            )
+        if asked.host is not None:
+            return gateway.sessions.host_verdict(asked.host)
+        return "Give command, path or host."
+
+    return await gateway.use_session(caller, SessionAsk("policy_check", target, asked.arguments, act))
+
+
+def _command(target: Target, text: str, arguments: Mapping[str, Any]) -> RunAsk:
+    return RunAsk("shell", target, (*BASH, text), text, None, b"", 300, 45, background=False, arguments=arguments)
+
+
+async def _never(*_: object) -> None:
+    raise AssertionError("a dry run does nothing")

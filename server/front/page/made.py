@@ -1,0 +1,29 @@
+"""The page put together for a server: with tokens over HTTP, and beside stdio for the person at this machine."""
+
+from starlette.applications import Starlette
+
+from server.app import App
+from server.call import Caller
+from server.front.bearers import Bearers
+from server.front.caller import caller_of
+from server.front.page.entrance import Entrance
+from server.front.page.live import Streams
+from server.front.page.page import Page
+from server.front.page.recent import Recent, Tail
+from server.front.page.shown import templates
+from server.front.page.views import Views
+from server.judge.approvals import Approvals
+from server.record.approval_rows import ApprovalRows
+
+
+def page_of(app: App, bearers: Bearers | None, origins: tuple[str, ...] = ()) -> Starlette:
+    """`bearers`: whose tokens are good here; none: only links let anybody in."""
+
+    async def verify(token: str) -> Caller | None:
+        found = await bearers.verify_token(token) if bearers else None
+        return caller_of(found) if found else None
+
+    entrance = Entrance(verify, origins)
+    approvals = Approvals(ApprovalRows(app.settings.database), app.settings.approvals.pending_s)
+    views = Views(app, approvals, Recent(Tail(app.settings.audit_file)))
+    return Page(views, entrance, Streams(), templates()).app()

@@ -1,0 +1,245 @@
+"""What happened of late, as the audit tells it: an index of its newest decisions and flows, bounded, kept up as it grows.
+
+It reads the file's end and goes on from there, so it also knows what other servers on the same audit did, and what this
+one did before it was restarted. Nothing is read while nobody looks.
+"""
+
+import json
+import os
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+
+MOST_READ: Final = 8 << 20  # bytes at a time; of what came since, the newest
+MOST_DECISIONS: Final = 2_000
+MOST_FLOWS: Final = 5_000
+MOST_LINES: Final = 100  # of one decision
+
+type Line = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Flow:
+    """One request that left, or `count` alike that were refused. `time` in seconds since 1970; bytes are of bodies."""
+
+    time: float
+    host: str
+    port: int
+    what: str
+    up: int
+    down: int
+    refused: bool
+    count: int
+    why: str
+    session: str
+    sandbox: str
+    decisions: tuple[str, ...]
+    owner: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Decision:
+    """One call, from its first line of the audit on. `effect` is "" where it was refused before it was judged."""
+
+    id: str
+    time: float
+    caller: str
+    tool: str
+    session: str
+    arguments: Mapping[str, Any]
+    effect: str = ""
+    rules: list[Mapping[str, str]] = field(default_factory=list)
+    commands: list[list[str | None]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    revision: str = ""
+    approved_by: str = ""
+    outcome: str = ""
+    told: Mapping[str, Any] = field(default_factory=dict)  # of how it ended
+    flows: list[Flow] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    more: int = 0  # lines beyond MOST_LINES
+
+    @property
+    def what(self) -> str:
+        """The call in a line or a few."""
+        for name in ("command", "path", "pattern", "host", "job", "name"):
+            if isinstance(given := self.arguments.get(name), str):
+                return given
+            if isinstance(given, Mapping):  # a long text is kept by its beginning
+                return f"{given.get('begins', '')}…"
+        argv = self.arguments.get("argv")
+        return " ".join(map(str, argv)) if isinstance(argv, list) else ""
+
+
+class Tail:
+    """The end of a file that others append to, followed over its rotation. Blocks; for one thread at a time."""
+
+    def __init__(self, path: Path, most: int = MOST_READ) -> None:
+        self._path, self._most = path, most
+        self._file, self._at = -1, 0
+
+    def read(self) -> list[Line]:
+        """Lines that came since the last time; of a file that was not looked at for long, the newest."""
+        found = self._rest()
+        if self._is_replaced():
+            self.close()
+            found += self._rest()
+        return found
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file, self._at = -1, 0
+
+    def _rest(self) -> list[Line]:
+        if self._file < 0:
+            try:
+                self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                return []
+        size = os.fstat(self._file).st_size
+        jumped = size - self._at > self._most
+        if jumped:
+            self._at = size - self._most
+        data = os.pread(self._file, size - self._at, self._at)
+        whole = data[: data.rfind(b"\n") + 1]
+        self._at += len(whole)
+        pieces = whole.split(b"\n")
+        return list(_lines(pieces[1:] if jumped else pieces))
+
+    def _is_replaced(self) -> bool:
+        if self._file < 0:
+            return False
+        try:
+            there, ours = self._path.stat(), os.fstat(self._file)
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino)
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterable[Line]:
+    """What is no line of the audit is passed over: to find it is the work of `sandgate audit verify`."""
+    for piece in pieces:
+        with suppress(ValueError):
+            if isinstance(line := json.loads(piece), dict) and isinstance(line.get("kind"), str):
+                yield line
+
+
+class Recent:
+    """`version` changes whenever there is news."""
+
+    def __init__(self, tail: Tail, most_decisions: int = MOST_DECISIONS, most_flows: int = MOST_FLOWS) -> None:
+        self._tail, self._most = tail, most_decisions
+        self._turn = anyio.Lock()
+        self.decisions: OrderedDict[str, Decision] = OrderedDict()
+        self.flows: deque[Flow] = deque(maxlen=most_flows)
+        self.version = 0
+
+    async def catch_up(self) -> None:
+        """Read apart in a thread, taken in here, so that whoever looks never sees half of a line."""
+        async with self._turn:
+            for line in await anyio.to_thread.run_sync(self._tail.read):
+                self.take(line)
+
+    def take(self, line: Line) -> None:
+        self.version += 1
+        kind, decision = line["kind"], self.decisions.get(str(line.get("decision_id") or ""))
+        if kind == "call.started":
+            decision = self._begin(line)
+        if kind in ("egress.flow", "egress.refused"):
+            self._take_flow(line)
+        elif decision is not None:
+            _add_line(decision, line)
+            _take_step(decision, kind, line)
+
+    def _begin(self, line: Line) -> Decision:
+        given = line.get("arguments")
+        decision = Decision(
+            id=str(line.get("decision_id")),
+            time=seconds(line.get("time")),
+            caller=str(line.get("caller", "")),
+            tool=str(line.get("tool", "")),
+            session=str(line.get("session", "")),
+            arguments=given if isinstance(given, Mapping) else {},
+        )
+        self.decisions[decision.id] = decision
+        while len(self.decisions) > self._most:
+            self.decisions.popitem(last=False)
+        return decision
+
+    def _take_flow(self, line: Line) -> None:
+        named = (line.get("decision_id"), *line.get("decision_ids", ()))
+        ids = tuple(str(each) for each in named if each)
+        caused = [found for each in ids if (found := self.decisions.get(each))]
+        flow = _flow(line, ids)
+        flow.owner = caused[0].caller if caused else ""
+        self.flows.append(flow)
+        for decision in caused:
+            _add_line(decision, line)
+            if len(decision.flows) < MOST_LINES:
+                decision.flows.append(flow)
+
+
+def _add_line(decision: Decision, line: Line) -> None:
+    if len(decision.lines) < MOST_LINES:
+        decision.lines.append(line)
+    else:
+        decision.more += 1
+
+
+def _take_step(decision: Decision, kind: str, line: Line) -> None:
+    match kind:
+        case "call.decided":
+            decision.effect = str(line.get("effect", ""))
+            known = {rule.get("id") for rule in decision.rules}
+            decision.rules += [rule for rule in line.get("rules", ()) if rule.get("id") not in known]
+            decision.commands, decision.paths = line.get("commands", []), line.get("paths", [])
+            decision.revision = str(line.get("revision", ""))
+        case "call.approved":
+            decision.approved_by = str(line.get("by", ""))
+        case "call.ended":
+            decision.outcome, decision.told = str(line.get("outcome", "")), line
+        case _:
+            pass
+
+
+def _flow(line: Line, ids: tuple[str, ...]) -> Flow:
+    refused = line["kind"] == "egress.refused"
+    request = f"{line.get('method', '')} {line.get('scheme', '')}://{line.get('host')}{line.get('path', '')}"
+    notes = [note for note in ("learnt", "uninterpreted") if line.get(note)]
+    notes += [f"secret {name}" for name in line.get("secrets", ())]
+    return Flow(
+        time=seconds(line.get("time")),
+        host=str(line.get("host", "")),
+        port=_number(line.get("port")),
+        what=str(line.get("method", "")) if refused else request.strip(),
+        up=_number(line.get("bytes_up")),
+        down=_number(line.get("bytes_down")),
+        refused=refused,
+        count=_number(line.get("count")) or 1,
+        why=f"{line.get('reason', '')} [{line.get('rule', '')}]" if refused else str(line.get("status", "")),
+        session=str(line.get("session") or ""),
+        sandbox=str(line.get("sandbox") or ""),
+        decisions=ids,
+        notes=tuple(notes),
+    )
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def seconds(text: Any) -> float:
+    """A time as the audit writes it, in seconds since 1970; 0 for what is none."""
+    try:
+        return datetime.fromisoformat(str(text)).astimezone(UTC).timestamp()
+    except ValueError:
+        return 0.0

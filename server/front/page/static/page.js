@@ -1,0 +1,82 @@
+// Keeps the page true: parts of it as the server renders them anew, output as it comes. Everything works without.
+"use strict";
+(() => {
+  const said = document.getElementById("said");
+  const badge = document.querySelector("[data-waiting]");
+  const title = document.title;
+
+  function waiting(count) {
+    if (!badge) return;
+    const before = Number(badge.textContent);
+    badge.textContent = String(count);
+    badge.hidden = count === 0;
+    document.title = count ? `(${count}) ${title}` : title;
+    if (count > before) said.textContent = count === 1 ? "A question waits for a person." : `${count} questions wait for a person.`;
+  }
+
+  // What has not changed stays the node that it is, and what somebody is in the middle of is left alone.
+  function renew(old, now) {
+    const there = new Map(Array.from(old.children, (child) => [child.id, child]));
+    let last = null;
+    for (const child of Array.from(now.children)) {
+      let mine = there.get(child.id);
+      there.delete(child.id);
+      if (!mine) mine = child;
+      else if (child.hasAttribute("data-keyed") && mine.hasAttribute("data-keyed")) renew(mine, child);
+      else if (!mine.isEqualNode(child) && !mine.contains(document.activeElement)) {
+        mine.replaceWith(child);
+        mine = child;
+      }
+      const place = last ? last.nextElementSibling : old.firstElementChild;
+      if (mine !== place) old.insertBefore(mine, place);
+      last = mine;
+    }
+    for (const gone of there.values()) if (!gone.contains(document.activeElement)) gone.remove();
+  }
+
+  function keepParts(live) {
+    let source = null;
+    const start = () => {
+      source = new EventSource(live.dataset.live);
+      source.addEventListener("part", (message) => {
+        const { html, waits } = JSON.parse(message.data);
+        const parsed = new DOMParser().parseFromString(html, "text/html"); // a script in it would not run
+        renew(live, parsed.body);
+        waiting(waits);
+      });
+      source.addEventListener("gone", () => location.reload());
+    };
+    start();
+    document.addEventListener("visibilitychange", () => {
+      source.close();
+      if (!document.hidden) start();
+    });
+  }
+
+  const MOST = 400000; // characters of a stream that stay on the page
+
+  function keepOutput(output) {
+    const source = new EventSource(output.dataset.output);
+    source.addEventListener("output", (message) => {
+      const { stream, text } = JSON.parse(message.data);
+      const pre = document.getElementById(stream);
+      const follows = pre.scrollTop + pre.clientHeight >= pre.scrollHeight - 20;
+      pre.append(text);
+      while (pre.textContent.length > MOST && pre.firstChild !== pre.lastChild) pre.firstChild.remove();
+      if (follows) pre.scrollTop = pre.scrollHeight;
+    });
+    source.addEventListener("over", (message) => {
+      source.close();
+      const status = document.getElementById("status");
+      status.textContent = JSON.parse(message.data).status;
+      status.classList.remove("now");
+      said.textContent = `The job is over: ${status.textContent}.`;
+    });
+    for (const pre of output.querySelectorAll("pre")) pre.scrollTop = pre.scrollHeight;
+  }
+
+  const live = document.querySelector("[data-live]");
+  const output = document.querySelector("[data-output]");
+  if (live) keepParts(live);
+  if (output) keepOutput(output);
+})();
