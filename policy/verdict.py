@@ -63,6 +63,13 @@ class Deny:
 type Verdict = Allow | Ask | Deny
 
 
+def stricter(first: Allow | Ask, then: Allow | Ask) -> Allow | Ask:
+    """Of what was said before and after the call was known better: what was asked stays asked, for what was found."""
+    if isinstance(first, Ask) and isinstance(then, Allow):
+        return Ask(first.rules, then, then.revision)
+    return then
+
+
 def engine_error(reason: str) -> Deny:
     """The verdict of an engine that is down, slow, wrong or oddly shaped."""
     return Deny(

@@ -8,15 +8,16 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, assert_never
+from typing import Any
 
 import anyio
 
+from policy.held import MOST_BYTES, Held, named_files
 from policy.path import area as path_area
 from policy.path import normalise
 from policy.path import uses as path_uses
 from policy.question import CallerFacts, Op, PathUse, Question, RunCommand, SessionFacts, UseFile, UseSession
-from policy.verdict import Allow, Ask, Denied, Deny, Permit, Verdict, permit
+from policy.verdict import Allow, Ask, Denied, Deny, Permit, Verdict, permit, stricter
 from server.judge.approvals import NobodyToAsk
 from server.parts import (
     AsTheyAre,
@@ -95,6 +96,7 @@ class FileAsk[R]:
     arguments: Mapping[str, Any]
     act: Callable[[Session, Permit, Found], Awaitable[R]]
     reads_too: bool = False  # an edit shows what it found, so it is a read as well
+    shows: str = ""  # what a person is shown beside the arguments, where they are asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +138,11 @@ class Gateway:
         """A command: understood, judged, run as judged, followed for `wait_s`."""
         async with self._admitted(caller, ask) as record:
             question = await self._understand(caller, ask)
-            granted = await self._clear(record, question)
+            verdict = await self._judged(record, question)
             called = anyio.current_time()
             async with self._session(caller, question, progress) as session:
-                granted = await self._for_its_shell(caller, ask, session, record, granted)
+                question, verdict = await self._for_its_shell(caller, ask, session, record, (question, verdict))
+                granted = await self._clear(record, question, verdict, session)
                 made_s = anyio.current_time() - called
                 with self.steps.step("run"):
                     job = await session.start(granted, ask.tool, record.decision_id, lambda end: _ended(record, end))
@@ -155,11 +158,13 @@ class Gateway:
         """A file: judged as named, opened, judged again as what it really is, used by that same handle."""
         async with self._admitted(caller, ask) as record:
             question = self._file_question(caller, ask)
-            granted = await self._clear(record, question)
+            verdict = await self._judged(record, question)
             async with self._session(caller, question, _unseen) as session:
                 found = await _naming(question.paths[0].resolved, session.sandbox.resolve(question.paths[0].resolved))
                 if found.real != question.paths[0].resolved:
-                    granted = await self._clear(record, self._as_found(question, found, session))
+                    question = self._as_found(question, found, session)
+                    verdict = stricter(verdict, await self._judged(record, question))
+                granted = await self._clear(record, question, verdict, session, ask.shows)
                 with self.steps.step("run"):
                     result = await _naming(found.real, ask.act(session, granted, found))
                 record.ended(outcome="done", path=found.real)
@@ -169,7 +174,7 @@ class Gateway:
         """Opening, listing, closing a session; looking at its jobs; a dry run."""
         async with self._admitted(caller, ask) as record:
             question = self._question(caller, ask, UseSession(ask.tool, ask.arguments))
-            await self._clear(record, question)
+            await self._clear(record, question, await self._judged(record, question))
             return await ask.act(caller)
 
     async def check(self, caller: Caller, ask: RunAsk) -> tuple[Question, Verdict]:
@@ -238,44 +243,44 @@ class Gateway:
     def _spec(self, caller: Caller, target: Target) -> SandboxSpec:
         return self.sessions.spec_of(caller.id, target.session, target.environment)
 
-    async def _clear(self, record: Record, question: Question) -> Permit:
-        """Only an Allow becomes a Permit. Raises Denied for the rest."""
+    async def _judged(self, record: Record, question: Question) -> Allow | Ask:
+        """Raises Denied for a Deny: that needs no sandbox."""
         with self.steps.step("judge"):
             verdict = await self.judge.decide(question)
         record.decided(question, verdict)
-        match verdict:
-            case Allow():
-                return permit(question, verdict)
-            case Ask():
-                return await self._ask(record, question, verdict)
-            case Deny():
-                raise Denied(verdict, record.decision_id)
-            case _:
-                assert_never(verdict)
+        if isinstance(verdict, Deny):
+            raise Denied(verdict, record.decision_id)
+        return verdict
 
     async def _for_its_shell(
-        self, caller: Caller, ask: RunAsk, session: Session, record: Record, granted: Permit
-    ) -> Permit:
+        self, caller: Caller, ask: RunAsk, session: Session, record: Record, judged: tuple[Question, Allow | Ask]
+    ) -> tuple[Question, Allow | Ask]:
         """Where the image has another shell than bash, the script is another command, and is judged again as that."""
         shell = session.sandbox.shell
         if ask.script is None or shell == ask.argv[0]:
-            return granted
+            return judged
         if not shell:
             raise NoShell(f"the image of environment {session.spec.environment} has no shell; {USE_EXEC}")
-        by_shell = replace(ask, argv=(shell, "-c", ask.script), script=None)
-        return await self._clear(record, await self._understand(caller, by_shell))
+        question = await self._understand(caller, replace(ask, argv=(shell, "-c", ask.script), script=None))
+        return question, stricter(judged[1], await self._judged(record, question))
 
-    async def _ask(self, record: Record, question: Question, ask: Ask) -> Permit:
-        """A person's yes becomes a Permit. Raises Denied where there is none, with where the question now lies."""
-        if (yes := await self.people.given(question, ask)) is not None:
-            record.write("call.approved", {"approval": yes.id, "by": yes.answered_by})
-            return permit(question, ask.granted)
-        waiting = await self.people.wanted(question, ask)
-        session = question.session.name
+    async def _clear(
+        self, record: Record, question: Question, verdict: Allow | Ask, session: Session | None = None, shows: str = ""
+    ) -> Permit:
+        """An Allow becomes a Permit, and so does a person's yes. Raises Denied where there is none, with where the
+        question now lies."""
+        if isinstance(verdict, Allow):
+            return permit(question, verdict)
+        held = await _held(question, session, shows) if session else Held()
+        if (yes := await self.people.given(question, verdict, held)) is not None:
+            record.write("call.approved", {"approval": yes.id, "by": yes.answered_by, "scope": yes.scope})
+            return permit(question, verdict.granted)
+        waiting = await self.people.wanted(question, verdict, held)
+        name = question.session.name
         if waiting is None:
-            raise Denied(ask, record.decision_id, session=session)
+            raise Denied(verdict, record.decision_id, session=name)
         refused = waiting.state == "denied"
-        raise Denied(ask, record.decision_id, waiting.id, session=session, shown=waiting.shown, refused=refused)
+        raise Denied(verdict, record.decision_id, waiting.id, session=name, shown=waiting.shown, refused=refused)
 
     @asynccontextmanager
     async def _session(self, caller: Caller, question: Question, progress: Progress) -> AsyncGenerator[Session]:
@@ -298,6 +303,14 @@ async def _naming[R](path: str, doing: Awaitable[R]) -> R:
         return await doing
     except FileRefused as exc:
         raise FileRefused(f"{path}: {exc}", exc.number) from exc
+
+
+async def _held(question: Question, session: Session, shows: str) -> Held:
+    """What a yes to this is bound to beside it, looked at now: when it is asked for, and again right before it is used."""
+    paths = named_files(question)
+    files = await session.sandbox.digests(paths, MOST_BYTES) if paths else ()
+    disturbed = bool(files) and any(job.has_processes for job in session.jobs.values())
+    return Held(session.id, files, disturbed, shows)
 
 
 async def _nothing(*_: object) -> None:

@@ -172,12 +172,22 @@ def _serve_words(commands: Any) -> None:
     serve.add_argument("--tools", metavar="GROUPS", help=f"some of {GROUPS}")
 
 
+NOT_HELD = (
+    "it is good only while the files that the call names hold what they hold now, also those that make, npm, pytest, git "
+    "and the like read unasked; not covered is what such a file runs in turn"
+)
+
+
 def _approval_words(commands: Any) -> None:
     approvals = _group(commands, "approvals", "what agents may only do with a person's yes")
     _add(approvals, "list", "what waits, each call shown whole", "approvals:listed")
-    allow = _add(approvals, "allow", "say yes to one, for once", "approvals:allow")
+    allow = _add(approvals, "allow", f"say yes to one, for once; {NOT_HELD}", "approvals:allow")
     allow.add_argument("id", help="as the list and the agent's answer name it")
-    allow.add_argument("--minutes", type=_count, metavar="N", help="as often as the same call is made in that time")
+    often = allow.add_mutually_exclusive_group()
+    often.add_argument("--session", action="store_true", help="as often as its session makes the same call")
+    often.add_argument("--minutes", type=_count, metavar="N", help="as often as the same call is made in that time")
+    revoke = _add(approvals, "revoke", "take back a yes that is good again and again", "approvals:revoke")
+    revoke.add_argument("id")
     deny = _add(approvals, "deny", "say no to one", "approvals:deny")
     deny.add_argument("id")
 

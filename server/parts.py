@@ -5,9 +5,10 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, null
 from typing import Any, Literal, Protocol
 
 from policy.command import Reading
+from policy.held import Held
 from policy.question import Question
 from policy.verdict import Ask, Verdict
-from server.judge.approvals import Approval
+from server.judge.approvals import Approval, Scope
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import SandboxSpec
 from server.sandbox.session import Session
@@ -44,13 +45,13 @@ class Environments(Protocol):
 class People(Protocol):
     """Their answers to what the policy asks."""
 
-    async def given(self, question: Question, ask: Ask) -> Approval | None:
+    async def given(self, question: Question, ask: Ask, held: Held) -> Approval | None:
         """A yes to exactly this, used up where it is good for once."""
 
-    async def wanted(self, question: Question, ask: Ask) -> Approval | None:
+    async def wanted(self, question: Question, ask: Ask, held: Held) -> Approval | None:
         """The question, written down where a person finds it."""
 
-    async def answer(self, approval: str, *, yes: bool, by: str) -> None:
+    async def answer(self, approval: str, *, yes: bool, by: str, scope: Scope = "once") -> None:
         """Raises NoSuchApproval."""
 
 

@@ -1,15 +1,17 @@
 """In-memory stand-ins for the edges of the path: audit, limits, reader, judge, and a sandbox with files."""
 
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import anyio
 
 from policy.command import Reading, SimpleCommand
+from policy.held import HeldFile
 from policy.question import Question
 from policy.verdict import Permit, Verdict
 from server.parts import Record
@@ -197,6 +199,10 @@ class FakeSandbox:
 
     async def ours(self, path: str, limit: int) -> bytes | None:
         return self.files.get(path)
+
+    async def digests(self, paths: Sequence[str], most_bytes: int) -> tuple[HeldFile, ...]:
+        found = {path: self.files[path] for path in paths if path in self.files}
+        return tuple(HeldFile(path, len(data), len(data), sha256(data).hexdigest()) for path, data in found.items())
 
     async def search(self, permit: Permit, found: Found, request: Mapping[str, Any]) -> bytes:
         raise FileRefused("this one cannot search")

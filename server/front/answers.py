@@ -4,10 +4,14 @@ import functools
 from collections.abc import Awaitable, Callable
 
 from mcp import MCPError
+from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
 from policy.verdict import Denied
 from server.call import NoShell
+from server.front.consent import ask as consent
+from server.front.consent import can_ask, take_answer
+from server.front.front import Front
 from server.front.results import failed, refusal
 from server.judge.limits import TooMany
 from server.record.audit import AuditFailed
@@ -45,20 +49,58 @@ _ANSWERS = (
 )
 
 
-def answering[**P](tool: Callable[P, Awaitable[CallToolResult]]) -> Callable[P, Awaitable[CallToolResult]]:
-    """The tool, with refusals and failures that a smarter call could avoid turned into results."""
+type Tool[**P] = Callable[P, Awaitable[CallToolResult]]
+
+
+def answering[**P](tool: Tool[P], front: Front | None = None) -> Tool[P]:
+    """The tool, with refusals and failures that a smarter call could avoid turned into results.
+
+    What only a person may allow is asked in the client first, where that is somebody who may answer: of a tool that takes
+    the context it is called in. Without a front nobody is asked.
+    """
+    answered = _answered(tool)
 
     @functools.wraps(tool)
     async def answer(*args: P.args, **kwargs: P.kwargs) -> CallToolResult:
+        ctx = kwargs.get("ctx")
+        if front is None or not front.person_at_client or not isinstance(ctx, Context):
+            return await answered(*args, **kwargs)
+        people = front.gateway.people
+        was_asked = await take_answer(ctx, people)
         try:
             return await tool(*args, **kwargs)
         except Denied as exc:
-            return refusal(exc)
-        except (Full, TooMany) as exc:
-            raise MCPError(TOO_MANY, str(exc), {"retry_after_s": round(exc.retry_after_s, 2)}) from exc
-        except SandboxLost as exc:
-            return failed(f"The sandbox was lost: {exc}. The next call gets a fresh one, without this one's files.")
-        except _ANSWERS as exc:
-            return failed(f"{str(exc)[:1].upper()}{str(exc)[1:]}")
+            if was_asked or not can_ask(ctx, exc):
+                return refusal(exc)
+            if (rounds := await consent(ctx, people, exc)) is not None:
+                return rounds  # type: ignore[return-value]  # the SDK passes it on; to name it would cost the schema
+            return await answered(*args, **kwargs)
+        except Exception as exc:  # noqa: BLE001 - told apart there, and raised on where it is no answer
+            return _told(exc)
 
     return answer
+
+
+def _answered[**P](tool: Tool[P]) -> Tool[P]:
+    async def answer(*args: P.args, **kwargs: P.kwargs) -> CallToolResult:
+        try:
+            return await tool(*args, **kwargs)
+        except Exception as exc:  # noqa: BLE001 - told apart there, and raised on where it is no answer
+            return _told(exc)
+
+    return answer
+
+
+def _told(error: Exception) -> CallToolResult:
+    """Raises it again where a smarter call could not avoid it."""
+    match error:
+        case Denied():
+            return refusal(error)
+        case Full() | TooMany():
+            raise MCPError(TOO_MANY, str(error), {"retry_after_s": round(error.retry_after_s, 2)}) from error
+        case SandboxLost():
+            return failed(f"The sandbox was lost: {error}. The next call gets a fresh one, without this one's files.")
+        case _ if isinstance(error, _ANSWERS):
+            return failed(f"{str(error)[:1].upper()}{str(error)[1:]}")
+        case _:
+            raise error

@@ -8,10 +8,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from policy.verdict import Denied
-from server.call import BASH, Caller, Ran, RunAsk, SessionAsk
-from server.front.consent import ask as consent
-from server.front.consent import can_ask, take_answer
+from server.call import BASH, Caller, RunAsk, SessionAsk
 from server.front.front import Front
 from server.front.parameters import (
     MAX_COMMAND,
@@ -112,23 +109,10 @@ class CommandTools:
             background=how.background,
             arguments=what | how.given(),
         )
-        people = self.front.gateway.people
-        was_asked = await take_answer(ctx, people)
-        try:
-            ran = await self._follow(ctx, ask)
-        except Denied as exc:
-            if was_asked or not can_ask(ctx, exc):
-                raise
-            if (rounds := await consent(ctx, people, exc)) is not None:
-                return rounds  # type: ignore[return-value]  # the SDK passes it on; to name it would cost the schema
-            ran = await self._follow(ctx, ask)
-        return run_result(ran, max_chars, self.front.shape)
-
-    async def _follow(self, ctx: Context[Any, Any], ask: RunAsk) -> Ran:
-        """Run it, telling the client how far its folders are, and then what the command says."""
-        return await while_copying(
+        ran = await while_copying(
             ctx, self.front.copying, lambda: self.front.gateway.run(self.front.caller, ask, streaming(ctx))
         )
+        return run_result(ran, max_chars, self.front.shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Asking the person at the client: while the call waits (until 2025-11-25), or between two rounds of it (since 2026-07-28)."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import anyio
 from mcp import MCPError
@@ -10,7 +10,7 @@ from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from pydantic import BaseModel, Field
 
 from policy.verdict import Denied
-from server.judge.approvals import NoSuchApproval
+from server.judge.approvals import NoSuchApproval, Scope
 from server.parts import People
 from server.record.escaping import escaped
 
@@ -23,7 +23,8 @@ PATIENCE_S: Final = 300.0
 class Answer(BaseModel):
     """The form that a client shows."""
 
-    allow: bool = Field(description="Allow exactly this call, once")
+    allow: bool = Field(description="Allow exactly this call")
+    again: Literal["once", "in this session"] = Field("once", description="How often the same call may be made")
 
 
 def can_ask(ctx: Context[Any, Any], denied: Denied) -> bool:
@@ -66,11 +67,13 @@ async def _answered(people: People, approval: str, action: str, content: Mapping
     if action == "cancel":
         return
     try:
-        await people.answer(approval, yes=action == "accept" and (content or {}).get("allow") is True, by=BY)
+        said = content or {}
+        scope: Scope = "session" if said.get("again") == "in this session" else "once"
+        await people.answer(approval, yes=action == "accept" and said.get("allow") is True, by=BY, scope=scope)
     except NoSuchApproval:
         return  # somebody else has answered, or it took too long: the call finds out which
 
 
 def _message(denied: Denied) -> str:
     reasons = "\n".join(f"- {escaped(rule.reason)}" for rule in denied.verdict.rules)
-    return f"An agent asks to run this in its sandbox:\n\n{escaped(denied.shown)}\n\nWhy you are asked:\n{reasons}"
+    return f"An agent asks to do this in its sandbox:\n\n{escaped(denied.shown)}\n\nWhy you are asked:\n{reasons}"

@@ -1,8 +1,10 @@
 """The file tools: what a sandbox's files hold, without a command."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
+from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
@@ -25,6 +27,7 @@ class FileTools:
     async def file_read(
         self,
         path: FilePath,
+        ctx: Context[Any, Any],  # noqa: ARG002 - `answering` asks a person with it
         session: SessionName = None,
         offset: Annotated[int, Field(ge=1, description="first line (base64: byte), from 1")] = 1,
         limit: Annotated[OptionalCount, Field(ge=1, le=MAX_BASE64, description="lines (base64: bytes)")] = None,
@@ -51,6 +54,7 @@ class FileTools:
         self,
         path: FilePath,
         content: str,
+        ctx: Context[Any, Any],  # noqa: ARG002 - `answering` asks a person with it
         session: SessionName = None,
         encoding: Annotated[
             Literal["text", "base64"], Field(description="of content; text is stored as UTF-8")
@@ -66,8 +70,9 @@ class FileTools:
             self.front.target(session),
             "write",
             path,
-            given(path=path, session=session, mode=mode, bytes=len(data)),
+            given(path=path, session=session, mode=mode, bytes=len(data), sha256=sha256(data).hexdigest()),
             lambda used, permit, found: files.write(used.sandbox, permit, found, data, mode),
+            shows=content,
         )
         return show_written(await self.front.gateway.use_file(self.front.caller, ask))
 
@@ -76,6 +81,7 @@ class FileTools:
         path: FilePath,
         old: Annotated[str, Field(description="exactly as in the file, with enough lines to be there once")],
         new: str,
+        ctx: Context[Any, Any],  # noqa: ARG002 - `answering` asks a person with it
         session: SessionName = None,
         replace_all: bool = False,
     ) -> CallToolResult:
@@ -94,6 +100,7 @@ class FileTools:
 
     async def file_list(
         self,
+        ctx: Context[Any, Any],  # noqa: ARG002 - `answering` asks a person with it
         path: FilePath = ".",
         session: SessionName = None,
         glob: Annotated[
@@ -119,6 +126,7 @@ class FileTools:
     async def file_search(
         self,
         pattern: Annotated[str, Field(min_length=1, max_length=1000, description="regular expression, of one line")],
+        ctx: Context[Any, Any],  # noqa: ARG002 - `answering` asks a person with it
         path: FilePath = ".",
         session: SessionName = None,
         glob: Annotated[OptionalText, Field(description="only files that match, such as *.{ts,tsx} or src/**")] = None,

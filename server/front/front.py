@@ -10,6 +10,8 @@ from server.sandbox.copies import Copying
 from server.sandbox.sessions import NoSuchSession
 from server.sandbox.snapshots import Snapshots
 
+APPROVER = "approver"  # the role of who may answer what agents ask
+
 
 @dataclass(frozen=True, slots=True)
 class Front:
@@ -27,6 +29,11 @@ class Front:
     def caller(self) -> Caller:
         """Whoever makes the call that is being answered."""
         return self.identity()
+
+    @property
+    def person_at_client(self) -> bool:
+        """Whether a form in the client is answered by somebody who may: a token's holder never answers its own question."""
+        return self.default_session is not None or APPROVER in self.caller.roles
 
     def target(self, session: str | None) -> Target:
         """The session named, the default one, or a fresh one under a name that nobody can guess."""

@@ -22,7 +22,7 @@ def register(mcp: MCPServer[Any], front: Front, groups: tuple[ToolGroup, ...]) -
     for group, tools in _table(front).items():
         for tool, annotations in tools if group in groups else ():
             structured = group == "shell" and front.shape != "text"
-            mcp.add_tool(answering(tool), annotations=annotations, structured_output=structured)
+            mcp.add_tool(answering(tool, front), annotations=annotations, structured_output=structured)
 
 
 def _table(front: Front) -> dict[ToolGroup, list[Listed]]:

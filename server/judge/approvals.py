@@ -6,16 +6,23 @@ import logging
 import secrets
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import anyio.to_thread
 
+from policy.held import Held, HeldFile
 from policy.question import Question, RunCommand
 from policy.verdict import Ask
 
 type State = Literal["pending", "allowed", "denied", "used"]
+type Scope = Literal["once", "session", "time"]  # how often a yes is good
+
+SESSION_S: Final = 7 * 86_400.0  # a yes for a session ends with it, and after a week in any case
+MOST_SHOWN: Final = 20_000  # characters of what a call brings along; how much more there is, is said
+_SCOPES: Final[tuple[Scope, ...]] = ("once", "time", "session")  # as the field `again` counts them
+_NOTHING: Final = Held()
 
 log = logging.getLogger("sandgate")
 
@@ -38,6 +45,7 @@ class Approval:
     ends: float
     state: State
     answered_by: str = ""
+    scope: Scope = "once"
 
 
 class Rows(Protocol):
@@ -47,7 +55,9 @@ class Rows(Protocol):
 
     def take(self, bound: str, now: float) -> Mapping[str, Any] | None: ...
 
-    def answer(self, approval: str, state: str, by: str, now: float, ends: float | None) -> bool: ...
+    def answer(self, approval: str, state: str, by: str, now: float, ends: float | None, again: int = 0) -> bool: ...
+
+    def revoke(self, approval: str, by: str, now: float) -> bool: ...
 
     def live(self, now: float) -> list[Mapping[str, Any]]: ...
 
@@ -55,14 +65,14 @@ class Rows(Protocol):
 class NobodyToAsk:
     """Every ask is a no."""
 
-    async def given(self, question: Question, ask: Ask) -> Approval | None:
-        del question, ask
+    async def given(self, question: Question, ask: Ask, held: Held = _NOTHING) -> Approval | None:
+        del question, ask, held
         return None
 
     wanted = given
 
-    async def answer(self, approval: str, *, yes: bool, by: str) -> None:
-        del yes, by
+    async def answer(self, approval: str, *, yes: bool, by: str, scope: Scope = "once") -> None:
+        del yes, by, scope
         raise NoSuchApproval(f"no question {approval} waits for an answer")
 
 
@@ -72,20 +82,20 @@ class Approvals:
     def __init__(self, rows: Rows, pending_s: float, clock: Callable[[], float] = time.time) -> None:
         self._rows, self._pending_s, self._clock = rows, pending_s, clock
 
-    async def given(self, question: Question, ask: Ask) -> Approval | None:
+    async def given(self, question: Question, ask: Ask, held: Held = _NOTHING) -> Approval | None:
         """A person's yes to exactly this call under this policy; used up where it is good for once."""
-        return await self._kept(lambda: self._rows.take(_bound(question, ask), self._clock()))
+        return await self._kept(lambda: self._rows.take(_bound(question, ask, held), self._clock()))
 
-    async def wanted(self, question: Question, ask: Ask) -> Approval | None:
+    async def wanted(self, question: Question, ask: Ask, held: Held = _NOTHING) -> Approval | None:
         """The question as it was written down, or as it stood already; None where it could not be: then nobody says yes."""
         now = self._clock()
         row = {
             "id": f"a-{secrets.token_hex(4)}",
-            "bound": _bound(question, ask),
+            "bound": _bound(question, ask, held),
             "caller": question.caller.id,
             "tool": question.tool,
             "session": question.session.name,
-            "shown": _shown(question),
+            "shown": _shown(question, held),
             "reasons": json.dumps([rule.reason for rule in ask.rules]),
             "asked": now,
             "ends": now + self._pending_s,
@@ -95,17 +105,29 @@ class Approvals:
         }
         return await self._kept(lambda: self._rows.put(row))
 
-    async def answer(self, approval: str, *, yes: bool, by: str) -> None:
-        """For once. Raises NoSuchApproval."""
-        await anyio.to_thread.run_sync(lambda: self.answer_now(approval, yes=yes, by=by))
+    async def answer(self, approval: str, *, yes: bool, by: str, scope: Scope = "once") -> None:
+        """Once, or as often as the session makes that call. Raises NoSuchApproval."""
+        await anyio.to_thread.run_sync(lambda: self.answer_now(approval, yes=yes, by=by, scope=scope))
 
-    def answer_now(self, approval: str, *, yes: bool, by: str, for_s: float | None = None) -> None:
-        """`for_s`: the same call needs no further answer for so long. Raises NoSuchApproval, OSError."""
-        now = self._clock()
-        ends = now + for_s if yes and for_s is not None else None
-        if not self._rows.answer(approval, "allowed" if yes else "denied", by, now, ends):
+    def answer_now(
+        self, approval: str, *, yes: bool, by: str, for_s: float | None = None, scope: Scope = "once"
+    ) -> None:
+        """`for_s`: the same call needs no further answer for so long, which is the scope `time`. Raises NoSuchApproval,
+        OSError."""
+        now, often = self._clock(), scope if for_s is None else "time"
+        lasts = {"once": None, "time": for_s, "session": SESSION_S}[often] if yes else None
+        ends = None if lasts is None else now + lasts
+        again = _SCOPES.index(often) if ends else 0
+        if not self._rows.answer(approval, "allowed" if yes else "denied", by, now, ends, again):
             raise NoSuchApproval(
                 f"no question {approval} waits for an answer; `sandgate approvals list` shows what does"
+            )
+
+    def revoke(self, approval: str, *, by: str) -> None:
+        """A yes that is not used up is a no from now on. Raises NoSuchApproval, OSError."""
+        if not self._rows.revoke(approval, by, self._clock()):
+            raise NoSuchApproval(
+                f"no yes of the id {approval} is in force; `sandgate approvals list` shows those that are"
             )
 
     def live(self) -> list[Approval]:
@@ -120,24 +142,51 @@ class Approvals:
         return None if row is None else _approval(row)
 
 
-def _bound(question: Question, ask: Ask) -> str:
-    """Caller, session, tool, text, cwd, input, facts and the policy that asked: another of any is another call.
+def _bound(question: Question, ask: Ask, held: Held) -> str:
+    """Caller, session, tool, text, cwd, input, facts, the policy that asked, the files: another of any is another call.
 
     That a session was named is no difference: which one it is is among the facts.
     """
     plain = replace(question, call={name: value for name, value in question.call.items() if name != "session"})
-    return hashlib.sha256(f"{plain.digest()} {ask.revision}".encode()).hexdigest()
+    beside = {
+        "session": held.session,
+        "files": [[file.path, file.size, file.sha256] for file in held.files],
+        "disturbed": held.disturbed,
+        "shows": held.shows,
+    }
+    return hashlib.sha256(f"{plain.digest()} {ask.revision} {json.dumps(beside)}".encode()).hexdigest()
 
 
-def _shown(question: Question) -> str:
+def _shown(question: Question, held: Held) -> str:
     act = question.act
     if not isinstance(act, RunCommand):
-        return json.dumps(dict(question.call), ensure_ascii=False, sort_keys=True)
+        call = json.dumps(dict(question.call), ensure_ascii=False, sort_keys=True)
+        return f"{call}\n{_most_of(held.shows)}" if held.shows else call
     text = question.call.get("command")
-    shown = text if isinstance(text, str) else shlex.join(act.argv)
-    return f"{shown}\n(in {act.cwd}{f', with {len(act.stdin)} bytes of input' if act.stdin else ''})"
+    shown = [text if isinstance(text, str) else shlex.join(act.argv), f"(in {act.cwd})"]
+    if act.stdin:
+        shown.append(f"with this input, {len(act.stdin)} bytes:\n{_most_of(act.stdin.decode('utf-8', 'replace'))}")
+    return "\n".join([*shown, *_files_shown(held)])
+
+
+def _files_shown(held: Held) -> Iterator[str]:
+    if held.files:
+        yield f"(good only while these files stay as they are: {', '.join(map(_file_shown, held.files))})"
+    if held.disturbed:
+        yield "(other commands run in this session now, and can change them at any moment)"
+
+
+def _file_shown(file: HeldFile) -> str:
+    part = "" if file.hashed == file.size else f" (the first {file.hashed} of {file.size} bytes)"
+    return f"{file.path}{part}"
+
+
+def _most_of(text: str) -> str:
+    left = len(text) - MOST_SHOWN
+    return f"{text[:MOST_SHOWN]}\n[{left} characters more, not shown]" if left > 0 else text
 
 
 def _approval(row: Mapping[str, Any]) -> Approval:
     fields = ("id", "caller", "tool", "session", "shown", "asked", "ends", "state", "answered_by")
-    return Approval(**{name: row[name] for name in fields}, reasons=tuple(json.loads(row["reasons"])))
+    told = {name: row[name] for name in fields}
+    return Approval(**told, reasons=tuple(json.loads(row["reasons"])), scope=_SCOPES[row["again"]])

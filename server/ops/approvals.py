@@ -3,11 +3,18 @@
 import argparse
 import getpass
 import time
+from typing import Final
 
-from server.judge.approvals import Approval, Approvals
+from server.judge.approvals import Approval, Approvals, Scope
 from server.record.approval_rows import ApprovalRows
 from server.record.escaping import escaped
 from server.settings_files import load
+
+_SCOPE: Final = {
+    "once": "once",
+    "time": "as often as it is made for a while",
+    "session": "as often as it is made in that session",
+}
 
 
 def _approvals() -> Approvals:
@@ -16,19 +23,31 @@ def _approvals() -> Approvals:
 
 
 def listed(_: argparse.Namespace) -> int:
-    waiting = [each for each in _approvals().live() if each.state == "pending"]
+    live = _approvals().live()
+    waiting = [each for each in live if each.state == "pending"]
     for each in waiting:
         print(shown(each, time.time()))
     if not waiting:
         print("nothing waits for an answer")
+    for each in live:
+        if each.state == "allowed" and each.scope != "once":
+            print(f"allowed, {_SCOPE[each.scope]} (`sandgate approvals revoke {each.id}` ends it):")
+            print(shown(each, time.time()))
     return 0
 
 
 def allow(arguments: argparse.Namespace) -> int:
     seconds = arguments.minutes * 60.0 if arguments.minutes else None
-    _approvals().answer_now(arguments.id, yes=True, by=_who(), for_s=seconds)
-    often = f"as often as it is made within {arguments.minutes} minutes" if arguments.minutes else "once"
+    scope: Scope = "session" if arguments.session else "once"
+    _approvals().answer_now(arguments.id, yes=True, by=_who(), for_s=seconds, scope=scope)
+    often = f"as often as it is made within {arguments.minutes} minutes" if arguments.minutes else _SCOPE[scope]
     print(f"{arguments.id} is allowed, {often}, for exactly that call; tell the agent to make it again")
+    return 0
+
+
+def revoke(arguments: argparse.Namespace) -> int:
+    _approvals().revoke(arguments.id, by=_who())
+    print(f"{arguments.id} is no longer allowed; what it let through already is not undone")
     return 0
 
 

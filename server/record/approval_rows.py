@@ -57,13 +57,22 @@ class ApprovalRows:
                 rows.execute("UPDATE approvals SET state = 'used' WHERE id = ?", (found["id"],))
             return dict(found) if found else None
 
-    def answer(self, approval: str, state: str, by: str, now: float, ends: float | None) -> bool:
-        """Whether there was a live question of that id that nobody had answered. `ends`: good again and again until then."""
+    def answer(self, approval: str, state: str, by: str, now: float, ends: float | None, again: int = 0) -> bool:
+        """Whether there was a live question of that id that nobody had answered. `again`: good again and again until `ends`."""
         with self._database.changing() as rows:
             done = rows.execute(
                 "UPDATE approvals SET state = ?, answered_by = ?, again = ?, ends = coalesce(?, ends)"
                 " WHERE id = ? AND state = 'pending' AND ends > ?",
-                (state, by, ends is not None, ends, approval, now),
+                (state, by, again, ends, approval, now),
+            )
+            return done.rowcount == 1
+
+    def revoke(self, approval: str, by: str, now: float) -> bool:
+        """Whether there was a yes of that id in force. The question stays, answered with no."""
+        with self._database.changing() as rows:
+            done = rows.execute(
+                "UPDATE approvals SET state = 'denied', answered_by = ? WHERE id = ? AND state = 'allowed' AND ends > ?",
+                (by, approval, now),
             )
             return done.rowcount == 1
 

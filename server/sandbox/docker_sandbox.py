@@ -1,6 +1,6 @@
 """One live container as a sandbox: what is asked of it goes over the line to its agent."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from errno import ENOSPC
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import anyio
 
+from policy.held import HeldFile
 from policy.question import RunCommand
 from policy.verdict import Permit
 from server.sandbox.agent_link import AgentLink
@@ -165,6 +166,16 @@ class DockerSandbox:
         access = {"read": [*allowed.read, "/dev/null"], "write": ["/dev/null"], "execute": list(allowed.execute)}
         message = {"op": "file", "do": "search", "handle": found.handle, "access": access, **request}
         return (await self._link.ask(message))[1]
+
+    async def digests(self, paths: Sequence[str], most_bytes: int) -> tuple[HeldFile, ...]:
+        request = {"op": "file", "do": "digest", "paths": list(paths), "most": most_bytes}
+        said, _ = await self._link.ask(request)
+        with _believing():
+            found = [
+                (str(each["path"]), int(each["size"]), int(each["hashed"]), str(each["sha256"]))
+                for each in said["files"]
+            ]
+            return tuple(HeldFile(*each) for each in found if each[0] in paths)
 
     async def put(self, archive: Iterator[bytes]) -> None:
         await self._engine.put(self.id, archive)

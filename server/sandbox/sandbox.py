@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from policy.held import HeldFile
 from policy.verdict import Permit
 
 type Status = Literal["exited", "running", "timed_out", "killed", "out_of_memory", "disk_full", "cancelled"]
@@ -171,6 +172,9 @@ class Sandbox(Protocol):
     async def entries(self, permit: Permit, found: Found, limit: int) -> Listing: ...
 
     async def search(self, permit: Permit, found: Found, request: Mapping[str, Any]) -> bytes: ...
+
+    async def digests(self, paths: Sequence[str], most_bytes: int) -> tuple[HeldFile, ...]:
+        """Of the regular files among them, in that order; what is not there or cannot be read is left out."""
 
     async def put(self, archive: Iterator[bytes]) -> None:
         """Unpack tar at the root, as root: before anybody has used it, never later. Raises SandboxFailed."""

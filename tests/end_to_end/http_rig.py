@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from mcp import Client
@@ -73,11 +74,11 @@ def _answers(server: HttpServer) -> bool:
 
 
 @asynccontextmanager
-async def streamable(server: HttpServer, token: str, mode: str = "auto") -> AsyncGenerator[Client]:
+async def streamable(server: HttpServer, token: str, mode: str = "auto", **more: Any) -> AsyncGenerator[Client]:
     headers = {"Authorization": f"Bearer {token}"}
     async with (
         httpx.AsyncClient(headers=headers, timeout=httpx.Timeout(30, read=300)) as http,
-        Client(streamable_http_client(f"{server.url}/mcp", http_client=http), mode=mode) as client,  # type: ignore[arg-type]  # a literal
+        Client(streamable_http_client(f"{server.url}/mcp", http_client=http), mode=mode, **more) as client,  # type: ignore[arg-type]  # a literal
     ):
         yield client
 

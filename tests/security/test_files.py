@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncGenerator
+from hashlib import sha256
 
 import anyio
 import pytest
@@ -239,3 +240,20 @@ async def test_edits_and_replacements_at_once_leave_one_whole_file_and_no_other(
     assert (
         await done(box, "ls -A log; head -1 log/log; sort -u log/log | grep -v ours") == "log\nstart\nstart\ntheirs\n"
     )
+
+
+@pytest.mark.promise("approval.bound")
+async def test_what_files_hold_is_told_without_opening_anything_else(box: DockerSandbox) -> None:
+    await done(
+        box,
+        "mkdir -p d; cd d; echo hi > f; ln -s f link; mkfifo fifo; head -c 3000000 /dev/zero > big; echo no > shut; chmod 0 shut;"
+        " ln -s /proc/self/exe magic; ln -s loop loop",
+    )
+    paths = [f"/workspace/d/{name}" for name in ("f", "link", "fifo", "big", "shut", "magic", "loop", "none", "")]
+
+    found = {file.path.rpartition("/")[2]: file for file in await box.digests(paths, 1_000_003)}
+
+    assert found.keys() == {"f", "link", "big"}
+    assert found["f"].sha256 == found["link"].sha256 == sha256(b"hi\n").hexdigest()
+    assert (found["big"].size, found["big"].hashed) == (3_000_000, 1_000_003 - 6)
+    assert found["big"].sha256 == sha256(bytes(1_000_003 - 6)).hexdigest()

@@ -8,6 +8,8 @@ import pytest
 from policy.question import RunCommand
 from policy.verdict import Allow, Ask, Denied, Deny, Permit, Rule, Verdict
 from server.call import Caller, FileAsk, Gateway, NoShell, RunAsk, Target
+from server.judge.approvals import Approvals
+from server.record.approval_rows import ApprovalRows
 from server.record.audit import AuditFailed
 from server.sandbox import reading
 from server.sandbox.jobs import Job
@@ -72,7 +74,7 @@ async def test_without_an_allow_nothing_reaches_a_sandbox(tmp_path: Path, verdic
         await rig.gateway.run(ANN, shell("sudo id"), silent)
 
     assert rig.box.ran == []
-    assert rig.source.claimed == []
+    assert len(rig.source.claimed) == (verdict is PERHAPS)  # whose files a yes would be bound to; a no needs none
     assert rig.trail[-1] == "stopped Denied"
 
 
@@ -168,6 +170,30 @@ async def test_in_an_image_without_bash_a_script_is_judged_as_what_sh_would_run(
     assert [act.argv for act in asked if isinstance(act, RunCommand)][1:] == [("/bin/sh", "-c", "echo hi")]
     assert [permit.question.act for permit in rig.box.ran] == asked[1:]
     assert ran.remarks == ("this image has no bash: /bin/sh ran the script",)
+
+
+@pytest.mark.promise("approval.bound")
+async def test_in_an_image_without_bash_a_person_is_asked_once(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, PERHAPS, FakeSandbox(shell="/bin/sh"))
+    people = Approvals(ApprovalRows(tmp_path / "sandgate.db"), 900)
+    gateway = replace(rig.gateway, people=people)
+
+    with pytest.raises(Denied) as asked:
+        await gateway.run(ANN, shell("git push"), silent)
+    assert len(people.live()) == 1
+    await people.answer(asked.value.approval, yes=True, by="carl")
+
+    assert (await gateway.run(ANN, shell("git push"), silent)).act.argv == ("/bin/sh", "-c", "git push")
+
+
+@pytest.mark.promise("approval.bound")
+async def test_what_was_asked_of_the_text_stays_asked_of_what_runs(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, PERHAPS, FakeSandbox(links={"/workspace/link": "/workspace/private"}))
+    rig.judge.by_path["/workspace/private"] = Allow()
+
+    with pytest.raises(Denied):
+        await rig.gateway.use_file(ANN, reading_of("link"))
+    assert rig.trail[-3:] == ["ask file_read", "allow file_read", "stopped Denied"]
 
 
 async def test_an_image_without_any_shell_says_to_use_exec(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from policy.held import Held, HeldFile
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, Ask, Rule
 from server.judge.approvals import Approval, Approvals, NobodyToAsk, NoSuchApproval
@@ -126,6 +127,56 @@ async def test_a_yes_for_a_time_is_good_again_and_again_until_then(rig: Rig) -> 
     assert all([await rig.approvals.given(QUESTION, ASK) for _ in range(3)])
     rig.clock.now += 1801
     assert await rig.approvals.given(QUESTION, ASK) is None
+
+
+async def test_a_yes_for_the_session_is_for_that_very_session_and_can_be_taken_back(rig: Rig) -> None:
+    one, other = Held("session-1"), Held("session-2")
+    asked = await rig.approvals.wanted(QUESTION, ASK, one)
+    assert asked is not None
+    await rig.approvals.answer(asked.id, yes=True, by="carl", scope="session")
+    rig.clock.now += 86_400
+    assert [(await rig.approvals.given(QUESTION, ASK, held)) is not None for held in (one, one, other)] == [
+        True,
+        True,
+        False,
+    ]
+    rig.approvals.revoke(asked.id, by="carl")
+    assert await rig.approvals.given(QUESTION, ASK, one) is None
+    with pytest.raises(NoSuchApproval):
+        rig.approvals.revoke(asked.id, by="carl")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Held("s", (HeldFile("/w/Makefile", 3, 3, "other"),)),
+        Held("s", (HeldFile("/w/makefile", 3, 3, "what it holds"),)),
+        Held("s", ()),
+        Held("s", (HeldFile("/w/Makefile", 3, 3, "what it holds"), HeldFile("/w/GNUmakefile", 1, 1, "new"))),
+        Held("s", (HeldFile("/w/Makefile", 3, 3, "what it holds"),), disturbed=True),
+        Held("s", (HeldFile("/w/Makefile", 3, 3, "what it holds"),), shows="other content"),
+    ],
+)
+async def test_other_files_are_another_question(rig: Rig, other: Held) -> None:
+    held = Held("s", (HeldFile("/w/Makefile", 3, 3, "what it holds"),))
+    asked = await rig.approvals.wanted(QUESTION, ASK, held)
+    assert asked is not None
+    await rig.approvals.answer(asked.id, yes=True, by="carl")
+    assert await rig.approvals.given(QUESTION, ASK, other) is None
+    assert await rig.approvals.given(QUESTION, ASK, held) is not None
+
+
+async def test_what_is_not_held_or_not_shown_whole_is_said(rig: Rig) -> None:
+    question = replace(QUESTION, act=replace(ACT, stdin=b"y" * 20_005))
+    asked = await rig.approvals.wanted(question, ASK, Held("s", (HeldFile("/w/big", 90, 5, ""),), disturbed=True))
+    assert asked is not None
+    for said in (
+        "with this input, 20005 bytes",
+        "[5 characters more",
+        "/w/big (the first 5 of 90 bytes)",
+        "other commands run",
+    ):
+        assert said in asked.shown
 
 
 async def test_answers_outlive_the_server(rig: Rig, tmp_path: Path) -> None:

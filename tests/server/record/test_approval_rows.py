@@ -36,6 +36,15 @@ def test_what_ran_out_is_gone(tmp_path: Path) -> None:
     assert rows.put({**ROW, "id": "a-2", "asked": 21.0, "ends": 31.0})["id"] == "a-2"
 
 
+def test_a_yes_is_taken_back_once_and_a_question_is_none(tmp_path: Path) -> None:
+    rows = ApprovalRows(tmp_path / "sandgate.db")
+    rows.put(ROW)
+    assert not rows.revoke("a-1", "carl", 11)
+    rows.answer("a-1", "allowed", "carl", 11, 60.0, again=1)
+    assert [rows.revoke("a-1", "carl", 12) for _ in range(2)] == [True, False]
+    assert rows.take("b", 13) is None
+
+
 def test_a_broken_file_is_an_oserror(tmp_path: Path) -> None:
     (tmp_path / "sandgate.db").write_bytes(b"no database" * 100)
     with pytest.raises(OSError, match="cannot be used"):

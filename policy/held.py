@@ -1,0 +1,149 @@
+"""What a person's yes is bound to beside the call itself: the session, and what the files hold that the command names.
+
+What such a file runs in turn is not looked at: a script that a Makefile calls, a module that a program imports.
+"""
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from policy.command import SimpleCommand
+from policy.path import normalise, within
+from policy.question import Question
+
+MOST_PATHS: Final = 256  # that are looked at for one call
+MOST_TEXT: Final = 100_000  # characters of all those paths, so that they fit into one request
+MOST_BYTES: Final = 32 << 20  # of all files together that are hashed: about 100 ms in a sandbox
+_LONGEST: Final = 4096  # what Linux opens
+_PROGRAMS: Final = (".venv/bin", ".local/bin", "bin")  # of a home: where a command may put what a bare name then runs
+
+_MAKE = ("GNUmakefile", "makefile", "Makefile")
+_NODE = ("package.json", ".npmrc")
+_PYTEST = ("conftest.py", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+_BUILD = ("pyproject.toml", "setup.py", "setup.cfg")
+_HOOKS = ("pre-push", "pre-commit", "commit-msg", "prepare-commit-msg", "post-commit", "post-checkout", "post-merge")
+_GIT = (".git", ".git/config", *(f".git/hooks/{hook}" for hook in _HOOKS))
+# What a program reads and obeys although nobody names it.
+IMPLIED: Final = {
+    "make": _MAKE,
+    "gmake": _MAKE,
+    "ninja": ("build.ninja",),
+    "just": ("justfile", "Justfile", ".justfile"),
+    "task": ("Taskfile.yml", "Taskfile.yaml"),
+    "rake": ("Rakefile", "rakefile"),
+    "npm": _NODE,
+    "npx": _NODE,
+    "pnpm": _NODE,
+    "yarn": (*_NODE, ".yarnrc", ".yarnrc.yml"),
+    "bun": _NODE,
+    "pytest": _PYTEST,
+    "tox": ("tox.ini", "pyproject.toml", "setup.cfg", "tox.toml"),
+    "nox": ("noxfile.py",),
+    "pip": _BUILD,
+    "uv": (*_BUILD, "uv.toml"),
+    "cargo": ("Cargo.toml", "build.rs", ".cargo/config.toml"),
+    "mvn": ("pom.xml",),
+    "gradle": ("build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts", "gradle.properties"),
+    "cmake": ("CMakeLists.txt", "CMakePresets.json"),
+    "docker": ("Dockerfile", "compose.yaml", "compose.yml", "docker-compose.yml"),
+    "twine": (".pypirc",),
+    "git": _GIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFile:
+    """A regular file as it was seen. sha256: of its first `hashed` bytes, which are all of them where they could be."""
+
+    path: str
+    size: int
+    hashed: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a yes is bound to beside the question.
+
+    session: the id of the very session, not its name. disturbed: other commands run in it now, and may change the files
+    at any time. shows: what the call carries that its arguments do not show.
+    """
+
+    session: str = ""
+    files: tuple[HeldFile, ...] = ()
+    disturbed: bool = False
+    shows: str = ""
+
+
+def named_files(question: Question) -> tuple[str, ...]:
+    """Paths at which a file may lie that the command obeys or sends: those it may only write are not among them."""
+    home, roots = question.session.home, (*question.session.workspaces, question.session.home)
+    here = [command for command in question.reading.commands if not command.elsewhere]
+    implied = (path for command in here for path in _implied(command, home, roots))
+    named = (path for command in here for path in _named(command, home))
+    written = {use.resolved for use in question.paths if use.op in ("write", "delete")}
+    read = {use.resolved for use in question.paths if use.op == "read"}
+    found, room = dict[str, None](), MOST_TEXT
+    for path in (*implied, *named, *sorted(read)):
+        if path in found or (path in written and path not in read) or not 0 < len(path) < _LONGEST:
+            continue
+        room -= len(path)
+        if len(found) == MOST_PATHS or room < 0:
+            break
+        found[path] = None
+    return tuple(found)
+
+
+def _folders(command: SimpleCommand) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(cwd for cwd in (command.cwd, *command.other_cwds) if cwd is not None))
+
+
+def _named(command: SimpleCommand, home: str) -> Iterator[str]:
+    """Each word as a path, with what is behind an `=`, an `@` or the letter of an option; a bare name in a home's programs."""
+    if command.path_kind == "bare" and command.name:
+        yield from (posixpath.join(home, folder, command.name) for folder in _PROGRAMS)
+    for place, word in enumerate(command.argv):
+        for text in _texts(word or "", is_name=place == 0):
+            if text.startswith(("/", "~")):
+                yield normalise(text, "/", home)
+            else:
+                yield from (normalise(text, cwd, home) for cwd in _folders(command))
+    for redirect in command.redirects:
+        if redirect.op == "<" and redirect.path:
+            yield redirect.path
+
+
+def _texts(word: str, *, is_name: bool) -> Iterator[str]:
+    if not word or "\0" in word or "\n" in word or (is_name and "/" not in word):
+        return
+    if not word.startswith("-"):
+        yield word
+        if word.startswith("@"):
+            yield word[1:]
+    elif not word.startswith("--"):
+        yield word[2:]
+    if "=" in word:
+        yield word.partition("=")[2].removeprefix("@")
+
+
+def _implied(command: SimpleCommand, home: str, roots: tuple[str, ...]) -> Iterator[str]:
+    """Beside where the command starts, above it as far as the workspace goes, and in the folders that its words name."""
+    name = command.name or ""
+    names = IMPLIED.get(name, ())
+    if not names and name.startswith("python") and "-m" in command.argv:
+        module = command.argv[command.argv.index("-m") + 1 :][:1]
+        names = IMPLIED.get(module[0] or "", ()) if module else ()
+    if not names:
+        return
+    above = [folder for cwd in _folders(command) for folder in _upward(cwd, roots)]
+    words = [path for path in _named(command, home) if posixpath.basename(path) not in names]
+    for folder in dict.fromkeys((*above, *words)):
+        yield from (posixpath.join(folder, each) for each in names)
+
+
+def _upward(folder: str, roots: tuple[str, ...]) -> Iterator[str]:
+    yield folder
+    while any(within(folder, root) and folder != root for root in roots):
+        folder = posixpath.dirname(folder)
+        yield folder
