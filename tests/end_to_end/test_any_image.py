@@ -1,6 +1,7 @@
-"""A server whose only image is a static busybox: commands, files and the network as a client sees them."""
+"""A server whose only image is a busybox, static or linked against musl: commands, files and the network as a client sees them."""
 
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,16 @@ def origin(folder: Path) -> Iterator[Origin]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def home(folder: Path, origin: Origin) -> Iterator[Home]:
-    with foreign.image("only-busybox", foreign.small(), ["ENV PATH=/bin"]) as tag:
+def image(libc: str) -> AbstractContextManager[str]:
+    if libc == "musl":
+        return foreign.built("musl", foreign.MUSL, network="host")
+    return foreign.image("only-busybox", foreign.small(), ["ENV PATH=/bin"])
+
+
+@pytest.fixture(scope="module", params=["none", pytest.param("musl", marks=pytest.mark.soak)])
+def home(folder: Path, origin: Origin, request: pytest.FixtureRequest) -> Iterator[Home]:
+    """By the C library of the image: a static busybox needs none."""
+    with image(request.param) as tag:
         yield Home(
             folder,
             settings=f'environment = "tiny"\n[sandbox]\nimages = {{tiny = "{tag}", gone = "sandgate-test/gone:1"}}\n'
