@@ -10,7 +10,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult, TextContent
 
-from server.record.audit import lines
+from server.record.reading import lines
 from server.settings import ENVIRON
 
 KEPT: Final = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
