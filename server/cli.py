@@ -16,6 +16,10 @@ from typing import Any
 FAILED, INTERRUPTED, UNREAD = 1, 130, 141
 LAST_PORT = 65535
 GROUPS = "shell, jobs, files, sessions, policy"
+CLIENTS = (
+    "claude-code", "claude-desktop", "cline", "codex", "continue", "copilot-cli", "crush", "cursor", "gemini-cli",
+    "goose", "junie", "librechat", "opencode", "qwen-code", "roo-code", "vscode", "windsurf", "zed",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -209,11 +213,12 @@ def _install_words(commands: Any) -> None:
         ("uninstall", "take it out again", "set_up:uninstall"),
     ):
         parser = _add(commands, name, words, work)
-        parser.add_argument("client", choices=("claude-code", "claude-desktop", "cursor", "vscode"))
+        parser.add_argument("client", choices=CLIENTS, metavar="CLIENT", help=", ".join(CLIENTS))
         parser.add_argument("--print", action="store_true", help="show what would be written and where")
         parser.add_argument(
             "--project", type=Path, metavar="DIR", help="for one project only, where the client has that"
         )
+        parser.add_argument("--force", action="store_true", help="also where another server has the name sandgate")
     commands.choices["install"].add_argument(
         "serve_arguments", nargs="*", metavar="ARG", help="what follows `serve --stdio`; put -- before it"
     )

@@ -142,26 +142,33 @@ def install(arguments: argparse.Namespace) -> int:
         platform=sys.platform,
         extra=tuple(arguments.serve_arguments),
         project=arguments.project,
+        force=arguments.force,
     )
     return _carry_out(plan, only_show=arguments.print)
 
 
 def uninstall(arguments: argparse.Namespace) -> int:
     plan = clients.plan_uninstall(
-        arguments.client, environ=ENVIRON, home=HOME, platform=sys.platform, project=arguments.project
+        arguments.client,
+        environ=ENVIRON,
+        home=HOME,
+        platform=sys.platform,
+        project=arguments.project,
+        force=arguments.force,
     )
     return _carry_out(plan, only_show=arguments.print)
 
 
 def _carry_out(plan: clients.Plan, *, only_show: bool) -> int:
     if only_show:
-        print(f"# {plan.path}\n{plan.after}", end="")
+        print(f"# {plan.path}\n{plan.after or ''}", end="")
     elif not plan.changes:
         print(f"{plan.path} says so already; nothing to do")
     else:
         written = clients.apply(plan, datetime.now(UTC))
+        done = "removed" if plan.after is None else "put back" if plan.spent else "wrote"
         kept = f"; the old one is {written.backup}" if written.backup else ""
-        print(f"wrote {written.path}{kept}; restart the client to see it")
+        print(f"{done} {written.path}{kept}; restart the client to see it")
     return 0
 
 
