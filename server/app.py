@@ -20,6 +20,7 @@ from server.judge.limits import Limits
 from server.judge.shfmt import ShellParser
 from server.judges import judging
 from server.keyring import Keyring
+from server.page_door import PageDoor
 from server.record.approval_rows import ApprovalRows
 from server.record.metrics import Metrics, Standing
 from server.record.steps import Steps
@@ -56,6 +57,7 @@ class App:
     note: Callable[[str, Mapping[str, Any]], None]  # a line of the audit that is about no call
     standing: Callable[[], Awaitable[Standing]]
     metrics: Metrics
+    page: PageDoor
     reload: Callable[[], None]  # takes up changed settings and rules at once; says what is wrong and keeps the old ones
 
 
@@ -70,7 +72,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     audit = audit_for(settings, keyring := Keyring(settings.secret, ENVIRON))
     audit.listen((metrics := Metrics()).hear)
     steps = Steps(metrics.observe)
-    store = Store(settings.database)
+    store, page = Store(settings.database), PageDoor()
     with own(settings.runtime_dir, settings.state_dir, server_id, lambda: written_down(store)) as folders:
         link = egress_link(settings, audit, sessions_of := Late(), keyring)
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
@@ -102,7 +104,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 boxes.guards.keep,
                 partial(keyring.keep, link.keep),
                 Caretaker(sessions, periods(settings)).keep,
-                Control(gateway, boxes.copies, folders.sockets).serve,
+                Control(gateway, boxes.copies, folders.sockets, page).serve,
             ):
                 tasks.start_soon(keep)
             change = Change(source, judge, sessions, audit)
@@ -127,6 +129,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                     audit.write,
                     partial(_standing, pool, sessions, people),
                     metrics,
+                    page,
                     reload,
                 )
             finally:

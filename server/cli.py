@@ -102,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     _audit_words(commands)
     _token_words(commands)
     _approval_words(commands)
+    page = _add(commands, "page", "a link that opens the page of a running server in a browser", "page:link")
+    page.add_argument("--config", type=Path, metavar="FILE", help="settings that the server was started with")
     _bench_words(commands)
     return parser
 

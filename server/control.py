@@ -23,6 +23,7 @@ import anyio.to_thread
 from policy.question import Op
 from policy.verdict import Denied, Permit
 from server.call import Caller, FileAsk, Gateway, Target
+from server.page_door import NoPage, PageDoor
 from server.record.audit import AuditFailed
 from server.sandbox.changes import Changes, changes, contents
 from server.sandbox.copies import Copies
@@ -53,6 +54,7 @@ class Control:
     gateway: Gateway
     copies: Copies
     folder: Path
+    page: PageDoor
 
     async def serve(self) -> None:
         """Until cancelled."""
@@ -80,7 +82,7 @@ class Control:
             await line.say({"error": f"the policy says no: {rules} (decision {exc.decision_id})"})
         except SandboxLost as exc:
             await line.say({"error": f"the session's sandbox was lost: {exc}"})
-        except (*_ANSWERS, NoCopy) as exc:
+        except (*_ANSWERS, NoCopy, NoPage) as exc:
             await line.say({"error": str(exc)})
         except (OSError, anyio.ClosedResourceError):
             raise
@@ -94,6 +96,8 @@ class Control:
         match asked:
             case {"do": "sessions"}:
                 await line.say({"done": [_shown(session) for session in self.gateway.sessions.every()]})
+            case {"do": "page"}:
+                await line.say({"done": await self.page.link()})
             case {"do": "changes", "owner": str(owner), "session": str(name)}:
                 await self._changes(line, self._session(owner, name))
             case {

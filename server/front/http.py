@@ -73,7 +73,7 @@ async def serve_http(settings: Settings, source: Source, address: Address, make:
         raise NobodyMayCall("nobody may call: make a token with `sandgate token new NAME`, or set [http.jwt]")
     bearers = Bearers(http, IssuerKeys, lambda: datetime.now(UTC).date())
     async with open_app(settings, source) as app, anyio.create_task_group() as tasks:
-        server = _Uvicorn(_configured((make or application)(app, bearers, address), http, address))
+        server = OurUvicorn(configured((make or application)(app, bearers, address), http, address))
         tasks.start_soon(_obey_signals, app, server)
         tasks.start_soon(watch, lambda: source.files, lambda: bearers.replace(source.read().http))
         log.warning("serving MCP at %s/mcp and %s/sse", *[_url(http, address)] * 2)
@@ -96,7 +96,7 @@ def application(app: App, bearers: Bearers, address: Address, add: Adding = noth
             metrics_route(app),
             *streamable.routes,
             *_new(sse, streamable),
-            Mount("/", page_of(app, bearers, _origins(http))),
+            Mount("/", page_of(app, bearers, _url(http, address))),
         ],
         middleware=[door, *streamable.user_middleware],
         lifespan=lambda _: _sessions_of(mcp),
@@ -141,12 +141,6 @@ def _url(http: HttpSettings, address: Address) -> str:
     return (http.public_url or f"{'https' if http.tls_cert else 'http'}://{address}").rstrip("/")
 
 
-def _origins(http: HttpSettings) -> tuple[str, ...]:
-    """Where the page's own forms come from, where a proxy stands before it."""
-    parts = urlsplit(http.public_url or "")
-    return (f"{parts.scheme}://{parts.netloc}",) if parts.netloc else ()
-
-
 def _names(http: HttpSettings, address: Address) -> tuple[str, ...]:
     public = urlsplit(http.public_url).hostname if http.public_url else None
     return (*http.hosts, *([public] if public else []), address.host)
@@ -162,7 +156,7 @@ def warnings(http: HttpSettings, address: Address) -> list[str]:
     return found
 
 
-def _configured(app: ASGIApp, http: HttpSettings, address: Address) -> uvicorn.Config:
+def configured(app: ASGIApp, http: HttpSettings, address: Address) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=address.host,
@@ -188,7 +182,7 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-class _Uvicorn(uvicorn.Server):
+class OurUvicorn(uvicorn.Server):
     """Signals are ours: uvicorn would raise them again once it has ended, before the sandboxes have."""
 
     @contextmanager
@@ -204,4 +198,5 @@ async def _obey_signals(app: App, server: uvicorn.Server) -> None:
             elif server.should_exit:
                 server.force_exit = True
             else:
+                app.page.is_over = True
                 server.should_exit = True

@@ -79,8 +79,17 @@ async def serve_stdio(settings: Settings, source: Source) -> None:
     """Serve until the client closes stdin, or a signal comes; either way nothing is left."""
     async with open_app(settings, source) as app, anyio.create_task_group() as tasks:
         await tasks.start(_end_on_signal, app)
+        app.page.make = lambda: _first_link(app, tasks)
         await build(app).run_stdio_async()
         tasks.cancel_scope.cancel()
+
+
+async def _first_link(app: App, tasks: anyio.abc.TaskGroup) -> str:
+    """Whoever asks for the page opens it: a server that nobody asks listens nowhere, and need not wait for the imports."""
+    from server.front.page.beside import serve_beside  # noqa: PLC0415
+
+    await tasks.start(serve_beside, app)
+    return await app.page.link()
 
 
 async def _end_on_signal(app: App, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:

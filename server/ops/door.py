@@ -96,6 +96,17 @@ def doors(runtime: Path) -> Iterator[Door]:
                     yield Door(folder, one["owner"], one["session"], one["id"], one["start"], one["home"])
 
 
+def links(runtime: Path) -> Iterator[str]:
+    """One to the page of each server that answers here."""
+    for folder in sorted(runtime.glob("*/")):
+        with (
+            suppress(OSError, BadFrame, Refused),
+            _connected(folder) as sock,
+        ):  # of one that died, or is another version
+            sock.sendall(message({"do": "page"}))
+            yield from (str(said["done"]) for said, _ in _answers(sock))
+
+
 @contextmanager
 def _connected(folder: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as sock:

@@ -18,6 +18,7 @@ QUIET_S: Final = 15.0  # after so long something is said, so that a connection t
 PAUSE_S: Final = 0.1  # between two pieces of output: a flood becomes ten a second
 PIECE: Final = 64 * 1024  # bytes of output in one event
 SHOWN: Final = 64 * 1024  # of what there was before: the newest
+STILL_HERE: Final = b": still here\n\n"
 MOST_STREAMS: Final = 100
 STREAMS: Final[tuple[Stream, Stream]] = ("stdout", "stderr")
 
@@ -62,7 +63,7 @@ async def parts(streams: Streams, render: Render, every_s: float = EVERY_S) -> A
                 yield event("part", made)
             elif (quiet := quiet + every_s) >= QUIET_S:
                 quiet = 0.0
-                yield b": still here\n\n"
+                yield STILL_HERE
             await anyio.sleep(every_s)
 
 
@@ -74,6 +75,7 @@ async def output(
     Each event is numbered by both offsets, so that a browser that lost its connection goes on where it was.
     """
     with streams.place():
+        quiet = 0.0
         readers = [_Reader(job, name, offset) for name, offset in zip(STREAMS, offsets, strict=True)]
         while not streams.is_over() and await may_see():
             over = job.over
@@ -83,9 +85,12 @@ async def output(
             if over and not news:
                 yield event("over", {"status": ended(job)})
                 return
+            quiet = 0.0 if news else quiet + EVERY_S
+            if quiet >= QUIET_S:
+                quiet = 0.0
+                yield STILL_HERE
             if not news:
-                yield b": still here\n\n"
-                with anyio.move_on_after(QUIET_S):
+                with anyio.move_on_after(EVERY_S):
                     await job.news()
             await anyio.sleep(PAUSE_S)
 

@@ -1,5 +1,7 @@
 """The page put together for a server: with tokens over HTTP, and beside stdio for the person at this machine."""
 
+from urllib.parse import urlsplit
+
 from starlette.applications import Starlette
 
 from server.app import App
@@ -16,14 +18,20 @@ from server.judge.approvals import Approvals
 from server.record.approval_rows import ApprovalRows
 
 
-def page_of(app: App, bearers: Bearers | None, origins: tuple[str, ...] = ()) -> Starlette:
-    """`bearers`: whose tokens are good here; none: only links let anybody in."""
+def page_of(app: App, bearers: Bearers | None, url: str) -> Starlette:
+    """`bearers`: whose tokens are good here; none: only links let anybody in. `url`: how a browser on this machine comes."""
 
     async def verify(token: str) -> Caller | None:
         found = await bearers.verify_token(token) if bearers else None
         return caller_of(found) if found else None
 
-    entrance = Entrance(verify, origins)
+    parts = urlsplit(url)
+    entrance = Entrance(verify, (f"{parts.scheme}://{parts.netloc}",))
+
+    async def link() -> str:
+        return f"{url}/enter?key={entrance.link()}"
+
+    app.page.make = link
     approvals = Approvals(ApprovalRows(app.settings.database), app.settings.approvals.pending_s)
     views = Views(app, approvals, Recent(Tail(app.settings.audit_file)))
-    return Page(views, entrance, Streams(), templates()).app()
+    return Page(views, entrance, Streams(lambda: app.page.is_over), templates()).app()

@@ -4,6 +4,7 @@ from policy.verdict import Allow
 from server.app import App
 from server.call import Gateway
 from server.front.mcp_server import build
+from server.page_door import PageDoor
 from server.record.metrics import Metrics, Standing
 from server.sandbox.room import Room
 from server.sandbox.sessions import Sessions
@@ -31,6 +32,7 @@ def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> N
             lambda *_: None,
             standing,
             Metrics(),
+            PageDoor(),
             lambda: None,
         )
     )

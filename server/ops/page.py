@@ -1,0 +1,23 @@
+"""`sandgate page`: a link to the page of each server that runs, good for one browser, once."""
+
+import argparse
+import sys
+
+from server.ops.door import links
+from server.settings_files import load
+
+
+class NoServer(Exception):
+    """No server of this user's runs that could show a page."""
+
+
+def link(arguments: argparse.Namespace) -> int:
+    """The links alone on standard output, for programs that open them."""
+    runtime = load(arguments.config).runtime_dir
+    found = list(links(runtime))
+    for address in found:
+        print(address)
+    if not found:
+        raise NoServer(f"no server of yours runs (looked in {runtime}); it must run while you ask")
+    print("each link lets one browser in, once, within five minutes, as the operator", file=sys.stderr)
+    return 0

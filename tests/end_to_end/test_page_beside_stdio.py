@@ -1,0 +1,76 @@
+"""The page beside a server on stdio: nothing listens until its user asks, a link lets one browser in, once."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.end_to_end.http_rig import ANN, cli, serving, tokens
+from tests.end_to_end.rig import Home, connected, structured
+
+pytestmark = [pytest.mark.anyio, pytest.mark.promise("page.theirs")]
+
+
+@pytest.fixture
+def home(folder: Path, request: pytest.FixtureRequest) -> Home:
+    made = Home(folder / f"{abs(hash(request.node.name)) % 100_000}")
+    made.folder.mkdir()
+    return made
+
+
+def listening(home: Home) -> list[str]:
+    """Local addresses on which processes of this home accept TCP."""
+    inodes = {
+        link.readlink().name[8:-1]
+        for pid in home.pids()
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if link.readlink().name.startswith("socket:")
+    }
+    rows = [row.split() for name in ("tcp", "tcp6") for row in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    return [row[1] for row in rows if row[3] == "0A" and row[9] in inodes]
+
+
+async def test_a_link_from_the_command_line_opens_it_and_only_the_person_answers(home: Home) -> None:
+    async with connected(home) as agent:
+        asked = structured(await agent.call_tool("shell", {"command": "git push; echo went on"}))["approval"]["id"]
+        assert listening(home) == []
+        said = cli(home, "page")
+        link = said.stdout.strip()
+        async with httpx.AsyncClient(follow_redirects=True) as person, httpx.AsyncClient() as late:
+            page = await person.get(link)
+            assert asked in (await person.get(page.url.join("/waiting"))).text
+            assert (await late.get(link)).status_code == 403
+            assert (await late.get(page.url)).headers["location"] == "/signin"
+            assert (await late.get(page.url, headers={"host": "evil.example"})).status_code == 421
+            form = page.text.split('name="form" value="')[1].split('"')[0]
+            told = {"origin": str(page.url).rstrip("/")}
+            answer = {"form": form, "answer": "once"}
+            assert (await late.post(page.url.join(f"/waiting/{asked}"), data=answer, headers=told)).status_code == 401
+            done = await person.post(page.url.join(f"/waiting/{asked}"), data=answer, headers=told)
+        went_on = structured(await agent.call_tool("shell", {"command": "git push; echo went on"}))
+        where = listening(home)
+        second = cli(home, "page").stdout.strip()
+    home.remove_images()
+
+    assert said.returncode == 0
+    assert link.startswith("http://127.0.0.1:")
+    assert "is allowed, once" in done.text
+    assert "went on" in went_on["stdout"]
+    assert [address.split(":")[0] for address in where] == ["0100007F"]
+    assert httpx.URL(second).port == httpx.URL(link).port
+
+
+def test_over_http_too_the_operator_needs_no_token(folder: Path) -> None:
+    home = Home(folder / "h", tokens(ann=ANN))
+    home.folder.mkdir()
+    with serving(home) as server:
+        link = cli(home, "page").stdout.strip()
+        with httpx.Client(follow_redirects=True) as person:
+            assert "What runs now" in person.get(link).text
+    assert link.startswith(server.url)
+
+
+def test_where_no_server_runs_it_says_so(home: Home) -> None:
+    done = cli(home, "page")
+    assert done.returncode == 1
+    assert "no server of yours runs" in done.stderr
