@@ -7,6 +7,7 @@ from egress.destination import BadName, Destination, clip
 from egress.refusal import RuleId, refuse
 
 _NEVER_PASSED = frozenset({"CONNECT", "TRACE", "TRACK", "PRI"})
+_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # a token of RFC 9110, which tells GET from get
 _TARGET = re.compile(r"/[\x21-\x7e\x80-\xff]*|\*")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab; a bare CR ends a line for some
 _SCHEME_PORT = {"http": 80, "https": 443}
@@ -30,6 +31,7 @@ class Claim:
     tunnel: Destination | None = None
     url: tuple[str, int] | None = None
     sni: str | None = None
+    misversioned: bool = False
     upgrade: str = ""
     h2c: bool = False
     fields: tuple[tuple[bytes, bytes], ...] = ()
@@ -58,7 +60,11 @@ class Claim:
     def _check_shape(self, target: Destination) -> None:
         if self.tunnel is None and self.scheme != "http":
             raise _shape(target, f"a {clip(self.scheme, 20)} request must come through CONNECT")
-        if self.method in _NEVER_PASSED:
+        if not _METHOD.fullmatch(self.method):
+            raise _shape(target, "the request's method is not one")
+        if self.misversioned:
+            raise _shape(target, "the request names another version of HTTP than the connection speaks")
+        if self.method.upper() in _NEVER_PASSED:
             raise _shape(target, f"{self.method} requests are not passed on")
         if self.authority and not self.http2:
             raise _shape(target, "an absolute URL inside a tunnel is not passed on")

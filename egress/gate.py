@@ -153,10 +153,11 @@ class Gate:
             raise refuse("egress.error", "Traffic cannot be recorded at the moment, so none is let pass.")
         if sum(len(name) + len(value) for name, value in request.headers.fields) > HEAD_BYTES:
             raise Refused(TOO_LONG)
-        destination = claim_of(flow, at.line.tunnel).destination()
+        claim = claim_of(flow, at.line.tunnel)
+        destination = claim.destination()
         path = request.path.partition("?")[0]
-        listed = at.session.admit(destination, request.method, path)
-        flight = self._flight(at, destination, request.scheme, request.method, path)
+        listed = at.session.admit(destination, claim.method, path)
+        flight = self._flight(at, destination, request.scheme, claim.method, path)
         flight.learnt = not listed
         return flight
 
@@ -245,6 +246,7 @@ class Gate:
         at.line.dialling(data.server.id, lambda: at.give_up(data.server))
         try:
             await self._aim(at, Destination(*data.server.address[:2]))
+            data.server.sni = data.server.address[0]  # as it was judged, not as the sandbox spelt it
         except Refused as refused:
             data.server.error = refused.refusal.reason
             at.line.not_dialled(refused.refusal)

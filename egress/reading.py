@@ -10,6 +10,7 @@ from egress.session import Session
 from egress.swap import Head
 
 _NOT_FOR_ORIGINS = ("proxy-authorization", "proxy-connection", "proxy-authenticate", "http2-settings")
+_SPOKEN = {True: (b"HTTP/2.0",), False: (b"HTTP/1.0", b"HTTP/1.1")}  # whether the connection is one of HTTP/2
 _DEFAULT_PORT = {"http": 80, "https": 443}
 
 
@@ -18,7 +19,7 @@ def claim_of(flow: http.HTTPFlow, tunnel: Destination | None) -> Claim:
     request = flow.request
     return Claim(
         scheme=request.scheme,
-        method=request.method,
+        method=request.data.method.decode("latin1"),  # as it goes out; the property is always in capitals
         path=request.data.path.decode("latin1"),
         http2=request.is_http2,
         hosts=tuple(request.headers.get_all("host")),
@@ -26,6 +27,7 @@ def claim_of(flow: http.HTTPFlow, tunnel: Destination | None) -> Claim:
         tunnel=tunnel,
         url=None if tunnel else (request.data.host, request.data.port),
         sni=flow.client_conn.sni if flow.client_conn.tls_established else None,
+        misversioned=request.data.http_version not in _SPOKEN[flow.client_conn.alpn == b"h2"],
         upgrade=", ".join(request.headers.get_all("upgrade")),
         h2c="http2-settings" in request.headers,
         fields=request.headers.fields,

@@ -37,6 +37,10 @@ DISAGREE = {
     "http on a tls port": replace(GOOD, scheme="http", sni=None),
 }
 SHAPES = {
+    "method with a zero byte": replace(GOOD, method="GE\0T"),
+    "method that is no token": replace(GOOD, method="G@T"),
+    "trace in small letters": replace(GOOD, method="trace"),
+    "another version than is spoken": replace(GOOD, misversioned=True),
     "absolute form": replace(GOOD, authority="a.test"),
     "two hosts": replace(GOOD, hosts=("a.test", "a.test")),
     "trace": replace(GOOD, method="TRACE"),

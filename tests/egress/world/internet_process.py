@@ -8,6 +8,7 @@ It writes one JSON line when all of it stands, and one with everything that was 
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -26,12 +27,15 @@ NAMES = (
     "allowed.test",
     "*.allowed.test",
     "other.test",
+    "paths.test",
+    "port.test",
+    "raw.test",
     "xn--bcher-kva.test",
     "denied.test",
     "*.denied.test",
     "*.exfil.test",
 )
-SECURE, PLAIN = (443, 8443), (80, 8080, 22, 25, 5432, 9999)
+SECURE, PLAIN, OPEN = (443, 8443), (80, 8080, 9999), (22, 25, 5432)  # the last accept, and say nothing
 OWN_PORT = 9999  # of a service that only the gate's own host should reach
 
 
@@ -106,6 +110,7 @@ def main(folder: Path) -> None:
     authority = FakeAuthority(folder)
     origins = [Origin(authority.context(*NAMES), ("::", port)) for port in SECURE]
     origins += [Origin(None, ("::", port)) for port in PLAIN]
+    _mute = [socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True) for port in OPEN]
     print(json.dumps({"home": f"/proc/{os.getpid()}/fd/{home}"}), flush=True)  # noqa: T201  to whoever started us
     for _ in sys.stdin:
         told = {

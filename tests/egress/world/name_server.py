@@ -39,19 +39,19 @@ class NameServer:
             packet, sender = self._sock.recvfrom(4096)
             message = dns.DNSMessage.unpack(packet)
             asked = message.questions[0]
-            self.asked.append({"when": time.time(), "name": asked.name.lower(), "type": types.to_str(asked.type)})
-            answer = self._answer(message).packed
-            threading.Timer(SLOW.get(asked.name.lower(), 0), self._sock.sendto, [answer, sender]).start()
+            name = asked.name.encode("idna").decode().lower()  # which is what was sent; mitmproxy decodes it
+            self.asked.append({"when": time.time(), "name": name, "type": types.to_str(asked.type)})
+            answer = self._answer(message, name).packed
+            threading.Timer(SLOW.get(name, 0), self._sock.sendto, [answer, sender]).start()
 
-    def _answer(self, message: dns.DNSMessage) -> dns.DNSMessage:
-        asked = message.questions[0]
-        if _zone_name(asked.name.lower()) is None:
+    def _answer(self, message: dns.DNSMessage, name: str) -> dns.DNSMessage:
+        if _zone_name(name) is None:
             return message.fail(response_codes.NXDOMAIN)
-        return message.succeed(self._records(asked.name, asked.type))
+        return message.succeed(self._records(name, message.questions[0].type))
 
     def _records(self, name: str, kind: int) -> list[dns.ResourceRecord]:
         found: list[dns.ResourceRecord] = []
-        for text in self._turn(name.lower(), kind):
+        for text in self._turn(name, kind):
             try:
                 address = ipaddress.ip_address(text)
             except ValueError:

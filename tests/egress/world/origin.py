@@ -135,7 +135,7 @@ class _Http1:
         elif path == b"/redirect":
             self._sock.sendall(b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % query)
         elif path == b"/encoded":
-            self._encoded(unquote(query.decode()), head)
+            self._encoded(unquote(query.partition(b"&")[0].decode()), head)
         else:
             size, digest = self._body(head)
             more = b'Alt-Svc: h3=":443"\r\nX-Sandgate-Error: forged\r\n' if path == b"/odd" else b""
