@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     _install_words(commands)
     _copy_words(commands)
     _image_words(commands)
+    _session_words(commands)
     _snapshot_words(commands)
     _engine_words(commands)
     _policy_words(commands)
@@ -260,6 +261,16 @@ def _image_words(commands: Any) -> None:
     _add(images, "list", "what there is, prepared environments among it", "set_up:images_list")
     prune = _add(images, "prune", "remove prepared environments that no session uses, and leftovers", "snapshots:prune")
     prune.add_argument("--unused-for", type=_days, default=0.0, metavar="DAYS", help="only those (default 0: all)")
+
+
+def _session_words(commands: Any) -> None:
+    sessions = _group(commands, "sessions", "what running servers have open")
+    listing = _add(sessions, "list", "all of them, with their owners and what runs", "sessions:listed")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    close = _add(sessions, "close", "end one, whatever runs in it; its files are gone", "sessions:close")
+    close.add_argument("session", help="by name or id")
+    for parser in (listing, close):
+        parser.add_argument("--config", type=Path, metavar="FILE", help="settings that the server was started with")
 
 
 def _snapshot_words(commands: Any) -> None:

@@ -1,4 +1,4 @@
-"""The operator's door to a running server: `sandgate diff`, `apply` and `cp` ask here for what lies in its sessions.
+"""The operator's door to a running server: `sandgate diff`, `apply`, `cp` and `sessions` ask here for what lies in its sessions.
 
 A unix socket for this user alone, told from others by who connects. That is the simplest channel that is safe: the server
 owns the session and wakes it where it sleeps, every use goes down the one path (recorded, judged, by an opened handle),
@@ -98,6 +98,9 @@ class Control:
                 await line.say({"done": [_shown(session) for session in self.gateway.sessions.every()]})
             case {"do": "page"}:
                 await line.say({"done": await self.page.link()})
+            case {"do": "close", "owner": str(owner), "session": str(name)}:
+                await self.gateway.sessions.close(owner, name, "closed_by_operator")
+                await line.say({"done": name})
             case {"do": "changes", "owner": str(owner), "session": str(name)}:
                 await self._changes(line, self._session(owner, name))
             case {
@@ -268,6 +271,9 @@ def _shown(session: Session) -> dict[str, Any]:
         "environment": session.spec.environment,
         "start": session.spec.start_dir,
         "home": session.spec.home,
+        "state": session.state,
+        "used": session.used,
+        "jobs": [job.name for job in session.jobs.values() if job.end is None],
     }
 
 

@@ -36,6 +36,15 @@ class Door:
     id: str
     start: str
     home: str
+    environment: str
+    state: str
+    used: float  # seconds since 1970
+    jobs: tuple[str, ...]  # that run
+
+    def close(self) -> None:
+        """End it, with whatever runs in it."""
+        for _ in self._ask({"do": "close"}):
+            pass
 
     def changes(self) -> list[Changes]:
         """For each folder that was copied into it."""
@@ -93,7 +102,7 @@ def doors(runtime: Path) -> Iterator[Door]:
             sock.sendall(message({"do": "sessions"}))
             for said, _ in _answers(sock):
                 for one in said.get("done", ()):
-                    yield Door(folder, one["owner"], one["session"], one["id"], one["start"], one["home"])
+                    yield Door(folder, **{**one, "jobs": tuple(one["jobs"])})
 
 
 def links(runtime: Path) -> Iterator[str]:

@@ -357,11 +357,11 @@ class Sessions:
 
     # --- ending ------------------------------------------------------------------------------------------------------
 
-    async def close(self, owner: str, name: str) -> None:
+    async def close(self, owner: str, name: str, why: str = "closed") -> None:
         """Destroy it, whatever runs in it. Raises NoSuchSession."""
         self.find(owner, name)
         async with self._turn(owner, name):
-            await self._end(self.find(owner, name), "closed")
+            await self._end(self.find(owner, name), why)
 
     async def _end(self, session: Session, why: str) -> None:
         self._open.pop((session.owner, session.name), None)
