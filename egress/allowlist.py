@@ -77,6 +77,13 @@ class Allowlist:
             return f"{destination} is not allowed here: {'; '.join(miss for miss in misses if miss)}."
         return f"{destination.host} is not on this session's list of allowed hosts{self._hint(destination.host)}."
 
+    def admitting(self, destination: Destination, method: str, path: str) -> str:
+        """The text of the first entry that admits it; empty where none does."""
+        if self.passes_raw(destination):
+            return f"{RAW}{destination}"
+        fits = (one for one in self._naming(destination.host) if one.why_not(destination.port, method, path) is None)
+        return next((entry.text for entry in fits), "")
+
     def passes_raw(self, destination: Destination) -> bool:
         """Whether whatever is said there is passed unread."""
         return destination in self._raw

@@ -14,6 +14,7 @@ from mitmproxy.proxy.layers.modes import HttpProxy
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.mode_specs import ProxyMode
 
+from egress.cause import Cause, cause
 from egress.held import Held
 from egress.line import Line
 from egress.session import MOST_UPSTREAMS, Session
@@ -66,6 +67,11 @@ class Connection(ProxyConnectionHandler):
         """As mitmproxy does it, less its round of `update` hooks for displays, a tenth of the time of a request."""
         with self.timeout_watchdog.disarm():
             await self.master.addons.trigger_event(hook)
+
+    @property
+    def cause(self) -> Cause:
+        """Whose connection this is, as far as that is known now."""
+        return cause(self.line.mark, self.session.decisions)
 
     def watch(self, server: Server) -> None:
         """Bound what this origin may send before its response head is complete."""

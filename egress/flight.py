@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from egress.budget import Budget
+from egress.cause import Cause
 from egress.destination import Destination
 from egress.journal import FlowFacts
 
@@ -17,10 +18,12 @@ class Flight:
     scheme: str
     method: str
     path: str
-    decisions: tuple[str, ...]
+    cause: Cause
     secrets: tuple[str, ...] = ()  # the names of those that it carries
     budget: Budget | None = None
     overspent: Callable[[], None] | None = None  # what ends it when its session has no more bytes
+    rule: str = ""  # the entry of the list that admitted it
+    address: str = ""  # what was dialled for it
     learnt: bool = False  # the list does not have it; it was let pass to find out
     started: float = field(default_factory=time.monotonic)
     bytes_up: int = 0
@@ -58,6 +61,8 @@ class Flight:
             status=status,
             bytes_up=self.bytes_up,
             bytes_down=self.bytes_down,
+            address=self.address,
+            rule=self.rule,
             secrets=self.secrets,
             learnt=self.learnt,
             duration_ms=round((time.monotonic() - self.started) * 1000),

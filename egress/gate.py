@@ -108,8 +108,9 @@ class Gate:
             scheme,
             method,
             path,
-            session.decisions,
+            at.cause,
             budget=session.budget,
+            rule=session.rule_of(destination, method, path),
             overspent=lambda: self._overspent(at, destination),
         )
 
@@ -169,7 +170,7 @@ class Gate:
             at.line.abort()
             return
         at.line.landed(flow.id)
-        self.journal.flow(at.session.name, flight.decisions, flight.facts(refusal.status))
+        self.journal.flow(at.session.name, flight.cause, flight.facts(refusal.status))
         flow.metadata["refused"] = True
         self._refuse(flow, refusal)
 
@@ -182,6 +183,8 @@ class Gate:
         flight = at.line.flights.get(flow.id)
         if flow.response is None or flight is None:
             return  # an answer of our own
+        if flow.server_conn.peername:  # also where the connection was there before
+            flight.address = flow.server_conn.peername[0]
         if flow.response.status_code == _SWITCHING and "upgrade" not in flow.request.headers:
             self._note(at, Refusal("egress.protocol", "The origin switched protocols unasked.", flow.request.host))
             at.line.abort()
@@ -227,13 +230,13 @@ class Gate:
         flight = at.line.landed(flow.id)
         if flight is not None:
             status = flow.response.status_code if flow.response else 0
-            self.journal.flow(at.session.name, flight.decisions, flight.facts(status))
+            self.journal.flow(at.session.name, flight.cause, flight.facts(status))
 
     def land_all(self, at: Connection) -> None:
         """The line is gone: whatever was still under way on it is over."""
         for name in list(at.line.flights):
             if flight := at.line.landed(name):
-                self.journal.flow(at.session.name, flight.decisions, flight.facts(0))
+                self.journal.flow(at.session.name, flight.cause, flight.facts(0))
 
     # The way out.
 
@@ -264,6 +267,8 @@ class Gate:
     def server_connected(self, data: ServerConnectionHookData) -> None:
         at = self._at(data.client)
         at.watch(data.server)
+        if data.server.address and data.server.peername:
+            at.line.reached(Destination(*data.server.address[:2]), data.server.peername[0])
         if any(flight.raw for flight in at.line.flights.values()):
             at.upstreams[data.server.id].held.lift()
         if not data.server.tls:
@@ -302,7 +307,7 @@ class Gate:
                 "egress.error", f"{target} was not reached: {text}.", target.host, target.port, BAD_GATEWAY
             )
         if flight is not None and refusal.status == BAD_GATEWAY:
-            self.journal.flow(at.session.name, flight.decisions, flight.facts(refusal.status))
+            self.journal.flow(at.session.name, flight.cause, flight.facts(refusal.status))
             self._answer(flow, at, refusal)
         else:
             self._refuse(flow, refusal)
@@ -357,16 +362,16 @@ class Gate:
     def _refuse(self, flow: http.HTTPFlow, refusal: Refusal) -> None:
         at = self._at(flow.client_conn)
         self._answer(flow, at, refusal)
-        self.journal.refused(at.session.name, at.session.decisions, refusal, flow.request.method)
+        self.journal.refused(at.session.name, at.cause, refusal, flow.request.method)
 
     def _answer(self, flow: http.HTTPFlow, at: Connection, refusal: Refusal) -> None:
-        flow.response = answer_of(refusal, flow.request, at.session)
+        flow.response = answer_of(refusal, flow.request, at.session, at.cause)
         flow.request.headers.pop("expect", None)  # no "100 Continue" for a body that nobody wants
         flow.request.stream = True  # that is: do not wait for the body, see egress.layers
         at.line.linger()
 
     def _note(self, at: Connection, refusal: Refusal) -> None:
-        self.journal.refused(at.session.name, at.session.decisions, refusal, "")
+        self.journal.refused(at.session.name, at.cause, refusal, "")
 
     def _at(self, client: connection.Client) -> Connection:
         return self.connections[client.id]

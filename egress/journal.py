@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from egress.cause import Cause
 from egress.destination import clip
 from egress.refusal import Refusal
 
@@ -18,19 +19,22 @@ type Tell = Callable[[Mapping[str, Any]], None]
 class _Counted:
     refusal: Refusal
     method: str
-    decisions: tuple[str, ...]
+    cause: Cause
     count: int = 0
 
 
 @dataclass(slots=True)
 class _Window:
-    counted: dict[tuple[str, int, str], _Counted] = field(default_factory=dict)
+    counted: dict[tuple[str, int, str, Cause], _Counted] = field(default_factory=dict)
     beyond: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FlowFacts:
-    """One request that was let pass, when it is over. bytes are of bodies; path is without its query; secrets are names."""
+    """One request that was let pass, when it is over. bytes are of bodies; path is without its query; secrets are names.
+
+    address: what was dialled, empty where nothing was. rule: the entry of the list that admitted it.
+    """
 
     host: str
     port: int
@@ -41,6 +45,8 @@ class FlowFacts:
     bytes_up: int
     bytes_down: int
     duration_ms: int
+    address: str = ""
+    rule: str = ""
     secrets: tuple[str, ...] = ()
     learnt: bool = False
 
@@ -52,13 +58,15 @@ class Journal:
         self._tell = tell
         self._windows: dict[str, _Window] = {}
 
-    def flow(self, session: str, decisions: tuple[str, ...], facts: FlowFacts) -> None:
+    def flow(self, session: str, cause: Cause, facts: FlowFacts) -> None:
         self._tell(
             {
                 "event": "flow",
                 "session": session,
-                "decisions": list(decisions),
+                "decisions": list(cause.decisions),
+                "attribution": cause.attribution,
                 "host": facts.host,
+                "address": facts.address,
                 "port": facts.port,
                 "scheme": facts.scheme,
                 "method": clip(facts.method, 20),
@@ -67,26 +75,27 @@ class Journal:
                 "bytes_up": facts.bytes_up,
                 "bytes_down": facts.bytes_down,
                 "duration_ms": facts.duration_ms,
+                "rule": clip(facts.rule, 300),
                 **({"learnt": True} if facts.learnt else {}),
                 **({"uninterpreted": True} if facts.scheme == "tcp" else {}),
                 **({"secrets": list(facts.secrets)} if facts.secrets else {}),
             }
         )
 
-    def refused(self, session: str, decisions: tuple[str, ...], refusal: Refusal, method: str) -> None:
+    def refused(self, session: str, cause: Cause, refusal: Refusal, method: str) -> None:
         if session not in self._windows:
             self._windows[session] = _Window()
             asyncio.get_running_loop().call_later(WINDOW_S, self.flush, session)
         window = self._windows[session]
-        key = (refusal.host, refusal.port, refusal.rule)
+        key = (refusal.host, refusal.port, refusal.rule, cause)
         if key not in window.counted and len(window.counted) >= MOST_DISTINCT:
             window.beyond += 1
             return
         if key in window.counted:
             window.counted[key].count += 1
             return
-        window.counted[key] = _Counted(refusal, method, decisions)
-        self._tell_refused(session, _Counted(refusal, method, decisions, 1))
+        window.counted[key] = _Counted(refusal, method, cause)
+        self._tell_refused(session, _Counted(refusal, method, cause, 1))
 
     def flush(self, session: str) -> None:
         """Tell what one session was refused since its last window began."""
@@ -96,7 +105,7 @@ class Journal:
                 self._tell_refused(session, counted)
         if window.beyond:
             rest = Refusal("egress.limit", "More was refused in this second than is listed one by one.")
-            self._tell_refused(session, _Counted(rest, "", (), window.beyond))
+            self._tell_refused(session, _Counted(rest, "", Cause(), window.beyond))
 
     def _tell_refused(self, session: str, counted: _Counted) -> None:
         refusal = counted.refusal
@@ -104,7 +113,8 @@ class Journal:
             {
                 "event": "refused",
                 "session": session,
-                "decisions": list(counted.decisions),
+                "decisions": list(counted.cause.decisions),
+                "attribution": counted.cause.attribution,
                 "host": clip(refusal.host, 253),
                 "port": refusal.port,
                 "method": clip(counted.method, 20),

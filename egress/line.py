@@ -39,6 +39,8 @@ class Line:
         self._deadline: float | None = self._loop.time() + HEAD_S
         self._idle = False
         self._lingers = False
+        self.mark = ""  # what the sandbox's relay says of who opened it
+        self._marked = False
         self.tunnel: Destination | None = None
         self.multiplexed = False
         self.flights: dict[str, Flight] = {}
@@ -49,13 +51,27 @@ class Line:
 
     async def read(self, n: int = -1) -> bytes:
         await self._free.wait()
-        data = await self._reader.read(n)
+        data = await (self._reader.read(n) if self._marked else self._first(n))
         if self._idle and data and not self.multiplexed:
             self._expect_head(HEAD_S)
         if self._held.takes(len(data)):
             return data
         self._cut_for("More was sent than the gate holds before it can read a request.")
         return b""
+
+    async def _first(self, n: int) -> bytes:
+        """The first bytes, less a relay's mark: a zero, its length, and so many bytes. Nothing that is judged begins so."""
+        self._marked = True
+        data = await self._reader.read(n)
+        if data[:1] != b"\0":
+            return data
+        try:
+            data += await self._reader.readexactly(max(0, 2 - len(data)))
+            data += await self._reader.readexactly(max(0, 2 + data[1] - len(data)))
+        except asyncio.IncompleteReadError:
+            return b""
+        self.mark = data[2 : 2 + data[1]].decode("latin1")
+        return data[2 + data[1] :] or await self._reader.read(n)
 
     def write(self, data: bytes) -> None:
         self._writer.write(data)
@@ -122,6 +138,12 @@ class Line:
     def _bound(self) -> None:
         if not self.multiplexed:
             self._held.restart()
+
+    def reached(self, destination: Destination, address: str) -> None:
+        """Where the requests that waited for this connection go."""
+        for flight in self.flights.values():
+            if flight.destination == destination:
+                flight.address = address
 
     def dialling(self, name: str, cancel: Cancel) -> None:
         self._dials[name] = (self._loop.time() + DIAL_S, cancel)

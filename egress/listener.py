@@ -10,6 +10,7 @@ from mitmproxy.master import Master
 
 from egress.allowlist import Allowlist
 from egress.budget import Budget, Limits
+from egress.cause import cause
 from egress.connection import Connection
 from egress.destination import Address, Network
 from egress.dial import Dialler
@@ -140,7 +141,7 @@ class Listeners:
         self._note(session, refusal)
 
     def _note(self, session: Session, refusal: Refusal) -> None:
-        self._journal.refused(session.name, session.decisions, refusal, "")
+        self._journal.refused(session.name, cause("", session.decisions), refusal, "")
 
 
 def _bound(path: Path) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from mitmproxy import http
 
+from egress.cause import Cause
 from egress.claim import Claim
 from egress.decoding import Decoder, Undecodable, decoder
 from egress.destination import Destination
@@ -75,9 +76,9 @@ def laid_open(response: http.Response, request: http.Request) -> Decoder | None:
     return found
 
 
-def answer_of(refusal: Refusal, request: http.Request, session: Session) -> http.Response:
+def answer_of(refusal: Refusal, request: http.Request, session: Session, cause: Cause) -> http.Response:
     """The gate's own answer, for people in JSON and for programs in a header."""
-    body = b"" if request.method == "HEAD" else refusal.body(session.allowed, session.decision_id)
+    body = b"" if request.method == "HEAD" else refusal.body(session.allowed, cause.newest)
     headers = {"content-type": "application/json", "x-sandgate-error": refusal.header, "cache-control": "no-store"}
     if refusal.status == BAD_GATEWAY or "content-length" in request.headers:
         headers["connection"] = "close"  # mitmproxy never dials twice on one connection; nor is a body read out

@@ -31,10 +31,9 @@ class Session:
     def allowed(self) -> tuple[str, ...]:
         return self.allow.texts if self.allow else _NO_NAMES
 
-    @property
-    def decision_id(self) -> str | None:
-        """The newest call that runs in the sandbox; its traffic is the likeliest to be this."""
-        return self.decisions[-1] if self.decisions else None
+    def rule_of(self, destination: Destination, method: str, path: str) -> str:
+        """The entry of the list that admits it, as the operator wrote it; empty where none does."""
+        return self.allow.admitting(destination, method, path) if self.allow else ""
 
     def passes_raw(self, destination: Destination) -> bool:
         return self.allow is not None and self.allow.passes_raw(destination)

@@ -64,7 +64,7 @@ def _how_to_allow(event: dict[str, Any]) -> str:
 def _record_flow(event: dict[str, Any], audit: Audit, late: Late) -> None:
     """A flow or a refusal becomes a line of the audit under the decision of the call that caused it.
 
-    With one command running that is certain; with several at once all of them are named.
+    `attribution` says how sure that is: see egress/cause.py. Where several may have been it, all of them are named.
     """
     session = late.sessions.of_sandbox(str(event["session"])) if late.sessions else None
     decisions = [str(decision) for decision in event.get("decisions") or ()]
@@ -75,6 +75,7 @@ def _record_flow(event: dict[str, Any], audit: Audit, late: Late) -> None:
         {
             "decision_id": decisions[0] if len(decisions) == 1 else None,
             **({"decision_ids": decisions} if len(decisions) > 1 else {}),
+            "caller": session.owner if session else None,
             "session": session.name if session else None,
             "sandbox": event["session"],
             **facts,

@@ -103,8 +103,26 @@ def test_a_refused_request_over_tls_reads_why_and_what_would_be_allowed(town: To
     }
     assert answer.headers["x-sandgate-error"] == answer.json["reason"]
     event = guest.refused(host="denied.test")
-    assert (event["decisions"], event["count"], event["method"]) == (["d-1", "d-2"], 1, "GET")
+    assert (event["decisions"], event["attribution"]) == (["d-1", "d-2"], "any_of")
+    assert (event["count"], event["method"]) == (1, "GET")
     assert "secret" not in json.dumps(event)
+
+
+def test_a_flow_says_where_it_went_by_which_entry_and_for_whom(town: Town) -> None:
+    guest = town.session("allowed.test")
+    town.gate.tell(op="calls", session=guest.name, decisions=["d-1", "d-2"])
+    guest.bind("allowed.test")  # answered after the line above
+    with guest.dial() as sandbox:
+        sandbox.say(b"\0\3d-1")
+        assert sandbox.connect(guest.at("allowed.test")).status == 200
+        with sandbox.tls("allowed.test", ("http/1.1",)) as inside:
+            for path in ("/first?q=1", "/again"):  # the second on the connection of the first
+                inside.get(guest.at("allowed.test"), path)
+
+    for path in ("/first", "/again"):
+        told = guest.flow(path=path)
+        assert (told["address"], told["rule"]) == ("127.0.0.1", guest.at("allowed.test"))
+        assert (told["decisions"], told["attribution"]) == (["d-1"], "process")
 
 
 @pytest.mark.promise("egress.refusal_explains")

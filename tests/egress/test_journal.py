@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from egress.cause import Cause
 from egress.destination import Destination
 from egress.flight import Flight
 from egress.journal import Journal
@@ -15,7 +16,7 @@ def told(*refusals: Refusal) -> list[Mapping[str, Any]]:
     async def write() -> None:
         journal = Journal(heard.append)
         for refusal in refusals:
-            journal.refused("s", ("d-1",), refusal, "GET")
+            journal.refused("s", Cause(("d-1",), "only_job"), refusal, "GET")
         journal.flush("s")
 
     asyncio.run(write())
@@ -34,6 +35,7 @@ def test_a_refusal_is_told_at_once_and_the_same_again_is_counted() -> None:
         "event": "refused",
         "session": "s",
         "decisions": ["d-1"],
+        "attribution": "only_job",
         "host": "a.test",
         "port": 443,
         "method": "GET",
@@ -60,9 +62,10 @@ def test_text_from_a_sandbox_is_cut_and_escaped() -> None:
 
 def test_a_flow_is_told_whole() -> None:
     heard: list[Mapping[str, Any]] = []
-    flight = Flight(Destination("a.test", 443), "https", "GET", "/p", ("d-1",))
-    Journal(heard.append).flow("s", flight.decisions, flight.facts(200))
+    flight = Flight(Destination("a.test", 443), "https", "GET", "/p", Cause(("d-1",), "process"))
+    Journal(heard.append).flow("s", flight.cause, flight.facts(200))
 
     assert heard[0].keys() == {
-        "event", "session", "decisions", "host", "port", "scheme", "method", "path", "status", "bytes_up", "bytes_down", "duration_ms",
+        "event", "session", "decisions", "attribution", "host", "address", "port", "scheme", "method", "path", "status", "bytes_up",
+        "bytes_down", "duration_ms", "rule",
     }  # fmt: skip

@@ -2,6 +2,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
+from egress.cause import Cause
 from egress.destination import Destination
 from egress.flight import Flight
 from egress.held import HELD_BYTES
@@ -9,7 +10,7 @@ from egress.line import DIAL_S, HEAD_S, IDLE_S, Line
 from egress.refusal import Refusal
 
 HERE = Destination("a.test", 443)
-FLIGHT = Flight(HERE, "https", "GET", "/", ())
+FLIGHT = Flight(HERE, "https", "GET", "/", Cause())
 
 
 class Bench:
@@ -149,5 +150,47 @@ def test_why_a_dial_failed_is_remembered_for_a_bounded_number_of_hosts() -> None
 
         assert bench.line.why_not_dialled(Destination("h0.test", 443)) is None
         assert bench.line.why_not_dialled(Destination("h999.test", 443)) is not None
+
+    on_a_line(play)
+
+
+def test_a_mark_before_everything_else_is_taken_off_however_it_comes() -> None:
+    async def play(bench: Bench) -> None:
+        reading = asyncio.create_task(bench.line.read(100))
+        for piece in (b"\0", b"\3d-", b"1", b"GET /"):
+            bench.other.send(piece)
+            for _ in range(5):
+                await asyncio.sleep(0)  # the reader has its turn, and waits for more
+
+        assert await reading == b"GET /"
+        assert bench.line.mark == "d-1"
+        bench.other.send(b"\0\3d-2")
+        assert await bench.line.read(100) == b"\0\3d-2"
+
+    on_a_line(play)
+
+
+def test_what_begins_otherwise_has_no_mark_and_one_that_breaks_off_is_the_end() -> None:
+    async def plain(bench: Bench) -> None:
+        bench.other.send(b"GET /")
+        assert (await bench.line.read(100), bench.line.mark) == (b"GET /", "")
+
+    async def broken(bench: Bench) -> None:
+        bench.other.send(b"\0\x09d-1")
+        bench.other.shutdown(socket.SHUT_WR)
+        assert (await bench.line.read(100), bench.line.mark) == (b"", "")
+
+    on_a_line(plain)
+    on_a_line(broken)
+
+
+def test_the_address_goes_to_the_requests_that_waited_for_it() -> None:
+    async def play(bench: Bench) -> None:
+        other = Flight(Destination("b.test", 443), "https", "GET", "/", Cause())
+        bench.line.took_off("f", mine := Flight(HERE, "https", "GET", "/", Cause()))
+        bench.line.took_off("g", other)
+        bench.line.reached(HERE, "192.0.2.1")
+
+        assert (mine.address, other.address) == ("192.0.2.1", "")
 
     on_a_line(play)

@@ -2,6 +2,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
+from egress.cause import Cause
 from egress.destination import Destination
 from egress.reading import answer_of, claim_of, write_canonical
 from egress.refusal import Refusal
@@ -52,7 +53,7 @@ def test_an_http2_request_is_sent_on_with_an_authority_and_no_host_header() -> N
 @pytest.mark.promise("egress.refusal_explains")
 def test_an_answer_says_it_in_json_and_in_a_header() -> None:
     answer = answer_of(
-        Refusal("egress.limit", "Too many.", "a.test", 443), flow().request, Session("s", decisions=("d",))
+        Refusal("egress.limit", "Too many.", "a.test", 443), flow().request, Session("s"), Cause(("d",), "only_job")
     )
 
     assert (answer.status_code, answer.headers["x-sandgate-error"]) == (403, "Too many.")
@@ -63,4 +64,4 @@ def test_an_answer_to_head_has_no_body() -> None:
     request = flow().request
     request.method = "HEAD"
 
-    assert answer_of(Refusal("egress.limit", "Too many."), request, Session("s")).content == b""
+    assert answer_of(Refusal("egress.limit", "Too many."), request, Session("s"), Cause()).content == b""

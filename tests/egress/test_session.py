@@ -37,9 +37,15 @@ def test_learning_admits_what_is_on_no_list() -> None:
     session.admit_dial(HERE)
 
 
-def test_the_newest_call_is_the_one_that_is_named() -> None:
-    assert Session("s", decisions=("d-1", "d-2")).decision_id == "d-2"
-    assert Session("s").decision_id is None
+def test_the_entry_that_admits_is_named_as_it_was_written() -> None:
+    wide = {"host": "*.b.test", "methods": ["GET"]}
+    session = Session("s", allow=Allowlist.parse(["A.test", wide, "*.b.test:8443", "tcp://c.test:5432"]))
+
+    assert session.rule_of(HERE, "POST", "/") == "A.test"
+    assert session.rule_of(Destination("x.b.test", 443), "GET", "/") == "*.b.test"
+    assert session.rule_of(Destination("x.b.test", 8443), "POST", "/") == "*.b.test:8443"
+    assert session.rule_of(Destination("c.test", 5432), "", "") == "tcp://c.test:5432"
+    assert session.rule_of(Destination("d.test", 443), "GET", "/") == Session("s").rule_of(HERE, "GET", "/") == ""
 
 
 def test_what_the_server_says_of_calls_is_bounded() -> None:
