@@ -18,6 +18,7 @@ DIAL_S = 15.0
 LINGER_BYTES = 1024 * 1024
 LINGER_S = 2.0
 MOST_MISSED = 64
+MARKED = b"\0mark"
 
 type Cancel = Callable[[], Any]
 type Complain = Callable[[Refusal], None]
@@ -60,18 +61,21 @@ class Line:
         return b""
 
     async def _first(self, n: int) -> bytes:
-        """The first bytes, less a relay's mark: a zero, its length, and so many bytes. Nothing that is judged begins so."""
+        """The first bytes, less a relay's mark: MARKED, its length, and so many bytes. Nothing that is judged begins so."""
         self._marked = True
         data = await self._reader.read(n)
-        if data[:1] != b"\0":
+        while 0 < len(data) < len(MARKED) and MARKED.startswith(data) and (more := await self._reader.read(n)):
+            data += more
+        if not data.startswith(MARKED):
             return data
+        data = data.removeprefix(MARKED)
         try:
-            data += await self._reader.readexactly(max(0, 2 - len(data)))
-            data += await self._reader.readexactly(max(0, 2 + data[1] - len(data)))
+            data += await self._reader.readexactly(max(0, 1 - len(data)))
+            data += await self._reader.readexactly(max(0, 1 + data[0] - len(data)))
         except asyncio.IncompleteReadError:
             return b""
-        self.mark = data[2 : 2 + data[1]].decode("latin1")
-        return data[2 + data[1] :] or await self._reader.read(n)
+        self.mark = data[1 : 1 + data[0]].decode("latin1")
+        return data[1 + data[0] :] or await self._reader.read(n)
 
     def write(self, data: bytes) -> None:
         self._writer.write(data)

@@ -158,7 +158,7 @@ class FakeSandbox:
     closed: bool = False
     shell: str = "/bin/bash"
 
-    async def run(self, permit: Permit, output: Output) -> Running:
+    async def run(self, permit: Permit, output: Output, mark: str = "") -> Running:
         self.ran.append(permit)
         command = FakeCommand(output)
         self.commands.append(command)

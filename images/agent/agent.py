@@ -9,7 +9,6 @@ import errno
 import gc
 import json
 import os
-import resource
 import selectors
 import signal
 import socket
@@ -27,20 +26,17 @@ import kernel
 import late  # noqa: F401 - imported for what it imports
 import opening
 import places
-import relay
+import relay_process
 import searches
 import spawn
 import tree
+import whose
 import wire
 
 CONTROL = "/run/sandgate/control.sock"
-GATE = "/run/sandgate/egress.sock"
-RELAY = 1001  # uid and gid of the resolver and relay
 FIRST_DIAL_S = 15.0
 REDIAL_EVERY_S = 0.5
-RELAY_OPEN_FILES = 1024
 MOST_FILE_BYTES = 96 << 20  # queued for the server: more would be the agent's own memory
-RELAY_REST_S = 1.0  # between two starts of a relay that keeps ending
 ENDING_S = 5.0  # how long lost commands are waited for: what the kernel cannot end goes with the container
 CALM_S = 0.05
 DYING_S = 0.01
@@ -55,8 +51,7 @@ class Agent:
     """The loop and all that it holds. `key` is what a server must show to take over after the first was lost."""
 
     def __init__(self, uid: int, gid: int, home: str, ports: tuple[int, ...]) -> None:
-        self.uid, self.gid, self.ports = uid, gid, ports
-        self.relay, self.relay_started = 0, 0.0
+        self.uid, self.gid = uid, gid
         self.selector = selectors.DefaultSelector()
         self.abi = kernel.landlock_abi()
         self.counters = counters.Counters()
@@ -65,6 +60,8 @@ class Agent:
         places.provide(self.files.user, home)
         self.searches = searches.Searches(self.selector, self.files.user, self.confine)
         self.jobs: dict[int, jobs.Job] = {}
+        asked = whose.Whose(self.files.user, lambda: [job for job in self.jobs.values() if not job.clear])
+        self.relay = relay_process.RelayProcess(ports, self.selector, asked)
         self.rulesets: dict[object, int] = {}
         self.incoming: dict[int, bytearray] = {}
         self.wire: wire.Wire | None = None
@@ -171,7 +168,11 @@ class Agent:
             self.beat_at = now + BEAT_S if self.jobs else None
 
     def _own_processes(self) -> set[int]:
-        return {job.keeper.pid for job in self.jobs.values()} | self.keepers.pids | {self.relay, *self.searches.running}
+        return (
+            {job.keeper.pid for job in self.jobs.values()}
+            | self.keepers.pids
+            | {self.relay.pid, *self.searches.running}
+        )
 
     def _make_a_spare(self) -> None:
         """Fork the next job's keeper ahead, but not while a command has just started: that would hold up its end."""
@@ -188,8 +189,8 @@ class Agent:
             moments.append(time.monotonic() + DYING_S)
         if not self.keepers.enough:
             moments.append(time.monotonic() + CALM_S)
-        if not self.relay:
-            moments.append(time.monotonic() + RELAY_REST_S)
+        if not self.relay.pid:
+            moments.append(time.monotonic() + relay_process.REST_S)
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def _reap(self) -> None:
@@ -199,11 +200,8 @@ class Agent:
             tree.end_orphans(self._own_processes())
         with contextlib.suppress(ChildProcessError):
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
-                self.relay = 0 if pid == self.relay else self.relay
-        if not self.relay and time.monotonic() - self.relay_started > RELAY_REST_S:
-            self.relay_started = time.monotonic()
-            with contextlib.suppress(OSError):  # no room for a process: the next look tries again
-                self.relay = start_relay(self.ports)
+                self.relay.ended(pid)
+        self.relay.keep()
 
     def _relieve(self, connection: wire.Wire) -> None:
         """Back-pressure: while the server does not take output, the commands' pipes are not read."""
@@ -290,6 +288,7 @@ class Agent:
         except OSError as exc:  # no room for a keeper or its leader, or for their pipes
             self._say({"ev": "ended", "job": number, "reason": "not_started", "errno": exc.errno or 0})
             return
+        job.mark = str(message.get("mark", ""))
         self.jobs[number] = job
         self.beat_at = self.beat_at or time.monotonic() + BEAT_S
         if self.congested:
@@ -360,22 +359,6 @@ def _strings(value: object) -> list[str]:
 def _environment(value: object) -> dict[str, str]:
     assert isinstance(value, dict)  # noqa: S101 - the server's own shape
     return {str(name): str(text) for name, text in value.items()}
-
-
-def start_relay(ports: tuple[int, ...]) -> int:
-    """The resolver and relay as a process of their own, with another uid and no way back to the agent's."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        os.closerange(3, 1 << 16)  # the line to the server is not for it
-        resource.setrlimit(resource.RLIMIT_NOFILE, (RELAY_OPEN_FILES, RELAY_OPEN_FILES))
-        os.setgroups([])
-        os.setresgid(RELAY, RELAY, RELAY)
-        os.setresuid(RELAY, RELAY, RELAY)
-        relay.serve(GATE, ports)
-    finally:
-        os._exit(1)
 
 
 def main() -> None:

@@ -36,6 +36,7 @@ class Job:
         timeout_s: float | None,
     ) -> None:
         self.number, self.keeper, self.wire, self.selector = number, keeper, wire, selector
+        self.mark = ""  # the server's word for it, which goes with what it sends out
         self.start: Start | None = None
         self.started = time.monotonic()
         self.deadline = None if timeout_s is None else self.started + timeout_s
@@ -57,6 +58,11 @@ class Job:
         self.failure: int | None = None  # the errno with which no process could be made for it
         self.clear = False  # nothing of it runs any more
         self.abandoned = False  # its keeper died, and may have left something behind
+
+    @property
+    def root(self) -> int:
+        """The process that all of its own are below."""
+        return self.keeper.pid
 
     # --- bytes -------------------------------------------------------------------------------------------------------
 

@@ -19,8 +19,11 @@ MOST_CONNECTIONS = 200
 CHUNK = 64 * 1024  # what a slow reader leaves of it is held, for each of 200 connections and both ways
 MOST_REPLY = 16 * 1024  # the gate's answer to CONNECT
 REPLY_S = 15.0
+MOST_WAITING_S = 0.25  # for the agent's word on whose connection it is; after it, nobody's
 GATE_S = 12.0  # how long a connection is held while the gate is not there: at a start, or after it died
 LINGER_S = 5.0
+QUESTION = struct.Struct("!I4sH4sH")  # to the agent: a number, the program's address and port, ours
+MARKED = b"\0mark"  # how what is said of a connection begins
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 seconds: close with RST
 
 
@@ -88,20 +91,28 @@ class End:
         self.sock.close()
 
 
+class Opening:
+    """What the gate is sent first: whose connection it is, where that is known, and where it leads, unless it says so."""
+
+    def __init__(self, connect: bytes, mark: bytes = b"") -> None:
+        self.connect = connect
+        self.bytes = (MARKED + bytes([len(mark)]) + mark if mark else b"") + connect
+
+
 class Connection:
     """A program on one side, the gate on the other, bytes both ways. `head` is what the gate's reply starts with."""
 
-    def __init__(self, relay: "Relay", program: socket.socket, gate: socket.socket, connect: bytes) -> None:
+    def __init__(self, relay: "Relay", program: socket.socket, gate: socket.socket, opening: "Opening") -> None:
         self._relay = relay
         self.program = End(relay.loop, program, self._ready)
         self.gate = End(relay.loop, gate, self._ready)
         self.closed = False
         self.deadline: float | None = None
         self._head: bytearray | None = None
-        if connect:
+        if opening.connect:
             self._head = bytearray()
             self._due(REPLY_S)
-            self.gate.write(connect)  # what the program says first may follow at once: a round trip less
+        self.gate.write(opening.bytes)  # what the program says first may follow at once: a round trip less
 
     def _due(self, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds
@@ -184,8 +195,8 @@ class Connection:
 class Held:
     """A program's connection while the gate does not listen: what it says waits in the kernel, and a reset comes late."""
 
-    def __init__(self, relay: "Relay", program: socket.socket, connect: bytes) -> None:
-        self._relay, self._program, self._connect = relay, program, connect
+    def __init__(self, relay: "Relay", program: socket.socket, opening: Opening) -> None:
+        self._relay, self._program, self._opening = relay, program, opening
         self._until = time.monotonic() + GATE_S
         self.deadline: float | None = time.monotonic()
         self.closed = False
@@ -194,7 +205,7 @@ class Held:
 
     def expire(self) -> None:
         """Try once more; give up when it has taken too long."""
-        if self._relay.through(self._program, self._connect):
+        if self._relay.through(self._program, self._opening):
             self._finish()
         elif time.monotonic() > self._until:
             _reset(self._program)
@@ -206,12 +217,71 @@ class Held:
         self._relay.loop.hurried -= 1
 
 
+class Asked:
+    """A program's connection while the agent is asked whose it is."""
+
+    def __init__(self, relay: "Relay", program: socket.socket, connect: bytes) -> None:
+        self._relay, self._program, self._connect = relay, program, connect
+        self.deadline: float | None = time.monotonic() + MOST_WAITING_S
+        self.closed = False
+        relay.loop.hurried += 1
+        relay.loop.time(self)
+
+    def expire(self) -> None:
+        self.told(b"")
+
+    def told(self, mark: bytes) -> None:
+        if not self.closed:
+            self.closed = True
+            self._relay.loop.hurried -= 1
+            self._relay.start(self._program, Opening(self._connect, mark))
+
+
+class Agent:
+    """The other end of the line on which the relay asks whose a connection is. Without one, nobody is asked."""
+
+    def __init__(self, loop: Loop, line: socket.socket | None) -> None:
+        self._loop, self._line = loop, line
+        self._asked: dict[int, Asked] = {}
+        self._last = 0
+        if line is not None:
+            line.setblocking(False)
+            loop.watch(line, READ, self._hear)
+
+    def ask(self, program: socket.socket, make: Callable[[], Asked]) -> bool:
+        """Whether it was asked; whoever `make` makes is told then."""
+        self._last = (self._last + 1) & 0xFFFFFFFF
+        (host, port), (ours, our_port) = program.getpeername(), program.getsockname()
+        question = QUESTION.pack(self._last, socket.inet_aton(host), port, socket.inet_aton(ours), our_port)
+        try:
+            if self._line is None or self._line.send(question) <= 0:
+                return False
+        except OSError:
+            return False
+        self._asked[self._last] = make()
+        return True
+
+    def _hear(self, _events: int) -> None:
+        try:
+            said = self._line.recv(512) if self._line else b""
+        except BlockingIOError:
+            return
+        except OSError:
+            said = b""
+        if not said and self._line is not None:
+            self._loop.forget(self._line)
+            self._line = None
+        elif (asked := self._asked.pop(int.from_bytes(said[:4]), None)) is not None:
+            asked.told(said[4:])
+
+
 class Relay:
     """Listeners, and the connections they led to; at most so many that the rest waits in the kernel."""
 
-    def __init__(self, gate_socket: str) -> None:
+    def __init__(self, gate_socket: str, agent: socket.socket | None = None) -> None:
         self.loop = Loop()
         self.names = Names()
+        self._agent = Agent(self.loop, agent)
         self.chunk = memoryview(bytearray(CHUNK))
         self._gate = gate_socket
         self._listeners: list[tuple[socket.socket, Callable[[int], None]]] = []
@@ -244,18 +314,22 @@ class Relay:
     def _connect(self, program: socket.socket, connect: bytes) -> None:
         program.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else small answers wait 40 ms for an ACK
         self._open += 1
-        if not self.through(program, connect):
-            Held(self, program, connect)
+        if not self._agent.ask(program, lambda: Asked(self, program, connect)):
+            self.start(program, Opening(connect))
         if self._open >= MOST_CONNECTIONS:
             self._pause()
 
-    def through(self, program: socket.socket, connect: bytes) -> bool:
+    def start(self, program: socket.socket, opening: Opening) -> None:
+        if not self.through(program, opening):
+            Held(self, program, opening)
+
+    def through(self, program: socket.socket, opening: Opening) -> bool:
         """Whether the gate took it; where it does not listen, somebody has to try again."""
         try:
             gate = _dial(self._gate)
         except OSError:
             return False
-        Connection(self, program, gate, connect)
+        Connection(self, program, gate, opening)
         return True
 
     def _pause(self) -> None:
@@ -288,12 +362,13 @@ def _reset(program: socket.socket) -> None:
     program.close()
 
 
-def serve(gate_socket: str, ports: tuple[int, ...]) -> None:
+def serve(gate_socket: str, ports: tuple[int, ...], agent: socket.socket | None = None) -> None:
     """Resolve on 127.0.0.1:53 and relay what is sent to `ports` on all of 127/8. Returns only by an exception.
 
-    gate_socket: path of the gate's unix socket in this sandbox. OSError where an address is taken.
+    gate_socket: path of the gate's unix socket in this sandbox. agent: asked whose each connection is; see whose.py.
+    OSError where an address is taken.
     """
-    relay = Relay(gate_socket)
+    relay = Relay(gate_socket, agent)
     Resolver(relay.loop, relay.names)
     for port in ports:
         relay.listen(("0.0.0.0", port))

@@ -19,6 +19,12 @@ def parents() -> dict[int, int]:
     return found
 
 
+def parent(pid: int) -> int:
+    """Raises OSError where there is no such process."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return int(file.read(512).rsplit(b")", 1)[1].split()[1])
+
+
 def below(root: int) -> set[int]:
     """Every live process under `root`, itself left out."""
     tree, found, grown = parents(), set[int](), True

@@ -91,7 +91,7 @@ class DockerSandbox:
     def landlock_abi(self) -> int:
         return int(self._link.hello.get("landlock") or 0)
 
-    async def run(self, permit: Permit, output: Output) -> Running:
+    async def run(self, permit: Permit, output: Output, mark: str = "") -> Running:
         """Start exactly what was permitted. Raises SandboxLost when the container is gone."""
         act, allow = permit.question.act, permit.allow
         if not isinstance(act, RunCommand):
@@ -103,6 +103,7 @@ class DockerSandbox:
                 "argv": list(act.argv),
                 "cwd": act.cwd,
                 "env": self._env,
+                "mark": mark,
                 "timeout_s": min(limits, default=None),
                 "stdin_stays": act.background and not act.stdin,
                 "access": {

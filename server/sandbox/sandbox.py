@@ -157,7 +157,8 @@ class Sandbox(Protocol):
     @property
     def shell(self) -> str: ...
 
-    async def run(self, permit: Permit, output: Output) -> Running: ...
+    async def run(self, permit: Permit, output: Output, mark: str = "") -> Running:
+        """`mark`: what comes with the connections that it opens, where the agent can tell that they are its own."""
 
     async def resolve(self, path: str) -> Found: ...
 

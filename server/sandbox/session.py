@@ -93,7 +93,7 @@ class Session:
         self.ledger.job_started(self.id, KeptJob(name, shown, decision_id, None))
         self.announce(self)
         try:
-            job.command = await self.sandbox.run(permit, job)
+            job.command = await self.sandbox.run(permit, job, decision_id)
         except BaseException:
             self._drop(job)
             raise

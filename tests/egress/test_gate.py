@@ -113,7 +113,7 @@ def test_a_flow_says_where_it_went_by_which_entry_and_for_whom(town: Town) -> No
     town.gate.tell(op="calls", session=guest.name, decisions=["d-1", "d-2"])
     guest.bind("allowed.test")  # answered after the line above
     with guest.dial() as sandbox:
-        sandbox.say(b"\0\3d-1")
+        sandbox.say(b"\0mark\3d-1")
         assert sandbox.connect(guest.at("allowed.test")).status == 200
         with sandbox.tls("allowed.test", ("http/1.1",)) as inside:
             for path in ("/first?q=1", "/again"):  # the second on the connection of the first

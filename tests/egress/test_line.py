@@ -157,26 +157,26 @@ def test_why_a_dial_failed_is_remembered_for_a_bounded_number_of_hosts() -> None
 def test_a_mark_before_everything_else_is_taken_off_however_it_comes() -> None:
     async def play(bench: Bench) -> None:
         reading = asyncio.create_task(bench.line.read(100))
-        for piece in (b"\0", b"\3d-", b"1", b"GET /"):
+        for piece in (b"\0", b"mark", b"\3d-", b"1", b"GET /"):
             bench.other.send(piece)
             for _ in range(5):
                 await asyncio.sleep(0)  # the reader has its turn, and waits for more
 
         assert await reading == b"GET /"
         assert bench.line.mark == "d-1"
-        bench.other.send(b"\0\3d-2")
-        assert await bench.line.read(100) == b"\0\3d-2"
+        bench.other.send(b"\0mark\3d-2")
+        assert await bench.line.read(100) == b"\0mark\3d-2"
 
     on_a_line(play)
 
 
 def test_what_begins_otherwise_has_no_mark_and_one_that_breaks_off_is_the_end() -> None:
     async def plain(bench: Bench) -> None:
-        bench.other.send(b"GET /")
-        assert (await bench.line.read(100), bench.line.mark) == (b"GET /", "")
+        bench.other.send(b"\0marGET /")
+        assert (await bench.line.read(100), bench.line.mark) == (b"\0marGET /", "")
 
     async def broken(bench: Bench) -> None:
-        bench.other.send(b"\0\x09d-1")
+        bench.other.send(b"\0mark\x09d-1")
         bench.other.shutdown(socket.SHUT_WR)
         assert (await bench.line.read(100), bench.line.mark) == (b"", "")
 

@@ -49,12 +49,10 @@ async def test_an_allowed_host_answers_and_the_audit_names_the_call(client: Clie
     with anyio.fail_after(5):
         while not (flows := [f for f in home.audit("egress.flow") if f["decision_id"] == result["decision_id"]]):
             await anyio.sleep(0.05)
-    assert (flows[0]["host"], flows[0]["port"], flows[0]["status"], flows[0]["method"]) == (
-        HOST,
-        origin.port,
-        200,
-        "GET",
-    )
+    (flow,) = flows
+    assert (flow["host"], flow["address"], flow["port"], flow["status"]) == (HOST, "127.0.0.1", origin.port, 200)
+    assert (flow["method"], flow["rule"], flow["path"]) == ("GET", f"{HOST}:{origin.port}", "/hello")
+    assert (flow["attribution"], flow["caller"]) == ("only_job", "local")
 
 
 async def test_the_very_first_call_of_a_server_already_has_a_network(folder: Path, home: Home, origin: Origin) -> None:
@@ -89,6 +87,46 @@ async def test_without_any_proxy_variable_names_still_lead_to_the_gate(client: C
     _, text = await shell(client, script)
 
     assert text.startswith("403")
+
+
+TOGETHER = """
+touch here.NAME; until [ -e here.one ] && [ -e here.two ]; do sleep 0.02; done
+HOW python3 -c 'import urllib.request as u; u.urlopen("http://NAME.example/")' 2> /dev/null
+touch done.NAME; until [ -e done.one ] && [ -e done.two ]; do sleep 0.02; done
+"""
+AS_ANOTHER = """
+import os, socket
+sock = socket.socket(socket.AF_UNIX)
+sock.connect("/run/sandgate/egress.sock")
+sock.sendall(b"\\0mark\\x03d-9GET http://three.example/ HTTP/1.1\\r\\nHost: three.example\\r\\n\\r\\n")
+print(sock.recv(9))
+"""
+
+
+async def test_of_calls_that_run_at_once_each_is_named_for_what_it_sent(client: Client, home: Home) -> None:
+    told: dict[str, object] = {}
+
+    async def call(name: str, how: str) -> None:
+        result, text = await shell(client, TOGETHER.replace("NAME", name).replace("HOW", how))
+        told[name] = result["decision_id"]
+        assert f"[the gate refused {name}.example:80" in text
+        assert text.count("[the gate refused") == 1
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call, "one", "")
+        tasks.start_soon(call, "two", "env -u http_proxy")
+
+    lines = [line for line in home.audit("egress.refused") if line["host"] in ("one.example", "two.example")]
+    assert {line["host"].partition(".")[0]: line["decision_id"] for line in lines} == told
+    assert {(line["attribution"], line["caller"]) for line in lines} == {("process", "local")}
+
+
+async def test_what_a_sandbox_says_of_itself_cannot_name_a_call_that_is_not_its_own(client: Client, home: Home) -> None:
+    result, text = await shell(client, f"python3 - <<'EOF'\n{AS_ANOTHER}\nEOF")
+
+    assert text.startswith("b'HTTP/1.1 '")
+    (line,) = [line for line in home.audit("egress.refused") if line["host"] == "three.example"]
+    assert (line["decision_id"], line["attribution"]) == (result["decision_id"], "only_job")
 
 
 async def test_a_session_may_narrow_its_network_to_nothing_of_it(client: Client, origin: Origin) -> None:

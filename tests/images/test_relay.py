@@ -238,6 +238,17 @@ def test_a_connection_is_held_until_the_gate_listens(house: House, tmp_path: Pat
 
 
 @needs_namespaces
+@pytest.mark.parametrize("agent", ["mute", "hung up"])
+def test_an_agent_that_does_not_say_whose_a_connection_is_holds_it_up_for_a_moment(house: House, agent: str) -> None:
+    space = Namespace(house.space._folder, house.path, agent=agent)
+    fetch = "import urllib.request as u; print(u.urlopen('http://allowed.test/x').read().decode())"
+
+    for _ in range(2):
+        assert space.python(fetch).startswith("hello /x")
+    space.close()
+
+
+@needs_namespaces
 def test_a_gate_that_never_comes_costs_no_cpu_and_ends_in_a_reset(house: House, tmp_path: Path) -> None:
     space = Namespace(house.space._folder, tmp_path / "nobody.sock")
     before = space.cpu_s()

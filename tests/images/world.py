@@ -13,19 +13,26 @@ BOOT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import relay
-relay.serve(sys.argv[2], tuple(int(port) for port in sys.argv[3:]))
+import socket
+agent, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+if sys.argv[2] == "hung up":
+    other.close()
+relay.serve(sys.argv[3], tuple(int(port) for port in sys.argv[4:]), agent if sys.argv[2] else None)
 """
 
 
 class Namespace:
-    """Starts the relay as the agent would (no site, isolated); `run` runs a program beside it."""
+    """Starts the relay as the agent would (no site, isolated); `run` runs a program beside it.
 
-    def __init__(self, folder: Path, gate: Path, ports: Sequence[int] = (80, 443)) -> None:
+    agent: one that is asked whose a connection is and has `hung up`, or is `mute`.
+    """
+
+    def __init__(self, folder: Path, gate: Path, ports: Sequence[int] = (80, 443), agent: str = "") -> None:
         self._folder = folder
         (folder / "resolv.conf").write_text("nameserver 127.0.0.1\n")
         (folder / "hosts").write_text("127.0.0.1 localhost\n")
         inside = ["sh", "-c", 'ip link set lo up && exec "$@"', "-", sys.executable, "-I", "-S", "-c", BOOT]
-        argv = ["unshare", "--net", "--mount", *inside, str(AGENT), str(gate), *map(str, ports)]
+        argv = ["unshare", "--net", "--mount", *inside, str(AGENT), agent, str(gate), *map(str, ports)]
         self.process = subprocess.Popen(argv, stderr=subprocess.PIPE)
         eventually(self._is_up)
 
