@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from server.manual import epilog
+
 FAILED, INTERRUPTED, UNREAD = 1, 130, 141
 LAST_PORT = 65535
 GROUPS = "shell, jobs, files, sessions, policy"
@@ -84,8 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "doctor:doctor",
     )
     doctor.add_argument("--json", action="store_true", help="for programs")
-    init = _add(commands, "init", "write a commented settings file", "set_up:init")
-    init.add_argument("--print", action="store_true", help="show it, write nothing")
+    _init_words(commands)
     allow = _add(
         commands,
         "allow",
@@ -106,11 +107,16 @@ def _parser() -> argparse.ArgumentParser:
     page = _add(commands, "page", "a link that opens the page of a running server in a browser", "page:link")
     page.add_argument("--config", type=Path, metavar="FILE", help="settings that the server was started with")
     _bench_words(commands)
+    completion = _add(commands, "completion", "what your shell completes, as a script for it", "completion:completion")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    completion.set_defaults(root=parser)
     return parser
 
 
 def _add(commands: Any, name: str, words: str, work: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter  # an epilog is laid out already
+    parser.epilog = epilog(parser.prog.removeprefix("sandgate "))
     parser.set_defaults(work=work)
     return parser
 
@@ -183,6 +189,17 @@ NOT_HELD = (
     "it is good only while the files that the call names hold what they hold now, also those that make, npm, pytest, git "
     "and the like read unasked; not covered is what such a file runs in turn"
 )
+
+
+def _init_words(commands: Any) -> None:
+    init = _add(commands, "init", "write a commented settings file; at a terminal it asks three questions", "init:init")
+    init.add_argument("--profile", choices=("open", "standard", "strict"), help="how commands are judged (standard)")
+    init.add_argument("--workspace", metavar="DIR[:rw|ro]", help="a folder of yours, in each sandbox")
+    init.add_argument(
+        "--allow", action="append", default=[], metavar="HOST", help="or preset:pip, npm, ... (may be repeated)"
+    )
+    init.add_argument("--yes", action="store_true", help="ask nothing; what no option says is the default")
+    init.add_argument("--print", action="store_true", help="show it, write nothing")
 
 
 def _approval_words(commands: Any) -> None:

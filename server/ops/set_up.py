@@ -25,7 +25,6 @@ from server.sandbox.engine import find_engine
 from server.sandbox.image_build import list_images
 from server.settings import ENVIRON, HOME, Settings
 from server.settings_files import MANAGED, load, user_file
-from server.settings_template import TEMPLATE
 
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?=[a-z]){_LABEL}", re.IGNORECASE)  # python3.13 is a command
@@ -34,18 +33,6 @@ LAST_PORT = 65535
 
 class NotInForce(Exception):
     """The line stands in the user's file, and a file with the later word says otherwise."""
-
-
-def init(arguments: argparse.Namespace) -> int:
-    path = user_file()
-    if arguments.print:
-        print(TEMPLATE, end="")
-        return 0
-    if path.exists():
-        raise NotSaved(f"{path} exists; edit it, or see all settings with `sandgate init --print`")
-    save(path, TEMPLATE)
-    print(f"wrote {path}; every line in it is a default, change what you like")
-    return 0
 
 
 def allow(arguments: argparse.Namespace) -> int:

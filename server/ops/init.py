@@ -1,0 +1,88 @@
+"""`sandgate init`: three questions at most, and a file that explains every setting."""
+
+import argparse
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.prompt import Prompt
+
+from server.ops import presets
+from server.ops.user_settings import NotSaved, save
+from server.sandboxes import workspaces
+from server.settings import ENVIRON, Settings
+from server.settings_files import settings_files, user_file
+from server.settings_template import TEMPLATE
+
+PROFILES: Final = ("open", "standard", "strict")
+MODES: Final = ("copy", "rw", "ro")
+_PROFILE: Final = re.compile(r'^# (profile) = "standard" ?', re.MULTILINE)
+_HOSTS: Final = re.compile(r"^(\[egress\]\n)# (allow) = \[\] {0,20}", re.MULTILINE)
+_FOLDER: Final = re.compile(r'^# mode = "copy" .*\n', re.MULTILINE)
+
+
+def init(arguments: argparse.Namespace) -> int:
+    path = user_file()
+    if path.exists() and not arguments.print:
+        raise NotSaved(f"{path} exists; edit it, or see all settings with `sandgate init --print`")
+    if not arguments.yes and not arguments.print and sys.stdin.isatty() and sys.stdout.isatty():
+        _ask(arguments)
+    text = filled(arguments.profile, arguments.workspace, tuple(_hosts(arguments.allow)))
+    if arguments.print:
+        print(text, end="")
+        return 0
+    save(path, text)
+    print(f"wrote {path}; every line in it is a default or what you chose, change what you like")
+    print("next: sandgate images build, then sandgate install CLIENT")
+    return 0
+
+
+def filled(profile: str | None, folder: str | None, hosts: tuple[str, ...]) -> str:
+    """The template with what was chosen. Raises BadSettings or the sentence for a folder that is not lent."""
+    text = TEMPLATE
+    if profile:
+        text = _PROFILE.sub(lambda found: f"{found[1]} = {json.dumps(profile)} ", text, count=1)
+    if hosts:
+        listed = ", ".join(map(json.dumps, hosts))
+        text = _HOSTS.sub(lambda found: f"{found[1]}{found[2]} = [{listed}]  ", text, count=1)
+    if folder:
+        path, _, mode = folder.rpartition(":")
+        path, mode = (path, mode) if path and mode in MODES else (folder, "copy")
+        whole = json.dumps(str(Path(path).expanduser().absolute()))
+        lent = f'\n[[workspace]]\npath = {whole}\nmode = "{mode}"\n'
+        text = _FOLDER.sub(lambda found: f"{found[0]}{lent}", text, count=1)
+    workspaces(Settings.model_validate(tomllib.loads(text)), settings_files())
+    return text
+
+
+def _ask(arguments: argparse.Namespace) -> None:
+    """What no option said. An empty answer is the default."""
+    console = Console()
+    if arguments.profile is None:
+        console.print(
+            "open: what the sandbox contains. standard: what a developer needs, the rest is asked. strict: a list."
+        )
+        arguments.profile = Prompt.ask("Profile", choices=list(PROFILES), default="standard", console=console)
+    if arguments.workspace is None:
+        console.print("A folder of yours that each sandbox gets a copy of; DIR:rw or DIR:ro mounts the folder itself.")
+        arguments.workspace = Prompt.ask("Folder (none)", default="", show_default=False, console=console)
+    if not arguments.allow:
+        console.print("The network is closed. Package managers whose own index sandboxes may reach, or hosts:")
+        known = ", ".join(sorted(presets.PRESETS))
+        said = Prompt.ask(f"Any of {known}, example.com (none)", default="", show_default=False, console=console)
+        words = said.replace(",", " ").split()
+        arguments.allow = [presets.PREFIX + word if word in presets.PRESETS else word for word in words]
+
+
+def _hosts(wanted: list[str]) -> list[str]:
+    found: list[str] = []
+    for word in wanted:
+        if word.startswith(presets.PREFIX):
+            found += presets.hosts(word.removeprefix(presets.PREFIX), ENVIRON, presets.asked)
+        else:
+            found.append(word)
+    return list(dict.fromkeys(found))

@@ -1,0 +1,103 @@
+"""`sandgate init` with options, and as a person answers it at a terminal."""
+
+import os
+import pty
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from server.ops.init import filled
+from server.sandbox.workspaces import BadWorkspace
+from server.settings import Settings
+from server.settings_template import TEMPLATE
+
+PROGRAM = str(Path(sys.executable).with_name("sandgate"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    mine = tmp_path / "project"
+    mine.mkdir()
+    os.chown(mine, 1000, 1000) if os.geteuid() == 0 else None
+    return mine
+
+
+def chosen(text: str) -> Settings:
+    return Settings.model_validate(tomllib.loads(text))
+
+
+def lines_changed(text: str) -> list[str]:
+    before = set(TEMPLATE.splitlines())
+    return [line for line in text.splitlines() if line and line not in before]
+
+
+def test_without_a_choice_every_line_is_a_default() -> None:
+    assert filled(None, None, ()) == TEMPLATE
+
+
+def test_what_is_chosen_stands_where_it_is_explained(folder: Path) -> None:
+    text = filled("strict", str(folder), ("index.example.com", "*.example.org"))
+    settings = chosen(text)
+
+    assert settings.policy.profile == "strict"
+    assert settings.egress.allow == ("index.example.com", "*.example.org")
+    assert [(space.path, space.mode) for space in settings.workspace] == [(folder, "copy")]
+    assert [line.split()[0] for line in lines_changed(text)] == ["profile", "allow", "[[workspace]]", "path", "mode"]
+    assert "# open | standard | strict" in text
+    assert chosen(TEMPLATE).policy.allow == settings.policy.allow == ()
+
+
+@pytest.mark.parametrize("mode", ["rw", "ro"])
+def test_a_folder_can_be_mounted(folder: Path, mode: str) -> None:
+    assert chosen(filled(None, f"{folder}:{mode}", ())).workspace[0].mode == mode
+
+
+def test_a_folder_that_no_server_would_lend_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(BadWorkspace):
+        filled(None, "/", ())
+
+
+def answered(home: Path, *answers: str) -> str:
+    """What a terminal showed while these lines were typed."""
+    main, terminal = pty.openpty()
+    environ = {"PATH": os.environ["PATH"], "HOME": str(home), "GOPROXY": "https://proxy.example", "TERM": "dumb"}
+    with subprocess.Popen([PROGRAM, "init"], env=environ, stdin=terminal, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        os.write(main, "".join(f"{answer}\n" for answer in answers).encode())
+        shown = b"".join(_read(main))
+        assert process.wait(30) == 0, shown
+    os.close(main)
+    return shown.decode()
+
+
+def _read(terminal: int) -> Iterator[bytes]:
+    while True:
+        try:
+            data = os.read(terminal, 4096)
+        except OSError:  # the other end is closed: how a terminal ends
+            return
+        if not data:
+            return
+        yield data
+
+
+def test_three_answers_at_a_terminal_make_a_file(tmp_path: Path, folder: Path) -> None:
+    shown = answered(tmp_path, "open", f"{folder}:ro", "go, docs.example.com")
+    settings = chosen((tmp_path / ".config/sandgate/sandgate.toml").read_text())
+
+    assert "Profile" in shown
+    assert "wrote" in shown
+    assert settings.policy.profile == "open"
+    assert settings.workspace[0].mode == "ro"
+    assert settings.egress.allow == ("proxy.example", "docs.example.com")
+
+
+def test_empty_answers_are_the_defaults(tmp_path: Path) -> None:
+    answered(tmp_path, "", "", "")
+    settings = chosen((tmp_path / ".config/sandgate/sandgate.toml").read_text())
+
+    assert (settings.policy.profile, settings.workspace, settings.egress.allow) == ("standard", (), ())
