@@ -23,6 +23,7 @@ demo: setup
 	@$(BIN)/sandgate demo
 
 test: setup
+	@sh scripts/setup --browser
 	$(BIN)/pytest -m "not soak" --session-timeout=900
 
 soak: setup

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, cast, get_args
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from jinja2 import Environment
 from starlette.applications import Starlette
@@ -23,7 +23,7 @@ from server.front.dry_run import Asked, dry_run
 from server.front.page.entrance import Entrance, Viewer, bearer, is_same
 from server.front.page.live import Streams, answered, ended, output, parts, start_of
 from server.front.page.shown import FOLDER
-from server.front.page.views import Context, Query, Views
+from server.front.page.views import Answer, Context, Query, Views
 from server.judge.approvals import NoSuchApproval
 from server.judge.limits import TooMany
 from server.record.audit import AuditFailed
@@ -50,6 +50,7 @@ SAID: Final = {
     "session": "is allowed in this session from now on.",
     "minutes": "is allowed for that long.",
     "deny": "is denied; the agent reads that when it asks again.",
+    "revoke": "is no longer allowed; what it let through already is not undone.",
     "late": "waits no more: somebody has answered it, or its time was over.",
 }
 # Nothing is loaded from anywhere but here, nothing written into a page runs, and no other page can frame ours.
@@ -68,7 +69,7 @@ HEADERS: Final = {
 
 type Form = Mapping[str, str]
 type Show = Callable[[Request, Viewer], Awaitable[Response]]
-type Answer = Callable[[Request, Viewer, Form], Awaitable[Response]]
+type Do = Callable[[Request, Viewer, Form], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Page:
 
         return answer
 
-    def _told(self, do: Answer) -> Callable[[Request], Awaitable[Response]]:
+    def _told(self, do: Do) -> Callable[[Request], Awaitable[Response]]:
         """A form. A browser sends one only from a page of ours, with what that page was given; others ask in its name."""
 
         async def answer(request: Request) -> Response:
@@ -193,7 +194,7 @@ class Page:
             if viewer is None:
                 return None
             context = await self._context(path, viewer, request.query_params)
-            waits = len(await self.views.waits(viewer))
+            waits = await self.views.waits(viewer)
             html = self.pages.get_template(f"{_name(path)}.html").render(viewer=viewer, waits=waits, **context)
             return {"html": html, "waits": waits}
 
@@ -261,22 +262,22 @@ class Page:
     # --- answers and questions ---------------------------------------------------------------------------------------
 
     async def _answer(self, request: Request, viewer: Viewer, form: Form) -> Response:
-        name, answer = request.path_params["id"], form.get("answer", "")
-        waiting = next((each for each in await self.views.waits(viewer) if each.id == name), None)
-        if waiting is None:
-            return RedirectResponse(f"/waiting?late={name[:32]}", HTTPStatus.SEE_OTHER)
-        if not viewer.may_answer(waiting.caller):
+        name = request.path_params["id"]
+        question = next((each for each in await self.views.questions(viewer) if each.id == name), None)
+        if question is None:
+            return _answered("late", name)
+        if not viewer.may_answer(question.caller):
             sentence = "Only somebody with the role approver answers, and never a question of their own."
             return await self._sentence(viewer, sentence, HTTPStatus.FORBIDDEN)
-        minutes = form.get("minutes", "")
+        answer, minutes = form.get("answer", ""), form.get("minutes", "")
         for_s = 60.0 * int(minutes) if answer == "minutes" and minutes.isdecimal() else None
-        if answer not in SAID or (answer == "minutes" and not (for_s and for_s <= MOST_MINUTES * 60)):
+        if answer not in get_args(Answer.__value__) or (answer == "minutes" and not _is_while(for_s)):
             return await self._sentence(viewer, "That is no answer to it.", HTTPStatus.BAD_REQUEST)
         try:
-            await self.views.answer(waiting, answer, viewer, for_s)
+            await self.views.answer(question, cast("Answer", answer), viewer, for_s)
         except NoSuchApproval:
-            answer = "late"
-        return RedirectResponse(f"/waiting?{answer}={waiting.id}", HTTPStatus.SEE_OTHER)
+            return _answered("late", name)
+        return _answered(answer, name)
 
     async def _why(self, _: Request, viewer: Viewer) -> Response:
         return await self._why_page(viewer, {})
@@ -313,7 +314,7 @@ class Page:
     # --- answering ---------------------------------------------------------------------------------------------------
 
     async def _page(self, name: str, viewer: Viewer | None, status: int = HTTPStatus.OK, **context: Any) -> Response:
-        waits = len(await self.views.waits(viewer)) if viewer else 0
+        waits = await self.views.waits(viewer) if viewer else 0
         whole = {"viewer": viewer, "views": VIEWS, "here": "", "said": "", "waits": waits, **context}
         return HTMLResponse(self.pages.get_template(name).render(whole), status)
 
@@ -331,6 +332,14 @@ class Page:
                 "too many pages are kept up already\n", HTTPStatus.SERVICE_UNAVAILABLE, {"retry-after": "30"}
             )
         return begin()
+
+
+def _answered(answer: str, question: str) -> Response:
+    return RedirectResponse(f"/waiting?{urlencode({answer: question[:32]})}", HTTPStatus.SEE_OTHER)
+
+
+def _is_while(for_s: float | None) -> bool:
+    return for_s is not None and 0 < for_s <= MOST_MINUTES * 60
 
 
 async def _form(request: Request) -> Form | None:

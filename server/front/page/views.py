@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
 import anyio.to_thread
@@ -14,7 +14,7 @@ from server.front.page.charts import Series, per_minute, share, stacked
 from server.front.page.entrance import Viewer
 from server.front.page.live import ended
 from server.front.page.recent import Decision, Flow, Recent
-from server.judge.approvals import Approval, Approvals
+from server.judge.approvals import Approval, Approvals, Scope
 from server.sandbox.jobs import Job
 from server.sandbox.session import Session
 
@@ -24,8 +24,10 @@ PAGE: Final = 100
 HOSTS: Final = 50
 FLOWS: Final = 100
 EFFECTS: Final = ("allow", "ask", "deny")
-ANSWERS: Final = (("once", "Allow once"), ("deny", "Deny"))
+ANSWERS: Final = (("once", "Allow once"), ("session", "Allow in this session"), ("deny", "Deny"))
+SCOPES: Final = {"once": "once", "time": "for a while", "session": "in its session"}
 
+type Answer = Literal["once", "session", "minutes", "deny", "revoke"]
 type Query = Mapping[str, str]
 type Context = dict[str, Any]
 
@@ -39,17 +41,24 @@ class Views:
     recent: Recent
     clock: Callable[[], float] = time.time
 
-    async def waits(self, viewer: Viewer) -> list[Approval]:
-        """Questions that this viewer may answer, has asked, or sees because it sees all."""
+    async def questions(self, viewer: Viewer) -> list[Approval]:
+        """Questions, open or answered, that this viewer may answer, has asked, or sees because it sees all."""
         live = await anyio.to_thread.run_sync(self.approvals.live)
-        return [each for each in live if each.state == "pending" and (viewer.answers or viewer.sees(each.caller))]
+        return [each for each in live if viewer.answers or viewer.sees(each.caller)]
 
-    async def answer(self, question: Approval, answer: str, viewer: Viewer, for_s: float | None) -> None:
-        """Once, or for so long, or no; recorded. Raises NoSuchApproval where somebody else was quicker."""
+    async def waits(self, viewer: Viewer) -> int:
+        return sum(each.state == "pending" for each in await self.questions(viewer))
+
+    async def answer(self, question: Approval, answer: Answer, viewer: Viewer, for_s: float | None) -> None:
+        """What the person says of it; recorded. Raises NoSuchApproval where somebody else was quicker."""
         by = f"{viewer.caller.id} on the page"
 
         def write() -> None:
-            self.approvals.answer_now(question.id, yes=answer != "deny", by=by, for_s=for_s)
+            if answer == "revoke":
+                self.approvals.revoke(question.id, by=by)
+                return
+            scope: Scope = "session" if answer == "session" else "once"
+            self.approvals.answer_now(question.id, yes=answer != "deny", by=by, for_s=for_s, scope=scope)
 
         await anyio.to_thread.run_sync(write)
         told = {"approval": question.id, "caller": question.caller, "answer": answer, "by": by, "for_s": for_s}
@@ -97,8 +106,13 @@ class Views:
         }
 
     async def waiting(self, viewer: Viewer, _: Query) -> Context:
-        questions = await self.waits(viewer)
-        return {"questions": [(each, viewer.may_answer(each.caller)) for each in questions], "answers": ANSWERS}
+        every = [(each, viewer.may_answer(each.caller)) for each in await self.questions(viewer)]
+        return {
+            "questions": [(each, may) for each, may in every if each.state == "pending"],
+            "given": [(each, may) for each, may in every if each.state == "allowed"],
+            "answers": ANSWERS,
+            "scopes": SCOPES,
+        }
 
     # --- one of them -------------------------------------------------------------------------------------------------
 
