@@ -10,6 +10,7 @@ import os
 import select
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sandgate", description="A shell and files for AI agents that their owner can trust."
     )
+    parser.add_argument("--version", action="version", version=f"sandgate {version('sandgate')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _serve_words(commands)
     _add(commands, "demo", "see a session at work: commands, a refusal, two flows, the record of all", "demo:demo")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
@@ -201,3 +202,11 @@ def test_a_reader_that_has_left_is_nobodys_error(tmp_path: Path, argv: list[str]
         os.close(writer)
 
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"sandgate {version('sandgate')}\n"
