@@ -11,7 +11,8 @@ from egress.paths import BadGlob, Paths
 RAW = "tcp://"
 DEFAULT_PORTS = frozenset({80, 443})
 _METHOD = re.compile(r"[A-Z]{1,20}", re.ASCII)
-_KEYS = frozenset({"host", "methods", "paths"})
+EVERY = "*"  # any name at all, which only an entry that asks may say
+_KEYS = frozenset({"host", "methods", "paths", "ask"})
 
 
 class BadEntry(ValueError):
@@ -22,7 +23,7 @@ class BadEntry(ValueError):
 class Entry:
     """One line of an allowlist. `text` is what the operator wrote; empty methods or paths mean any.
 
-    raw: bytes are passed as they are, and nothing of HTTP is.
+    raw: bytes are passed as they are, and nothing of HTTP is. asks: what it admits, the server has to say yes to.
     """
 
     text: str
@@ -32,8 +33,11 @@ class Entry:
     methods: frozenset[str] = frozenset()
     paths: Paths = field(default_factory=Paths)
     raw: bool = False
+    asks: bool = False
 
     def names(self, host: str) -> bool:
+        if self.host == EVERY:
+            return "." in host and address_of(host) is None
         return host.endswith(f".{self.host}") if self.subdomains else host == self.host
 
     def why_not(self, port: int, method: str, path: str) -> str | None:
@@ -55,18 +59,21 @@ class Allowlist:
     _exact: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
     _under: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
     _raw: frozenset[Destination] = frozenset()
+    _asking: tuple[Entry, ...] = ()
 
     @classmethod
     def parse(cls, entries: Iterable[Any]) -> "Allowlist":
-        """From strings and `{host, methods, paths}` objects; BadEntry on the first that cannot be meant."""
+        """From strings and `{host, methods, paths, ask}` objects; BadEntry on the first that cannot be meant."""
         parsed = tuple(_entry(raw) for raw in entries)
-        read = tuple(entry for entry in parsed if not entry.raw)
+        read = tuple(entry for entry in parsed if not (entry.raw or entry.asks))
+        asking = tuple(entry for entry in parsed if entry.asks)
         raw = frozenset(Destination(entry.host, port) for entry in parsed if entry.raw for port in entry.ports)
-        return cls(parsed, _by_host(read, subdomains=False), _by_host(read, subdomains=True), raw)
+        return cls(parsed, _by_host(read, subdomains=False), _by_host(read, subdomains=True), raw, asking)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        return tuple(entry.text for entry in self.entries)
+        """Of what passes without a question."""
+        return tuple(entry.text for entry in self.entries if not entry.asks)
 
     def why_not(self, destination: Destination, method: str, path: str) -> str | None:
         """None where some entry admits the request; otherwise a sentence with the nearest miss."""
@@ -83,6 +90,13 @@ class Allowlist:
             return f"{RAW}{destination}"
         fits = (one for one in self._naming(destination.host) if one.why_not(destination.port, method, path) is None)
         return next((entry.text for entry in fits), "")
+
+    def asks_about(self, destination: Destination, method: str, path: str) -> bool:
+        """Whether the server has to be asked about a request that no other entry admits."""
+        return any(
+            entry.names(destination.host) and entry.why_not(destination.port, method, path) is None
+            for entry in self._asking
+        )
 
     def passes_raw(self, destination: Destination) -> bool:
         """Whether whatever is said there is passed unread."""
@@ -131,11 +145,11 @@ def _entry(raw: Any) -> Entry:
             return _raw_entry(raw)
         case str():
             return _host_entry(raw, frozenset(), Paths())
-        case {"host": str(host)} if raw.keys() <= _KEYS:
+        case {"host": str(host)} if raw.keys() <= _KEYS and isinstance(raw.get("ask", False), bool):
             methods = frozenset(_method(text) for text in _texts(host, raw, "methods"))
-            return _host_entry(host, methods, _paths(_texts(host, raw, "paths")))
+            return _host_entry(host, methods, _paths(_texts(host, raw, "paths")), asks=raw.get("ask", False))
         case _:
-            raise BadEntry(f"{clip(str(raw))} is neither a host nor an object with host, methods and paths.")
+            raise BadEntry(f"{clip(str(raw))} is neither a host nor an object with host, methods, paths and ask.")
 
 
 def _raw_entry(text: str) -> Entry:
@@ -152,17 +166,19 @@ def _texts(host: str, rest: Mapping[str, Any], key: str) -> list[str]:
     return texts
 
 
-def _host_entry(text: str, methods: frozenset[str], paths: Paths) -> Entry:
+def _host_entry(text: str, methods: frozenset[str], paths: Paths, *, asks: bool = False) -> Entry:
     if "://" in text:
         raise BadEntry(f"`{clip(text)}` carries a scheme; write the host alone, as in `example.com:8443`.")
     if "/" in text:
         raise BadEntry(f'`{clip(text)}` carries a path; write {{"host": ..., "paths": [...]}} instead.')
     host, ports = _host_and_ports(text)
+    if asks and host == EVERY:
+        return Entry(text, EVERY, subdomains=True, ports=ports, methods=methods, paths=paths, asks=True)
     subdomains = host.startswith("*.")
     name = _name(text, host.removeprefix("*."))
     if subdomains and ("." not in name or address_of(name) is not None):
         raise BadEntry(f"`{clip(text)}` would allow everything beneath a top-level name; name a domain beneath it.")
-    return Entry(text, name, subdomains, ports, methods, paths)
+    return Entry(text, name, subdomains, ports, methods, paths, asks=asks)
 
 
 def _host_and_ports(text: str) -> tuple[str, frozenset[int]]:

@@ -20,12 +20,16 @@ class Limits:
     tls_burst: int = 120
     upload_mb: int = 0
     download_mb: int = 0
+    held: int = 8  # requests that wait for an answer, at once
+    hold_s: float = 60.0
 
     @classmethod
     def parse(cls, told: Mapping[str, Any]) -> "Limits":
         known = {field.name for field in fields(cls)}
         wrong = [name for name, value in told.items() if name not in known or not isinstance(value, int | float)]
-        wrong += [name for name in ("connections", "tls_per_second", "tls_burst") if told.get(name, 1) <= 0]
+        wrong += [
+            name for name in ("connections", "tls_per_second", "tls_burst", "held", "hold_s") if told.get(name, 1) <= 0
+        ]
         if wrong:
             raise BadLimits(f"{', '.join(sorted(wrong))} is no limit that the gate can keep.")
         return cls(**told)

@@ -1,7 +1,8 @@
 """The server's line to the gate: one inherited socket, a JSON object a line.
 
-The server asks (configure, secrets, ping, open, bind, calls, close), each with an id that the answer carries; the gate also tells of
-itself (ready, flow, refused). When the line ends, so does the gate.
+The server asks (configure, secrets, ping, open, bind, calls, cut, close), each with an id that the answer carries; the gate
+also tells of itself (ready, flow, refused), and asks (ask) what the server then says (answer). When the line ends, so does the
+gate.
 """
 
 import asyncio
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from egress.allowlist import Allowlist
+from egress.asking import Answer
 from egress.budget import Limits
-from egress.destination import Address, Network, address_of, networks, normal_host
+from egress.destination import Address, Destination, Network, address_of, networks, normal_host
 from egress.secrets import Secret
 from egress.session import decision_ids
 from egress.swap import TOKEN, Placeholders
@@ -48,6 +50,10 @@ class Doors(Protocol):
     def bind(self, session: str, allow: Allowlist) -> None: ...
 
     def calls(self, session: str, decisions: tuple[str, ...]) -> None: ...
+
+    def cut(self, session: str, destination: Destination) -> None: ...
+
+    def answered(self, number: str, answer: Answer) -> None: ...
 
     async def close(self, session: str) -> None: ...
 
@@ -117,6 +123,17 @@ async def _do(doors: Doors, message: Mapping[str, Any]) -> None:
             doors.calls(session, decision_ids(message))
         case {"op": "close", "session": str(session)}:
             await doors.close(session)
+        case _:
+            _decide(doors, message)
+
+
+def _decide(doors: Doors, message: Mapping[str, Any]) -> None:
+    """What the server says to a question of the gate's, and what it takes back."""
+    match message:
+        case {"op": "answer", "ask": str(number)}:
+            doors.answered(number, Answer.parse(message))
+        case {"op": "cut", "session": str(session), "host": str(host), "port": int(port)}:
+            doors.cut(session, Destination.of(host, port))
         case _:
             raise Unanswerable(f"The gate does not know what {str(message.get('op'))[:50]!r} asks for.")
 

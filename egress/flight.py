@@ -8,6 +8,9 @@ from egress.budget import Budget
 from egress.cause import Cause
 from egress.destination import Destination
 from egress.journal import FlowFacts
+from egress.refusal import Let
+
+ASKED = "egress.ask"  # in the place of an entry, where the server was asked
 
 
 @dataclass(slots=True)
@@ -24,6 +27,7 @@ class Flight:
     overspent: Callable[[], None] | None = None  # what ends it when its session has no more bytes
     rule: str = ""  # the entry of the list that admitted it
     address: str = ""  # what was dialled for it
+    let: Let = ""  # where the list does not have it: how far the server's yes to it goes
     learnt: bool = False  # the list does not have it; it was let pass to find out
     started: float = field(default_factory=time.monotonic)
     bytes_up: int = 0
@@ -62,7 +66,7 @@ class Flight:
             bytes_up=self.bytes_up,
             bytes_down=self.bytes_down,
             address=self.address,
-            rule=self.rule,
+            rule=self.rule or (ASKED if self.let else ""),
             secrets=self.secrets,
             learnt=self.learnt,
             duration_ms=round((time.monotonic() - self.started) * 1000),

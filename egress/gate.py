@@ -11,6 +11,7 @@ from mitmproxy.proxy.layers import ClientTLSLayer, ServerTLSLayer
 from mitmproxy.proxy.layers.http import HTTPMode, HttpStream
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
+from egress.asking import Asking, Wanted
 from egress.closed import every_hook_fails_closed
 from egress.connection import Connection
 from egress.decoding import Undecodable
@@ -21,7 +22,7 @@ from egress.journal import Journal
 from egress.layers import HEAD_BYTES, TOO_LONG, UNREADABLE, Cut, SandboxHttp, Unread
 from egress.lending import Lending
 from egress.reading import answer_of, claim_of, write_canonical
-from egress.refusal import BAD_GATEWAY, TOO_MANY, Refusal, Refused, refuse
+from egress.refusal import BAD_GATEWAY, TOO_MANY, Let, Refusal, Refused, refuse
 
 log = logging.getLogger("egress")
 
@@ -41,6 +42,7 @@ class Gate:
         self.journal = journal
         self.dialler = Dialler()
         self.lending = Lending()
+        self.asking = Asking(journal.tell)
         self.connections: dict[str, Connection] = {}
         self.unrecorded = False
 
@@ -133,10 +135,10 @@ class Gate:
 
     # The request.
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
         at = self._at(flow.client_conn)
         try:
-            flight = self._admitted(flow, at)
+            flight = await self._admitted(flow, at)
             write_canonical(flow.request, flight.destination)
             self.lending.put_in(flow.request, at.session.placeholders, flight)
         except Refused as refused:
@@ -148,7 +150,7 @@ class Gate:
             flow.request, at.session.placeholders, flight, lambda reason: self._betrayed(flow, at, flight, reason)
         )
 
-    def _admitted(self, flow: http.HTTPFlow, at: Connection) -> Flight:
+    async def _admitted(self, flow: http.HTTPFlow, at: Connection) -> Flight:
         request = flow.request
         if self.unrecorded:
             raise refuse("egress.error", "Traffic cannot be recorded at the moment, so none is let pass.")
@@ -157,8 +159,13 @@ class Gate:
         claim = claim_of(flow, at.line.tunnel)
         destination = claim.destination()
         path = request.path.partition("?")[0]
-        listed = at.session.admit(destination, claim.method, path)
+        let: Let = ""
+        if at.session.must_ask(destination, claim.method, path):
+            wanted = Wanted(destination, request.scheme, claim.method, path, at.cause)
+            let = await self.asking.hold(at.session, at.line, wanted)
+        listed = bool(let) or at.session.admit(destination, claim.method, path)
         flight = self._flight(at, destination, request.scheme, claim.method, path)
+        flight.let = let
         flight.learnt = not listed
         return flight
 
@@ -255,9 +262,10 @@ class Gate:
             at.line.not_dialled(refused.refusal)
 
     async def _aim(self, at: Connection, destination: Destination) -> None:
-        if not any(flight.destination == destination for flight in at.line.flights.values()):
+        flights = [flight for flight in at.line.flights.values() if flight.destination == destination]
+        if not flights:
             raise refuse("egress.error", "No request asked for this connection.", destination.host, destination.port)
-        at.session.admit_dial(destination)
+        at.session.admit_dial(destination, let=any(flight.let for flight in flights))
         addresses = await self.dialler.addresses(destination)
         loop = asyncio.get_running_loop()
         if not isinstance(loop, PinnedLoop):

@@ -55,11 +55,11 @@ class Journal:
     """Hands events to `tell`. A refusal is told at once; the same again within a second is counted and told after it."""
 
     def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+        self.tell = tell
         self._windows: dict[str, _Window] = {}
 
     def flow(self, session: str, cause: Cause, facts: FlowFacts) -> None:
-        self._tell(
+        self.tell(
             {
                 "event": "flow",
                 "session": session,
@@ -109,7 +109,7 @@ class Journal:
 
     def _tell_refused(self, session: str, counted: _Counted) -> None:
         refusal = counted.refusal
-        self._tell(
+        self.tell(
             {
                 "event": "refused",
                 "session": session,
@@ -121,5 +121,6 @@ class Journal:
                 "rule": refusal.rule,
                 "reason": clip(refusal.reason, 500),
                 "count": counted.count,
+                **({"approval": refusal.approval} if refusal.approval else {}),
             }
         )

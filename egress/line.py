@@ -36,6 +36,7 @@ class Line:
         self._free = asyncio.Event()
         self._free.set()
         self._dials: dict[str, tuple[float, Cancel]] = {}
+        self._waiting = 0  # requests that are held for an answer
         self._held = Held()
         self._deadline: float | None = self._loop.time() + HEAD_S
         self._idle = False
@@ -155,7 +156,22 @@ class Line:
 
     def dialled(self, name: str) -> None:
         self._dials.pop(name, None)
-        if not self._dials:
+        self._free_again()
+
+    def waits(self) -> None:
+        """A request is held: nothing more is read meanwhile, and nothing is due."""
+        self._waiting += 1
+        self._deadline = None
+        self._free.clear()
+
+    def waited(self) -> None:
+        self._waiting -= 1
+        if not self.flights:
+            self._expect_head(HEAD_S)
+        self._free_again()
+
+    def _free_again(self) -> None:
+        if not self._dials and not self._waiting:
             self._free.set()
 
     def not_dialled(self, refusal: Refusal) -> None:

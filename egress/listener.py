@@ -9,10 +9,11 @@ from pathlib import Path
 from mitmproxy.master import Master
 
 from egress.allowlist import Allowlist
+from egress.asking import Answer
 from egress.budget import Budget, Limits
 from egress.cause import cause
 from egress.connection import Connection
-from egress.destination import Address, Network
+from egress.destination import Address, Destination, Network
 from egress.dial import Dialler
 from egress.gate import Gate
 from egress.journal import Journal
@@ -90,6 +91,12 @@ class Listeners:
 
     def calls(self, session: str, decisions: tuple[str, ...]) -> None:
         self._session(session).decisions = decisions
+
+    def cut(self, session: str, destination: Destination) -> None:
+        self._session(session).cut(destination)
+
+    def answered(self, number: str, answer: Answer) -> None:
+        self._gate.asking.answered(number, answer)
 
     async def close(self, session: str) -> None:
         """Close the door and every connection that came through it; closing twice is no error."""

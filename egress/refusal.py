@@ -9,6 +9,8 @@ from egress.destination import clip
 type RuleId = Literal[
     "egress.not_allowed",
     "egress.not_bound",
+    "egress.ask",
+    "egress.policy",
     "egress.bad_name",
     "egress.private_address",
     "egress.mismatch",
@@ -17,6 +19,8 @@ type RuleId = Literal[
     "egress.limit",
     "egress.error",
 ]
+# How far a yes of the server's goes: this request; all with its host, port, method and path; all to that host and port.
+type Let = Literal["", "once", "alike", "host"]
 
 FORBIDDEN = 403
 UNAVAILABLE = 503
@@ -27,16 +31,20 @@ _MOST_ENTRIES_SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One no. `status` is the HTTP status of the answer; host and port are empty where none could be read."""
+    """One no. `status` is the HTTP status of the answer; host and port are empty where none could be read.
+
+    approval: under which a person finds the question, where one was asked.
+    """
 
     rule: RuleId
     reason: str
     host: str = ""
     port: int = 0
     status: int = FORBIDDEN
+    approval: str = ""
 
     def body(self, allowed: tuple[str, ...], decision_id: str | None) -> bytes:
-        """The JSON a program reads: {host, port, rule, reason, allowed, decision_id}."""
+        """The JSON a program reads: {host, port, rule, reason, allowed, decision_id} and, where there is one, approval."""
         told = {
             "host": clip(self.host),
             "port": self.port,
@@ -44,6 +52,7 @@ class Refusal:
             "reason": self.reason,
             "allowed": list(allowed[:_MOST_ENTRIES_SHOWN]),
             "decision_id": decision_id,
+            **({"approval": self.approval} if self.approval else {}),
         }
         return json.dumps(told).encode() + b"\n"
 

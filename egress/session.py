@@ -8,10 +8,14 @@ from egress.allowlist import Allowlist
 from egress.budget import Budget, Limits
 from egress.destination import Destination
 from egress.line import Line
-from egress.refusal import Refused, refuse
+from egress.refusal import Let, Refused, refuse
 from egress.swap import Placeholders
 
 MOST_UPSTREAMS = 256
+MOST_LET = 4096  # answers that are remembered; what is beyond them is asked each time
+
+type Alike = tuple[Destination, str, str]  # with a method and a path
+
 _NO_NAMES: tuple[str, ...] = ()
 
 
@@ -26,6 +30,8 @@ class Session:
     placeholders: Placeholders = field(default_factory=dict)
     budget: Budget = field(default_factory=lambda: Budget(Limits()))
     lines: set[Line] = field(default_factory=set)
+    holding: int = 0  # requests that wait for an answer of the server's
+    let: set[Destination | Alike] = field(default_factory=set)  # what the server has said yes to, for more than once
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -38,6 +44,23 @@ class Session:
     def passes_raw(self, destination: Destination) -> bool:
         return self.allow is not None and self.allow.passes_raw(destination)
 
+    def must_ask(self, destination: Destination, method: str, path: str) -> bool:
+        """Whether the list alone does not let this request pass, and the server has to be asked."""
+        allow = self._bound(destination)
+        if self.learning or allow.why_not(destination, method, path) is None:
+            return False
+        return allow.asks_about(destination, method, path)
+
+    def known(self, destination: Destination, method: str, path: str) -> Let:
+        """How far the yes goes that the server has given to this before."""
+        if destination in self.let:
+            return "host"
+        return "alike" if (destination, method, path) in self.let else ""
+
+    def keep(self, let: Let, destination: Destination, method: str, path: str) -> None:
+        if len(self.let) < MOST_LET and let in ("host", "alike"):
+            self.let.add(destination if let == "host" else (destination, method, path))
+
     def admit(self, destination: Destination, method: str, path: str) -> bool:
         """Refused where this session may not make this request. False where it may only while we learn."""
         reason = self._bound(destination).why_not(destination, method, path)
@@ -46,11 +69,12 @@ class Session:
             raise refuse("egress.not_allowed", reason, destination.host, destination.port)
         return reason is None
 
-    def admit_dial(self, destination: Destination) -> None:
-        """Refused where this session may not open a connection there, or has too many open."""
+    def admit_dial(self, destination: Destination, *, let: bool = False) -> None:
+        """Refused where this session may not open a connection there, or has too many open. let: for a request that the
+        server let pass."""
         allow = self._bound(destination)
         self._not_spent(destination)
-        if not (self.learning or allow.admits_port(destination)):
+        if not (self.learning or let or allow.admits_port(destination)):
             raise refuse(
                 "egress.not_allowed", f"{destination} is not allowed here.", destination.host, destination.port
             )
@@ -69,14 +93,27 @@ class Session:
         return self.allow
 
     def bind(self, allow: Allowlist) -> None:
-        """From now on this list holds; what is under way to a host that it leaves out is cut."""
+        """From now on this list holds; what is under way to a host that it leaves out is cut, and what was let is forgotten."""
         self.allow = allow
+        self.let.clear()
         for line in list(self.lines):
             if any(self._revoked(line, name) for name in list(line.flights)):
                 line.abort()
 
+    def cut(self, destination: Destination) -> None:
+        """A yes for more than once is good no longer: what it let pass ends, on open connections too."""
+        self.let = {each for each in self.let if (each[0] if isinstance(each, tuple) else each) != destination}
+        for line in list(self.lines):
+            flights = line.flights.values()
+            if any(flight.destination == destination and flight.let not in ("", "once") for flight in flights):
+                line.abort()
+
     def _revoked(self, line: Line, name: str) -> bool:
         flight = line.flights[name]
+        if flight.let == "once" and not self.must_ask(flight.destination, flight.method, flight.path):
+            flight.let = ""
+        if flight.let:
+            return flight.let != "once"
         if flight.raw:
             return self.allow is None or not self.allow.passes_raw(flight.destination)
         try:

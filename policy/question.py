@@ -71,7 +71,20 @@ class UseSession:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-type Act = RunCommand | UseFile | UseSession
+@dataclass(frozen=True, slots=True)
+class UseHost:
+    """A request that a sandbox sends: to a host and port, and what it asks for there (path without its query).
+
+    Without a method it is about any request to that host and port.
+    """
+
+    host: str
+    port: int
+    method: str = ""
+    path: str = ""
+
+
+type Act = RunCommand | UseFile | UseSession | UseHost
 
 
 @dataclass(frozen=True, slots=True)

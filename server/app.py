@@ -15,6 +15,7 @@ from server.change import Change
 from server.control import Control
 from server.environments import recipes
 from server.flows import Late, authority, egress_link, lent_by, system_roots
+from server.host_questions import HostQuestions
 from server.judge.approvals import Approvals
 from server.judge.limits import Limits
 from server.judge.shfmt import ShellParser
@@ -74,7 +75,9 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     steps = Steps(metrics.observe)
     store, page = Store(settings.database), PageDoor()
     with own(settings.runtime_dir, settings.state_dir, server_id, lambda: written_down(store)) as folders:
-        link = egress_link(settings, audit, sessions_of := Late(), keyring)
+        people = Approvals(ApprovalRows(settings.database), settings.approvals.pending_s)
+        held = HostQuestions(people, sessions_of := Late(), lambda: judge.revision, audit.write, settings.egress.hold_s)
+        link = egress_link(settings, audit, sessions_of, keyring, held.asked)
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
         async with (
             ShellParser() as parser,
@@ -90,7 +93,6 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             pool, sessions, snapshots = boxes.pool, boxes.sessions, boxes.snapshots
             sessions_of.sessions = sessions
             limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
-            people = Approvals(ApprovalRows(settings.database), settings.approvals.pending_s)
             gateway = Gateway(audit, limits, parser, judge, sessions, guard=boxes.guards, people=people, steps=steps)
             workshop = Workshop(gateway, snapshots)
             prepared = Prepared(
@@ -103,6 +105,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 pool.keep,
                 boxes.guards.keep,
                 partial(keyring.keep, link.keep),
+                partial(held.keep, link),
                 Caretaker(sessions, periods(settings)).keep,
                 Control(gateway, boxes.copies, folders.sockets, page).serve,
             ):

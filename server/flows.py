@@ -1,6 +1,7 @@
 """The link to the gate as the settings say, and the lines of the audit that it causes."""
 
 import ssl
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,13 @@ def hosts(settings: Settings) -> tuple[AllowEntry, ...]:
     return tuple(host_entries(settings.egress))
 
 
-def egress_link(settings: Settings, audit: Audit, late: Late, keyring: Keyring) -> EgressLink:
+def egress_link(
+    settings: Settings, audit: Audit, late: Late, keyring: Keyring, asked: Callable[[Mapping[str, Any]], None]
+) -> EgressLink:
     egress = settings.egress
     return EgressLink(
         ca_dir=authority(settings),
-        on_event=lambda event: _record_flow(event, audit, late),
+        on_event=lambda event: asked(event) if event["event"] == "ask" else _record_flow(event, audit, late),
         upstream_ca=egress.upstream_ca,
         networks=egress.networks,
         resolve=egress.resolve,
@@ -55,6 +58,8 @@ def egress_link(settings: Settings, audit: Audit, late: Late, keyring: Keyring) 
 
 
 def _how_to_allow(event: dict[str, Any]) -> str:
+    if event.get("approval"):
+        return ""  # its reason says it
     if event.get("rule") != "egress.not_allowed":
         return ""
     port = "" if event["port"] in (80, 443) else f":{event['port']}"

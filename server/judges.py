@@ -42,10 +42,11 @@ def _protected(settings: Settings) -> list[dict[str, Any]]:
 
 def host_entries(egress: EgressSettings) -> list[Any]:
     """The operator's allowlist as the gate reads it."""
-    return [
+    allowed = [
         entry if isinstance(entry, str) else entry.model_dump(mode="json", exclude_defaults=True)
         for entry in egress.allow
     ]
+    return [*allowed, *({"host": host, "ask": True} for host in egress.ask)]
 
 
 def configured_bundle(settings: Settings) -> Bundle:

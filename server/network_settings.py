@@ -40,6 +40,13 @@ def _entry_host(host: str) -> str:
     return host
 
 
+def _asked_host(host: str) -> str:
+    if host != "*" and not HOST_ENTRY.fullmatch(host):
+        raise ValueError(f"{host!r} is not a host to ask about: write example.com, *.example.com, or * for any")
+    return host
+
+
+type AskEntry = Annotated[str, AfterValidator(_asked_host)]
 type HostEntry = Annotated[str, AfterValidator(_entry_host)]
 
 
@@ -53,6 +60,9 @@ class EgressRule(Table):
 
 class EgressSettings(Table):
     allow: tuple[HostEntry | EgressRule, ...] = ()
+    ask: tuple[AskEntry, ...] = ()  # a request to one of these is held until a person has answered
+    hold_s: Annotated[float, Field(ge=1, le=600)] = 60.0  # so long at most; then it is refused
+    held: Annotated[int, Field(ge=1, le=64)] = 8  # of each session, at once
     mode: Literal["enforce", "learn"] = "enforce"
     networks: tuple[str, ...] = ()  # private networks that allowed names may resolve to
     resolve: dict[str, str] = Field(default_factory=dict)  # a host table of the operator's
@@ -72,6 +82,8 @@ class EgressSettings(Table):
             "tls_burst": max(1, round(4 * self.tls_per_second)),
             "upload_mb": self.upload_mb,
             "download_mb": self.download_mb,
+            "held": self.held,
+            "hold_s": self.hold_s,
         }
 
     @property
@@ -82,7 +94,7 @@ class EgressSettings(Table):
     @property
     def ports(self) -> tuple[int, ...]:
         """What sandboxes listen on, so that connections to names lead to the gate: those of the web and of the list."""
-        names = [entry if isinstance(entry, str) else entry.host for entry in self.allow]
+        names = [entry if isinstance(entry, str) else entry.host for entry in (*self.allow, *self.ask)]
         found = {int(port[1]) for name in names if (port := _PORT_OF_A_NAME.search(name))}
         return tuple(sorted({80, 443, *(found - _TAKEN)}))[:MOST_PORTS]
 

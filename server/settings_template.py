@@ -25,6 +25,9 @@ TEMPLATE = """\
 # allow = []                    # hosts: "example.com", "*.example.com" (not the apex), "example.com:8443",
 #                               # "tcp://db.example.com:5432" (bytes that nobody reads),
 #                               # {host = "api.example.com", methods = ["GET"], paths = ["/v1/*"]}
+# ask = []                      # hosts that a person is asked about while the request waits: "*.example.com", or "*"
+# hold_s = 60                   # so long; then it is refused, and may be tried again once the answer is there
+# held = 8                      # requests of each session that wait at once
 # mode = "enforce"              # learn refuses nothing public and records everything
 # networks = []                 # private networks that allowed names may lead to: ["10.1.0.0/16"]
 # resolve = {}                  # names you resolve yourself: {"git.example" = "10.1.2.3"}

@@ -9,6 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from server.call import BASH, Caller, RunAsk, SessionAsk
+from server.front.consent import following
 from server.front.front import Front
 from server.front.parameters import (
     MAX_COMMAND,
@@ -109,9 +110,10 @@ class CommandTools:
             background=how.background,
             arguments=what | how.given(),
         )
-        ran = await while_copying(
-            ctx, self.front.copying, lambda: self.front.gateway.run(self.front.caller, ask, streaming(ctx))
-        )
+        gateway, progress = self.front.gateway, streaming(ctx)
+        if self.front.person_at_client:
+            progress = following(ctx, gateway.people, progress)
+        ran = await while_copying(ctx, self.front.copying, lambda: gateway.run(self.front.caller, ask, progress))
         return run_result(ran, max_chars, self.front.shape)
 
 

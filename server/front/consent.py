@@ -1,6 +1,6 @@
 """Asking the person at the client: while the call waits (until 2025-11-25), or between two rounds of it (since 2026-07-28)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 import anyio
@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 
 from policy.verdict import Denied
 from server.judge.approvals import NoSuchApproval, Scope
-from server.parts import People
+from server.parts import People, Progress
 from server.record.escaping import escaped
+from server.sandbox.jobs import Job
 
 BETWEEN_ROUNDS: Final = "2026-07-28"  # the first version that knows no requests of the server's
 KEY: Final = "consent"
@@ -29,10 +30,34 @@ class Answer(BaseModel):
 
 def can_ask(ctx: Context[Any, Any], denied: Denied) -> bool:
     """Whether the question is open, and the client says that it can show a form."""
+    return bool(denied.approval) and not denied.refused and _shows_forms(ctx)
+
+
+def _shows_forms(ctx: Context[Any, Any]) -> bool:
     capabilities = ctx.client_capabilities
     asks = capabilities.elicitation if capabilities is not None else None
-    shows_forms = asks is not None and (asks.form is not None or asks.url is None)
-    return bool(denied.approval) and not denied.refused and shows_forms
+    return asks is not None and (asks.form is not None or asks.url is None)
+
+
+def following(ctx: Context[Any, Any], people: People, progress: Progress) -> Progress:
+    """While a command is followed, what it waits for is asked in a client that can be asked meanwhile.
+
+    Since 2026-07-28 a server asks only with its answer to a call, so there the command line and the page are left.
+    """
+    if (ctx.protocol_version or "") >= BETWEEN_ROUNDS or not _shows_forms(ctx):
+        return progress
+
+    async def both(job: Job) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(progress, job)
+            asked = 0
+            while job.end is None:
+                for question in job.questions[asked:]:
+                    asked += 1
+                    tasks.start_soon(_ask_now, ctx, people, question.id, _told(question.shown, question.reasons))
+                await job.news()
+
+    return both
 
 
 async def take_answer(ctx: Context[Any, Any], people: People) -> bool:
@@ -49,17 +74,21 @@ async def ask(ctx: Context[Any, Any], people: People, denied: Denied) -> InputRe
     if (ctx.protocol_version or "") >= BETWEEN_ROUNDS:
         form = ElicitRequestFormParams(message=_message(denied), requested_schema=Answer.model_json_schema())
         return InputRequiredResult(input_requests={KEY: ElicitRequest(params=form)}, request_state=denied.approval)
+    await _ask_now(ctx, people, denied.approval, _message(denied))
+    return None
+
+
+async def _ask_now(ctx: Context[Any, Any], people: People, approval: str, message: str) -> None:
     with anyio.move_on_after(PATIENCE_S):
         try:
-            said = await ctx.elicit(_message(denied), Answer)
+            said = await ctx.elicit(message, Answer)
         except MCPError:  # it said that it can, and cannot
-            return None
+            return
         except ValueError:  # what it sent is no filled-in form
-            await _answered(people, denied.approval, "decline", None)
-            return None
+            await _answered(people, approval, "decline", None)
+            return
         content = said.data.model_dump() if said.action == "accept" else None
-        await _answered(people, denied.approval, said.action, content)
-    return None
+        await _answered(people, approval, said.action, content)
 
 
 async def _answered(people: People, approval: str, action: str, content: Mapping[str, Any] | None) -> None:
@@ -75,5 +104,9 @@ async def _answered(people: People, approval: str, action: str, content: Mapping
 
 
 def _message(denied: Denied) -> str:
-    reasons = "\n".join(f"- {escaped(rule.reason)}" for rule in denied.verdict.rules)
-    return f"An agent asks to do this in its sandbox:\n\n{escaped(denied.shown)}\n\nWhy you are asked:\n{reasons}"
+    return _told(denied.shown, [rule.reason for rule in denied.verdict.rules])
+
+
+def _told(shown: str, reasons: Iterable[str]) -> str:
+    why = "\n".join(f"- {escaped(reason)}" for reason in reasons)
+    return f"An agent asks to do this in its sandbox:\n\n{escaped(shown)}\n\nWhy you are asked:\n{why}"

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Protocol
 import anyio.to_thread
 
 from policy.held import Held, HeldFile
-from policy.question import Question, RunCommand
+from policy.question import Question, RunCommand, UseHost
 from policy.verdict import Ask
 
 type State = Literal["pending", "allowed", "denied", "used"]
@@ -58,6 +58,8 @@ class Rows(Protocol):
     def answer(self, approval: str, state: str, by: str, now: float, ends: float | None, again: int = 0) -> bool: ...
 
     def revoke(self, approval: str, by: str, now: float) -> bool: ...
+
+    def find(self, approval: str, now: float) -> Mapping[str, Any] | None: ...
 
     def live(self, now: float) -> list[Mapping[str, Any]]: ...
 
@@ -130,6 +132,10 @@ class Approvals:
                 f"no yes of the id {approval} is in force; `sandgate approvals list` shows those that are"
             )
 
+    async def find(self, approval: str) -> Approval | None:
+        """As it stands now; None where it ran out, or was never asked."""
+        return await self._kept(lambda: self._rows.find(approval, self._clock()))
+
     def live(self) -> list[Approval]:
         return [_approval(row) for row in self._rows.live(self._clock())]
 
@@ -159,6 +165,8 @@ def _bound(question: Question, ask: Ask, held: Held) -> str:
 
 def _shown(question: Question, held: Held) -> str:
     act = question.act
+    if isinstance(act, UseHost):
+        return f"send requests to {act.host}:{act.port}"
     if not isinstance(act, RunCommand):
         call = json.dumps(dict(question.call), ensure_ascii=False, sort_keys=True)
         return f"{call}\n{_most_of(held.shows)}" if held.shows else call

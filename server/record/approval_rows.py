@@ -76,6 +76,11 @@ class ApprovalRows:
             )
             return done.rowcount == 1
 
+    def find(self, approval: str, now: float) -> Mapping[str, Any] | None:
+        with self._database.changing() as rows:
+            found = rows.execute("SELECT * FROM approvals WHERE id = ? AND ends > ?", (approval, now)).fetchone()
+            return dict(found) if found else None
+
     def live(self, now: float) -> list[Mapping[str, Any]]:
         """Oldest first."""
         if not self._database.is_there:

@@ -1,10 +1,12 @@
 """The operator's list of hosts as sessions use it: whether it speaks of a host, and the part of it that one asked for."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from server.sandbox.egress_link import AllowEntry
 
 SHOWN = 20  # entries that a sentence names
+_NAME = re.compile(r"(?=.*[a-z])(\*\.)?[\w-]+(\.[\w-]+)+(:\d+)?")  # no address
 
 
 class HostNotAllowed(Exception):
@@ -16,9 +18,16 @@ def entry_name(entry: AllowEntry) -> str:
 
 
 def covers(entry: AllowEntry, host: str) -> bool:
-    """Whether a list entry speaks of that host: `*.x` is every name below x, never x itself."""
+    """Whether a list entry speaks of that host: `*.x` is every name below x, never x itself; `*` is every name."""
     name, host = entry_name(entry).lower(), host.lower().rstrip(".")
+    if name == "*":
+        return _NAME.fullmatch(host) is not None
     return host.endswith(name[1:]) if name.startswith("*.") else host in (name, f"{name}:443", f"{name}:80")
+
+
+def asks(entry: AllowEntry) -> bool:
+    """Whether what it admits needs a yes each time."""
+    return not isinstance(entry, str) and bool(entry.get("ask"))
 
 
 def narrowed(allow: Iterable[AllowEntry], hosts: Iterable[str]) -> tuple[AllowEntry, ...]:
@@ -39,7 +48,12 @@ def demand(allow: tuple[AllowEntry, ...], hosts: Iterable[str]) -> None:
 
 
 def listed(allow: tuple[AllowEntry, ...]) -> str:
-    return ", ".join(entry_name(entry) for entry in allow[:SHOWN]) or "none (the network is closed)"
+    return (
+        ", ".join(
+            f"{entry_name(entry)} (a person is asked)" if asks(entry) else entry_name(entry) for entry in allow[:SHOWN]
+        )
+        or "none (the network is closed)"
+    )
 
 
 class AllowList:
@@ -59,6 +73,9 @@ class AllowList:
 
     def verdict(self, host: str) -> str:
         """What a dry run says of a host; the gate has the last word when a request is made."""
-        if any(covers(entry, host) for entry in self._entries):
+        speak = [entry for entry in self._entries if covers(entry, host)]
+        if any(not asks(entry) for entry in speak):
             return f"allow: {host} is on the list"
+        if speak:
+            return f"ask: a request to {host} is held until a person has answered"
         return f"deny: {host} is not on the list; allowed: {listed(self._entries)}. A person can add it: sandgate allow {host}"

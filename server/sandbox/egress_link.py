@@ -163,6 +163,19 @@ class EgressLink:
             if self._running is not None:
                 self._running.tell({"op": "calls", "session": session, "decisions": list(decisions)})
 
+    def answer(self, question: str, answer: Mapping[str, Any]) -> None:
+        """What is said to an `ask` event: let (once, alike, host, or "" for no), rule, reason, approval.
+
+        One whose process has died since needs no answer: its connection is gone too.
+        """
+        if self._running is not None:
+            self._running.tell({"op": "answer", "ask": question, **answer})
+
+    def cut(self, session: str, host: str, port: int) -> None:
+        """A yes to that host is good no longer, on open connections too."""
+        if self._running is not None:
+            self._running.tell({"op": "cut", "session": session, "host": host, "port": port})
+
     async def close(self, session: str) -> None:
         """Close a session's listener and connections. Where the process is down they are closed already."""
         self._wanted.pop(session, None)

@@ -3,7 +3,7 @@
 import errno
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import anyio
 
@@ -16,6 +16,19 @@ STOP_PATIENCE_S = 6.0
 MOST_OUTPUT_BYTES = 256 << 20  # of a session, where the settings say nothing else
 
 type Stream = Literal["stdout", "stderr"]
+
+
+class OpenQuestion(Protocol):
+    """As a person is shown it, and where the answer goes."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def shown(self) -> str: ...
+
+    @property
+    def reasons(self) -> tuple[str, ...]: ...
 
 
 class NoSuchJob(Exception):
@@ -55,6 +68,7 @@ class Job:
         self.left_behind = 0  # processes of its tree that run on after its end
         self.lost_bytes = 0  # of its output, that could not be kept
         self.refused_hosts: list[str] = []  # what the gate refused while it ran, the first few
+        self.questions: list[OpenQuestion] = []  # what it does that waits for a person
         self.command: Running | None = None
         self._over = anyio.Event()
         self._cleared = anyio.Event()
@@ -105,6 +119,11 @@ class Job:
     def cleared(self) -> None:
         self.left_behind = 0
         self._cleared.set()
+
+    def ask(self, question: OpenQuestion) -> None:
+        """Something it does waits for a person's answer; whoever follows it may show the question."""
+        self.questions.append(question)
+        self._wake()
 
     def _wake(self) -> None:
         self._news.set()

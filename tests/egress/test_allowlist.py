@@ -129,3 +129,34 @@ def test_a_raw_entry_admits_its_own_host_and_port_unread_and_nothing_of_http() -
 def test_a_raw_entry_names_one_host_and_port(entry: str) -> None:
     with pytest.raises(BadEntry):
         Allowlist.parse([entry])
+
+
+def test_an_entry_that_asks_admits_nothing_and_is_not_shown_as_allowed() -> None:
+    listed = Allowlist.parse(["a.test", {"host": "*.b.test", "ask": True, "methods": ["GET"]}])
+    inside = Destination("x.b.test", 443)
+
+    assert listed.why_not(inside, "GET", "/") is not None
+    assert not listed.admits_port(inside)
+    assert listed.texts == ("a.test",)
+    assert listed.asks_about(inside, "GET", "/")
+    assert not listed.asks_about(inside, "POST", "/")
+    assert not listed.asks_about(Destination("b.test", 443), "GET", "/")
+    assert not listed.asks_about(Destination("x.b.test", 8443), "GET", "/")
+
+
+@pytest.mark.parametrize("host", ["a.test", "deep.er.test"])
+def test_a_star_alone_asks_about_every_name(host: str) -> None:
+    assert Allowlist.parse([{"host": "*", "ask": True}]).asks_about(Destination(host, 443), "GET", "/")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_and_about_no_address(host: str) -> None:
+    assert not Allowlist.parse([{"host": "*", "ask": True}]).asks_about(Destination(host, 443), "GET", "/")
+
+
+@pytest.mark.parametrize(
+    "entry", ["*", {"host": "*"}, {"host": "tcp://a.test:1", "ask": True}, {"host": "a.test", "ask": 1}]
+)
+def test_only_what_asks_may_mean_every_name_and_it_asks_about_http_alone(entry: Any) -> None:
+    with pytest.raises(BadEntry):
+        Allowlist.parse([entry])

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from egress.allowlist import Allowlist
+from egress.asking import Answer
 from egress.budget import Limits
 from egress.control import Control
-from egress.destination import Address, Network
+from egress.destination import Address, Destination, Network
 from egress.secrets import Secret
 from egress.swap import Placeholders
 
@@ -46,6 +47,12 @@ class FakeDoors:
 
     def calls(self, session: str, decisions: tuple[str, ...]) -> None:
         self.seen.append(("calls", session, decisions))
+
+    def cut(self, session: str, destination: Destination) -> None:
+        self.seen.append(("cut", session, str(destination)))
+
+    def answered(self, number: str, answer: Answer) -> None:
+        self.seen.append(("answer", number, answer.let))
 
     async def close(self, session: str) -> None:
         self.seen.append(("close", session))
@@ -85,10 +92,13 @@ def test_each_request_is_done_in_order_and_answered_by_its_id() -> None:
         {"op": "open", "id": 2, "session": "s", "socket": "/s"},
         {"op": "bind", "id": 3, "session": "s", "allow": ["a.test", {"host": "b.test"}]},
         {"op": "calls", "session": "s", "decisions": ["d"]},
+        {"op": "answer", "ask": "q", "let": "once"},
+        {"op": "cut", "session": "s", "host": "A.test", "port": 443},
         {"op": "close", "id": 4, "session": "s"},
     )
 
-    assert [step[0] for step in seen] == ["configure", "open", "bind", "calls", "close"]
+    assert [step[0] for step in seen] == ["configure", "open", "bind", "calls", "answer", "cut", "close"]
+    assert seen[4:6] == [("answer", "q", "once"), ("cut", "s", "a.test:443")]
     assert str(seen[0][3]["a.test"]) == "10.0.0.1"
     assert heard == [{"re": number, "ok": True} for number in (1, 2, 3, 4)]
 
@@ -106,6 +116,9 @@ def test_each_request_is_done_in_order_and_answered_by_its_id() -> None:
         {"op": "configure", "resolve": {"a.test": "b.test"}},
         {"op": "configure", "resolve": {"a..test": "10.0.0.1"}},
         {"op": "configure", "mode": "open"},
+        {"op": "answer", "ask": "q", "let": "yes"},
+        {"op": "answer", "ask": 7, "let": "once"},
+        {"op": "cut", "session": "s", "host": "a..test", "port": 443},
     ],
     ids=str,
 )

@@ -126,6 +126,7 @@ NO_WEAKENING = {
     *("policy.allow", "policy.ask", "policy.deny", "policy.paths", "policy.custom"),
     *("policy.opa_ca", "policy.opa_cert", "policy.opa_token_file", "policy.opa_deadline_s"),
     *("egress.connections", "egress.tls_per_second", "egress.upload_mb", "egress.download_mb"),
+    *("egress.ask", "egress.hold_s", "egress.held"),  # nothing of it passes without a person's yes
     *("egress.allow", "egress.resolve"),  # resolve: private addresses still need egress.networks
     *("http.hosts", "http.origins", "http.public_url", "http.tls_cert", "http.tls_key", "http.trusted_proxies"),
     *("http.body_mb", "http.tokens"),

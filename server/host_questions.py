@@ -1,0 +1,158 @@
+"""What the gate asks while it holds a request: a host that a person has to allow. Silence, doubt and failure are a no.
+
+A yes for once lets that one request pass; one for the session or a time holds for the host and port, until it ends or is
+taken back: then open connections are cut as well.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import anyio
+import anyio.abc
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from policy.held import Held
+from policy.question import CallerFacts, Question, SessionFacts, UseHost
+from policy.verdict import Allow, Ask, Rule
+from server.flows import Late
+from server.judge.approvals import Approval
+from server.sandbox.session import Session
+
+LOOK_EVERY_S = 0.25  # at the answer, which another process may write down
+LOOK_AGAIN_S = 1.0  # at answers that are good again and again
+MOST_WAITING = 256  # questions of all sandboxes; the gate bounds each one's
+
+type Write = Callable[[str, Mapping[str, Any]], None]
+
+log = logging.getLogger("sandgate")
+
+
+class People(Protocol):
+    async def given(self, question: Question, ask: Ask, held: Held) -> Approval | None: ...
+
+    async def wanted(self, question: Question, ask: Ask, held: Held) -> Approval | None: ...
+
+    async def find(self, approval: str) -> Approval | None: ...
+
+
+class Gate(Protocol):
+    def answer(self, question: str, answer: Mapping[str, Any]) -> None: ...
+
+    def cut(self, session: str, host: str, port: int) -> None: ...
+
+
+class HostQuestions:
+    """`hold_s`: how long a request is held; its question stays for as long as any."""
+
+    def __init__(self, people: People, late: Late, revision: Callable[[], str], write: Write, hold_s: float) -> None:
+        self._people, self._late, self._revision, self._write, self._hold_s = people, late, revision, write, hold_s
+        self._granted: dict[tuple[str, str, int], str] = {}  # by sandbox, host and port: which yes
+        ends: tuple[MemoryObjectSendStream[Mapping[str, Any]], MemoryObjectReceiveStream[Mapping[str, Any]]]
+        ends = anyio.create_memory_object_stream(MOST_WAITING)
+        self._incoming, self._outgoing = ends
+
+    def asked(self, event: Mapping[str, Any]) -> None:
+        """From the gate's events: it is answered by `keep`. Where too many wait, the gate's own time ends it with a no."""
+        try:
+            self._incoming.send_nowait(event)
+        except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            log.warning("the gate asks about more hosts than anybody answers: %s is refused", event["host"])
+
+    async def keep(self, gate: Gate) -> None:
+        """Answer what comes, and watch what was answered for longer, until cancelled."""
+        async with self._incoming, self._outgoing, anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch, gate)
+            async for event in self._outgoing:
+                tasks.start_soon(self._answer, gate, event)
+
+    async def _answer(self, gate: Gate, event: Mapping[str, Any]) -> None:
+        try:
+            answer = await self._decide(event)
+        except Exception:
+            log.exception("a host could not be asked about, so it is refused")
+            answer = _no("egress.error", "The question whether this may pass could not be put to anybody.")
+        gate.answer(str(event["ask"]), answer)
+
+    async def _decide(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        session = self._late.sessions.of_sandbox(str(event["session"])) if self._late.sessions else None
+        if session is None:
+            return _no("egress.error", "The sandbox belongs to no session.")
+        host, port = str(event["host"]), int(event["port"])
+        question, ask = _question(session, host, port), _ask(host, port, self._revision())
+        yes, approval = await self._person(session, question, ask, event)
+        if yes is None:
+            return _no("egress.ask", _unanswered(host, port, approval, self._hold_s), approval.id if approval else "")
+        self._write(
+            "egress.approved", _line(event, session, {"approval": yes.id, "by": yes.answered_by, "scope": yes.scope})
+        )
+        if yes.scope == "once":
+            return {"let": "once"}
+        self._granted[str(event["session"]), host, port] = yes.id
+        return {"let": "host"}
+
+    async def _person(
+        self, session: Session, question: Question, ask: Ask, event: Mapping[str, Any]
+    ) -> tuple[Approval | None, Approval | None]:
+        """The yes, and the question where there was one to ask."""
+        held = Held(session.id)
+        if (yes := await self._people.given(question, ask, held)) is not None:
+            return yes, None
+        waiting = await self._people.wanted(question, ask, held)
+        if waiting is None or waiting.state == "denied":
+            return None, waiting
+        self._write("egress.asked", _line(event, session, {"approval": waiting.id}))
+        for job in session.jobs.values():
+            if job.decision_id in (event.get("decisions") or ()):
+                job.ask(waiting)
+        with anyio.move_on_after(self._hold_s):
+            # another process writes the answer down
+            while (now := await self._people.find(waiting.id)) is not None and now.state == "pending":  # noqa: ASYNC110
+                await anyio.sleep(LOOK_EVERY_S)
+            waiting = now or waiting
+            return await self._people.given(question, ask, held), waiting
+        return None, waiting
+
+    async def _watch(self, gate: Gate) -> None:
+        """A yes that was taken back or is over ends what it let pass."""
+        while True:
+            await anyio.sleep(LOOK_AGAIN_S)
+            for (sandbox, host, port), approval in list(self._granted.items()):
+                now = await self._people.find(approval)
+                if now is None or now.state != "allowed":
+                    del self._granted[sandbox, host, port]
+                    gate.cut(sandbox, host, port)
+
+
+def _question(session: Session, host: str, port: int) -> Question:
+    facts = SessionFacts(session.name, session.spec.environment, session.spec.home, session.spec.workspaces)
+    return Question(CallerFacts(session.owner), "network", facts, UseHost(host, port), {"host": host, "port": port})
+
+
+def _ask(host: str, port: int, revision: str) -> Ask:
+    reason = f"{host}:{port} is a host that the operator's list has a person asked about"
+    rule = Rule("egress.ask", "ask", reason, "Wait for the answer, or use a host that is on the list.", host)
+    return Ask((rule,), Allow(revision=revision), revision)
+
+
+def _unanswered(host: str, port: int, approval: Approval | None, hold_s: float) -> str:
+    if approval is None:
+        return f"{host}:{port} needs a person's yes, and the question could not be written down."
+    if approval.state == "denied":
+        return f"A person said no to {host}:{port}."
+    how = f"`sandgate approvals allow {approval.id}`, with --session or --minutes N for more than one request"
+    return f"{host}:{port} needs a person's yes, and nobody has answered within {hold_s:g} s. {how}; then try again."
+
+
+def _no(rule: str, reason: str, approval: str = "") -> Mapping[str, Any]:
+    return {"let": "", "rule": rule, "reason": reason, "approval": approval}
+
+
+def _line(event: Mapping[str, Any], session: Session, more: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the audit under the decision of the call that caused it; of all that may have, where several ran."""
+    decisions = [str(decision) for decision in event.get("decisions") or ()]
+    about = {name: event.get(name) for name in ("attribution", "host", "port", "scheme", "method", "path")}
+    joined = {"decision_id": decisions[0] if len(decisions) == 1 else None}
+    several = {"decision_ids": decisions} if len(decisions) > 1 else {}
+    whose = {"caller": session.owner, "session": session.name, "sandbox": event["session"]}
+    return {**joined, **several, **whose, **about, **more}

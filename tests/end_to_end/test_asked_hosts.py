@@ -1,0 +1,96 @@
+"""A host that a person is asked about while the request waits: by the command line, and by a form in the client."""
+
+from collections.abc import AsyncGenerator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.types import ElicitRequestParams, ElicitResult
+
+from server.ops.demo_origin import HOST, Origin, serving
+from tests.end_to_end.http_rig import cli
+from tests.end_to_end.rig import Home, connected, structured, text_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.promise("approval.bound"), pytest.mark.promise("egress.only_gate")]
+
+
+@pytest.fixture(scope="module")
+def origin(folder: Path) -> Iterator[Origin]:
+    with serving(folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def home(folder: Path, origin: Origin) -> Home:
+    return Home(
+        folder,
+        settings=f'[egress]\nask = ["*.{HOST.partition(".")[2]}:{origin.port}"]\nhold_s = 20\n'
+        f'resolve = {{"{HOST}" = "127.0.0.1"}}\nnetworks = ["127.0.0.1/32"]\nupstream_ca = "{origin.certificate}"\n',
+    )
+
+
+@pytest.fixture(scope="module")
+async def client(home: Home, anyio_backend: str) -> AsyncGenerator[Client]:
+    async with connected(home) as made:
+        yield made
+
+
+async def one(home: Home, kind: str, **more: Any) -> dict[str, Any]:
+    """The newest line of that kind, waiting for one that fits."""
+    with anyio.fail_after(15):
+        while True:
+            found = [line for line in home.audit(kind) if more.items() <= line.items()]
+            if found:
+                return found[-1]
+            await anyio.sleep(0.05)
+
+
+async def test_a_person_answers_at_the_command_line_while_the_request_waits(
+    client: Client, home: Home, origin: Origin
+) -> None:
+    results = list[Any]()
+
+    async def fetch() -> None:
+        results.append(await client.call_tool("shell", {"command": f"curl -sS {origin.url}"}))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(fetch)
+        asked = await one(home, "egress.asked")
+        listed = await anyio.to_thread.run_sync(lambda: cli(home, "approvals", "list").stdout)
+        await anyio.to_thread.run_sync(lambda: cli(home, "approvals", "allow", asked["approval"], "--session"))
+
+    assert f"| send requests to {HOST}:{origin.port}" in listed
+    assert "the one host that is allowed" in text_of(results[0])
+    decision = structured(results[0])["decision_id"]
+    for kind in ("egress.asked", "egress.approved", "egress.flow"):
+        await one(home, kind, decision_id=decision, host=HOST)
+
+    again = await client.call_tool("shell", {"command": f"curl -sS {origin.url}"})
+    assert "the one host that is allowed" in text_of(again)
+    assert len(home.audit("egress.asked")) == 1
+
+    cli(home, "approvals", "revoke", asked["approval"])
+    with anyio.fail_after(15):
+        while "A person said no" not in text_of(await client.call_tool("shell", {"command": f"curl -sS {origin.url}"})):
+            await anyio.sleep(0.1)
+
+
+def answering(seen: list[str]) -> Callable[..., Any]:
+    async def answer(_: Any, params: ElicitRequestParams) -> ElicitResult:
+        seen.append(params.message)
+        return ElicitResult(action="accept", content={"allow": True})
+
+    return answer
+
+
+async def test_a_client_that_can_is_asked_while_the_command_waits(home: Home, origin: Origin) -> None:
+    """In the era in which servers may ask; the later one has no way to, so there only the hold and the command line are."""
+    seen = list[str]()
+    fetch = {"command": f"curl -sS {origin.url}", "session": "in-client"}
+    async with Client(home.parameters(), mode="legacy", elicitation_callback=answering(seen)) as client:
+        text = text_of(await client.call_tool("shell", fetch))
+    assert "the one host that is allowed" in text
+    assert len(seen) == 1
+    assert f"send requests to {HOST}:{origin.port}" in seen[0]

@@ -1,0 +1,175 @@
+"""The server's half of a held request: who is asked, what an answer lets pass, and when that ends. Silence is a no."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import anyio
+import pytest
+
+from policy.question import CallerFacts
+from server.flows import Late
+from server.host_questions import MOST_WAITING, HostQuestions
+from server.judge.approvals import Approvals
+from server.record.approval_rows import ApprovalRows
+from server.sandbox.jobs import Job
+from tests.fakes import SPEC
+
+pytestmark = [pytest.mark.anyio, pytest.mark.promise("approval.bound")]
+EVENT = {
+    "ask": "q",
+    "session": "box",
+    "decisions": ["d-1"],
+    "host": "a.test",
+    "port": 443,
+    "method": "GET",
+    "path": "/",
+}
+
+
+class FakeGate:
+    def __init__(self) -> None:
+        self.said: list[Mapping[str, Any]] = []
+        self.cuts: list[tuple[str, str, int]] = []
+        self.news = anyio.Event()
+
+    def answer(self, question: str, answer: Mapping[str, Any]) -> None:
+        self.said.append({"ask": question, **answer})
+        self._tell()
+
+    def cut(self, session: str, host: str, port: int) -> None:
+        self.cuts.append((session, host, port))
+        self._tell()
+
+    def _tell(self) -> None:
+        self.news.set()
+        self.news = anyio.Event()
+
+
+class Rig:
+    def __init__(self, folder: Path, hold_s: float = 20) -> None:
+        self.gate, self.lines = FakeGate(), list[tuple[str, Mapping[str, Any]]]()
+        self.people = Approvals(ApprovalRows(folder / "sandgate.db"), 900)
+        self.job = Job("j1", "shell", folder, "d-1", lambda _: None)
+        session: Any = SimpleNamespace(id="session-1", name="default", owner="ann", spec=SPEC, jobs={"j1": self.job})
+        late = Late()
+        late.sessions = SimpleNamespace(of_sandbox=lambda box: session if box == "box" else None)  # type: ignore[assignment]
+        self.asking = HostQuestions(self.people, late, lambda: "r1", lambda *line: self.lines.append(line), hold_s)
+
+    async def said(self, count: int = 1) -> Mapping[str, Any]:
+        with anyio.fail_after(10):
+            while len(self.gate.said) < count:
+                await self.gate.news.wait()
+        return self.gate.said[count - 1]
+
+    async def question(self) -> str:
+        with anyio.fail_after(10):
+            while not self.job.questions:
+                await self.job.news()
+        return self.job.questions[-1].id
+
+    def close(self) -> None:
+        self.job.close()
+
+
+async def test_a_yes_for_once_is_for_one_request_and_joins_the_call(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(rig.asking.keep, rig.gate)
+        rig.asking.asked(EVENT)
+        approval = await rig.question()
+        assert rig.gate.said == []
+        assert rig.job.questions[0].shown == "send requests to a.test:443"
+        await rig.people.answer(approval, yes=True, by="carl")
+        assert await rig.said() == {"ask": "q", "let": "once"}
+
+        rig.asking.asked({**EVENT, "ask": "q2"})
+        with anyio.fail_after(10):
+            while len(rig.job.questions) < 2:
+                await rig.job.news()
+        await rig.people.answer(rig.job.questions[1].id, yes=False, by="carl")
+        refused = await rig.said(2)
+        tasks.cancel_scope.cancel()
+    assert (refused["let"], refused["rule"]) == ("", "egress.ask")
+    assert "A person said no" in refused["reason"]
+    assert [(kind, line["decision_id"], line["session"], line["host"]) for kind, line in rig.lines] == [
+        ("egress.asked", "d-1", "default", "a.test"),
+        ("egress.approved", "d-1", "default", "a.test"),
+        ("egress.asked", "d-1", "default", "a.test"),
+    ]
+    rig.close()
+
+
+async def test_a_yes_for_the_session_is_asked_for_once_and_cut_when_it_is_taken_back(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(rig.asking.keep, rig.gate)
+        rig.asking.asked(EVENT)
+        approval = await rig.question()
+        await rig.people.answer(approval, yes=True, by="carl", scope="session")
+        assert (await rig.said())["let"] == "host"
+        rig.asking.asked({**EVENT, "ask": "q2"})  # as a gate does that was started again
+        assert (await rig.said(2))["let"] == "host"
+        rig.people.revoke(approval, by="carl")
+        with anyio.fail_after(10):
+            while not rig.gate.cuts:
+                await rig.gate.news.wait()
+        rig.asking.asked({**EVENT, "ask": "q3"})
+        assert (await rig.said(3))["let"] == ""
+        tasks.cancel_scope.cancel()
+    assert rig.gate.cuts == [("box", "a.test", 443)]
+    assert len(rig.job.questions) == 1
+    rig.close()
+
+
+async def test_silence_is_a_no_that_names_the_question(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, hold_s=0.1)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(rig.asking.keep, rig.gate)
+        rig.asking.asked(EVENT)
+        refused = await rig.said()
+        tasks.cancel_scope.cancel()
+    (waiting,) = rig.people.live()
+    assert (refused["let"], refused["approval"]) == ("", waiting.id)
+    assert f"sandgate approvals allow {waiting.id}" in refused["reason"]
+    rig.close()
+
+
+@pytest.mark.parametrize("event", [{**EVENT, "session": "another"}, {**EVENT, "port": "no port"}])
+async def test_what_cannot_be_asked_is_a_no(tmp_path: Path, event: Mapping[str, Any]) -> None:
+    rig = Rig(tmp_path)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(rig.asking.keep, rig.gate)
+        rig.asking.asked(event)
+        assert ((await rig.said())["let"], rig.gate.said[0]["rule"]) == ("", "egress.error")
+        tasks.cancel_scope.cancel()
+    rig.close()
+
+
+async def test_a_yes_is_for_one_host_port_session_and_caller(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, hold_s=0.05)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(rig.asking.keep, rig.gate)
+        rig.asking.asked(EVENT)
+        await rig.said()
+        await rig.people.answer(rig.people.live()[0].id, yes=True, by="carl", scope="session")
+        others: list[dict[str, Any]] = [{"host": "b.test"}, {"port": 8443}]
+        for number, other in enumerate(others, 2):
+            rig.asking.asked({**EVENT, **other})
+            assert (await rig.said(number))["let"] == ""
+        tasks.cancel_scope.cancel()
+    assert CallerFacts(rig.people.live()[0].caller).id == "ann"
+    rig.close()
+
+
+async def test_more_than_can_wait_do_not(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, hold_s=0.01)
+    for _ in range(MOST_WAITING + 10):
+        rig.asking.asked({**EVENT, "session": "another"})
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(rig.asking.keep, rig.gate)
+        await rig.said(MOST_WAITING)
+        tasks.cancel_scope.cancel()
+    assert len(rig.gate.said) == MOST_WAITING
+    rig.close()
