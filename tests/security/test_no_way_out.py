@@ -9,34 +9,21 @@ import json
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mcp import Client
-from mcp.types import CallToolResult
 
 from tests.egress.world import probe
 from tests.egress.world.internet import WHY_NOT, Internet, possible
 from tests.egress.world.verdict import Case, Verdict
-from tests.end_to_end.rig import Home, connected, structured, text_of
+from tests.end_to_end.rig import connected, structured, text_of
+from tests.security.household import Household, called
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(not possible(), reason=WHY_NOT), pytest.mark.timeout(300)]
 
 FOLDER = Path(probe.__file__).parent
 CASES = [Case.parse(json.loads(line)) for line in (FOLDER / "cases.jsonl").read_text().splitlines()]
 SECRETS = ("real-value-of-the-key-0123456789", "real-value-of-the-other-987654321")
-
-
-@dataclass(frozen=True, slots=True)
-class Household(Home):
-    """A server whose network is the fake internet."""
-
-    internet: Internet | None = None
-
-    @property
-    def argv(self) -> list[str]:
-        assert self.internet is not None
-        return self.internet.inside(Home.argv.__get__(self))
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +92,6 @@ async def run(client: Client, internet: Internet) -> Run:
     lines = [json.loads(line) for line in saw.splitlines()]
     began = {line["id"]: line["began"] for line in lines}
     return Run(Verdict(internet.log(), began, SECRETS), {line["id"]: line["saw"] for line in lines})
-
-
-async def called(client: Client, tool: str, **arguments: Any) -> CallToolResult:
-    result = await client.call_tool(tool, arguments)
-    assert not result.is_error, text_of(result)
-    return result
 
 
 @pytest.mark.promise("egress.only_gate")

@@ -38,7 +38,7 @@ class Log:
         return Log(
             self.packets[len(earlier.packets) :],
             self.lookups[len(earlier.lookups) :],
-            [request for request in self.requests if request not in earlier.requests],
+            self.requests[len(earlier.requests) :],
         )
 
     @property
@@ -52,6 +52,7 @@ class Internet:
 
     def __init__(self, folder: Path) -> None:
         self.authority = folder / "internet.pem"
+        self._known: dict[str, list[dict[str, Any]]] = {"packets": [], "lookups": [], "requests": []}
         self._resolver = folder / "resolv.conf"
         self._resolver.write_text(f"nameserver {NAME_SERVER}\noptions timeout:2 attempts:1\n")
         argv = [sys.executable, "-P", "-m", "tests.egress.world.internet_process", str(folder)]
@@ -77,7 +78,11 @@ class Internet:
         return [*into, *argv]
 
     def log(self) -> Log:
+        """As it is now."""
         assert self._process.stdin is not None
-        self._process.stdin.write(b"\n")
+        known = {name: len(events) for name, events in self._known.items()}
+        self._process.stdin.write(json.dumps(known).encode() + b"\n")
         self._process.stdin.flush()
-        return Log(**self._answer())
+        for name, events in self._answer().items():
+            self._known[name] += events
+        return Log(**{name: list(events) for name, events in self._known.items()})

@@ -3,7 +3,7 @@
     gate's namespace            the internet's namespace
     lo, wire 11.22.33.1  <----> wire 11.22.33.2, and on lo every address of the zone
 
-It writes one JSON line when all of it stands, and one with everything that was seen for each line it reads.
+It writes one JSON line when all of it stands. Each line that it reads says how much is known; what is new is the answer.
 """
 
 import json
@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.egress.world.certificates import FakeAuthority
 from tests.egress.world.name_server import NameServer
-from tests.egress.world.origin import Origin
+from tests.egress.world.origin import Heard, Origin
 from tests.egress.world.sniffer import Sniffer
 from tests.egress.world.zone import HOME, HOME_6, NAME_SERVER, ROUTER, ROUTER_6, STANDING, STANDING_6
 
@@ -84,39 +84,34 @@ def _end(mine: str, mine_6: str, other: str, other_6: str) -> None:
     _ip("address", "add", f"{mine_6}/128", "peer", other_6, "dev", "wire", "nodad")
 
 
-def _requests(origins: list[Origin]) -> list[dict[str, Any]]:
-    return [
-        {
-            "address": heard.address,
-            "port": heard.port,
-            "sni": heard.sni,
-            "head": head.decode("latin1"),
-            "tls": heard.tls,
-        }
-        for origin in origins
-        for heard in list(origin.heard)
-        for head in list(heard.heads)
-    ]
+def _told(heard: Heard, head: bytes) -> dict[str, Any]:
+    where = {"address": heard.address, "port": heard.port, "tls": heard.tls, "sni": heard.sni}
+    return {**where, "head": head.decode("latin1")}
 
 
 def main(folder: Path) -> None:
+    packets: list[dict[str, Any]] = []
+    diary: list[tuple[Heard, bytes]] = []
     home = _namespace()
-    own = [Origin(None, ("::", OWN_PORT))]
-    loopback = Sniffer("lo", outgoing=True)
+    _own = Origin(None, ("::", OWN_PORT), diary)
+    loopback = Sniffer("lo", packets, outgoing=True)
     internet = _namespace()
     _wire(home, internet)
-    wire = Sniffer("wire", outgoing=False)
+    wire = Sniffer("wire", packets, outgoing=False)
     names = NameServer(NAME_SERVER)
     authority = FakeAuthority(folder)
-    origins = [Origin(authority.context(*NAMES), ("::", port)) for port in SECURE]
-    origins += [Origin(None, ("::", port)) for port in PLAIN]
+    _origins = [Origin(authority.context(*NAMES), ("::", port), diary) for port in SECURE]
+    _origins += [Origin(None, ("::", port), diary) for port in PLAIN]
     _mute = [socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True) for port in OPEN]
     print(json.dumps({"home": f"/proc/{os.getpid()}/fd/{home}"}), flush=True)  # noqa: T201  to whoever started us
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        known = json.loads(line)
+        loopback.drain()
+        wire.drain()
         told = {
-            "packets": loopback.seen() + wire.seen(),
-            "lookups": names.asked,
-            "requests": _requests(origins + own),
+            "packets": packets[known["packets"] :],
+            "lookups": names.asked[known["lookups"] :],
+            "requests": [_told(*noted) for noted in diary[known["requests"] :]],
         }
         print(json.dumps(told), flush=True)  # noqa: T201
 

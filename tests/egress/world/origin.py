@@ -39,6 +39,11 @@ class Heard:
     sni: str | None = None
     alpn: str | None = None
     heads: list[bytes] = field(default_factory=list)
+    diary: "list[tuple[Heard, bytes]]" = field(default_factory=list)  # of all connections, in order
+
+    def note(self, head: bytes) -> None:
+        self.heads.append(head)
+        self.diary.append((self, head))
 
     @property
     def everything(self) -> bytes:
@@ -46,9 +51,15 @@ class Heard:
 
 
 class Origin:
-    """Listens from construction to `close`; `heard` grows with each connection."""
+    """Listens from construction to `close`; `heard` grows with each connection, and `diary` with each request."""
 
-    def __init__(self, context: ssl.SSLContext | None, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext | None,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+        diary: list[tuple[Heard, bytes]] | None = None,
+    ) -> None:
+        self._diary = [] if diary is None else diary
         self._context = context
         if context is not None:
             context.sni_callback = self._remember_sni
@@ -82,7 +93,7 @@ class Origin:
 
     def _serve(self, sock: socket.socket) -> None:
         address, port = sock.getsockname()[:2]
-        heard = Heard(address.removeprefix("::ffff:"), port, self._context is not None)
+        heard = Heard(address.removeprefix("::ffff:"), port, self._context is not None, diary=self._diary)
         self.heard.append(heard)
         with sock:
             try:
@@ -105,7 +116,7 @@ class _Http1:
 
     def serve(self) -> None:
         while head := self._head():
-            self._heard.heads.append(head)
+            self._heard.note(head)
             self._answer(head)
 
     def _head(self) -> bytes:
@@ -216,7 +227,7 @@ class _Http2:
     def _on(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.RequestReceived):
             fields = [(str(name), str(value)) for name, value in event.headers]
-            self._heard.heads.append("".join(f"{name}: {value}\n" for name, value in fields).encode())
+            self._heard.note("".join(f"{name}: {value}\n" for name, value in fields).encode())
         elif isinstance(event, h2.events.DataReceived):
             self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):

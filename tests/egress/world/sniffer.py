@@ -20,9 +20,9 @@ _SHOWN = 400
 
 
 class Sniffer:
-    """Sees one interface of the namespace it is made in. `outgoing`: what is sent there, else what arrives."""
+    """Sees one interface of the namespace it is made in, and adds to `seen`. `outgoing`: what is sent, else what arrives."""
 
-    def __init__(self, interface: str, *, outgoing: bool) -> None:
+    def __init__(self, interface: str, seen: list[dict[str, Any]], *, outgoing: bool) -> None:
         self._interface, self._outgoing = interface, outgoing
         self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ALL))
         self._sock.setsockopt(socket.SOL_SOCKET, _BUFFER_FORCE, 64 << 20)
@@ -30,26 +30,22 @@ class Sniffer:
         self._sock.bind((interface, _ALL))
         self._sock.setblocking(False)
         self._lock = threading.Lock()
-        self._seen: list[dict[str, Any]] = []
+        self._seen = seen
         self._dropped = 0
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
         while select.select([self._sock], [], []):
-            self._drain()
+            self.drain()
 
-    def seen(self) -> list[dict[str, Any]]:
-        """All of it until now; RuntimeError where the kernel dropped a packet, for then nothing is known."""
-        self._drain()
-        if self._dropped:
-            raise RuntimeError(f"{self._dropped} packets were not seen")
-        return list(self._seen)
-
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Take in all of it until now; RuntimeError where the kernel dropped a packet, for then nothing is known."""
         with self._lock:
             while (packet := self._next()) is not None:
                 self._seen += [packet] if packet else []
             self._dropped += struct.unpack("II", self._sock.getsockopt(_PACKET, _STATISTICS, 8))[1]
+            if self._dropped:
+                raise RuntimeError(f"{self._dropped} packets were not seen")
 
     def _next(self) -> dict[str, Any] | None:
         try:
