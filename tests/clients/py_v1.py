@@ -1,36 +1,72 @@
-"""The `mcp` 1.x client over stdio, in an environment of its own: list, call with progress, a refusal. Prints one JSON object."""
+"""The `mcp` 1.x client, in an environment of its own."""
 
 import asyncio
-import json
 import os
-import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
 
+import httpx
 from mcp import ClientSession, StdioServerParameters
+from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ElicitResult
+from steps import Answer, Report, Target
+
+
+@asynccontextmanager
+async def connected(target: Target) -> AsyncIterator[tuple[Any, Any]]:
+    if target.kind == "stdio":
+        program, *arguments = target.address
+        parameters = StdioServerParameters(command=program, args=arguments, env=dict(os.environ))
+        async with stdio_client(parameters) as (read, write):
+            yield read, write
+    elif target.kind == "sse":
+        async with sse_client(target.address[0], headers=target.headers) as (read, write):
+            yield read, write
+    else:
+        timeout = httpx.Timeout(30, read=300)
+        async with (
+            httpx.AsyncClient(headers=target.headers, timeout=timeout) as http,
+            streamable_http_client(target.address[0], http_client=http) as (read, write, _),
+        ):
+            yield read, write
 
 
 async def main() -> None:
-    program, *arguments = sys.argv[1:]
-    progress: list[str] = []
+    report = Report()
 
-    async def heard(step: float, total: float | None, message: str | None) -> None:
-        progress.append(message or "")
+    async def answer(_: Any, params: Any) -> ElicitResult:
+        report.asked.append(params.message)
+        return ElicitResult(action="accept", content={"allow": True})
 
-    parameters = StdioServerParameters(command=program, args=arguments, env=dict(os.environ))
-    async with stdio_client(parameters) as (read, write), ClientSession(read, write) as session:
-        about = await session.initialize()
-        tools = await session.list_tools()
-        command = "echo one; sleep 0.5; echo two; exit 3"
-        ran = await session.call_tool("shell", {"command": command}, progress_callback=heard)
-        refused = await session.call_tool("shell", {"command": "sudo id"})
-    found = {
-        "protocol": about.protocolVersion,
-        "tools": [tool.name for tool in tools.tools],
-        "ran": ran.structuredContent,
-        "progress": progress,
-        "refused": {"isError": refused.isError, "content": [part.model_dump() for part in refused.content]},
-    }
-    print(json.dumps(found))
+    async with (
+        connected(Target.of_arguments()) as (read, write),
+        ClientSession(read, write, elicitation_callback=answer) as session,
+    ):
+        report.protocol = str((await session.initialize()).protocolVersion)
+        report.tools = [tool.name for tool in (await session.list_tools()).tools]
+
+        async def call(
+            name: str,
+            arguments: dict[str, Any],
+            heard: Callable[[str], None] | None = None,
+            timeout_s: float | None = None,
+        ) -> Answer:
+            async def told(_: float, __: float | None, message: str | None) -> None:
+                if heard:
+                    heard(message or "")
+
+            limit = timedelta(seconds=timeout_s) if timeout_s else None
+            done = await session.call_tool(
+                name, arguments, read_timeout_seconds=limit, progress_callback=told if heard else None
+            )
+            text = "\n".join(part.text for part in done.content if part.type == "text")
+            return Answer(text, done.structuredContent, done.isError)
+
+        await report.drive(call)
 
 
 asyncio.run(main())

@@ -1,0 +1,51 @@
+"""The client of fastmcp, in an environment of its own."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+from fastmcp import Client
+from fastmcp.client.transports import SSETransport, StdioTransport, StreamableHttpTransport
+from steps import Answer, Report, Target
+
+
+def transport(target: Target) -> Any:
+    if target.kind == "stdio":
+        program, *arguments = target.address
+        return StdioTransport(program, arguments, env=dict(os.environ), keep_alive=False)
+    made = SSETransport if target.kind == "sse" else StreamableHttpTransport
+    return made(target.address[0], headers=target.headers)
+
+
+async def main() -> None:
+    report, target = Report(), Target.of_arguments()
+
+    async def answer(message: str, *_: Any) -> dict[str, bool]:
+        report.asked.append(message)
+        return {"allow": True}
+
+    async with Client(transport(target), mode=target.mode, elicitation_handler=answer) as client:
+        report.protocol = str(client.protocol_version)
+        report.tools = [tool.name for tool in await client.list_tools()]
+
+        async def call(
+            name: str,
+            arguments: dict[str, Any],
+            heard: Callable[[str], None] | None = None,
+            timeout_s: float | None = None,
+        ) -> Answer:
+            async def told(_: float, __: float | None, message: str | None) -> None:
+                if heard:
+                    heard(message or "")
+
+            done = await client.call_tool(
+                name, arguments, timeout=timeout_s, progress_handler=told if heard else None, raise_on_error=False
+            )
+            text = "\n".join(part.text for part in done.content if part.type == "text")
+            return Answer(text, done.structured_content, done.is_error)
+
+        await report.drive(call)
+
+
+asyncio.run(main())

@@ -1,0 +1,64 @@
+"""The `mcp` 2.x client."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.client.stdio import StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ElicitResult
+from steps import Answer, Report, Target
+
+
+@asynccontextmanager
+async def transport(target: Target) -> AsyncIterator[Any]:
+    if target.kind == "stdio":
+        program, *arguments = target.address
+        yield StdioServerParameters(command=program, args=arguments, env=dict(os.environ))
+    elif target.kind == "sse":
+        yield sse_client(target.address[0], headers=target.headers)
+    else:
+        timeout = httpx2.Timeout(30, read=300)
+        async with httpx2.AsyncClient(headers=target.headers, timeout=timeout) as http:
+            yield streamable_http_client(target.address[0], http_client=http)
+
+
+async def main() -> None:
+    report, target = Report(), Target.of_arguments()
+
+    async def answer(_: Any, params: Any) -> ElicitResult:
+        report.asked.append(params.message)
+        return ElicitResult(action="accept", content={"allow": True})
+
+    async with (
+        transport(target) as made,
+        Client(made, mode=target.mode, elicitation_callback=answer) as client,  # type: ignore[arg-type]
+    ):
+        report.protocol = str(client.protocol_version)
+        report.tools = [tool.name for tool in (await client.list_tools()).tools]
+
+        async def call(
+            name: str,
+            arguments: dict[str, Any],
+            heard: Callable[[str], None] | None = None,
+            timeout_s: float | None = None,
+        ) -> Answer:
+            async def told(_: float, __: float | None, message: str | None) -> None:
+                if heard:
+                    heard(message or "")
+
+            done = await client.call_tool(
+                name, arguments, read_timeout_seconds=timeout_s, progress_callback=told if heard else None
+            )
+            text = "\n".join(part.text for part in done.content if part.type == "text")
+            return Answer(text, done.structured_content, bool(done.is_error))
+
+        await report.drive(call)
+
+
+asyncio.run(main())

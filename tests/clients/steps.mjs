@@ -1,0 +1,58 @@
+// What every client written in JavaScript does, and tells as one JSON object: the same as steps.py.
+// Arguments of a program: MODE, then `stdio PROGRAM ARGUMENTS...`, or `http URL TOKEN`, or `sse URL TOKEN`.
+const DEADLINE_S = 1.5;
+export const [mode, kind, ...address] = process.argv.slice(2);
+export const requestInit = { headers: { Authorization: `Bearer ${address[1]}` } };
+export const about = { name: "a client of another maker", version: "1" };
+export const asked = [];
+
+export function answer({ params }) {
+  asked.push(params.message);
+  return { action: "accept", content: { allow: true } };
+}
+
+// call(name, arguments, options) resolves to a result as it is on the wire.
+export async function drive(client, protocol, call) {
+  const { tools } = await client.listTools();
+  const shell = (command, more = {}, options = undefined) =>
+    call("shell", { command, session: "work", ...more }, options);
+  const text = (result) => result.content.map((part) => part.text).join("\n");
+  const until = async (mark, runs) => {
+    for (let i = 0; i < 200; i++) {
+      const seen = await call("exec", { argv: ["ps", "-eo", "args"], session: "work" });
+      if (seen.isError) throw new Error(text(seen));
+      if (text(seen).includes(`\n${mark} `) === runs) return true;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return false;
+  };
+  const sleeping = (mark, options) => shell(`exec -a ${mark} sleep 61`, { timeout_s: DEADLINE_S }, options);
+  const failing = (promise) => promise.then((result) => Promise.reject(new Error(JSON.stringify(result))), () => {});
+
+  const progress = [];
+  const ran = await shell("echo one; sleep 0.3; echo two; exit 3", {}, { onprogress: ({ message }) => progress.push(message) });
+  const refused = await shell("sudo id");
+  const allowed = await shell("git push; echo went on");
+  const abort = new AbortController();
+  const aborted = failing(sleeping("aborted-js", { signal: abort.signal }));
+  await until("aborted-js", true);
+  abort.abort();
+  await aborted;
+  const cancelled = await until("aborted-js", false);
+  await failing(sleeping("timed-out-js", { timeout: 700 }));
+  const timedOut = await until("timed-out-js", false);
+  await client.close();
+  console.log(
+    JSON.stringify({
+      protocol,
+      tools: tools.map((tool) => tool.name),
+      ran: ran.structuredContent,
+      text: text(ran),
+      progress: progress.join(""),
+      refused: [refused.isError ?? false, text(refused)],
+      asked,
+      allowed: [allowed.isError ?? false, text(allowed)],
+      gone: [cancelled, timedOut],
+    }),
+  );
+}
