@@ -14,6 +14,7 @@ from server.call import Gateway
 from server.change import Change
 from server.control import Control
 from server.environments import recipes
+from server.exporting import end_all, exports_for
 from server.flows import Late, authority, egress_link, lent_by, system_roots
 from server.host_questions import HostQuestions
 from server.judge.approvals import Approvals
@@ -79,6 +80,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
         held = HostQuestions(people, sessions_of := Late(), lambda: judge.revision, audit.write, settings.egress.hold_s)
         link = egress_link(settings, audit, sessions_of, keyring, held.asked)
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
+        exports = exports_for(settings, audit)
         async with (
             ShellParser() as parser,
             judging(settings) as judge,
@@ -110,6 +112,8 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 Control(gateway, boxes.copies, folders.sockets, page).serve,
             ):
                 tasks.start_soon(keep)
+            for export in exports:
+                tasks.start_soon(export.keep)
             change = Change(source, judge, sessions, audit)
             tasks.start_soon(watch, change.files, change.take_up)
 
@@ -118,6 +122,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 boxes.engine.close()
                 folders.remove()
                 audit.write("server.ended", {"server": server_id})
+                await end_all(exports, audit)
 
             def reload() -> None:
                 taking_up(change.take_up)

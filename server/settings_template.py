@@ -127,6 +127,15 @@ TEMPLATE = """\
 # mask = []                     # regular expressions; what matches is *** in every line: ["ghp_[A-Za-z0-9]{36}"]
 # head_every_s = 3600           # where the chain stands, into the server's log; 0: never
 
+# [[audit.export]]              # to whom lines are sent as well
+# name = "siem"
+# kind = "https"                # lines of JSON by POST; otlp: log records, to .../v1/logs; syslog: RFC 5424, to
+# url = "https://log.example.com/in"   # unix:///dev/log, udp://HOST:514, tcp://HOST:601 or tls://HOST:6514
+# format = "native"             # ocsf: events of the Open Cybersecurity Schema Framework
+# token_file = ""               # sent as a bearer token
+# ca = ""                       # whom to trust there, instead of the system's authorities
+# backlog_mb = 64               # of more that waits to be sent, the older half is passed over, and the audit says so
+
 [telemetry]                     # beside /metrics, which `serve --http` answers to the role auditor
 # traces = "http://collector.example.com:4318/v1/traces"   # where spans go, by OTLP over HTTP; nothing: nowhere
 # traces_ca = ""                # whom to trust there, instead of the system's authorities

@@ -27,6 +27,7 @@ PROMISES = (
     Promise("audit.written_first", "A call whose first audit line cannot be written does not happen.", "1.2"),
     Promise("audit.chain", "A changed, cut or reordered audit line is found.", "8"),
     Promise("audit.recovered", "A crash in the middle of an audit line is recovered and said.", "8"),
+    Promise("audit.exported", "What is not sent on of the audit is said in it, and no call waits for it.", "8"),
     Promise("audit.masked", "No audit line holds the value of a secret.", "1.6"),
     Promise("egress.only_gate", "Nothing leaves a sandbox but through the gate.", "1.3"),
     Promise("egress.start_refused", "The gate refuses until it has been told what to allow, and when it fails.", "1.2"),

@@ -131,6 +131,7 @@ NO_WEAKENING = {
     *("http.hosts", "http.origins", "http.public_url", "http.tls_cert", "http.tls_key", "http.trusted_proxies"),
     *("http.body_mb", "http.tokens"),
     *("audit.fsync", "audit.rotate_mb", "audit.rotate_days", "audit.keep_files", "audit.mask", "audit.head_every_s"),
+    "audit.export",
     "sandbox.*",  # require_landlock and runtime only add; what an engine lacks is said when the first sandbox is made
     "limits.*",
     "telemetry.*",  # spans carry names and times, no arguments

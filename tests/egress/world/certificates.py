@@ -11,6 +11,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 NOW = dt.datetime.now(dt.UTC)
+_SIGNS = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 def _builder(name: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
@@ -38,6 +49,8 @@ class FakeAuthority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         constraints = x509.BasicConstraints(ca=True, path_length=0)
         builder = _builder("fake internet", "fake internet", self._key).add_extension(constraints, critical=True)
+        named = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+        builder = builder.add_extension(_SIGNS, critical=True).add_extension(named, critical=False)
         self._certificate = builder.sign(self._key, hashes.SHA256())
         self.path = folder / "internet.pem"
         self.path.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
@@ -48,7 +61,8 @@ class FakeAuthority:
         alternatives.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
         builder = _builder(names[0], "fake internet", key)
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        certificate = builder.sign(self._key, hashes.SHA256())
+        issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        certificate = builder.add_extension(issued_by, critical=False).sign(self._key, hashes.SHA256())
         path = self._folder / f"{names[0].replace('*', '_')}.pem"
         path.write_bytes(_pem(key) + certificate.public_bytes(serialization.Encoding.PEM))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
