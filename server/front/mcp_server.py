@@ -10,10 +10,12 @@ from typing import Any
 import anyio
 import anyio.abc
 from mcp.server import MCPServer
+from mcp.server.stdio import stdio_server
 
 from server.app import App, open_app
 from server.call import Caller
 from server.front.front import Front
+from server.front.pipe_lines import standard_pipes
 from server.front.results import Shape
 from server.front.strict import KnownParameters
 from server.front.tools import register
@@ -80,8 +82,20 @@ async def serve_stdio(settings: Settings, source: Source) -> None:
     async with open_app(settings, source) as app, anyio.create_task_group() as tasks:
         await tasks.start(_end_on_signal, app)
         app.page.make = lambda: _first_link(app, tasks)
-        await build(app).run_stdio_async()
+        await _serve_client(build(app))
         tasks.cancel_scope.cancel()
+
+
+async def _serve_client(mcp: MCPServer[Any]) -> None:
+    """Over pipes without the SDK's threads, over anything else as the SDK does it."""
+    with standard_pipes() as pipes:
+        if pipes is None:
+            await mcp.run_stdio_async()
+            return
+        lines, answers = pipes
+        async with stdio_server(lines, answers) as (read, write):  # type: ignore[arg-type]  # all that it asks of files
+            served = mcp._lowlevel_server  # noqa: SLF001 - run_stdio_async() takes no streams
+            await served.run(read, write, served.create_initialization_options())
 
 
 async def _first_link(app: App, tasks: anyio.abc.TaskGroup) -> str:
