@@ -18,7 +18,7 @@ from server.front.front import Front
 from server.front.pipe_lines import standard_pipes
 from server.front.results import Shape
 from server.front.strict import KnownParameters
-from server.front.tools import register
+from server.front.tools import offered
 from server.settings import Settings
 from server.settings_files import Source
 
@@ -44,6 +44,15 @@ STDIO = Kind(lambda: LOCAL, "default")
 
 def build(app: App, kind: Kind = STDIO, **more: Any) -> MCPServer[Any]:
     """The server for one kind of transport; `more` is the SDK's own, such as who verifies tokens."""
+    front = Front(
+        app.gateway,
+        kind.identity,
+        app.settings.environment,
+        _shape(app.settings),
+        app.snapshots,
+        kind.default_session,
+        app.copying,
+    )
     mcp: MCPServer[Any] = MCPServer(
         "sandgate",
         title="Sandgate",
@@ -51,19 +60,9 @@ def build(app: App, kind: Kind = STDIO, **more: Any) -> MCPServer[Any]:
         instructions=_instructions(app),
         version=version("sandgate"),
         log_level="WARNING",
+        tools=offered(front, app.settings.tools),
         **more,
     )
-    shape = _shape(app.settings)
-    front = Front(
-        app.gateway,
-        kind.identity,
-        app.settings.environment,
-        shape,
-        app.snapshots,
-        kind.default_session,
-        app.copying,
-    )
-    register(mcp, front, app.settings.tools)
     mcp.middleware.append(KnownParameters(mcp))
     return mcp
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mcp.server import MCPServer
+from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 
 from server.front.answers import answering
@@ -14,15 +14,34 @@ from server.front.parameters import APPENDS, OPENS, READS, RUNS, WRITES
 from server.front.session_tools import PolicyTools, SessionTools
 from server.settings import ToolGroup
 
-type Listed = tuple[Callable[..., Awaitable[Any]], ToolAnnotations]
+type Call = Callable[..., Awaitable[Any]]
+type Listed = tuple[Call, ToolAnnotations]
 
 
-def register(mcp: MCPServer[Any], front: Front, groups: tuple[ToolGroup, ...]) -> None:
-    """Add the chosen groups' tools, always in the same order. Only shell and exec have a structured schema."""
-    for group, tools in _table(front).items():
-        for tool, annotations in tools if group in groups else ():
-            structured = group == "shell" and front.shape != "text"
-            mcp.add_tool(answering(tool, front), annotations=annotations, structured_output=structured)
+def offered(front: Front, groups: tuple[ToolGroup, ...]) -> list[Tool]:
+    """The chosen groups' tools, always in the same order. Only shell and exec have a structured schema."""
+    return [
+        _made(front, tool, annotations, structured=group == "shell" and front.shape != "text")
+        for group, tools in _table(front).items()
+        if group in groups
+        for tool, annotations in tools
+    ]
+
+
+def _made(front: Front, tool: Call, annotations: ToolAnnotations, *, structured: bool) -> Tool:
+    made = Tool.from_function(answering(tool, front), annotations=annotations, structured_output=structured)
+    _untitle(made.parameters)
+    _untitle(made.output_schema)
+    return made
+
+
+def _untitle(schema: Any) -> None:
+    """Without the titles that pydantic makes from the names: every model that is offered the tools would read them."""
+    if not isinstance(schema, dict):
+        return
+    schema.pop("title", None)
+    for part in (*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")):
+        _untitle(part)
 
 
 def _table(front: Front) -> dict[ToolGroup, list[Listed]]:

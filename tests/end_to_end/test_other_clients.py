@@ -13,7 +13,7 @@ import pytest
 
 from tests.end_to_end.client_programs import client, printed
 from tests.end_to_end.http_rig import ANN, HttpServer, serving, tokens
-from tests.end_to_end.rig import Home
+from tests.end_to_end.rig import Home, until
 from tests.installed import CLIENTS, node, node_modules
 
 OLD, NEW = "2025-11-25", "2026-07-28"
@@ -31,7 +31,8 @@ class Reach:
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[HttpServer]:
-    home = Home(folder / "h", tokens(ann=ANN))
+    approver = tokens(ann=ANN) + 'roles = ["user", "approver"]\n'  # who is asked in the client
+    home = Home(folder / "h", approver)
     home.folder.mkdir()
     with serving(home) as made:
         yield made
@@ -110,6 +111,7 @@ def test_a_client_runs_is_refused_asked_cancels_and_times_out(
     assert not is_error
     assert "went on" in said
     assert found["gone"] == [True, True]
+    until(lambda: len(given_up(reach.home)) >= before + len(ends), "both ends are recorded")
     assert given_up(reach.home)[before:] == ends
 
 

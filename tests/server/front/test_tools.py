@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from policy.verdict import Allow
 from server.call import Caller, Gateway
 from server.front.front import Front
 from server.front.results import Shape
-from server.front.tools import register
+from server.front.tools import offered
 from server.sandbox.room import Room
 from server.sandbox.sessions import Sessions
 from server.settings import ALL_GROUPS, ToolGroup
@@ -21,9 +22,8 @@ pytestmark = pytest.mark.anyio
 async def listed(folder: Path, groups: tuple[ToolGroup, ...] = ALL_GROUPS, shape: Shape = "both") -> list[Tool]:
     sessions = Sessions(FakeSource(), {"base": SPEC}, folder, (), Room(1), ledger(folder), resting())
     gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
-    mcp: MCPServer[None] = MCPServer("test")
-    register(mcp, Front(gateway, lambda: Caller("ann"), "base", shape, snapshots(folder)), groups)
-    return await mcp.list_tools()
+    front = Front(gateway, lambda: Caller("ann"), "base", shape, snapshots(folder))
+    return await MCPServer[None]("test", tools=offered(front, groups)).list_tools()
 
 
 async def test_groups_choose_tools_and_keep_their_order(tmp_path: Path) -> None:
@@ -47,7 +47,21 @@ async def test_the_listing_stays_small_enough_for_every_host(tmp_path: Path) -> 
     tools = await listed(tmp_path)
 
     assert len(tools) <= 15
-    assert len(json.dumps([tool.model_dump(mode="json", exclude_none=True) for tool in tools])) < 16_000
+    text = json.dumps([tool.model_dump(mode="json", exclude_none=True) for tool in tools])
+    assert len(text) < 15_000
+    assert '"title"' not in text
+
+
+async def test_every_tool_sets_all_four_annotations_and_a_name_that_all_hosts_take(tmp_path: Path) -> None:
+    for tool in await listed(tmp_path):
+        assert re.fullmatch(r"[a-z_]{1,40}", tool.name)
+        assert tool.annotations is not None
+        assert None not in (
+            tool.annotations.read_only_hint,
+            tool.annotations.destructive_hint,
+            tool.annotations.idempotent_hint,
+            tool.annotations.open_world_hint,
+        )
 
 
 async def test_without_structured_results_no_output_schema_is_listed(tmp_path: Path) -> None:
