@@ -59,6 +59,7 @@ class Gate:
         first: bytes = chosen.data_client()[:4]  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
         if first[:1].isalpha() and first != b"SSH-":
             chosen.layer = SandboxHttp(context, HTTPMode.transparent if tunnelled else HTTPMode.regular)
+            self._at(context.client).line.pressure.carries(chosen.layer)
         elif first[:1] == bytes([_TLS_RECORD]) and isinstance(context.layers[-1], HttpStream):
             chosen.layer = ServerTLSLayer(context)
             chosen.layer.child_layer = ClientTLSLayer(context)

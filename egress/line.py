@@ -10,6 +10,7 @@ from typing import Any
 from egress.destination import Destination
 from egress.flight import Flight
 from egress.held import Held
+from egress.pressure import Pressure
 from egress.refusal import Refusal
 
 HEAD_S = 10.0
@@ -27,7 +28,14 @@ type Complain = Callable[[Refusal], None]
 class Line:
     """See the module. `complain` is told why a line was cut."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, complain: Complain) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        complain: Complain,
+        pressure: Pressure | None = None,
+    ) -> None:
+        self.pressure = pressure or Pressure()
         self._reader = reader
         self._writer = writer
         self._complain = complain
@@ -53,6 +61,7 @@ class Line:
 
     async def read(self, n: int = -1) -> bytes:
         await self._free.wait()
+        await self.pressure.ease(for_client=False)
         data = await (self._reader.read(n) if self._marked else self._first(n))
         if self._idle and data and not self.multiplexed:
             self._expect_head(HEAD_S)

@@ -18,6 +18,7 @@ from egress.dial import Dialler
 from egress.gate import Gate
 from egress.journal import Journal
 from egress.line import Line
+from egress.pressure import Pressure
 from egress.refusal import UNAVAILABLE, Refusal
 from egress.secrets import Secret
 from egress.session import Session, most_lines
@@ -129,7 +130,8 @@ class Listeners:
         if self._sessions.get(session.name) is not session or len(session.lines) >= most:
             self._turn_away(session, writer, most)
             return
-        line = Line(reader, writer, lambda refusal: self._note(session, refusal))
+        pressure = Pressure(lambda: [line.pressure for line in session.lines])
+        line = Line(reader, writer, lambda refusal: self._note(session, refusal), pressure)
         connection = Connection(self._master, session, line)
         session.lines.add(line)
         self._gate.connections[connection.client.id] = connection

@@ -9,6 +9,7 @@ from mitmproxy.proxy.server import ConnectionHandler
 
 from egress.connection import Connection, Upstream, _where
 from egress.held import HELD_BYTES
+from egress.pressure import Pressure
 
 
 def test_it_is_the_version_that_was_read() -> None:
@@ -34,7 +35,7 @@ def test_an_origin_may_not_send_a_head_without_end() -> None:
             return bytes(n)
 
     async def read_all() -> int:
-        upstream, got = Upstream(Endless()), 0
+        upstream, got = Upstream(Endless(), Pressure()), 0
         while data := await upstream.read(65_535):
             got += len(data)
         return got

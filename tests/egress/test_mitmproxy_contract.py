@@ -12,9 +12,9 @@ from mitmproxy.addons import core, proxyserver, tlsconfig
 from mitmproxy.hooks import all_hooks
 from mitmproxy.master import Master
 from mitmproxy.options import Options
-from mitmproxy.proxy import context, layer, mode_servers, server, server_hooks
+from mitmproxy.proxy import context, layer, mode_servers, server, server_hooks, tunnel
 from mitmproxy.proxy.layers import http as http_layers
-from mitmproxy.proxy.layers.http import _events, _http1, _http2
+from mitmproxy.proxy.layers.http import _events, _http1, _http2, _http_h2
 
 ROOT = Path(__file__).parents[2]
 STREAM, HEAD, LAYER = http_layers.HttpStream, _http1.Http1Server, http_layers.HttpLayer
@@ -130,6 +130,10 @@ async def test_options_that_we_set_exist_and_their_defaults_are_the_dangerous_on
         (server.ConnectionHandler, {"transports", "max_conns", "layer", "timeout_watchdog", "client"}),
         (_http1.Http1Connection, {"state", "buf", "stream_id", "request", "response"}),
         (_http2.Http2Connection, {"h2_conn"}),
+        (_http_h2.BufferedH2Connection, {"stream_buffers"}),
+        (_http_h2.SendH2Data, {"data"}),
+        (http_layers.HttpClient, {"child_layer"}),
+        (tunnel.TunnelLayer, {"child_layer"}),
         (http.Message, {"stream", "raw_content", "trailers", "data"}),
     ],
 )

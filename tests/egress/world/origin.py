@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 import socket
 import ssl
 import threading
@@ -229,12 +230,24 @@ class _Http2:
             fields = [(str(name), str(value)) for name, value in event.headers]
             self._heard.note("".join(f"{name}: {value}\n" for name, value in fields).encode())
         elif isinstance(event, h2.events.DataReceived):
-            self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            if b":path: /stall" not in self._heard.heads[-1]:
+                self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):
             self._h2.send_headers(event.stream_id, [(":status", "200")])
             told = self._heard.heads[-1]
+            if big := re.search(rb":path: /big\?(\d+)", told):
+                self._stream(event.stream_id, int(big[1]))
+                return
             if b":path: /echo" not in told:
                 self._h2.send_data(event.stream_id, b"hello over h2", end_stream=True)
                 return
             self._h2.send_data(event.stream_id, told)
             self._h2.send_headers(event.stream_id, [("x-echo", told.decode().replace("\n", " "))], end_stream=True)
+
+    def _stream(self, stream: int, size: int) -> None:
+        """As fast as it is taken; the gate's window is larger than any test's body."""
+        piece = BLOCK[: self._h2.max_outbound_frame_size]
+        while size > 0:
+            self._h2.send_data(stream, piece[:size], end_stream=size <= len(piece))
+            self._sock.sendall(self._h2.data_to_send())
+            size -= len(piece)

@@ -1,0 +1,56 @@
+"""HTTP/2 makes a proxy hold what a peer's window has no room for. Whoever sends such bytes waits, so none of it piles up.
+
+mitmproxy's own back-pressure ends at the socket; what a peer does not ask for, it would keep in memory without a bound.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+LINE_BYTES = 4 * 1024 * 1024  # what one line may hold of either direction
+SESSION_BYTES = 16 * 1024 * 1024  # and all lines of a session, when each may still hold the little below
+LITTLE_BYTES = 64 * 1024
+LOOK_EVERY_S = 0.02
+
+
+def _unsent(speaker: Any) -> int:
+    """Bytes that one HTTP/2 connection could not send yet; HTTP/1 sends at once. TLS may lie around the speaker."""
+    while speaker is not None and not hasattr(speaker, "h2_conn"):
+        speaker = getattr(speaker, "child_layer", None)
+    queues = speaker.h2_conn.stream_buffers.values() if speaker is not None else ()
+    return sum(len(piece.data) for queue in queues for piece in queue)
+
+
+class Pressure:
+    """Of one line. `all_of_it` gives that of every line of the session, this one among them."""
+
+    def __init__(self, all_of_it: Callable[[], Iterable["Pressure"]] = tuple) -> None:
+        self._all_of_it = all_of_it
+        self._layers: list[Any] = []
+
+    def carries(self, layer: Any) -> None:
+        """From now on the line speaks through this, too: in a tunnel there is HTTP within HTTP."""
+        self._layers.append(layer)
+
+    def held(self, *, for_client: bool) -> int:
+        """Bytes that wait for the program in the sandbox to take them, or for the origins."""
+        return sum(
+            _unsent(speaker)
+            for layer in self._layers
+            for connection, speaker in layer.connections.items()
+            if (connection is layer.context.client) is for_client
+        )
+
+    async def ease(self, *, for_client: bool) -> None:
+        """Wait until more may be read for that side."""
+        while self._too_much(self.held(for_client=for_client)):  # noqa: ASYNC110  what makes room is in mitmproxy
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _too_much(self, held: int) -> bool:
+        if held <= LITTLE_BYTES:
+            return False
+        return held > LINE_BYTES or sum(one.total for one in self._all_of_it()) > SESSION_BYTES
+
+    @property
+    def total(self) -> int:
+        return self.held(for_client=True) + self.held(for_client=False)

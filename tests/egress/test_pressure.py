@@ -1,0 +1,82 @@
+"""A peer that opens no window: what it does not take stays where it comes from, and not in the gate."""
+
+import contextlib
+from collections.abc import Iterator
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.settings
+import pytest
+
+from tests.egress.world.sandbox import Sandbox, http2_get
+from tests.egress.world.town import Guest, Town, build
+
+GROWTH_MB = 40
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    made = build(tmp_path_factory.mktemp("pressure"))
+    yield made
+    made.gate.close()
+    made.secure.close()
+    made.plain.close()
+
+
+def speaker(window: int) -> h2.connection.H2Connection:
+    made = h2.connection.H2Connection(h2.config.H2Configuration())
+    made.initiate_connection()
+    made.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
+    return made
+
+
+def answered(guest: Guest) -> bool:
+    with guest.tunnel("allowed.test") as sandbox:
+        return sandbox.get(guest.at("allowed.test")).status == 200
+
+
+@pytest.mark.promise("egress.start_refused")
+def test_what_a_client_does_not_take_is_not_read_from_the_origin_and_all_of_it_comes_when_it_does(town: Town) -> None:
+    greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
+    before, size = town.gate.memory_mb(), 200_000_000
+    with greedy.tunnel("allowed.test", protocols=("h2",)) as sandbox:
+        client = speaker(window=0)
+        client.send_headers(1, http2_get(greedy.at("allowed.test"), f"/big?{size}"), end_stream=True)
+        sandbox.say(client.data_to_send())
+        assert [answered(neighbour) for _ in range(20)] == [True] * 20  # it has had time to take it all
+        assert town.gate.memory_mb() - before < GROWTH_MB
+        assert taken(sandbox, client, 30_000_000) >= 30_000_000
+
+    assert town.gate.memory_mb() - before < GROWTH_MB
+
+
+def taken(sandbox: Sandbox, client: h2.connection.H2Connection, size: int) -> int:
+    """Open the windows and read so much."""
+    client.increment_flow_control_window(2**30, 1)
+    client.increment_flow_control_window(2**30)
+    sandbox.say(client.data_to_send())
+    got = 0
+    while got < size and (data := sandbox.sock.recv(65536)):
+        got += sum(len(event.data) for event in client.receive_data(data) if isinstance(event, h2.events.DataReceived))
+    return got
+
+
+@pytest.mark.promise("egress.start_refused")
+def test_what_an_origin_does_not_take_is_not_read_from_the_sandbox(town: Town) -> None:
+    greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
+    before, sent = town.gate.memory_mb(), 0
+    with greedy.tunnel("allowed.test", protocols=("h2",)) as sandbox:
+        client = speaker(window=2**20)
+        client.send_headers(1, http2_get(greedy.at("allowed.test"), "/stall", "POST"))
+        sandbox.sock.settimeout(1)
+        frame = b"\x00\x40\x00\x00\x00\x00\x00\x00\x01" + bytes(16384)  # DATA, which needs no window of the gate's
+        with contextlib.suppress(TimeoutError):
+            sandbox.say(client.data_to_send())
+            while sent < 200_000_000:
+                sandbox.say(frame)
+                sent += len(frame)
+        assert answered(neighbour)
+        assert town.gate.memory_mb() - before < GROWTH_MB
+
+    assert sent < 50_000_000
