@@ -169,7 +169,7 @@ async def test_what_a_sandbox_says_is_text_on_every_page_and_as_it_comes(world: 
             await expect(page.locator("main")).to_contain_text("</code><script>window.ran=1")
             await no_markup(page)
         await expect(page.locator(".jobs").first).to_be_visible()
-        await page.get_by_role("link", name=f"{job} ").click()
+        await page.get_by_role("link", name=f"{job} printf").click()
         await expect(page.locator("#stdout")).to_have_text(visible(NASTY), use_inner_text=False)
         await agent.client.call_tool("job_input", {"job": job, "session": "work", "text": f"{NASTY}\n"})
         await expect(page.locator("#stdout")).to_have_text(visible(NASTY) * 2, use_inner_text=False)

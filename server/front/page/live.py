@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import anyio
 from starlette.responses import StreamingResponse
@@ -22,7 +22,7 @@ STILL_HERE: Final = b": still here\n\n"
 MOST_STREAMS: Final = 100
 STREAMS: Final[tuple[Stream, Stream]] = ("stdout", "stderr")
 
-type Render = Callable[[], Awaitable[dict[str, Any] | None]]
+type Render = Callable[[], Awaitable[dict[str, Any] | Literal["same"] | None]]
 
 
 class Streams:
@@ -51,19 +51,20 @@ def answered(events: AsyncGenerator[bytes]) -> StreamingResponse:
 async def parts(streams: Streams, render: Render, every_s: float = EVERY_S) -> AsyncGenerator[bytes]:
     """The part that `render` makes, whenever it is another; until it makes none, because its viewer is gone."""
     with streams.place():
-        before, quiet = "", 0.0
+        quiet = 0.0
         while not streams.is_over():
-            made = await render()
-            if made is None:
-                yield event("gone", {})
-                return
-            now = json.dumps(made)
-            if now != before:
-                before, quiet = now, 0.0
-                yield event("part", made)
-            elif (quiet := quiet + every_s) >= QUIET_S:
-                quiet = 0.0
-                yield STILL_HERE
+            match await render():
+                case None:
+                    yield event("gone", {})
+                    return
+                case "same":
+                    quiet += every_s
+                    if quiet >= QUIET_S:
+                        quiet = 0.0
+                        yield STILL_HERE
+                case made:
+                    quiet = 0.0
+                    yield event("part", made)
             await anyio.sleep(every_s)
 
 

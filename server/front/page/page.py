@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 from urllib.parse import parse_qsl, urlencode
 
 from jinja2 import Environment
@@ -80,7 +80,8 @@ class Page:
     pages: Environment
 
     def app(self) -> Starlette:
-        return Starlette(routes=self._routes(), middleware=[Middleware(Guarded)])
+        unusable = {OSError: self._unusable}
+        return Starlette(routes=self._routes(), middleware=[Middleware(Guarded)], exception_handlers=unusable)
 
     def _routes(self) -> list[BaseRoute]:
         seen, told = self._seen, self._told
@@ -189,10 +190,18 @@ class Page:
     async def _live(self, request: Request, _: Viewer) -> Response:
         path = request.url.path.removeprefix("/live")
 
-        async def render() -> dict[str, Any] | None:
+        before: object = None
+
+        async def render() -> dict[str, Any] | Literal["same"] | None:
+            nonlocal before
             viewer = await self.entrance.viewer(request)
             if viewer is None:
                 return None
+            await self.views.recent.catch_up()
+            now = await self.views.standing(path, viewer)
+            if now == before:
+                return "same"
+            before = now
             context = await self._context(path, viewer, request.query_params)
             waits = await self.views.waits(viewer)
             html = self.pages.get_template(f"{_name(path)}.html").render(viewer=viewer, waits=waits, **context)
@@ -320,6 +329,10 @@ class Page:
 
     async def _sentence(self, viewer: Viewer | None, sentence: str, status: int) -> Response:
         return await self._page("sentence.html", viewer, status, title="Not so", sentence=sentence)
+
+    async def _unusable(self, _: Request, exc: Exception) -> Response:
+        """The database, mostly: what is kept in it cannot be shown, and nothing can be answered."""
+        return await self._sentence(None, f"This cannot be shown now: {exc}", HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def _no_such(self, viewer: Viewer, what: str) -> Response:
         """The same whether it never was, is older than what is kept, or is somebody else's."""

@@ -11,16 +11,31 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
+
+from server.record.segments import Segments
 
 MOST_READ: Final = 8 << 20  # bytes at a time; of what came since, the newest
 MOST_DECISIONS: Final = 2_000
 MOST_FLOWS: Final = 5_000
 MOST_LINES: Final = 100  # of one decision
+TAKEN_AT_ONCE: Final = 500  # lines
+MOST_NOTABLE: Final = 100
+# What an operator would want to be shown without having looked for it.
+NOTABLE: Final = (
+    "anomaly.",
+    "auth.refused",
+    "limit.refused",
+    "server.weakened",
+    "server.reload_failed",
+    "server.recovered",
+)
 
 type Line = Mapping[str, Any]
 
@@ -37,11 +52,11 @@ class Flow:
     down: int
     refused: bool
     count: int
-    why: str
+    why: str  # the status, or rule and reason
+    failed: bool
     session: str
-    sandbox: str
     decisions: tuple[str, ...]
-    owner: str = ""
+    owner: str = ""  # "" where nobody knows any more
     notes: tuple[str, ...] = ()
 
 
@@ -84,11 +99,12 @@ class Tail:
 
     def __init__(self, path: Path, most: int = MOST_READ) -> None:
         self._path, self._most = path, most
-        self._file, self._at = -1, 0
+        self._file, self._at, self._begun = -1, 0, False
 
     def read(self) -> list[Line]:
         """Lines that came since the last time; of a file that was not looked at for long, the newest."""
-        found = self._rest()
+        found = self._rest() if self._begun else [*self._before(), *self._rest()]
+        self._begun = True
         if self._is_replaced():
             self.close()
             found += self._rest()
@@ -98,6 +114,15 @@ class Tail:
         if self._file >= 0:
             os.close(self._file)
             self._file, self._at = -1, 0
+
+    def _before(self) -> list[Line]:
+        """The end of the file that was closed last: the one that is written may have only just begun."""
+        closed = Segments(self._path).closed()
+        if not closed:
+            return []
+        with closed[-1].open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - self._most))
+            return list(_lines(file.read().split(b"\n")))
 
     def _rest(self) -> list[Line]:
         if self._file < 0:
@@ -134,24 +159,27 @@ def _lines(pieces: Iterable[bytes]) -> Iterable[Line]:
 
 
 class Recent:
-    """`version` changes whenever there is news."""
-
     def __init__(self, tail: Tail, most_decisions: int = MOST_DECISIONS, most_flows: int = MOST_FLOWS) -> None:
         self._tail, self._most = tail, most_decisions
         self._turn = anyio.Lock()
+        self.version = 0  # another whenever there is news
         self.decisions: OrderedDict[str, Decision] = OrderedDict()
         self.flows: deque[Flow] = deque(maxlen=most_flows)
-        self.version = 0
+        self.notable: deque[Line] = deque(maxlen=MOST_NOTABLE)
 
     async def catch_up(self) -> None:
         """Read apart in a thread, taken in here, so that whoever looks never sees half of a line."""
         async with self._turn:
-            for line in await anyio.to_thread.run_sync(self._tail.read):
+            for number, line in enumerate(await anyio.to_thread.run_sync(self._tail.read)):
                 self.take(line)
+                if number % TAKEN_AT_ONCE == TAKEN_AT_ONCE - 1:
+                    await anyio.lowlevel.checkpoint()  # calls go on meanwhile
 
     def take(self, line: Line) -> None:
         self.version += 1
         kind, decision = line["kind"], self.decisions.get(str(line.get("decision_id") or ""))
+        if kind.startswith(NOTABLE):
+            self.notable.append(line)
         if kind == "call.started":
             decision = self._begin(line)
         if kind in ("egress.flow", "egress.refused"):
@@ -180,7 +208,6 @@ class Recent:
         ids = tuple(str(each) for each in named if each)
         caused = [found for each in ids if (found := self.decisions.get(each))]
         flow = _flow(line, ids)
-        flow.owner = caused[0].caller if caused else ""
         self.flows.append(flow)
         for decision in caused:
             _add_line(decision, line)
@@ -213,9 +240,11 @@ def _take_step(decision: Decision, kind: str, line: Line) -> None:
 
 def _flow(line: Line, ids: tuple[str, ...]) -> Flow:
     refused = line["kind"] == "egress.refused"
-    request = f"{line.get('method', '')} {line.get('scheme', '')}://{line.get('host')}{line.get('path', '')}"
+    scheme = "" if line.get("scheme") == "https" else f" ({line.get('scheme')})"
+    request = f"{line.get('method', '')} {line.get('path', '')}{scheme}"
     notes = [note for note in ("learnt", "uninterpreted") if line.get(note)]
     notes += [f"secret {name}" for name in line.get("secrets", ())]
+    notes += ["one of these calls"] if line.get("attribution") == "any_of" and len(ids) > 1 else []
     return Flow(
         time=seconds(line.get("time")),
         host=str(line.get("host", "")),
@@ -226,9 +255,10 @@ def _flow(line: Line, ids: tuple[str, ...]) -> Flow:
         refused=refused,
         count=_number(line.get("count")) or 1,
         why=f"{line.get('reason', '')} [{line.get('rule', '')}]" if refused else str(line.get("status", "")),
+        failed=_number(line.get("status")) >= HTTPStatus.BAD_REQUEST,
         session=str(line.get("session") or ""),
-        sandbox=str(line.get("sandbox") or ""),
         decisions=ids,
+        owner=str(line.get("caller") or ""),
         notes=tuple(notes),
     )
 

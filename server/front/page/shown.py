@@ -22,7 +22,10 @@ def visible(value: Any) -> Any:
     """What does not print as itself is written out; tabs and line ends stay what they are."""
     if isinstance(value, Markup):
         return value
-    return "\t".join(escaped(part) for part in str(value).split("\t"))
+    text = str(value)
+    if text.isprintable():  # as nearly all is
+        return text
+    return "\t".join(escaped(part) for part in text.split("\t"))
 
 
 def clock(seconds: float) -> str:

@@ -13,7 +13,7 @@ from server.app import App
 from server.front.page.charts import Series, per_minute, share, stacked
 from server.front.page.entrance import Viewer
 from server.front.page.live import ended
-from server.front.page.recent import Decision, Flow, Recent
+from server.front.page.recent import Decision, Flow, Line, Recent, seconds
 from server.judge.approvals import Approval, Approvals, Scope
 from server.sandbox.jobs import Job
 from server.sandbox.session import Session
@@ -64,6 +64,13 @@ class Views:
         told = {"approval": question.id, "caller": question.caller, "answer": answer, "by": by, "for_s": for_s}
         self.app.note("approval.answered", told)
 
+    async def standing(self, path: str, viewer: Viewer) -> object:
+        """Equal to what it was before where that view would show the same again: to find out costs less than to show it."""
+        questions = [(each.id, each.state) for each in await self.questions(viewer)]
+        jobs = [(each.id, each.state, self._jobs(each)) for each in self.sessions(viewer)] if path == "/" else []
+        warm = (await self.app.standing()).warm if path == "/" else {}
+        return (viewer, self.recent.version, self.clock() // 60, questions, jobs, warm)
+
     async def running(self, viewer: Viewer, _: Query) -> Context:
         sessions, warm = self.sessions(viewer), (await self.app.standing()).warm
         return {
@@ -71,6 +78,7 @@ class Views:
             "busy": sum(job.has_processes for session in sessions for job in session.jobs.values()),
             "warm": sum(warm.values()),
             "pool": warm if viewer.sees_all else {},
+            "notable": _told(self.recent.notable) if viewer.sees_all else [],
             "newest": list(islice(self.decided(viewer), NEWEST)),
         }
 
@@ -91,7 +99,7 @@ class Views:
         }
 
     async def traffic(self, viewer: Viewer, _: Query) -> Context:
-        flows = [flow for flow in reversed(self.recent.flows) if viewer.sees(self._owner(flow))]
+        flows = [flow for flow in reversed(self.recent.flows) if viewer.sees(flow.owner)]
         now = self._now()
         series = [
             Series("down", per_minute(((flow.time, flow.down) for flow in flows), now)),
@@ -161,21 +169,19 @@ class Views:
             "more_jobs": max(0, len(jobs) - JOBS),
         }
 
+    def _jobs(self, session: Session) -> list[tuple[str, str, int]]:
+        return [
+            (job.name, job.status, sum(spool.total for spool in job.streams.values())) for job in session.jobs.values()
+        ]
+
     def _job(self, job: Job) -> Context:
         return {
             "name": job.name,
-            "what": self.what(job)[:120] or job.shown,
+            "what": self.what(job)[:300] or job.shown,
             "status": ended(job),
             "busy": job.has_processes,
             "bytes": sum(spool.total for spool in job.streams.values()),
         }
-
-    def _owner(self, flow: Flow) -> str:
-        """Whose it was; a flow between two calls is its sandbox's owner's."""
-        if flow.owner:
-            return flow.owner
-        session = self.app.gateway.sessions.of_sandbox(flow.sandbox)
-        return session.owner if session else ""
 
     def _effects_over_time(self, found: list[Decision]) -> Context:
         now = self._now()
@@ -191,6 +197,21 @@ class Views:
 
     def _now(self) -> float:
         return self.clock()
+
+
+def _told(lines: Iterable[Line]) -> list[Context]:
+    """The newest of what an operator should see, each in a sentence of its fields."""
+    newest = list(lines)[-NEWEST:][::-1]
+    return [{"time": seconds(line.get("time")), "kind": line["kind"], "said": _fields(line)} for line in newest]
+
+
+def _fields(line: Line) -> str:
+    if isinstance(sentence := line.get("sentence"), str):
+        return sentence
+    apart = ("time", "kind", "previous", "sequence", "decision_id")
+    return ", ".join(
+        f"{name} {value}" for name, value in line.items() if name not in apart and value not in (None, "", [])
+    )
 
 
 def _is_like(decision: Decision, chosen: Query) -> bool:

@@ -63,15 +63,15 @@ def test_flows_stand_under_each_decision_that_may_have_caused_them() -> None:
     flow = {"host": "pkgs.example", "port": 443, "method": "GET", "scheme": "https", "path": "/x", "status": 200}
     recent.take(started("d-1"))
     recent.take(started("d-2"))
-    recent.take(line("egress.flow", "", decision_ids=["d-1", "d-2"], bytes_down=7, **flow))
+    recent.take(line("egress.flow", "", decision_ids=["d-1", "d-2"], bytes_down=7, caller="ann", **flow))
     recent.take(line("egress.refused", "d-2", host="evil.example", port=443, rule="r", reason="no", count=3))
-    recent.take(line("egress.flow", "", sandbox="box", **flow))
+    recent.take(line("egress.flow", "", caller=None, **flow))
 
     assert [(each.host, each.down, each.owner) for each in recent.decisions["d-1"].flows] == [
         ("pkgs.example", 7, "ann")
     ]
     assert [(each.refused, each.count) for each in recent.decisions["d-2"].flows] == [(False, 1), (True, 3)]
-    assert [(each.owner, each.sandbox) for each in recent.flows][-1] == ("", "box")
+    assert [each.owner for each in recent.flows] == ["ann", "", ""]
 
 
 def test_it_is_bounded() -> None:
@@ -124,6 +124,24 @@ def test_a_file_that_is_rotated_away_is_read_to_its_end_first(tmp_path: Path) ->
 
     assert [each["decision_id"] for each in tail.read()] == ["d-2", "d-3"]
     tail.close()
+
+
+def test_where_a_new_file_has_just_begun_the_one_before_is_looked_at_too(tmp_path: Path) -> None:
+    write(tmp_path / "audit-000000000001.jsonl", started("d-old"))
+    write(tmp_path / "audit-000000000002.jsonl", started("d-1"))
+    write(tmp_path / "audit.jsonl", started("d-2"))
+    tail = Tail(tmp_path / "audit.jsonl")
+
+    assert [each["decision_id"] for each in tail.read()] == ["d-1", "d-2"]
+    assert tail.read() == []
+    tail.close()
+
+
+def test_what_an_operator_should_see_is_kept_apart() -> None:
+    recent = Recent(Tail(Path("/nowhere")))
+    for kind in ("anomaly.denials", "server.started", "auth.refused"):
+        recent.take(line(kind, ""))
+    assert [each["kind"] for each in recent.notable] == ["anomaly.denials", "auth.refused"]
 
 
 def test_a_time_is_seconds_and_what_is_none_is_0() -> None:
