@@ -38,5 +38,7 @@ class HttpSettings(Table):
     tls_key: Path | None = None
     trusted_proxies: tuple[str, ...] = ()  # addresses whose X-Forwarded-* are believed
     body_mb: Annotated[int, Field(ge=1, le=512)] = 8  # of one request
+    upload_mb: Annotated[int, Field(ge=1, le=32)] = 32  # of one file that is put to /files
+    download_mb: Annotated[int, Field(ge=1)] = 1024  # of one that is fetched from there
     tokens: tuple[TokenSettings, ...] = ()
     jwt: JwtSettings | None = None

@@ -105,6 +105,8 @@ TEMPLATE = """\
 # tls_cert = ""                 # a PEM chain; tls_key: its key
 # trusted_proxies = []          # addresses whose X-Forwarded-* headers are believed
 # body_mb = 8                   # of one request, at most
+# upload_mb = 32                # of one file that is put to /files
+# download_mb = 1024            # of one that is fetched from there
 
 # [[http.tokens]]               # written by `sandgate token new NAME`; only the hash is kept
 # name = "ann"

@@ -76,7 +76,7 @@ def answering[**P](tool: Tool[P], front: Front | None = None) -> Tool[P]:
                 return rounds  # type: ignore[return-value]  # the SDK passes it on; to name it would cost the schema
             return await answered(*args, **kwargs)
         except Exception as exc:  # noqa: BLE001 - told apart there, and raised on where it is no answer
-            return _told(exc)
+            return told(exc)
 
     return answer
 
@@ -86,12 +86,12 @@ def _answered[**P](tool: Tool[P]) -> Tool[P]:
         try:
             return await tool(*args, **kwargs)
         except Exception as exc:  # noqa: BLE001 - told apart there, and raised on where it is no answer
-            return _told(exc)
+            return told(exc)
 
     return answer
 
 
-def _told(error: Exception) -> CallToolResult:
+def told(error: Exception) -> CallToolResult:
     """Raises it again where a smarter call could not avoid it."""
     match error:
         case Denied():

@@ -27,8 +27,9 @@ from server.app import App, open_app
 from server.front.bearers import Bearers
 from server.front.caller import request_caller
 from server.front.doorway import LOCAL, Doorway
+from server.front.file_routes import file_routes
 from server.front.issuer_keys import IssuerKeys
-from server.front.mcp_server import Kind, build
+from server.front.mcp_server import Kind, build, front_of
 from server.front.page.made import page_of
 from server.front.scraping import metrics_route
 from server.http_settings import HttpSettings
@@ -84,7 +85,8 @@ async def serve_http(settings: Settings, source: Source, address: Address, make:
 def application(app: App, bearers: Bearers, address: Address, add: Adding = nothing_more) -> Starlette:
     """Everything behind the doorway; only /healthz answers without a token."""
     http = app.settings.http
-    mcp = build(app, Kind(request_caller, None), token_verifier=bearers, auth=_auth(http, address))
+    front = front_of(app, Kind(request_caller, None))
+    mcp = build(app, front, token_verifier=bearers, auth=_auth(http, address))
     add(mcp)
     unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the doorway has looked already
     streamable = mcp.streamable_http_app(transport_security=unchecked, max_request_body_size=http.body_mb * MIB)
@@ -94,6 +96,7 @@ def application(app: App, bearers: Bearers, address: Address, add: Adding = noth
         routes=[
             Route("/healthz", _healthy),
             metrics_route(app),
+            file_routes(front, http),
             *streamable.routes,
             *_new(sse, streamable),
             Mount("/", page_of(app, bearers, _url(http, address))),

@@ -14,6 +14,7 @@ from mcp.server.stdio import stdio_server
 
 from server.app import App, open_app
 from server.call import Caller
+from server.front.file_resource import add_files
 from server.front.front import Front
 from server.front.pipe_lines import standard_pipes
 from server.front.results import Shape
@@ -42,9 +43,8 @@ class Kind:
 STDIO = Kind(lambda: LOCAL, "default")
 
 
-def build(app: App, kind: Kind = STDIO, **more: Any) -> MCPServer[Any]:
-    """The server for one kind of transport; `more` is the SDK's own, such as who verifies tokens."""
-    front = Front(
+def front_of(app: App, kind: Kind = STDIO) -> Front:
+    return Front(
         app.gateway,
         kind.identity,
         app.settings.environment,
@@ -53,6 +53,10 @@ def build(app: App, kind: Kind = STDIO, **more: Any) -> MCPServer[Any]:
         kind.default_session,
         app.copying,
     )
+
+
+def build(app: App, front: Front, **more: Any) -> MCPServer[Any]:
+    """The server for one kind of caller; `more` is the SDK's own, such as who verifies tokens."""
     mcp: MCPServer[Any] = MCPServer(
         "sandgate",
         title="Sandgate",
@@ -63,6 +67,8 @@ def build(app: App, kind: Kind = STDIO, **more: Any) -> MCPServer[Any]:
         tools=offered(front, app.settings.tools),
         **more,
     )
+    if "files" in app.settings.tools:
+        add_files(mcp, front)
     mcp.middleware.append(KnownParameters(mcp))
     return mcp
 
@@ -81,7 +87,7 @@ async def serve_stdio(settings: Settings, source: Source) -> None:
     async with open_app(settings, source) as app, anyio.create_task_group() as tasks:
         await tasks.start(_end_on_signal, app)
         app.page.make = lambda: _first_link(app, tasks)
-        await _serve_client(build(app))
+        await _serve_client(build(app, front_of(app)))
         tasks.cancel_scope.cancel()
 
 

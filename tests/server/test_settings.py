@@ -129,7 +129,7 @@ NO_WEAKENING = {
     *("egress.ask", "egress.hold_s", "egress.held"),  # nothing of it passes without a person's yes
     *("egress.allow", "egress.resolve"),  # resolve: private addresses still need egress.networks
     *("http.hosts", "http.origins", "http.public_url", "http.tls_cert", "http.tls_key", "http.trusted_proxies"),
-    *("http.body_mb", "http.tokens"),
+    *("http.body_mb", "http.upload_mb", "http.download_mb", "http.tokens"),
     *("audit.fsync", "audit.rotate_mb", "audit.rotate_days", "audit.keep_files", "audit.mask", "audit.head_every_s"),
     "audit.export",
     "sandbox.*",  # require_landlock and runtime only add; what an engine lacks is said when the first sandbox is made

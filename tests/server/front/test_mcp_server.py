@@ -3,7 +3,7 @@ from pathlib import Path
 from policy.verdict import Allow
 from server.app import App
 from server.call import Gateway
-from server.front.mcp_server import build
+from server.front.mcp_server import build, front_of
 from server.page_door import PageDoor
 from server.record.metrics import Metrics, Standing
 from server.sandbox.room import Room
@@ -22,20 +22,19 @@ async def standing() -> Standing:
 def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> None:
     sessions = Sessions(FakeSource(), {"base": SPEC}, tmp_path, (), Room(1), ledger(tmp_path), resting())
     gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
-    server = build(
-        App(
-            gateway,
-            Settings(environment="base"),
-            snapshots(tmp_path),
-            lambda: None,
-            nothing,
-            lambda *_: None,
-            standing,
-            Metrics(),
-            PageDoor(),
-            lambda: None,
-        )
+    app = App(
+        gateway,
+        Settings(environment="base"),
+        snapshots(tmp_path),
+        lambda: None,
+        nothing,
+        lambda *_: None,
+        standing,
+        Metrics(),
+        PageDoor(),
+        lambda: None,
     )
+    server = build(app, front_of(app))
 
     assert server.name == "sandgate"
     assert server.version
