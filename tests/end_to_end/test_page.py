@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from server.front.bearers import digest
-from tests.end_to_end.http_rig import ANN, BOB, HttpServer, serving, streamable, tokens
+from tests.end_to_end.http_rig import ANN, BOB, HttpServer, cli, serving, streamable, tokens
 from tests.end_to_end.rig import Home, structured, text_of
 
 pytestmark = pytest.mark.promise("page.theirs")
@@ -156,7 +156,7 @@ def test_a_form_of_another_page_or_of_none_is_refused(world: World) -> None:
             _answer(world, chief, form, headers={"content-type": "text/plain"}),
             _answer(world, chief, form, data={"answer": "for ever"}),
             _answer(world, chief, form, data={"answer": "minutes", "minutes": "-5"}),
-            _answer(world, chief, form, data={"answer": "minutes", "minutes": "999999"}),
+            _answer(world, chief, form, data={"answer": "minutes", "minutes": "9" * 5_000}),
         ]
         del chief.headers["origin"]
         refusals.append(_answer(world, chief, form))
@@ -191,6 +191,26 @@ async def test_only_an_approver_answers_never_their_own_and_then_the_call_goes_o
     assert (line["approval"], line["by"], line["answer"]) == (world.asked, "sandgate|chief on the page", "once")
     with world.program(ANN) as ann:
         assert "allowed by a person" in ann.get("/decisions").text
+
+
+def test_a_number_beyond_all_measure_is_none(world: World) -> None:
+    nines = "9" * 5_000
+    with world.program(ANN) as ann:
+        assert ann.get("/decisions", params={"from": nines}).status_code == 200
+        assert ann.get(f"/live{world.job}", headers={"last-event-id": f"{nines}-1"}).status_code == 200
+
+
+def test_an_address_alone_does_not_make_the_page_say_that_something_was_answered(world: World) -> None:
+    with world.program(CHIEF) as chief:
+        for answer in ("once", "deny", "session"):
+            assert 'role="status"></p>' in chief.get("/waiting", params={answer: "a-12345678"}).text
+
+
+def test_the_operator_of_this_machine_needs_no_token(world: World) -> None:
+    link = cli(world.server.home, "page").stdout.strip()
+    with httpx.Client(follow_redirects=True) as person:
+        assert link.startswith(world.server.url)
+        assert "What runs now" in person.get(link).text
 
 
 def test_who_signs_out_is_out(world: World) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.end_to_end.http_rig import ANN, cli, serving, tokens
+from tests.end_to_end.http_rig import cli
 from tests.end_to_end.rig import Home, connected, structured
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("page.theirs")]
@@ -58,16 +58,6 @@ async def test_a_link_from_the_command_line_opens_it_and_only_the_person_answers
     assert "went on" in went_on["stdout"]
     assert [address.split(":")[0] for address in where] == ["0100007F"]
     assert httpx.URL(second).port == httpx.URL(link).port
-
-
-def test_over_http_too_the_operator_needs_no_token(folder: Path) -> None:
-    home = Home(folder / "h", tokens(ann=ANN))
-    home.folder.mkdir()
-    with serving(home) as server:
-        link = cli(home, "page").stdout.strip()
-        with httpx.Client(follow_redirects=True) as person:
-            assert "What runs now" in person.get(link).text
-    assert link.startswith(server.url)
 
 
 def test_where_no_server_runs_it_says_so(home: Home) -> None:

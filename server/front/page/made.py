@@ -8,11 +8,14 @@ from server.app import App
 from server.call import Caller
 from server.front.bearers import Bearers
 from server.front.caller import caller_of
+from server.front.page.answers import Answers
 from server.front.page.entrance import Entrance
 from server.front.page.live import Streams
 from server.front.page.page import Page
 from server.front.page.recent import Recent, Tail
+from server.front.page.rendering import Rendering
 from server.front.page.shown import templates
+from server.front.page.threshold import Threshold
 from server.front.page.views import Views
 from server.judge.approvals import Approvals
 from server.record.approval_rows import ApprovalRows
@@ -34,4 +37,6 @@ def page_of(app: App, bearers: Bearers | None, url: str) -> Starlette:
     app.page.make = link
     approvals = Approvals(ApprovalRows(app.settings.database), app.settings.approvals.pending_s)
     views = Views(app, approvals, Recent(Tail(app.settings.audit_file)))
-    return Page(views, entrance, Streams(lambda: app.page.is_over), templates()).app()
+    rendering = Rendering(views, templates())
+    threshold, answers = Threshold(entrance, rendering), Answers(views, rendering)
+    return Page(views, rendering, threshold, answers, Streams(lambda: app.page.is_over)).app()

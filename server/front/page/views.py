@@ -12,6 +12,7 @@ import anyio.to_thread
 from server.app import App
 from server.front.page.charts import Series, per_minute, share, stacked
 from server.front.page.entrance import Viewer
+from server.front.page.forms import number
 from server.front.page.live import ended
 from server.front.page.recent import Decision, Flow, Line, Recent, seconds
 from server.judge.approvals import Approval, Approvals, Scope
@@ -86,7 +87,7 @@ class Views:
         every = list(self.decided(viewer))
         chosen = {name: query[name] for name in ("verdict", "caller", "rule", "tool") if query.get(name)}
         found = [decision for decision in every if _is_like(decision, chosen)]
-        first = int(query.get("from", "0")) if query.get("from", "0").isdecimal() else 0
+        first = number(query.get("from", ""))
         return {
             "filters": _filters(every),
             "chosen": chosen,
