@@ -20,6 +20,7 @@ from server.front.pipe_lines import standard_pipes
 from server.front.results import Shape
 from server.front.strict import KnownParameters
 from server.front.tools import offered
+from server.front.well_formed import OneAtATime, WellFormed
 from server.settings import Settings
 from server.settings_files import Source
 
@@ -97,8 +98,8 @@ async def _serve_client(mcp: MCPServer[Any]) -> None:
         if pipes is None:
             await mcp.run_stdio_async()
             return
-        lines, answers = pipes
-        async with stdio_server(lines, answers) as (read, write):  # type: ignore[arg-type]  # all that it asks of files
+        lines, answers = pipes[0], OneAtATime(pipes[1])
+        async with stdio_server(WellFormed(lines, answers), answers) as (read, write):  # type: ignore[arg-type]  # all that it asks of files
             served = mcp._lowlevel_server  # noqa: SLF001 - run_stdio_async() takes no streams
             await served.run(read, write, served.create_initialization_options())
 
