@@ -16,7 +16,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 
 from egress.cause import Cause, cause
 from egress.held import Held
-from egress.line import Line
+from egress.line import Line, Piece
 from egress.pressure import Pressure
 from egress.session import MOST_UPSTREAMS, Session
 
@@ -34,13 +34,13 @@ def _where(exc_info: Any) -> str:
 class Upstream:
     """The reader of a connection to an origin, which may not send an endless response head either."""
 
-    def __init__(self, reader: Any, pressure: Pressure) -> None:
-        self._reader, self._pressure = reader, pressure
+    def __init__(self, reader: Any, pressure: Pressure, piece: Piece) -> None:
+        self._reader, self._pressure, self._piece = reader, pressure, piece
         self.held = Held()
 
     async def read(self, n: int = -1) -> bytes:
         await self._pressure.ease(for_client=True)
-        data: bytes = await self._reader.read(n)
+        data: bytes = await self._reader.read(self.held.at_once(n, self._piece()))
         return data if self.held.takes(len(data)) else b""
 
 
@@ -78,7 +78,8 @@ class Connection(ProxyConnectionHandler):
     def watch(self, server: Server) -> None:
         """Bound what this origin may send before its response head is complete."""
         transport = self.transports[server]
-        upstream = self.upstreams[server.id] = Upstream(transport.reader, self.line.pressure)
+        upstream = Upstream(transport.reader, self.line.pressure, lambda: self.session.piece)
+        self.upstreams[server.id] = upstream
         transport.reader = upstream  # type: ignore[assignment]  # all that is asked of it is read()
 
     def give_up(self, server: Server) -> None:

@@ -10,6 +10,10 @@ class Held:
         self._on = True
         self._bytes = 0
 
+    def at_once(self, wanted: int, piece: int) -> int:
+        """How much may be read now: a piece of a body, or what is asked for while it is not known to be one."""
+        return wanted if self._on else piece
+
     def takes(self, size: int) -> bool:
         """Count so many more bytes; False once too many are held."""
         if not self._on:

@@ -22,21 +22,23 @@ MOST_MISSED = 64
 MARKED = b"\0mark"
 
 type Cancel = Callable[[], Any]
+type Piece = Callable[[], int]
 type Complain = Callable[[Refusal], None]
 
 
 class Line:
-    """See the module. `complain` is told why a line was cut."""
+    """See the module. `complain` is told why a line was cut; `piece` says how much of a body is read at once."""
 
     def __init__(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         complain: Complain,
+        piece: Piece,
         pressure: Pressure | None = None,
     ) -> None:
         self.pressure = pressure or Pressure()
-        self._reader = reader
+        self._reader, self._piece = reader, piece
         self._writer = writer
         self._complain = complain
         self._loop = asyncio.get_running_loop()
@@ -62,7 +64,7 @@ class Line:
     async def read(self, n: int = -1) -> bytes:
         await self._free.wait()
         await self.pressure.ease(for_client=False)
-        data = await (self._reader.read(n) if self._marked else self._first(n))
+        data = await (self._reader.read(self._held.at_once(n, self._piece())) if self._marked else self._first(n))
         if self._idle and data and not self.multiplexed:
             self._expect_head(HEAD_S)
         if self._held.takes(len(data)):

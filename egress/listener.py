@@ -131,7 +131,7 @@ class Listeners:
             self._turn_away(session, writer, most)
             return
         pressure = Pressure(lambda: [line.pressure for line in session.lines])
-        line = Line(reader, writer, lambda refusal: self._note(session, refusal), pressure)
+        line = Line(reader, writer, lambda refusal: self._note(session, refusal), lambda: session.piece, pressure)
         connection = Connection(self._master, session, line)
         session.lines.add(line)
         self._gate.connections[connection.client.id] = connection

@@ -12,6 +12,9 @@ from egress.refusal import Let, Refused, refuse
 from egress.swap import Placeholders
 
 MOST_UPSTREAMS = 256
+SMALLEST_PIECE = 60 * 1024  # with TLS around it still what one call of OpenSSL's gives out
+LARGEST_PIECE = 256 * 1024  # what is done for each costs as much as to pass on half of that
+PIECES_BYTES = 2 * 1024 * 1024
 MOST_LET = 4096  # answers that are remembered; what is beyond them is asked each time
 
 type Alike = tuple[Destination, str, str]  # with a method and a path
@@ -36,6 +39,11 @@ class Session:
     @property
     def allowed(self) -> tuple[str, ...]:
         return self.allow.texts if self.allow else _NO_NAMES
+
+    @property
+    def piece(self) -> int:
+        """How much of a body is read at once: it is held where its reader is slow, on each of the session's lines."""
+        return max(SMALLEST_PIECE, min(LARGEST_PIECE, PIECES_BYTES // max(len(self.lines), 1)))
 
     def rule_of(self, destination: Destination, method: str, path: str) -> str:
         """The entry of the list that admits it, as the operator wrote it; empty where none does."""

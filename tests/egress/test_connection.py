@@ -35,7 +35,7 @@ def test_an_origin_may_not_send_a_head_without_end() -> None:
             return bytes(n)
 
     async def read_all() -> int:
-        upstream, got = Upstream(Endless(), Pressure()), 0
+        upstream, got = Upstream(Endless(), Pressure(), lambda: 65536), 0
         while data := await upstream.read(65_535):
             got += len(data)
         return got

@@ -32,7 +32,7 @@ def on_a_line(play: Callable[[Bench], Awaitable[None]]) -> None:
         ours, other = socket.socketpair()
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         complaints: list[Refusal] = []
-        line = Line(reader, writer, complaints.append)
+        line = Line(reader, writer, complaints.append, lambda: 65536)
         with other:
             other.setblocking(False)
             await play(Bench(line, other, complaints, asyncio.get_running_loop().time()))

@@ -1,9 +1,12 @@
+from typing import cast
+
 import pytest
 
 from egress.allowlist import Allowlist
 from egress.destination import Destination
+from egress.line import Line
 from egress.refusal import Refused
-from egress.session import Session, decision_ids, most_lines
+from egress.session import LARGEST_PIECE, SMALLEST_PIECE, Session, decision_ids, most_lines
 
 HERE = Destination("a.test", 443)
 
@@ -57,3 +60,10 @@ def test_many_sessions_share_what_descriptors_there_are() -> None:
     assert most_lines(1, 20_000, 128) == 128
     assert most_lines(100, 20_000, 128) == 98
     assert most_lines(1000, 1024, 128) < 8
+
+
+def test_bodies_are_read_in_large_pieces_while_few_lines_could_hold_one() -> None:
+    session = Session("s")
+    assert session.piece == LARGEST_PIECE
+    session.lines |= cast("set[Line]", set(range(100)))  # how many there are is all that is asked
+    assert session.piece == SMALLEST_PIECE
