@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from server.ops import (
     bench_calls,
     bench_crowd,
+    bench_egress,
     bench_growth,
     bench_judging,
     bench_sandboxes,
@@ -33,6 +34,7 @@ MEASURES: Final[Sequence[Measure]] = (
     *bench_sandboxes.MEASURES,
     *bench_starts.MEASURES,
     *bench_crowd.MEASURES,
+    *bench_egress.MEASURES,
     *bench_growth.MEASURES,
 )
 

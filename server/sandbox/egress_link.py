@@ -119,6 +119,13 @@ class EgressLink:
             raise GateDown("The egress process has not been ready yet.")
         return self._ca_cert
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now; GateDown where none does."""
+        if self._process is None:
+            raise GateDown("The egress process is not running.")
+        return self._process.pid
+
     async def open(
         self,
         session: str,

@@ -19,7 +19,15 @@ from tests.real_engine import client, engine_url
 
 PROGRAM = str(Path(sys.executable).with_name("sandgate"))
 TINY = Scale(calls=2, starts=1, crowds=(1, 2), burst=(2, 1), output_mb=1, growth=(1, 2))
-LONG = {"task", "output", "burst", "start", "sessions", "growth"}  # seconds each, even where little is measured
+LONG = {
+    "task",
+    "output",
+    "burst",
+    "start",
+    "sessions",
+    "growth",
+    "egress",
+}  # seconds each, even where little is measured
 
 
 def _bench(*arguments: str) -> str:
