@@ -207,7 +207,8 @@ def _how_to_allow(denied: Denied, rules: list[Rule]) -> str:
     grants = dict.fromkeys(rule.grant for rule in rules if rule.grant)
     lines = [f"sandgate approvals allow {denied.approval}"] if denied.approval else []
     lines += [f"sandgate allow {shlex.quote(grant)}" for grant in grants]
-    allow = f"A person can allow it with: {'; '.join(lines)}" if lines else "The operator can allow it ([policy])"
+    page = " (or in a browser: sandgate page)" if denied.approval else ""
+    allow = f"A person can allow it with: {'; '.join(lines)}{page}" if lines else "The operator can allow it ([policy])"
     again = f" with session={denied.session!r}" if denied.session not in ("", "default") else ""
     return f"{allow}. Then make the same call again{again}."
 
