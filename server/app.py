@@ -18,10 +18,10 @@ from server.exporting import end_all, exports_for
 from server.flows import Late, authority, egress_link, lent_by, system_roots
 from server.host_questions import HostQuestions
 from server.judge.approvals import Approvals
-from server.judge.limits import Limits
 from server.judge.shfmt import ShellParser
 from server.judges import judging
 from server.keyring import Keyring
+from server.limiting import limits_for
 from server.page_door import PageDoor
 from server.record.approval_rows import ApprovalRows
 from server.record.metrics import Metrics, Standing
@@ -37,7 +37,7 @@ from server.sandbox.pool import Pool
 from server.sandbox.prepared import Prepared
 from server.sandbox.sessions import Sessions
 from server.sandbox.snapshots import Snapshots
-from server.sandboxes import open_boxes, periods, scope, workspaces, written_down
+from server.sandboxes import open_boxes, periods, scope, shares, workspaces, written_down
 from server.settings import ENVIRON, Settings
 from server.settings_files import Source
 from server.watching import taking_up, watch
@@ -94,7 +94,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             boxes = open_boxes(settings, spaces, audit, folders, ledger, gate, lent, tasks, steps=steps)
             pool, sessions, snapshots = boxes.pool, boxes.sessions, boxes.snapshots
             sessions_of.sessions = sessions
-            limits = Limits(settings.limits.calls_per_second, settings.limits.burst, settings.limits.concurrent)
+            limits = limits_for(settings.limits, audit.write)
             gateway = Gateway(audit, limits, parser, judge, sessions, guard=boxes.guards, people=people, steps=steps)
             workshop = Workshop(gateway, snapshots)
             prepared = Prepared(
@@ -108,7 +108,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 boxes.guards.keep,
                 partial(keyring.keep, link.keep),
                 partial(held.keep, link),
-                Caretaker(sessions, periods(settings)).keep,
+                Caretaker(sessions, periods(settings), shares(settings)).keep,
                 Control(gateway, boxes.copies, folders.sockets, page).serve,
             ):
                 tasks.start_soon(keep)

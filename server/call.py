@@ -203,7 +203,7 @@ class Gateway:
         trail = self.audit.call(caller.id, ask.tool, ask.target.session, ask.arguments, reads_state=reads)
         async with trail as record:
             with self.steps.call(record.decision_id):
-                async with self.limits.admit(caller.id):
+                async with self.limits.admit(caller.id, ask.tool):
                     yield record
 
     async def _understand(self, caller: Caller, ask: RunAsk) -> Question:

@@ -33,7 +33,7 @@ class Audit(Protocol):
 
 
 class Limits(Protocol):
-    def admit(self, caller: str) -> AbstractAsyncContextManager[None]: ...
+    def admit(self, caller: str, tool: str) -> AbstractAsyncContextManager[None]: ...
 
 
 class Environments(Protocol):

@@ -14,7 +14,7 @@ from server.kept import stored_images
 from server.record.audit import Audit
 from server.record.steps import Steps
 from server.record.store import Store
-from server.sandbox.caretaker import Periods
+from server.sandbox.caretaker import Periods, Shares
 from server.sandbox.copies import Arrived, Copies
 from server.sandbox.demand import Demand
 from server.sandbox.docker_engine import DockerEngine, Surroundings
@@ -86,13 +86,17 @@ def open_boxes(
         environments(settings, spaces),
         folders.output,
         hosts(settings),
-        Room(settings.limits.sessions),
+        Room(settings.limits.sessions, each=settings.limits.sessions_each),
         ledger,
         Resting(Freezer(engine_of(settings), tasks), snapshots, audit.write),
         networks(settings),
         note=audit.write,
     )
     return Boxes(engine, pool, guards, copies, sessions, snapshots, images)
+
+
+def shares(settings: Settings) -> Shares:
+    return Shares(settings.limits.parked, settings.limits.output_mb << 20)
 
 
 def periods(settings: Settings) -> Periods:

@@ -87,13 +87,24 @@ TEMPLATE = """\
 # prefix = "sk-"                # what the placeholder begins with, for programs that look
 # refresh_s = 300               # how long what a command printed is believed
 
-[limits]
+[limits]                        # of one caller, where nothing else is said
+# calls_per_second = 50
+# burst = 200
+# concurrent = 64               # calls that run at once
+# queued = 64                   # calls that wait for their turn, behind the caller's own and nobody else's
+# queue_s = 5                   # for how long; then they are refused, with when to try again
+# all_concurrent = 256          # of all callers together
+# sessions = 100                # awake, of all callers together
+# sessions_each = 100           # awake, of one caller; less than sessions where callers share a server
+# parked = 50                   # the one that was not used for longest ends
+# output_mb = 4096              # of what its commands wrote; the oldest gives way
+# snapshots = 20                # of one caller; the oldest gives way
+# snapshots_mb = 16384          # all of one caller's together
+
+# [limits.tools.shell]          # of one tool of one caller, beside those above
 # calls_per_second = 50
 # burst = 200
 # concurrent = 64
-# sessions = 100
-# snapshots = 20                # of one caller; the oldest gives way
-# snapshots_mb = 16384          # all of one caller's together
 
 [approvals]
 # pending_s = 900               # a question for a person waits so long, and so does a yes for its call

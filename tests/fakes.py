@@ -83,7 +83,7 @@ class FakeAudit:
 
 class NoLimits:
     @asynccontextmanager
-    async def admit(self, caller: str) -> AsyncGenerator[None]:
+    async def admit(self, caller: str, tool: str) -> AsyncGenerator[None]:
         yield
 
 

@@ -21,6 +21,7 @@ calls_per_second = 100000
 burst = 100000
 concurrent = 256
 sessions = 256
+sessions_each = 256
 snapshots = 1000
 """
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Protocol
 
 import anyio
 
+from server.sandbox.room import Room
 from server.sandbox.sandbox import SandboxFailed
 from server.sandbox.session import Session
 
@@ -35,6 +37,14 @@ class Periods:
         return min(RAREST_S, max(OFTENEST_S, shortest / LOOKS))
 
 
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What one caller keeps at most: parked sessions, and bytes of what its commands wrote."""
+
+    parked: int = 50
+    output_bytes: int = 4 << 30
+
+
 class Tended(Protocol):
     """The sessions, as far as they are looked after. Each step raises SandboxFailed and then has changed nothing."""
 
@@ -46,23 +56,24 @@ class Tended(Protocol):
 
     async def expire(self, session: Session) -> None: ...
 
-    async def bury(self, unused_since: float) -> None: ...
+    async def bury(self, unused_since: float, most_parked: int) -> None: ...
 
     @property
-    def sought(self) -> anyio.Event:
-        """Set while somebody waits for a place."""
+    def room(self) -> Room: ...
 
 
 class Caretaker:
-    def __init__(self, sessions: Tended, periods: Periods, clock: Callable[[], float] = time.time) -> None:
-        self._sessions, self._periods, self._clock = sessions, periods, clock
+    def __init__(
+        self, sessions: Tended, periods: Periods, shares: Shares, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._sessions, self._periods, self._shares, self._clock = sessions, periods, shares, clock
         self._buried = 0.0
 
     async def keep(self) -> None:
         """For as long as the server lives."""
         while True:
             with anyio.move_on_after(self._periods.look_every_s):
-                await self._sessions.sought.wait()
+                await self._sessions.room.sought.wait()
                 await anyio.sleep(SOUGHT_AGAIN_S)
             await self.round()
 
@@ -72,6 +83,7 @@ class Caretaker:
             for session in self._sessions.at_hand():
                 tasks.start_soon(self._step, partial(self._tend, session))
             tasks.start_soon(self._step, self._bury)
+            self._shed_output()
 
     async def _step(self, step: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -91,17 +103,27 @@ class Caretaker:
 
     async def _give_way(self) -> None:
         """Where somebody waits for a place, the session that nobody has used for longest is parked ahead of its time."""
-        if self._sessions.sought.is_set():
-            since = self._clock() - SPARED_S
+        if self._sessions.room.sought.is_set():
+            since, room = self._clock() - SPARED_S, self._sessions.room
             quiet = [found for found in self._sessions.at_hand() if found.box and found.quiet and found.used <= since]
-            if quiet:
-                await self._sessions.park(min(quiet, key=lambda session: session.used))
+            if helping := [session for session in quiet if room.would_help(session.owner)]:
+                await self._sessions.park(min(helping, key=lambda session: session.used))
+
+    def _shed_output(self) -> None:
+        """Of a caller whose sessions keep too much, the one that was not used for longest gives way first."""
+        of = defaultdict[str, list[Session]](list)
+        for session in sorted(self._sessions.at_hand(), key=lambda session: session.used):
+            of[session.owner].append(session)
+        for sessions in of.values():
+            over = sum(session.room.used for session in sessions) - self._shares.output_bytes
+            for session in sessions if over > 0 else ():
+                over -= session.room.shed(over) if over > 0 else 0
 
     async def _bury(self) -> None:
-        now = self._clock()
-        if self._periods.keep_parked_s and now - self._buried >= BURY_EVERY_S:
+        now, keep = self._clock(), self._periods.keep_parked_s
+        if now - self._buried >= BURY_EVERY_S:
             self._buried = now
-            await self._sessions.bury(now - self._periods.keep_parked_s)
+            await self._sessions.bury(now - keep if keep else 0.0, self._shares.parked)
 
 
 def _longer(idle: float, period: float) -> bool:

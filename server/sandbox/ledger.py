@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -117,6 +118,13 @@ class Ledger:
     def every(self) -> list[Entry]:
         """Of all scopes and callers, whoever holds them."""
         return [_entry(row) for row in self._records.sessions()]
+
+    def surplus(self, most_parked: int) -> frozenset[str]:
+        """Ids of those parked ones that are more than so many of their caller, the ones used last left out."""
+        of = defaultdict[str, list[str]](list)
+        for row in self._records.sessions(scope=self.scope, state="parked"):
+            of[str(row["owner"])].append(str(row["id"]))
+        return frozenset(each for ids in of.values() for each in ids[most_parked:])
 
     def _of(self, owner: str, name: str | None) -> list[Entry]:
         named = {} if name is None else {"name": name}

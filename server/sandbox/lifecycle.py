@@ -43,6 +43,7 @@ class Lifecycle:
     def __init__(self, source: Source, room: Room, ledger: Ledger, resting: Resting, folder: Path, note: Notes) -> None:
         self._source, self._room, self._ledger, self._resting = source, room, ledger, resting
         self._folder, self._note = folder, note
+        self._owners: dict[str, str] = {}  # whose each sandbox is, as long as it has its place
 
     # --- sandboxes ---------------------------------------------------------------------------------------------------
 
@@ -50,17 +51,19 @@ class Lifecycle:
         """A sandbox and the room for it. Raises Full, SandboxFailed."""
         await self._room.enter(owner)
         try:
-            return await self._source.claim(spec, allow, alone=alone)
+            box = await self._source.claim(spec, allow, alone=alone)
         except BaseException:
-            self._room.leave()
+            self._room.leave(owner)
             raise
+        self._owners[box.id] = owner
+        return box
 
     async def let_go(self, sandbox: Sandbox) -> None:
         try:
             await self._source.release(sandbox)
             await self._resting.gone(sandbox.id)
         finally:
-            self._room.leave()
+            self._room.leave(self._owners.pop(sandbox.id))
 
     # --- waking ------------------------------------------------------------------------------------------------------
 
@@ -82,14 +85,15 @@ class Lifecycle:
 
     async def _adopt(self, session: Session, allow: tuple[AllowEntry, ...]) -> None:
         """Over the cap where it must be: it is there already."""
-        self._room.take()
+        self._room.take(session.owner)
         try:
             box = await self._source.adopt(session.spec, *session.waiting_for, allow)
         except BaseException as exc:
-            self._room.leave()
+            self._room.leave(session.owner)
             if isinstance(exc, SandboxFailed):
                 raise SandboxLost(str(exc)) from exc
             raise
+        self._owners[box.id] = session.owner
         session.box, session.state = box, "live"
         session.remarks.append("its server was lost and what ran ended with that; its files are as they were")
         with logged(f"that session {session.id} was taken over"):

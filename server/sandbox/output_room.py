@@ -40,6 +40,16 @@ class OutputRoom:
             if not any(spool.give_way() for spool in self._in_turn()):
                 return
 
+    def shed(self, size: int) -> int:
+        """Give up so many bytes of what is over, as far as that goes; how many it was."""
+        before = self.used
+        while before - (used := self.used) < size:
+            if not any(
+                spool.give_way() for holder in self._holders if holder.over for spool in holder.streams.values()
+            ):
+                return before - used
+        return before - used
+
     def _in_turn(self) -> Iterator[Spool]:
         for holder in self._holders:
             if holder.over:

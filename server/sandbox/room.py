@@ -1,7 +1,7 @@
 """Room for sandboxes: how many are in use, and a queue at the cap in which no caller stands before another twice."""
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
 
@@ -22,25 +22,40 @@ class Full(Exception):
 
 
 class Room:
-    """Places for `most` sandboxes. Who waits is served by turns: each caller in line once, then the next one."""
+    """Places for `most` sandboxes, `each` of one caller. Who waits is served by turns: each caller in line once, then the
+    next one."""
 
-    def __init__(self, most: int, patience_s: float = PATIENCE_S, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        most: int,
+        patience_s: float = PATIENCE_S,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        each: int | None = None,
+    ) -> None:
         self._most, self._patience_s, self._clock = most, patience_s, clock
+        self._each = most if each is None else min(each, most)
         self._waiting: dict[str, deque[anyio.Event]] = {}  # by caller, in the order of their turns
         self._left: deque[float] = deque(maxlen=LEAVINGS_KEPT)
-        self.used = 0
+        self._of = Counter[str]()
         self.sought = anyio.Event()  # set while somebody waits: whoever can give a place up may do so
+
+    @property
+    def used(self) -> int:
+        return self._of.total()
 
     async def enter(self, caller: str) -> None:
         """Take a place, waiting for it where there is none. Raises Full."""
-        if self.used < self._most and not self._waiting:
-            self.used += 1
+        if self.used < self._most and self._of[caller] < self._each and not self._waiting:
+            self._of[caller] += 1
             return
         if sum(map(len, self._waiting.values())) >= self._most:
-            raise self._full("and as many callers wait")
+            raise self._full(caller, "and as many callers wait")
         turn = anyio.Event()
         self._waiting.setdefault(caller, deque()).append(turn)
-        self.sought.set()
+        self._call_next()
+        if self._waiting:
+            self.sought.set()
         try:
             with anyio.move_on_after(self._patience_s):
                 await turn.wait()
@@ -49,42 +64,52 @@ class Room:
             raise
         if not turn.is_set():
             self._give_up(caller, turn)
-            raise self._full(f"and none came free within {self._patience_s:.0f} s")
+            raise self._full(caller, f"and none came free within {self._patience_s:.0f} s")
 
-    def take(self) -> None:
+    def take(self, caller: str) -> None:
         """A place for a sandbox that is there already, over the cap where it must be."""
-        self.used += 1
+        self._of[caller] += 1
 
-    def leave(self) -> None:
+    def leave(self, caller: str) -> None:
         """Give a place back: it is the next one's in line."""
         self._left.append(self._clock())
-        self.used -= 1
+        self._of[caller] -= 1
+        if not self._of[caller]:
+            del self._of[caller]
         self._call_next()
 
+    def would_help(self, caller: str) -> bool:
+        """Whether somebody who waits could come in where this caller gave a place up."""
+        crowded = {one for one in self._waiting if self._of[one] >= self._each}
+        return caller in crowded or (self.used >= self._most and not self._waiting.keys() <= crowded)
+
     def _call_next(self) -> None:
-        while self._waiting and self.used < self._most:
-            caller, turns = next(iter(self._waiting.items()))
-            del self._waiting[caller]
+        while self.used < self._most and (caller := self._next()) is not None:
+            turns = self._waiting.pop(caller)
             turns.popleft().set()
-            self.used += 1
+            self._of[caller] += 1
             if turns:
                 self._waiting[caller] = turns  # behind the others
         if not self._waiting:
             self.sought = anyio.Event()
 
+    def _next(self) -> str | None:
+        return next((caller for caller in self._waiting if self._of[caller] < self._each), None)
+
     def _give_up(self, caller: str, turn: anyio.Event) -> None:
         if turn.is_set():  # its turn came in the very moment it went
-            self.leave()
+            self.leave(caller)
             return
         self._waiting[caller].remove(turn)
         if not self._waiting[caller]:
             del self._waiting[caller]
         self._call_next()
 
-    def _full(self, why: str) -> Full:
+    def _full(self, caller: str, why: str) -> Full:
         after = self._retry_after_s()
+        own = f"{self._each} sandboxes of yours" if self._of[caller] >= self._each else f"{self._most} sandboxes"
         return Full(
-            f"{self._most} sandboxes are in use, as many as allowed, {why}: close a session that is not needed "
+            f"{own} are in use, as many as allowed, {why}: close a session that is not needed "
             f"(session_list shows yours, session_close ends one), or try again in {after:.0f} s",
             after,
         )

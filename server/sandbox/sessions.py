@@ -60,7 +60,7 @@ class Sessions:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """networks: the part of `allow` that an environment's sessions have, where that is not all of it."""
-        self._source, self._environments, self._folder, self._room = source, environments, folder, room
+        self._source, self._environments, self._folder, self.room = source, environments, folder, room
         self._allow, self._ledger, self._clock = AllowList(allow, networks), ledger, clock
         self._life = Lifecycle(source, room, ledger, resting, folder, note)
         self._open: dict[tuple[str, str], Session] = {}
@@ -306,10 +306,6 @@ class Sessions:
         """Those in our hands, whoever's they are."""
         return list(self._open.values())
 
-    @property
-    def sought(self) -> anyio.Event:
-        return self._room.sought
-
     async def freeze(self, session: Session) -> None:
         """Where it is still quiet when its turn comes. Raises SandboxFailed."""
         async with self._turn(session.owner, session.name):
@@ -341,16 +337,22 @@ class Sessions:
                 if session.box is not None:  # else the server ends, and it with it
                     await self._life.thaw(session)
 
-    async def expire(self, session: Session) -> None:
+    async def expire(self, session: Session, *, if_parked: bool = False) -> None:
         """Its time is over, whatever runs in it."""
         async with self._turn(session.owner, session.name):
-            if self._open.get((session.owner, session.name)) is session:
+            still = session.state == "parked" or not if_parked
+            if still and self._open.get((session.owner, session.name)) is session:
                 await self._end(session, "expired")
 
-    async def bury(self, unused_since: float) -> None:
-        """Sessions that no server holds, unused since then or over; and files of none at all."""
+    async def bury(self, unused_since: float, most_parked: int) -> None:
+        """Parked ones beyond a caller's number; of the others those in no hands, unused since then or over; strangers."""
+        surplus = self._ledger.surplus(most_parked)
+        for session in self.at_hand():
+            if session.id in surplus:
+                await self.expire(session, if_parked=True)
         for entry in self._ledger.every():
             old = entry.used < unused_since or (entry.ends is not None and self._clock() >= entry.ends)
+            old = old or entry.id in surplus
             if old and not self._ledger.is_held(entry) and self._ledger.take(entry):
                 await self._life.bury(entry)
         await self._life.drop_strangers()

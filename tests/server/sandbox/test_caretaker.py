@@ -1,4 +1,5 @@
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import pytest
 
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
-from server.sandbox.caretaker import Caretaker, Periods
+from server.sandbox.caretaker import Caretaker, Periods, Shares
+from server.sandbox.room import Room
 from server.sandbox.sandbox import Exit, SandboxFailed
 from server.sandbox.session import Session
+from server.sandbox.spool import SEGMENT_BYTES
 from tests.fakes import SPEC, FakeSandbox, ledger
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +34,7 @@ class Tended:
     did: list[str] = field(default_factory=list)
     stuck: bool = False
     buried: list[float] = field(default_factory=list[float])
-    event: anyio.Event = field(default_factory=anyio.Event)
+    room: Room = field(default_factory=lambda: Room(1))
 
     def at_hand(self) -> list[Session]:
         return self.sessions
@@ -47,12 +50,9 @@ class Tended:
     async def expire(self, session: Session) -> None:
         self.did.append(f"expire {session.name}")
 
-    async def bury(self, unused_since: float) -> None:
+    async def bury(self, unused_since: float, most_parked: int) -> None:
+        assert most_parked == Shares().parked
         self.buried.append(unused_since)
-
-    @property
-    def sought(self) -> anyio.Event:
-        return self.event
 
 
 @dataclass
@@ -81,7 +81,7 @@ class House:
 
     async def after(self, seconds: float, periods: Periods = PERIODS) -> list[str]:
         self.now = seconds
-        await Caretaker(self.tended, periods, lambda: self.now).round()
+        await Caretaker(self.tended, periods, Shares(), lambda: self.now).round()
         return self.tended.did
 
 
@@ -166,19 +166,56 @@ async def test_what_could_not_be_frozen_is_parked_when_that_time_comes(house: Ho
     assert await house.after(1000, ALL) == ["park work"]
 
 
+@asynccontextmanager
+async def waiting(house: House, room: Room, caller: str) -> AsyncGenerator[None]:
+    """The session has a place of ann's, and that caller waits for one."""
+    await room.enter("ann")
+    house.tended.room = room
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(room.enter, caller)
+        await anyio.wait_all_tasks_blocked()
+        yield
+        tasks.cancel_scope.cancel()
+
+
 async def test_where_somebody_waits_for_a_place_the_longest_unused_gives_way(house: House) -> None:
-    house.tended.event.set()
-    assert await house.after(9, ALL) == []  # used a moment ago
-    newer = House(house.folder)
-    newer.session.name, newer.session.used = "newer", 5
-    house.tended.sessions.insert(0, newer.session)
-    assert await house.after(20, ALL) == ["park work"]
-    house.session.holds = 1
-    assert await house.after(20, ALL) == ["park work", "park newer"]
+    async with waiting(house, Room(1, patience_s=30), "bob"):
+        assert await house.after(9, ALL) == []  # used a moment ago
+        newer = House(house.folder)
+        newer.session.name, newer.session.used = "newer", 5
+        house.tended.sessions.insert(0, newer.session)
+        assert await house.after(20, ALL) == ["park work"]
+        house.session.holds = 1
+        assert await house.after(20, ALL) == ["park work", "park newer"]
+
+
+async def test_who_is_at_a_number_of_its_own_parks_nobody_elses(house: House) -> None:
+    room = Room(9, patience_s=30, each=1)
+    await room.enter("bob")
+    async with waiting(house, room, "bob"):
+        assert await house.after(20, ALL) == []
+        house.session.owner = "bob"
+        assert await house.after(20, ALL) == ["park work"]
+
+
+async def test_of_what_a_callers_commands_wrote_the_oldest_that_is_over_gives_way(house: House) -> None:
+    other = House(house.folder / "other")
+    other.session.id, other.session.used = "s2", 5
+    house.tended.sessions.append(other.session)
+    for session in house.tended.sessions:
+        session.folder.mkdir(exist_ok=True)
+        job = await session.start(PERMIT, "exec", f"d-{session.id}", nothing)
+        job.write(1, b"x" * (6 * SEGMENT_BYTES))
+        job.ended(Exit("exited", 0))
+    house.now = 6
+    await Caretaker(house.tended, ALL, Shares(50, 10 * SEGMENT_BYTES), lambda: house.now).round()
+
+    assert house.session.room.used < 5 * SEGMENT_BYTES
+    assert other.session.room.used >= 6 * SEGMENT_BYTES
 
 
 async def test_old_parked_sessions_are_looked_for_now_and_then(house: House) -> None:
-    caretaker = Caretaker(house.tended, ALL, lambda: house.now)
+    caretaker = Caretaker(house.tended, ALL, Shares(), lambda: house.now)
     for house.now in (20_000, 20_001, 20_400):
         await caretaker.round()
 
@@ -194,6 +231,6 @@ async def until(holds: Callable[[], bool], step: Callable[[], Awaitable[None]]) 
 async def test_it_goes_on_for_as_long_as_the_server_lives(house: House) -> None:
     house.now = 100
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(Caretaker(house.tended, Periods(0.01, 0, 0), lambda: house.now).keep)
+        tasks.start_soon(Caretaker(house.tended, Periods(0.01, 0, 0), Shares(), lambda: house.now).keep)
         await until(lambda: len(house.tended.did) > 1, lambda: anyio.sleep(0.01))
         tasks.cancel_scope.cancel()

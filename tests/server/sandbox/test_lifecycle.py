@@ -224,17 +224,36 @@ async def test_parked_sessions_of_servers_that_are_gone_are_buried_when_they_are
     await first.sessions.put_down_all()
     clock.now += 100
     second = Server(tmp_path, keeper, "two", clock=clock)
-    await second.sessions.bury(0)
+    await second.sessions.bury(0, 50)
     assert [entry.name for entry in ledger(tmp_path).every()] == ["old"]
-    await second.sessions.bury(clock.now)
+    await second.sessions.bury(clock.now, 50)
 
     assert ledger(tmp_path).every() == []
     assert keeper.kept == {}
 
 
+async def test_of_more_parked_ones_than_a_caller_may_have_those_used_last_stay(tmp_path: Path) -> None:
+    clock, keeper = Clock(), FakeKeeper()
+    first, second = (Server(tmp_path, keeper, name, clock=clock) for name in ("one", "two"))
+    for server, owner, name in (
+        (first, "ann", "a1"),
+        (first, "ann", "a2"),
+        (first, "bob", "b1"),
+        (second, "ann", "a3"),
+        (second, "ann", "a4"),
+    ):
+        clock.now += 1
+        await server.sessions.park(await server.sessions.open(owner, name, "base", ()))
+    await first.sessions.put_down_all()
+    await second.sessions.bury(0, 1)
+
+    assert sorted(entry.name for entry in ledger(tmp_path).every()) == ["a4", "b1"]
+    assert len(keeper.kept) == 2
+
+
 async def test_what_another_server_holds_is_not_buried(server: Server, tmp_path: Path) -> None:
     await server.sessions.park(await server.sessions.open("ann", "work", "base", ()))
-    await Server(tmp_path, server.keeper, "two").sessions.bury(1e12)
+    await Server(tmp_path, server.keeper, "two").sessions.bury(1e12, 50)
 
     assert len(ledger(tmp_path).every()) == 1
 
@@ -340,8 +359,8 @@ async def test_its_jobs_are_read_without_taking_the_sandbox_over(server: Server,
 
 async def test_a_session_that_nobody_came_for_is_buried_one_day(server: Server, tmp_path: Path) -> None:
     second = await left_by_a_dead_server(server, tmp_path)
-    await second.sessions.bury(0)
+    await second.sessions.bury(0, 50)
     assert len(ledger(tmp_path).every()) == 1
-    await second.sessions.bury(1e12)
+    await second.sessions.bury(1e12, 50)
 
     assert ledger(tmp_path).every() == []

@@ -180,7 +180,7 @@ async def test_what_is_kept_of_no_session_is_dropped(tmp_path: Path) -> None:
     session = await ours.open("ann", "work", "base", ())
     await ours.park(session)
     await keeper.take(FakeSandbox(), "ann", "stranger", "base", "parked")
-    await ours.bury(0)
+    await ours.bury(0, 50)
 
     assert list(keeper.kept) == [session.id]
 
@@ -197,5 +197,5 @@ async def test_an_engine_that_is_away_keeps_the_files_and_not_the_session(
     assert "stay until the engine answers again" in caplog.text
     assert ours.of("ann") == []
     keeper.stuck = False
-    await ours.bury(0)
+    await ours.bury(0, 50)
     assert keeper.kept == {}
