@@ -41,6 +41,7 @@ from server.sandbox.session import Session
 from server.sandbox.sessions import Sessions
 
 KILL = 9
+UNTOLD_S = 0.05  # of a command: who would read what it says meanwhile
 BASH = ("/bin/bash", "--noprofile", "--norc", "-c")  # how a script is run, as the policy reads it
 USE_EXEC = 'use exec, with the program and its arguments: exec(argv=["/bin/ls", "-l"])'
 
@@ -344,10 +345,12 @@ async def _followed(job: Job, wait_s: float, progress: Progress) -> Exit | None:
 
 
 async def _follow(job: Job, wait_s: float, progress: Progress) -> Exit | None:
-    """Wait for the end as long as the caller wants, telling of output meanwhile."""
+    """Wait for the end as long as the caller wants, telling of output meanwhile: most commands leave no time for that."""
+    if (end := await job.wait(min(wait_s, UNTOLD_S))) is not None or wait_s <= UNTOLD_S:
+        return end
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(progress, job)
-        end = await job.wait(wait_s)
+        end = await job.wait(wait_s - UNTOLD_S)
         tasks.cancel_scope.cancel()
     return end
 

@@ -23,7 +23,7 @@ class Front:
     shape: Shape
     snapshots: Snapshots
     default_session: str | None = "default"  # none over HTTP, where one token may stand for many agents
-    copying: Callable[[], Copying | None] = lambda: None  # how far a folder is on its way into a session
+    copying: Callable[[], Copying | None] | None = None  # how far a folder is on its way into a session, where some are
 
     @property
     def caller(self) -> Caller:

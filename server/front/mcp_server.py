@@ -52,7 +52,7 @@ def front_of(app: App, kind: Kind = STDIO) -> Front:
         _shape(app.settings),
         app.snapshots,
         kind.default_session,
-        app.copying,
+        app.copying if any(space.mode == "copy" for space in app.settings.workspace) else None,
     )
 
 

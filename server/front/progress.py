@@ -42,9 +42,11 @@ async def telling[R](ctx: Context[Any, Any], what: str, work: Callable[[Tell], A
 
 
 async def while_copying[R](
-    ctx: Context[Any, Any], copying: Callable[[], Copying | None], work: Callable[[], Awaitable[R]]
+    ctx: Context[Any, Any], copying: Callable[[], Copying | None] | None, work: Callable[[], Awaitable[R]]
 ) -> R:
-    """Do it, telling the client meanwhile how far a folder is on its way into its session."""
+    """Do it, telling the client meanwhile how far a folder is on its way into its session, where any can be."""
+    if copying is None:
+        return await work()
     return await _beside(work, lambda: _tell_of_copy(ctx, copying))
 
 

@@ -89,7 +89,7 @@ async def test_a_process_that_died_while_it_waited_is_replaced(tmp_path: Path) -
     body = f"import os, sys\nif os.path.exists({str(healthy)!r}):\n    os.execv({locate()!r}, sys.argv)"
     async with ShellParser(scripted(tmp_path, body), ready=1) as parser:
         with anyio.fail_after(10):
-            while not parser._ready or await parser._ready[0].process.wait() is None:
+            while not parser._ready or not parser._ready[0].is_over():
                 await anyio.wait_all_tasks_blocked()
         healthy.touch()
 
@@ -132,7 +132,7 @@ async def test_limits_hold_each_process(parser: ShellParser) -> None:
     with anyio.fail_after(5):
         while not parser._ready:
             await anyio.wait_all_tasks_blocked()
-    limits = await anyio.Path(f"/proc/{parser._ready[0].process.pid}/limits").read_text()
+    limits = await anyio.Path(f"/proc/{parser._ready[0].pid}/limits").read_text()
 
     rows = {line[:26].strip(): line[26:].split()[:2] for line in limits.splitlines()[1:]}
     assert rows["Max address space"] == [str(shfmt.ADDRESS_BYTES)] * 2
