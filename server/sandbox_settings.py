@@ -28,6 +28,9 @@ class SandboxSettings(Table):
     made_at_once: Annotated[int, Field(ge=1, le=32)] = 4
     images: dict[str, str] = Field(default_factory=lambda: dict(OUR_IMAGES))  # given, it replaces ours
     runtime: str | None = None
+    socket_volume: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,200}$")] | None = (
+        None  # of the engine, at runtime_dir here: where the server is a container itself, as in examples/compose
+    )
     require_landlock: bool = False
     keep_snapshots_s: Annotated[float, Field(ge=0)] = 30 * 86400.0  # since they were last used; 0: for ever
     keep_prepared_s: Annotated[float, Field(ge=0)] = 30 * 86400.0

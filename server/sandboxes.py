@@ -36,6 +36,7 @@ from server.sandbox.room import Room
 from server.sandbox.sandbox import LINK_DIR, Sandbox
 from server.sandbox.sessions import Sessions
 from server.sandbox.snapshots import Snapshots
+from server.sandbox.socket_folder import LinkMount, SocketVolume, bound
 from server.sandbox.workspaces import Workspace, check_all
 from server.settings import ENVIRON, HOME, Settings
 from server.settings_files import MANAGED, SYSTEM, user_file
@@ -130,7 +131,14 @@ def engine_for(
         tasks=tasks,
         weakened=weakened,
         orphans=orphans,
+        link=link_of(settings),
     )
+
+
+def link_of(settings: Settings) -> LinkMount:
+    """How sandboxes see the folders of their sockets."""
+    volume = settings.sandbox.socket_volume
+    return SocketVolume(volume, settings.runtime_dir) if volume else bound
 
 
 def demand(settings: Settings) -> Demand:

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from server.audit_settings import AuditSettings
 from server.http_settings import HttpSettings
+from server.judge.opa_address import in_clear
 from server.limit_settings import ApprovalSettings, LimitSettings, TelemetrySettings
 from server.network_settings import RAW, EgressSettings, SecretSettings, Table
 from server.policy_settings import PolicySettings
@@ -89,7 +90,7 @@ class Settings(Table):
         found = [
             (self.policy.profile == "open", "policy.profile is open: commands are not judged, only contained."),
             (
-                (self.policy.opa_url or "").startswith("http://"),
+                in_clear(self.policy.opa_url or ""),
                 "policy.opa_url is plain http: whoever sits between answers for the policy.",
             ),
             *(

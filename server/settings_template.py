@@ -54,6 +54,7 @@ TEMPLATE = """\
 # images = {base = "sandgate/base", python = "sandgate/python", node = "sandgate/node"}
 #                               # any image of the engine's, also one without Python, bash or glibc; `sandgate images
 #                               # build node` makes node. Warm caches: an environment whose setup fills them, see below
+# socket_volume = "sandgate-run"   # the engine's volume at runtime_dir, where the server is a container: examples/compose
 # runtime = "runsc"             # gVisor or another runtime that the engine knows; nothing: the engine's own
 
 # keep_snapshots_s = 2592000    # seconds since a snapshot was last used; 0 keeps it for ever

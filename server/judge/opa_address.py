@@ -11,6 +11,12 @@ class BadOpaAddress(Exception):
     """The address or a credential of the OPA server cannot be used; the sentence names the setting."""
 
 
+def in_clear(url: str) -> bool:
+    """Whether somebody could sit between: on loopback there is nobody."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname not in LOOPBACK
+
+
 @dataclass(frozen=True, slots=True)
 class OpaAddress:
     """Where the server is, whom to trust there, and as whom to come. `deadline_s` is for one whole answer."""
@@ -25,5 +31,5 @@ class OpaAddress:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
             raise BadOpaAddress(f"policy.opa_url is {self.url!r}; write https://HOST:PORT and nothing after it")
-        if parts.scheme == "http" and self.token and parts.hostname not in LOOPBACK:
+        if self.token and in_clear(self.url):
             raise BadOpaAddress("policy.opa_token_file would send its token in clear over http; use https")

@@ -32,7 +32,7 @@ from server.sandbox.folders import LONGEST_SOCKET, Folders, NotPrivate, own
 from server.sandbox.gate import Gate, variables
 from server.sandbox.image_recipe import AGENT, BASE, recipe, seccomp_file
 from server.sandbox.sandbox import LINK_DIR, FileRefused, SandboxFailed, SandboxLost, SandboxSpec
-from server.sandboxes import written_down
+from server.sandboxes import link_of, written_down
 from server.settings import ENVIRON, HOME, Settings
 from server.settings_files import load
 
@@ -169,6 +169,7 @@ async def _sandbox(
             grace_s=_GRACE_S,
             tasks=tasks,
             weakened=lambda _: None,  # what the engine lacks was said above
+            link=link_of(settings),
         )
         link.start()
         sandbox = await maker.create(_spec(settings))

@@ -28,6 +28,8 @@ _LONG_AUDIT: Final = 256 * MIB  # measured: 1.5 s; a longer one is not read whil
 def policy(settings: Settings) -> Iterator[Check]:
     """The rules' own tests, then one question each way, asked of the engine that the settings name."""
     fix = "Install Sandgate again; where [policy] names rules of your own, see `sandgate policy test`."
+    if settings.policy.opa_url:
+        fix = f"See that OPA answers at {settings.policy.opa_url}/health, with what `sandgate policy export` writes."
     results = run_tests(BUNDLE_DIR)
     failed = [result.name for result in results if not result.passed]
     if failed or not results:

@@ -33,6 +33,7 @@ from server.sandbox.image_recipe import REPOSITORY, known_images, recipe
 from server.sandbox.orphans import SERVER_LABEL, Orphans
 from server.sandbox.placeholders import Placeholders
 from server.sandbox.sandbox import AGENT, Exit, NoSuchImage, SandboxFailed, SandboxLost, SandboxSpec
+from server.sandbox.socket_folder import LinkMount, bound
 
 START_PATIENCE_S = 20.0
 LOOK_AGAIN_S = 0.02
@@ -75,8 +76,11 @@ class DockerEngine:
         weakened: Callable[[str], None],
         *,
         orphans: Orphans | None = None,
+        link: LinkMount = bound,
     ) -> None:
-        """`weakened` is told once of each control that this engine or its kernel lacks, in a sentence."""
+        """`weakened` is told once of each control that this engine or its kernel lacks, in a sentence. `link`: how a sandbox
+        sees its folder of `directory`."""
+        self._link = link
         self._orphans, self._swept = orphans, orphans is None
         self._find, self.directory, self.server_id = find, directory, server_id
         self._surroundings, self._grace_s, self._tasks = surroundings, grace_s, tasks
@@ -195,7 +199,7 @@ class DockerEngine:
             "sandgate.sandbox": identity,
         }
         settings = spec.container(f"sandgate-{identity}", labels)
-        options = spec.host_config(folder, name_of(self._agent_image), self._seccomp)
+        options = spec.host_config(self._link(folder, api.api_version), name_of(self._agent_image), self._seccomp)
         quota = {"storage_opt": {"size": str(spec.disk_bytes)}} if self._disk_quota else {}
         try:
             return dict(api.create_container(host_config=_host_config(api, options | quota), **settings))
@@ -334,7 +338,7 @@ class DockerEngine:
 
     def _docker(self) -> docker.DockerClient:
         if self._client is None:
-            self._client = docker.DockerClient(base_url=self._find(), timeout=60)
+            self._client = docker.DockerClient(base_url=self._find(), version="auto", timeout=60)
         return self._client
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ REPOSITORY: Final = "sandgate"
 BUILD_LABEL: Final = "sandgate.build"
 CA_LABEL: Final = "sandgate.ca"
 BASE: Final = "base"
+NOT_FOR_SANDBOXES: Final = frozenset({"server"})  # built from the whole checkout: examples/compose
 AGENT: Final = "agent"  # not an environment: what the volume in every sandbox is filled from
 
 _PEM_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
@@ -54,7 +55,7 @@ def seccomp_file() -> Path:
 
 def known_images(folder: Path | None = None) -> tuple[str, ...]:
     """base first, since the others start from it."""
-    found = sorted(path.parent.name for path in (folder or images_dir()).glob("*/Dockerfile"))
+    found = sorted({path.parent.name for path in (folder or images_dir()).glob("*/Dockerfile")} - NOT_FOR_SANDBOXES)
     return tuple(sorted(found, key=lambda image: image != BASE))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from policy.held import HeldFile
@@ -264,7 +263,7 @@ class SandboxSpec:
             "labels": labels,  # orphans are found by these
         }
 
-    def host_config(self, link_dir: Path, agent_volume: str, seccomp: str) -> dict[str, Any]:
+    def host_config(self, link: Mapping[str, Any], agent_volume: str, seccomp: str) -> dict[str, Any]:
         """What the engine holds the container to. Each line is a control: none may go without its reason."""
         return {
             "network_mode": "none",  # no interface but loopback: nothing to bypass (promise 3)
@@ -288,10 +287,9 @@ class SandboxSpec:
             "auto_remove": True,  # the engine removes it when PID 1 ends, whoever is still alive to ask
             "log_config": {"type": "none"},  # PID 1 says nothing; a log file could only grow
             "runtime": self.runtime,  # runsc or kata where the operator has one
-            # Connecting through a read-only mount works; replacing a socket does not. As mounts, not binds: for those the
-            # engine would make a missing source itself, as root.
+            # As mounts, not binds: for those the engine would make a missing source itself, as root.
             "mounts": [
-                _bind(str(link_dir), LINK_DIR, read_only=True),
+                dict(link),
                 _agent(agent_volume),
                 *map(_lend, (*self.mounts, *self.guards)),
             ],
@@ -309,13 +307,10 @@ def _agent(volume: str) -> dict[str, Any]:
     }
 
 
-def _bind(source: str, target: str, *, read_only: bool) -> dict[str, Any]:
-    options = {"Propagation": "rprivate"}  # what is mounted on the host later does not appear inside
-    return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": read_only, "BindOptions": options}
-
-
 def _lend(mount: Mount) -> dict[str, Any]:
-    return _bind(mount.source, mount.target, read_only=mount.read_only)
+    options = {"Propagation": "rprivate"}  # what is mounted on the host later does not appear inside
+    place = {"Source": mount.source, "Target": mount.target, "ReadOnly": mount.read_only}
+    return {"Type": "bind", **place, "BindOptions": options}
 
 
 def _ulimits(limits: dict[str, int]) -> Sequence[dict[str, Any]]:
