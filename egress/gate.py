@@ -21,7 +21,7 @@ from egress.flight import Flight
 from egress.journal import Journal
 from egress.layers import HEAD_BYTES, TOO_LONG, UNREADABLE, Cut, SandboxHttp, Unread
 from egress.lending import Lending
-from egress.reading import answer_of, claim_of, write_canonical
+from egress.reading import answer_of, asked_of, claim_of, write_canonical
 from egress.refusal import BAD_GATEWAY, TOO_MANY, Let, Refusal, Refused, refuse
 
 log = logging.getLogger("egress")
@@ -268,6 +268,7 @@ class Gate:
             raise refuse("egress.error", "No request asked for this connection.", destination.host, destination.port)
         at.session.admit_dial(destination, let=any(flight.let for flight in flights))
         addresses = await self.dialler.addresses(destination)
+        at.line.reached(destination, str(addresses[0]))  # as far as is known before one of them answers
         loop = asyncio.get_running_loop()
         if not isinstance(loop, PinnedLoop):
             raise TypeError("the gate runs on a loop that would connect anywhere")
@@ -371,7 +372,7 @@ class Gate:
     def _refuse(self, flow: http.HTTPFlow, refusal: Refusal) -> None:
         at = self._at(flow.client_conn)
         self._answer(flow, at, refusal)
-        self.journal.refused(at.session.name, at.cause, refusal, flow.request.method)
+        self.journal.refused(at.session.name, at.cause, refusal, asked_of(flow.request))
 
     def _answer(self, flow: http.HTTPFlow, at: Connection, refusal: Refusal) -> None:
         flow.response = answer_of(refusal, flow.request, at.session, at.cause)
@@ -380,7 +381,7 @@ class Gate:
         at.line.linger()
 
     def _note(self, at: Connection, refusal: Refusal) -> None:
-        self.journal.refused(at.session.name, at.cause, refusal, "")
+        self.journal.refused(at.session.name, at.cause, refusal)
 
     def _at(self, client: connection.Client) -> Connection:
         return self.connections[client.id]

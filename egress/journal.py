@@ -15,10 +15,22 @@ MOST_DISTINCT = 20
 type Tell = Callable[[Mapping[str, Any]], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was refused, as far as it could be read; path is without its query."""
+
+    method: str = ""
+    scheme: str = ""
+    path: str = ""
+
+
+NOTHING_READ = Asked()
+
+
 @dataclass(slots=True)
 class _Counted:
     refusal: Refusal
-    method: str
+    asked: Asked
     cause: Cause
     count: int = 0
 
@@ -82,7 +94,7 @@ class Journal:
             }
         )
 
-    def refused(self, session: str, cause: Cause, refusal: Refusal, method: str) -> None:
+    def refused(self, session: str, cause: Cause, refusal: Refusal, asked: Asked = NOTHING_READ) -> None:
         if session not in self._windows:
             self._windows[session] = _Window()
             asyncio.get_running_loop().call_later(WINDOW_S, self.flush, session)
@@ -94,8 +106,8 @@ class Journal:
         if key in window.counted:
             window.counted[key].count += 1
             return
-        window.counted[key] = _Counted(refusal, method, cause)
-        self._tell_refused(session, _Counted(refusal, method, cause, 1))
+        window.counted[key] = _Counted(refusal, asked, cause)
+        self._tell_refused(session, _Counted(refusal, asked, cause, 1))
 
     def flush(self, session: str) -> None:
         """Tell what one session was refused since its last window began."""
@@ -105,7 +117,7 @@ class Journal:
                 self._tell_refused(session, counted)
         if window.beyond:
             rest = Refusal("egress.limit", "More was refused in this second than is listed one by one.")
-            self._tell_refused(session, _Counted(rest, "", Cause(), window.beyond))
+            self._tell_refused(session, _Counted(rest, NOTHING_READ, Cause(), window.beyond))
 
     def _tell_refused(self, session: str, counted: _Counted) -> None:
         refusal = counted.refusal
@@ -117,7 +129,9 @@ class Journal:
                 "attribution": counted.cause.attribution,
                 "host": clip(refusal.host, 253),
                 "port": refusal.port,
-                "method": clip(counted.method, 20),
+                "scheme": clip(counted.asked.scheme, 20),
+                "method": clip(counted.asked.method, 20),
+                "path": clip(counted.asked.path, 500),
                 "rule": refusal.rule,
                 "reason": clip(refusal.reason, 500),
                 "count": counted.count,

@@ -150,7 +150,7 @@ class Listeners:
         self._note(session, refusal)
 
     def _note(self, session: Session, refusal: Refusal) -> None:
-        self._journal.refused(session.name, cause("", session.decisions), refusal, "")
+        self._journal.refused(session.name, cause("", session.decisions), refusal)
 
 
 def _bound(path: Path) -> socket.socket:

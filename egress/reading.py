@@ -6,6 +6,7 @@ from egress.cause import Cause
 from egress.claim import Claim
 from egress.decoding import Decoder, Undecodable, decoder
 from egress.destination import Destination
+from egress.journal import Asked
 from egress.refusal import BAD_GATEWAY, Refusal
 from egress.session import Session
 from egress.swap import Head
@@ -74,6 +75,12 @@ def laid_open(response: http.Response, request: http.Request) -> Decoder | None:
     if request.http_version == "HTTP/1.1":
         response.headers["transfer-encoding"] = "chunked"
     return found
+
+
+def asked_of(request: http.Request) -> Asked:
+    """What a refusal says of the request beside its host; of a CONNECT that is its method."""
+    path = request.data.path.decode("latin1").partition("?")[0]
+    return Asked(request.method, request.scheme, path)
 
 
 def answer_of(refusal: Refusal, request: http.Request, session: Session, cause: Cause) -> http.Response:

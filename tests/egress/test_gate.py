@@ -104,7 +104,7 @@ def test_a_refused_request_over_tls_reads_why_and_what_would_be_allowed(town: To
     assert answer.headers["x-sandgate-error"] == answer.json["reason"]
     event = guest.refused(host="denied.test")
     assert (event["decisions"], event["attribution"]) == (["d-1", "d-2"], "any_of")
-    assert (event["count"], event["method"]) == (1, "GET")
+    assert (event["count"], event["method"], event["scheme"], event["path"]) == (1, "GET", "https", "/why")
     assert "secret" not in json.dumps(event)
 
 
@@ -330,6 +330,7 @@ def test_an_origin_that_is_not_there_is_said_to_be_so(town: Town) -> None:
         unknown = sandbox.get(guest.at("unknown.test"))
 
     assert (answer.status, answer.rule) == (502, "egress.error")
+    assert guest.flow(port=1)["address"] == "127.0.0.1"  # what was dialled, and did not answer
     assert "does not resolve" in unknown.json["reason"]
 
 

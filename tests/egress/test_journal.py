@@ -5,7 +5,7 @@ from typing import Any
 from egress.cause import Cause
 from egress.destination import Destination
 from egress.flight import Flight
-from egress.journal import Journal
+from egress.journal import Asked, Journal
 from egress.refusal import Refusal
 
 
@@ -16,7 +16,7 @@ def told(*refusals: Refusal) -> list[Mapping[str, Any]]:
     async def write() -> None:
         journal = Journal(heard.append)
         for refusal in refusals:
-            journal.refused("s", Cause(("d-1",), "only_job"), refusal, "GET")
+            journal.refused("s", Cause(("d-1",), "only_job"), refusal, Asked("GET", "https", "/p"))
         journal.flush("s")
 
     asyncio.run(write())
@@ -38,7 +38,9 @@ def test_a_refusal_is_told_at_once_and_the_same_again_is_counted() -> None:
         "attribution": "only_job",
         "host": "a.test",
         "port": 443,
+        "scheme": "https",
         "method": "GET",
+        "path": "/p",
         "rule": "egress.not_allowed",
         "reason": "a.test is not on the list.",
         "count": 1,
