@@ -1,6 +1,7 @@
 """The page of a real server, asked as programs and browsers ask: who sees what, who may answer, and what is refused."""
 
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -163,7 +164,7 @@ def test_a_form_of_another_page_or_of_none_is_refused(world: World) -> None:
         assert world.asked in chief.get("/waiting").text
         signin = chief.post("/signin", data={"token": CHIEF}, headers=wrong_origin).status_code
     assert refusals == [403, 403, 403, 400, 400, 400, 400, 403]
-    assert signin == 401
+    assert signin == 403
 
 
 @pytest.mark.anyio
@@ -211,6 +212,18 @@ def test_the_operator_of_this_machine_needs_no_token(world: World) -> None:
     with httpx.Client(follow_redirects=True) as person:
         assert link.startswith(world.server.url)
         assert "What runs now" in person.get(link).text
+
+
+def test_a_page_that_is_kept_up_ends_with_its_server(folder: Path) -> None:
+    home = Home(folder / "e", tokens(ann=ANN))
+    home.folder.mkdir()
+    with serving(home) as server, httpx.Client(headers={"authorization": f"Bearer {ANN}"}, timeout=30) as ann:
+        with ann.stream("GET", f"{server.url}/live/") as kept:
+            events = kept.iter_lines()
+            assert next(events) == "event: part"
+            server.process.send_signal(signal.SIGTERM)
+            assert not [line for line in events if line.startswith("event:")]  # it is told to its end, not broken off
+        assert server.process.wait(30) == 0
 
 
 def test_who_signs_out_is_out(world: World) -> None:

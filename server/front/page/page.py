@@ -21,6 +21,7 @@ from server.front.page.rendering import Rendering
 from server.front.page.shown import FOLDER
 from server.front.page.threshold import Threshold
 from server.front.page.views import Context, Query, Views
+from server.record.audit import AuditFailed
 from server.sandbox.jobs import Job
 from server.sandbox.session import Session
 
@@ -41,8 +42,8 @@ class Page:
     streams: Streams
 
     def app(self) -> Starlette:
-        unusable = {OSError: self.rendering.unusable}
-        return Starlette(routes=self._routes(), middleware=[Middleware(Guarded)], exception_handlers=unusable)
+        failed = {OSError: self.rendering.unusable, AuditFailed: self.rendering.unusable}
+        return Starlette(routes=self._routes(), middleware=[Middleware(Guarded)], exception_handlers=failed)
 
     def _routes(self) -> list[BaseRoute]:
         seen = self.threshold.seen
@@ -77,7 +78,6 @@ class Page:
 
     async def _live(self, request: Request, _: Viewer) -> Response:
         path = request.url.path.removeprefix("/live")
-
         before: object = None
 
         async def render() -> dict[str, Any] | Literal["same"] | None:

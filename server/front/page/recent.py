@@ -21,7 +21,7 @@ import anyio.to_thread
 
 from server.record.segments import Segments
 
-MOST_READ: Final = 8 << 20  # bytes at a time; of what came since, the newest
+MOST_READ: Final = 4 << 20  # bytes at a time, some 10,000 lines; of what came since, the newest
 MOST_DECISIONS: Final = 2_000
 MOST_FLOWS: Final = 5_000
 MOST_LINES: Final = 100  # of one decision
@@ -54,7 +54,6 @@ class Flow:
     count: int
     why: str  # the status, or rule and reason
     failed: bool
-    session: str
     decisions: tuple[str, ...]
     owner: str = ""  # "" where nobody knows any more
     notes: tuple[str, ...] = ()
@@ -159,6 +158,8 @@ def _lines(pieces: Iterable[bytes]) -> Iterable[Line]:
 
 
 class Recent:
+    """Decisions by their ids, flows, and what is notable; the newest of each last."""
+
     def __init__(self, tail: Tail, most_decisions: int = MOST_DECISIONS, most_flows: int = MOST_FLOWS) -> None:
         self._tail, self._most = tail, most_decisions
         self._turn = anyio.Lock()
@@ -207,8 +208,7 @@ class Recent:
         named = (line.get("decision_id"), *line.get("decision_ids", ()))
         ids = tuple(str(each) for each in named if each)
         caused = [found for each in ids if (found := self.decisions.get(each))]
-        flow = _flow(line, ids)
-        self.flows.append(flow)
+        self.flows.append(flow := _flow(line, ids))
         for decision in caused:
             _add_line(decision, line)
             if len(decision.flows) < MOST_LINES:
@@ -256,7 +256,6 @@ def _flow(line: Line, ids: tuple[str, ...]) -> Flow:
         count=_number(line.get("count")) or 1,
         why=f"{line.get('reason', '')} [{line.get('rule', '')}]" if refused else str(line.get("status", "")),
         failed=_number(line.get("status")) >= HTTPStatus.BAD_REQUEST,
-        session=str(line.get("session") or ""),
         decisions=ids,
         owner=str(line.get("caller") or ""),
         notes=tuple(notes),

@@ -37,8 +37,8 @@ class Rendering:
         return await self.page("sentence.html", viewer, status, title="Not so", sentence=sentence)
 
     async def unusable(self, _: Request, exc: Exception) -> Response:
-        """The database, mostly: what is kept in it cannot be shown, and nothing can be answered."""
-        return await self.sentence(None, f"This cannot be shown now: {exc}", HTTPStatus.SERVICE_UNAVAILABLE)
+        """The database or the audit: what is kept there cannot be shown, or what is done could not be recorded."""
+        return await self.sentence(None, f"This cannot be done now: {exc}", HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def no_such(self, viewer: Viewer, what: str) -> Response:
         """The same whether it never was, is older than what is kept, or is somebody else's."""

@@ -49,15 +49,6 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def duration(seconds: float) -> str:
-    whole = max(0, round(seconds))
-    if whole < 120:  # noqa: PLR2004 - two minutes: below it, seconds say more
-        return f"{whole} s"
-    if whole < 7200:  # noqa: PLR2004 - two hours
-        return f"{whole // 60} min"
-    return f"{whole // 3600} h"
-
-
 def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
@@ -75,5 +66,5 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(clock=clock, stamp=stamp, day=day, size=size, duration=duration, plural=plural, as_json=as_json)
+    made.filters.update(clock=clock, stamp=stamp, day=day, size=size, plural=plural, as_json=as_json)
     return made

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -11,6 +12,11 @@ from starlette.routing import Route
 from server.front.page.entrance import Entrance, Viewer, bearer, is_same
 from server.front.page.forms import Form, read_form
 from server.front.page.rendering import Rendering
+
+NOT_OURS: Final = (
+    "This did not come from a page of this server's, so nothing was done. Go back and try again; where a proxy stands "
+    "before the server, http.public_url in its settings says how browsers reach it."
+)
 
 type Endpoint = Callable[[Request], Awaitable[Response]]
 type Show = Callable[[Request, Viewer], Awaitable[Response]]
@@ -49,12 +55,9 @@ class Threshold:
             form = await read_form(request)
             if form is None:
                 return await self.rendering.sentence(viewer, "That is no form of this page's.", HTTPStatus.BAD_REQUEST)
-            by_program = bearer(request) is not None
-            if not by_program and not (
-                self.entrance.is_from_here(request) and is_same(form.get("form", ""), viewer.form)
-            ):
-                sentence = "This did not come from a page of this server's, so nothing was done. Go back and try again."
-                return await self.rendering.sentence(viewer, sentence, HTTPStatus.FORBIDDEN)
+            ours = self.entrance.is_from_here(request) and is_same(form.get("form", ""), viewer.form)
+            if bearer(request) is None and not ours:
+                return await self.rendering.sentence(viewer, NOT_OURS, HTTPStatus.FORBIDDEN)
             return await do(request, viewer, form)
 
         return answer
@@ -70,8 +73,9 @@ class Threshold:
         return await self.rendering.page("signin.html", None, title="Sign in")
 
     async def _sign_in(self, request: Request) -> Response:
-        form = await read_form(request) if self.entrance.is_from_here(request) else None
-        token = (form or {}).get("token", "").strip()
+        if not self.entrance.is_from_here(request):
+            return await self.rendering.sentence(None, NOT_OURS, HTTPStatus.FORBIDDEN)
+        token = ((await read_form(request)) or {}).get("token", "").strip()
         cookie = await self.entrance.sign_in(token) if token else None
         if cookie is None:
             said = "That token is not good. It is what `sandgate token new` printed."

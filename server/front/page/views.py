@@ -101,7 +101,7 @@ class Views:
 
     async def traffic(self, viewer: Viewer, _: Query) -> Context:
         flows = [flow for flow in reversed(self.recent.flows) if viewer.sees(flow.owner)]
-        now = self._now()
+        now = self.clock()
         series = [
             Series("down", per_minute(((flow.time, flow.down) for flow in flows), now)),
             Series("up", per_minute(((flow.time, flow.up) for flow in flows), now)),
@@ -185,7 +185,7 @@ class Views:
         }
 
     def _effects_over_time(self, found: list[Decision]) -> Context:
-        now = self._now()
+        now = self.clock()
         series = [
             Series(effect, per_minute(((each.time, 1) for each in found if each.effect == effect), now))
             for effect in EFFECTS
@@ -195,9 +195,6 @@ class Views:
             "now": now - now % 60,
             "chart": stacked(series, "Decisions in the last hour, by minute"),
         }
-
-    def _now(self) -> float:
-        return self.clock()
 
 
 def _told(lines: Iterable[Line]) -> list[Context]:

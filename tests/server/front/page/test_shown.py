@@ -4,7 +4,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
-from server.front.page.shown import duration, plural, size, templates
+from server.front.page.shown import plural, size, templates
 
 pytestmark = pytest.mark.promise("page.text")
 
@@ -50,5 +50,4 @@ def test_numbers_for_people() -> None:
         "2.5 MB",
         "3.0 TB",
     ]
-    assert [duration(seconds) for seconds in (5, 119, 300, 7200)] == ["5 s", "119 s", "5 min", "2 h"]
     assert [plural(1, "flow"), plural(2, "flow"), plural(1200, "decision")] == ["1 flow", "2 flows", "1,200 decisions"]
