@@ -73,6 +73,7 @@ def _record_flow(event: dict[str, Any], audit: Audit, late: Late) -> None:
     """
     session = late.sessions.of_sandbox(str(event["session"])) if late.sessions else None
     decisions = [str(decision) for decision in event.get("decisions") or ()]
+    jobs = [job for job in session.jobs.values() if job.decision_id in decisions] if session else []
     kind = "egress.flow" if event["event"] == "flow" else "egress.refused"
     facts = {name: value for name, value in event.items() if name not in ("event", "session", "decisions")}
     audit.write(
@@ -83,15 +84,12 @@ def _record_flow(event: dict[str, Any], audit: Audit, late: Late) -> None:
             "caller": session.owner if session else None,
             "session": session.name if session else None,
             "sandbox": event["session"],
+            "jobs": [job.name for job in jobs],
             **facts,
         },
     )
-    if kind == "egress.refused" and session is not None:
+    if kind == "egress.refused":
         told = f"{event['host']}:{event['port']}: {event['reason']}{_how_to_allow(event)}"
-        for job in session.jobs.values():
-            if (
-                job.decision_id in decisions
-                and told not in job.refused_hosts
-                and len(job.refused_hosts) < MAX_REFUSED_HOSTS
-            ):
+        for job in jobs:
+            if told not in job.refused_hosts and len(job.refused_hosts) < MAX_REFUSED_HOSTS:
                 job.refused_hosts.append(told)

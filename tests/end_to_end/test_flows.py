@@ -52,7 +52,7 @@ async def test_an_allowed_host_answers_and_the_audit_names_the_call(client: Clie
     (flow,) = flows
     assert (flow["host"], flow["address"], flow["port"], flow["status"]) == (HOST, "127.0.0.1", origin.port, 200)
     assert (flow["method"], flow["rule"], flow["path"]) == ("GET", f"{HOST}:{origin.port}", "/hello")
-    assert (flow["attribution"], flow["caller"]) == ("only_job", "local")
+    assert (flow["attribution"], flow["caller"], flow["jobs"]) == ("only_job", "local", [result["job"]])
 
 
 async def test_the_very_first_call_of_a_server_already_has_a_network(folder: Path, home: Home, origin: Origin) -> None:
