@@ -1,10 +1,11 @@
 """The settings of HTTP: who may call, by which names, and whose word is believed."""
 
 from datetime import date
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from server.network_settings import Table
 
@@ -42,3 +43,15 @@ class HttpSettings(Table):
     download_mb: Annotated[int, Field(ge=1)] = 1024  # of one that is fetched from there
     tokens: tuple[TokenSettings, ...] = ()
     jwt: JwtSettings | None = None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _named(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                everybody = ip_network(proxy).prefixlen == 0
+            except ValueError as exc:
+                raise ValueError(f"{proxy!r} is no address or network: write 10.0.0.2 or 10.0.0.0/24") from exc
+            if everybody:
+                raise ValueError("to trust everybody's X-Forwarded-For is to let everybody choose an address")
+        return proxies

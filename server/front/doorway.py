@@ -3,13 +3,17 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.front.patience import Body
 
 LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 MOST_FAILURES: Final = 20  # of one address in WINDOW_S; then it waits
@@ -50,11 +54,13 @@ class Doorway:
         if objection := self._objection(headers):
             await _answer(*objection)(scope, receive, send)
             return
-        too_many = False
+        too_many = started = False
+        body = Body(receive)
 
         async def watched(message: Message) -> None:
             """A good token is let in however many bad ones came from its address, which may be a proxy's."""
-            nonlocal too_many
+            nonlocal too_many, started
+            started = True
             if message["type"] == "http.response.start" and message["status"] == HTTPStatus.UNAUTHORIZED:
                 too_many = self._failed(address, scope["path"], "authorization" in headers)
                 if too_many:
@@ -64,7 +70,11 @@ class Doorway:
             if not too_many:
                 await send(message)
 
-        await self._app(scope, receive, watched)
+        with suppress(ClientDisconnect):
+            await self._app(scope, body, watched)
+        if body.late and not started:
+            end = {"connection": "close"}
+            await _answer(HTTPStatus.REQUEST_TIMEOUT, "the body took too long", end)(scope, receive, send)
 
     def _objection(self, headers: Headers) -> tuple[int, str] | None:
         if _name(headers.get("host", "")) not in self._hosts:

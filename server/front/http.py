@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import ssl
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -31,9 +32,10 @@ from server.front.file_routes import file_routes
 from server.front.issuer_keys import IssuerKeys
 from server.front.mcp_server import Kind, build, front_of
 from server.front.page.made import page_of
+from server.front.patience import PatientProtocol
 from server.front.scraping import metrics_route
 from server.http_settings import HttpSettings
-from server.settings import Settings
+from server.settings import BadSettings, Settings
 from server.settings_files import Source
 from server.watching import watch
 
@@ -68,8 +70,9 @@ def nothing_more(_: MCPServer[Any]) -> None:
 
 
 async def serve_http(settings: Settings, source: Source, address: Address, make: Making | None = None) -> None:
-    """Serve until a signal comes; then running calls have GRACE_S, and nothing is left. Raises NobodyMayCall."""
+    """Serve until a signal comes; then running calls have GRACE_S, and nothing is left. Raises NobodyMayCall, BadSettings."""
     http = settings.http
+    check_certificate(http)
     if not http.tokens and http.jwt is None:
         raise NobodyMayCall("nobody may call: make a token with `sandgate token new NAME`, or set [http.jwt]")
     bearers = Bearers(http, IssuerKeys, lambda: datetime.now(UTC).date())
@@ -172,13 +175,26 @@ def configured(app: ASGIApp, http: HttpSettings, address: Address) -> uvicorn.Co
         timeout_keep_alive=KEPT_ALIVE_S,
         limit_concurrency=MOST_CONNECTIONS,
         h11_max_incomplete_event_size=HEAD_BYTES,
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         proxy_headers=bool(http.trusted_proxies),
         forwarded_allow_ips=list(http.trusted_proxies),
         ssl_certfile=_text(http.tls_cert),
         ssl_keyfile=_text(http.tls_key),
     )
+
+
+def check_certificate(http: HttpSettings) -> None:
+    """Before anything is made: uvicorn would find it only once all else runs. Raises BadSettings."""
+    if http.tls_cert is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(http.tls_cert, http.tls_key)
+    except (OSError, ssl.SSLError) as exc:
+        names = f"{http.tls_cert} and {http.tls_key or 'the key that should be in it'}"
+        raise BadSettings(
+            f"http.tls_cert and http.tls_key: {names} are no certificate (PEM) and the key to it that we may read: {exc}"
+        ) from exc
 
 
 def _text(path: Path | None) -> str | None:

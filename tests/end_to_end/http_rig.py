@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -30,33 +31,40 @@ class HttpServer:
     home: Home
     url: str
     process: subprocess.Popen[bytes]
+    trust: ssl.SSLContext | None = None
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(timeout=30)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(self.url + path, headers=headers, timeout=30)
+        return httpx.get(self.url + path, headers=headers, timeout=30, verify=self.trust or True)
 
 
 @contextmanager
-def serving(home: Home, *more: str) -> Generator[HttpServer]:
+def serving(home: Home, *more: str, trust: ssl.SSLContext | None = None) -> Generator[HttpServer]:
+    """`trust`: whom to believe where it speaks TLS, on localhost."""
     program, *_ = home.argv
-    with serving_by(
-        home, lambda port: [program, "serve", "--http", f"127.0.0.1:{port}", *home.arguments, *more]
-    ) as made:
+
+    def argv(port: int) -> list[str]:
+        return [program, "serve", "--http", f"127.0.0.1:{port}", *home.arguments, *more]
+
+    with serving_by(home, argv, trust) as made:
         yield made
 
 
 @contextmanager
-def serving_by(home: Home, argv: Callable[[int], list[str]]) -> Generator[HttpServer]:
+def serving_by(
+    home: Home, argv: Callable[[int], list[str]], trust: ssl.SSLContext | None = None
+) -> Generator[HttpServer]:
     """The same by any command, which is told its port."""
     home.write_settings()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(argv(port), env=home.environ, stdin=subprocess.DEVNULL)
-    server = HttpServer(home, f"http://127.0.0.1:{port}", process)
+    url = f"https://localhost:{port}" if trust else f"http://127.0.0.1:{port}"
+    server = HttpServer(home, url, process, trust)
     try:
         until(lambda: _answers(server), "the server answers")
         yield server

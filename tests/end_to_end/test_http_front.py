@@ -1,0 +1,129 @@
+"""TLS by certificate files, a proxy that is trusted and one that is not, and an end that waits for nobody."""
+
+import signal
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from server.front.http import check_certificate
+from server.http_settings import HttpSettings
+from server.settings import BadSettings
+from tests.end_to_end.http_rig import ANN, HttpServer, cli, serving, streamable, tokens
+from tests.end_to_end.rig import Home, until
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """For localhost, signed by itself; and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    cert_file, key_file = folder / "cert.pem", folder / "key.pem"
+    cert_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return cert_file, key_file
+
+
+@pytest.fixture
+def home(folder: Path, request: pytest.FixtureRequest) -> Home:
+    made = Home(folder / f"{abs(hash(request.node.name)) % 100_000}")
+    made.folder.mkdir()
+    return made
+
+
+def with_settings(home: Home, text: str) -> Home:
+    return Home(home.folder, f"[http]\n{text}\n{tokens(ann=ANN)}")
+
+
+def test_with_a_certificate_it_speaks_tls_1_2_or_later_and_nothing_else(
+    home: Home, certificate: tuple[Path, Path]
+) -> None:
+    cert, key = certificate
+    trust = ssl.create_default_context(cafile=str(cert))
+    with serving(with_settings(home, f'tls_cert = "{cert}"\ntls_key = "{key}"'), trust=trust) as server:
+        port = int(server.url.rpartition(":")[2])
+        with httpx.Client(verify=trust, base_url=f"https://localhost:{port}") as client:
+            assert client.get("/healthz").json() == {"status": "ok"}
+            assert client.get("/mcp").status_code == 401
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"https://localhost:{port}/healthz")
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"http://localhost:{port}/healthz")
+        old = ssl.create_default_context(cafile=str(cert))
+        old.set_ciphers("DEFAULT:@SECLEVEL=0")
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+            old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"https://localhost:{port}/healthz", verify=old)
+
+
+def test_a_certificate_that_cannot_be_used_is_said_before_anything_is_served(
+    home: Home, certificate: tuple[Path, Path]
+) -> None:
+    cert, key = certificate
+    absent, garbage = home.folder / "none.pem", home.folder / "garbage.pem"
+    garbage.write_text("nothing")
+    for wrong in (HttpSettings(tls_cert=garbage, tls_key=key), HttpSettings(tls_cert=cert)):
+        with pytest.raises(BadSettings, match="are no certificate"):
+            check_certificate(wrong)
+    made = with_settings(home, f'tls_cert = "{absent}"\ntls_key = "{key}"')
+    made.write_settings()
+    done = cli(made, "serve", "--http", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert str(absent) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.promise("caller.known")
+@pytest.mark.parametrize(("proxies", "address"), [("", "127.0.0.1"), ('"127.0.0.0/8"', "203.0.113.7")])
+def test_who_came_is_told_by_a_trusted_proxy_and_by_nobody_else(home: Home, proxies: str, address: str) -> None:
+    with serving(with_settings(home, f"trusted_proxies = [{proxies}]")) as server:
+        server.get("/mcp", **{"X-Forwarded-For": "203.0.113.7", "Authorization": "Bearer guess"})
+        (line,) = server.home.audit("auth.refused")
+    assert line["address"] == address
+
+
+@pytest.fixture
+def opened(home: Home) -> Iterator[tuple[HttpServer, ExitStack]]:
+    with serving(with_settings(home, "")) as server, ExitStack() as stack:
+        yield server, stack
+
+
+@pytest.mark.promise("nothing.left")
+async def test_it_ends_in_bounded_time_whatever_clients_hold_open(opened: tuple[HttpServer, ExitStack]) -> None:
+    server, stack = opened
+    host, port = server.url.removeprefix("http://").split(":")
+    head = f"Host: {host}\r\nAuthorization: Bearer {ANN}\r\n"
+    async with streamable(server, ANN) as client:
+        await client.call_tool("shell", {"command": "sleep 300", "wait_s": 0, "session": "work"})
+        for said in (
+            "",
+            "GET / HTTP/1.1\r\n",
+            f"GET /sse HTTP/1.1\r\n{head}\r\n",
+            f"POST /mcp HTTP/1.1\r\n{head}Content-Length: 1000\r\nContent-Type: application/json\r\n\r\n" + "{",
+            f"PUT /files/work/a HTTP/1.1\r\n{head}Content-Length: 1000\r\n\r\nabc",
+        ):
+            sock = stack.enter_context(socket.create_connection((host, int(port))))
+            sock.sendall(said.encode())
+        assert server.end(signal.SIGTERM) == 0
+    until(server.home.nothing_is_left, "nothing is left")
