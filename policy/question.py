@@ -108,6 +108,7 @@ class Question:
             "commands": [asdict(command) for command in self.reading.commands],
             "script": asdict(self.reading.script),
             "paths": [asdict(path) for path in self.paths],
+            **({"egress": asdict(self.act)} if isinstance(self.act, UseHost) else {}),
         }
 
     def digest(self) -> str:

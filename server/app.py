@@ -16,7 +16,7 @@ from server.control import Control
 from server.environments import recipes
 from server.exporting import end_all, exports_for
 from server.flows import Late, authority, egress_link, lent_by, system_roots
-from server.host_questions import HostQuestions
+from server.host_questions import HostQuestions, hosts_of
 from server.judge.approvals import Approvals
 from server.judge.shfmt import ShellParser
 from server.judges import judging
@@ -77,7 +77,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     store, page = Store(settings.database), PageDoor()
     with own(settings.runtime_dir, settings.state_dir, server_id, lambda: written_down(store)) as folders:
         people = Approvals(ApprovalRows(settings.database), settings.approvals.pending_s)
-        held = HostQuestions(people, sessions_of := Late(), lambda: judge.revision, audit.write, settings.egress.hold_s)
+        held = HostQuestions(people, sessions_of := Late(), audit.write, settings.egress.hold_s)
         link = egress_link(settings, audit, sessions_of, keyring, held.asked)
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
         exports = exports_for(settings, audit)
@@ -91,7 +91,9 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 link, folders.sockets, authority(settings) / "ca.pem", system_roots(), tasks, lent := lent_by(settings)
             )
             ledger = Ledger(store, server_id, scope(settings), folders.alive)
-            boxes = open_boxes(settings, spaces, audit, folders, ledger, gate, lent, tasks, steps=steps)
+            boxes = open_boxes(
+                settings, spaces, audit, folders, ledger, gate, lent, tasks, steps=steps, ask=partial(hosts_of, judge)
+            )
             pool, sessions, snapshots = boxes.pool, boxes.sessions, boxes.snapshots
             sessions_of.sessions = sessions
             limits = limits_for(settings.limits, audit.write)
@@ -107,14 +109,14 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 pool.keep,
                 boxes.guards.keep,
                 partial(keyring.keep, link.keep),
-                partial(held.keep, link),
+                partial(held.keep, link, judge),
                 Caretaker(sessions, periods(settings), shares(settings)).keep,
                 Control(gateway, boxes.copies, folders.sockets, page).serve,
             ):
                 tasks.start_soon(keep)
             for export in exports:
                 tasks.start_soon(export.keep)
-            change = Change(source, judge, sessions, audit)
+            change = Change(source, judge, sessions, audit, tasks.start_soon)
             tasks.start_soon(watch, change.files, change.take_up)
 
             async def close() -> None:

@@ -16,9 +16,10 @@ from policy.held import MOST_BYTES, Held, named_files
 from policy.path import area as path_area
 from policy.path import normalise
 from policy.path import uses as path_uses
-from policy.question import CallerFacts, Op, PathUse, Question, RunCommand, SessionFacts, UseFile, UseSession
+from policy.question import CallerFacts, Op, PathUse, Question, RunCommand, SessionFacts, UseFile, UseHost, UseSession
 from policy.verdict import Allow, Ask, Denied, Deny, Permit, Verdict, permit, stricter
 from server.judge.approvals import NobodyToAsk
+from server.judge.host_patterns import split
 from server.parts import (
     AsTheyAre,
     Audit,
@@ -187,6 +188,14 @@ class Gateway:
         question = self._file_question(caller, ask)
         return question, await self.judge.decide(question)
 
+    async def check_host(self, caller: Caller, target: Target, host: str) -> tuple[Question, Verdict]:
+        """Raises BadHost for what is none."""
+        spec = self._spec(caller, target)
+        facts = SessionFacts(target.session, spec.environment, spec.home, spec.workspaces)
+        act = UseHost(*split(host))
+        question = Question(CallerFacts(caller.id, caller.roles), "network", facts, act, {"host": host})
+        return question, await self.judge.decide_request(question)
+
     async def allowed(self, caller: Caller, target: Target, op: Op, paths: Iterable[str]) -> frozenset[str]:
         """Those that file_read (or file_list, for op list) would be allowed: a search shows no more than that."""
         tool, allowed = "file_list" if op == "list" else "file_read", []
@@ -293,7 +302,7 @@ class Gateway:
 
         async with AsyncExitStack() as held:
             with self.steps.step("session"):
-                finding = self.sessions.held(caller.id, facts.name, facts.environment, start)
+                finding = self.sessions.held(caller.id, facts.name, facts.environment, start, caller.roles)
                 session = await held.enter_async_context(finding)
             yield session
 

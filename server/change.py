@@ -1,9 +1,10 @@
 """What a running server takes up from changed settings."""
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from server.flows import hosts
 from server.judge.bundle import BundleError
 from server.judge.current import CurrentJudge
 from server.judges import embedded
@@ -21,6 +22,7 @@ class Change:
     judge: CurrentJudge
     sessions: Sessions
     audit: Audit
+    soon: Callable[[Callable[[], Coroutine[Any, Any, None]]], object]  # starts what takes its time
 
     def files(self) -> list[Path]:
         """What is looked at: every settings file, and the rules of the operator's own."""
@@ -39,5 +41,5 @@ class Change:
         except BundleError as exc:
             self.audit.write("server.reload_failed", {"reason": str(exc)})
             raise
-        self.sessions.allow_from_now_on(hosts(settings))
+        self.soon(self.sessions.follow_policy)
         self.audit.write("server.reloaded", {"revision": self.judge.revision, "warnings": settings.warnings()})

@@ -325,7 +325,13 @@ def _policy_words(commands: Any) -> None:
     check.add_argument("--json", action="store_true", help="for programs")
     check.add_argument("--config", type=Path, metavar="FILE")
     explain = _add(policy, "explain", "which rule, which line, what holds it, what would be allowed", "policy:explain")
-    explain.add_argument("command", help="a shell command")
+    explain.add_argument("command", nargs="?", help="a shell command")
+    for parser in (check, explain):
+        parser.add_argument(
+            "--host", metavar="HOST[:PORT]", help="or a host that a request goes to; port 443 if none is said"
+        )
+        parser.add_argument("--method", help="of that request; nothing: any")
+        parser.add_argument("--path", help="of that request, without its query; nothing: any")
     tests = _add(policy, "test", "run the rules' own tests", "policy:test")
     tests.add_argument("--coverage", action="store_true", help="say which lines of the rules none of them reaches")
     export = _add(policy, "export", "write the policy as a bundle for an OPA server", "policy:export")

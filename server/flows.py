@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from server.judges import host_entries
 from server.keyring import Keyring
 from server.record.audit import Audit
-from server.sandbox.egress_link import AllowEntry, EgressLink
+from server.sandbox.egress_link import EgressLink
 from server.sandbox.placeholders import Lent, Placeholders
 from server.sandbox.sessions import Sessions
 from server.settings import ENVIRON, Settings
@@ -33,11 +32,6 @@ def lent_by(settings: Settings) -> Placeholders:
 def system_roots() -> Path | None:
     found = ssl.get_default_verify_paths()
     return Path(found.cafile) if found.cafile else None
-
-
-def hosts(settings: Settings) -> tuple[AllowEntry, ...]:
-    """The operator's allowlist as the gate reads it."""
-    return tuple(host_entries(settings.egress))
 
 
 def egress_link(

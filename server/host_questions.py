@@ -6,7 +6,8 @@ taken back: then open connections are cut as well.
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from dataclasses import asdict
+from typing import Any, Protocol, assert_never
 
 import anyio
 import anyio.abc
@@ -14,9 +15,10 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from policy.held import Held
 from policy.question import CallerFacts, Question, SessionFacts, UseHost
-from policy.verdict import Allow, Ask, Rule
+from policy.verdict import Allow, Ask, Deny, Verdict
 from server.flows import Late
 from server.judge.approvals import Approval
+from server.judge.decision import HostList
 from server.sandbox.session import Session
 
 LOOK_EVERY_S = 0.25  # at the answer, which another process may write down
@@ -42,12 +44,26 @@ class Gate(Protocol):
     def cut(self, session: str, host: str, port: int) -> None: ...
 
 
+class Judge(Protocol):
+    @property
+    def looks_at_requests(self) -> bool: ...
+
+    async def decide_request(self, question: Question) -> Verdict: ...
+
+    async def hosts(self, question: Question) -> HostList | None: ...
+
+
+async def hosts_of(judge: Judge, roles: tuple[str, ...]) -> HostList | None:
+    """What of the operator's list callers of these roles have; None where the policy does not answer."""
+    return await judge.hosts(Question(CallerFacts("", roles), "network", SessionFacts("", ""), UseHost("", 0), {}))
+
+
 class HostQuestions:
     """`hold_s`: how long a request is held; its question stays for as long as any."""
 
-    def __init__(self, people: People, late: Late, revision: Callable[[], str], write: Write, hold_s: float) -> None:
-        self._people, self._late, self._revision, self._write, self._hold_s = people, late, revision, write, hold_s
-        self._granted: dict[tuple[str, str, int], str] = {}  # by sandbox, host and port: which yes
+    def __init__(self, people: People, late: Late, write: Write, hold_s: float) -> None:
+        self._people, self._late, self._write, self._hold_s = people, late, write, hold_s
+        self._granted: dict[tuple[str, str, int], set[str]] = {}  # by sandbox, host and port: which yes
         ends: tuple[MemoryObjectSendStream[Mapping[str, Any]], MemoryObjectReceiveStream[Mapping[str, Any]]]
         ends = anyio.create_memory_object_stream(MOST_WAITING)
         self._incoming, self._outgoing = ends
@@ -59,37 +75,53 @@ class HostQuestions:
         except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
             log.warning("the gate asks about more hosts than anybody answers: %s is refused", event["host"])
 
-    async def keep(self, gate: Gate) -> None:
+    async def keep(self, gate: Gate, judge: Judge) -> None:
         """Answer what comes, and watch what was answered for longer, until cancelled."""
         async with self._incoming, self._outgoing, anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch, gate)
             async for event in self._outgoing:
-                tasks.start_soon(self._answer, gate, event)
+                tasks.start_soon(self._answer, gate, judge, event)
 
-    async def _answer(self, gate: Gate, event: Mapping[str, Any]) -> None:
+    async def _answer(self, gate: Gate, judge: Judge, event: Mapping[str, Any]) -> None:
         try:
-            answer = await self._decide(event)
+            answer = await self._decide(judge, event)
         except Exception:
             log.exception("a host could not be asked about, so it is refused")
             answer = _no("egress.error", "The question whether this may pass could not be put to anybody.")
         gate.answer(str(event["ask"]), answer)
 
-    async def _decide(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _decide(self, judge: Judge, event: Mapping[str, Any]) -> Mapping[str, Any]:
         session = self._late.sessions.of_sandbox(str(event["session"])) if self._late.sessions else None
         if session is None:
             return _no("egress.error", "The sandbox belongs to no session.")
-        host, port = str(event["host"]), int(event["port"])
-        question, ask = _question(session, host, port), _ask(host, port, self._revision())
+        whole = UseHost(str(event["host"]), int(event["port"]), str(event["method"]), str(event["path"]))
+        question = _question(session, whole)
+        match await judge.decide_request(question):
+            case Allow():
+                return {"let": "alike"}
+            case Deny(rules=rules):
+                return _no("egress.policy", "; ".join(f"{rule.reason} {rule.help}".rstrip() for rule in rules))
+            case Ask() as ask:
+                # where rules tell requests apart, so does the yes
+                about = question if judge.looks_at_requests else _question(session, UseHost(whole.host, whole.port))
+                return await self._asked(session, about, ask, event, "alike" if judge.looks_at_requests else "host")
+            case other:
+                assert_never(other)
+
+    async def _asked(
+        self, session: Session, question: Question, ask: Ask, event: Mapping[str, Any], again: str
+    ) -> Mapping[str, Any]:
         yes, approval = await self._person(session, question, ask, event)
+        where = (str(event["session"]), str(event["host"]), int(event["port"]))
         if yes is None:
-            return _no("egress.ask", _unanswered(host, port, approval, self._hold_s), approval.id if approval else "")
-        self._write(
-            "egress.approved", _line(event, session, {"approval": yes.id, "by": yes.answered_by, "scope": yes.scope})
-        )
+            reason = _unanswered(f"{where[1]}:{where[2]}", approval, self._hold_s)
+            return _no("egress.ask", reason, approval.id if approval else "")
+        given = {"approval": yes.id, "by": yes.answered_by, "scope": yes.scope}
+        self._write("egress.approved", _line(event, session, given))
         if yes.scope == "once":
             return {"let": "once"}
-        self._granted[str(event["session"]), host, port] = yes.id
-        return {"let": "host"}
+        self._granted.setdefault(where, set()).add(yes.id)
+        return {"let": again}
 
     async def _person(
         self, session: Session, question: Question, ask: Ask, event: Mapping[str, Any]
@@ -117,31 +149,29 @@ class HostQuestions:
         """A yes that was taken back or is over ends what it let pass."""
         while True:
             await anyio.sleep(LOOK_AGAIN_S)
-            for (sandbox, host, port), approval in list(self._granted.items()):
-                now = await self._people.find(approval)
-                if now is None or now.state != "allowed":
-                    del self._granted[sandbox, host, port]
-                    gate.cut(sandbox, host, port)
+            for where, approvals in list(self._granted.items()):
+                for approval in list(approvals):
+                    now = await self._people.find(approval)
+                    if now is None or now.state != "allowed":
+                        approvals.discard(approval)
+                        gate.cut(*where)
+                if not approvals:
+                    del self._granted[where]
 
 
-def _question(session: Session, host: str, port: int) -> Question:
+def _question(session: Session, act: UseHost) -> Question:
     facts = SessionFacts(session.name, session.spec.environment, session.spec.home, session.spec.workspaces)
-    return Question(CallerFacts(session.owner), "network", facts, UseHost(host, port), {"host": host, "port": port})
+    call = {name: value for name, value in asdict(act).items() if value}
+    return Question(CallerFacts(session.owner, session.roles), "network", facts, act, call)
 
 
-def _ask(host: str, port: int, revision: str) -> Ask:
-    reason = f"{host}:{port} is a host that the operator's list has a person asked about"
-    rule = Rule("egress.ask", "ask", reason, "Wait for the answer, or use a host that is on the list.", host)
-    return Ask((rule,), Allow(revision=revision), revision)
-
-
-def _unanswered(host: str, port: int, approval: Approval | None, hold_s: float) -> str:
+def _unanswered(host: str, approval: Approval | None, hold_s: float) -> str:
     if approval is None:
-        return f"{host}:{port} needs a person's yes, and the question could not be written down."
+        return f"{host} needs a person's yes, and the question could not be written down."
     if approval.state == "denied":
-        return f"A person said no to {host}:{port}."
+        return f"A person said no to {host}."
     how = f"`sandgate approvals allow {approval.id}`, with --session or --minutes N for more than one request"
-    return f"{host}:{port} needs a person's yes, and nobody has answered within {hold_s:g} s. {how}; then try again."
+    return f"{host} needs a person's yes, and nobody has answered within {hold_s:g} s. {how}; then try again."
 
 
 def _no(rule: str, reason: str, approval: str = "") -> Mapping[str, Any]:

@@ -26,6 +26,7 @@ def policy_data(settings: Settings) -> dict[str, Any]:
     return {
         **data,
         "paths": [*data["paths"], *_protected(settings)],
+        "egress": host_entries(settings.egress),
         "hosts": [entry_name(entry).removeprefix(RAW).partition(":")[0] for entry in host_entries(settings.egress)],
     }
 

@@ -51,11 +51,12 @@ type HostEntry = Annotated[str, AfterValidator(_entry_host)]
 
 
 class EgressRule(Table):
-    """An allowlist entry with more than a host: methods, and globs over the path."""
+    """An allowlist entry with more than a host: methods, globs over the path, and the roles that have it."""
 
     host: HostEntry
     methods: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()  # whose callers have it; nothing: everybody's
 
 
 class EgressSettings(Table):

@@ -97,3 +97,6 @@ class NothingToGuard:
 
 class Judge(Protocol):
     async def decide(self, question: Question) -> Verdict: ...
+
+    async def decide_request(self, question: Question) -> Verdict:
+        """Of what leaves a sandbox."""

@@ -8,12 +8,12 @@ from pathlib import Path
 import anyio.abc
 
 from server.environments import environments, networks
-from server.flows import hosts
 from server.kept import snapshots as kept_snapshots
 from server.kept import stored_images
 from server.record.audit import Audit
 from server.record.steps import Steps
 from server.record.store import Store
+from server.sandbox.allow_list import AllowList, Policy
 from server.sandbox.caretaker import Periods, Shares
 from server.sandbox.copies import Arrived, Copies
 from server.sandbox.demand import Demand
@@ -68,6 +68,7 @@ def open_boxes(
     tasks: anyio.abc.TaskGroup,
     *,
     steps: Steps,
+    ask: Policy,
 ) -> Boxes:
     """Made and told about each other; no container before a call."""
     orphans = Orphans(Installation.of(settings.state_dir), folders.alive, ledger.sandboxes)
@@ -86,11 +87,10 @@ def open_boxes(
         copies,
         environments(settings, spaces),
         folders.output,
-        hosts(settings),
+        AllowList(ask, networks(settings)),
         Room(settings.limits.sessions, each=settings.limits.sessions_each),
         ledger,
         Resting(Freezer(engine_of(settings), tasks), snapshots, audit.write),
-        networks(settings),
         note=audit.write,
     )
     return Boxes(engine, pool, guards, copies, sessions, snapshots, images)

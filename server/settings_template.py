@@ -15,7 +15,8 @@ TEMPLATE = """\
 # allow = []                    # commands by name and sub-command that need no question: ["git push"]
 # ask = []
 # deny = []
-# custom = []                   # folders with Rego of your own, package sandgate_custom.NAME
+# custom = []                   # folders with Rego of your own, package sandgate_custom.NAME: findings of calls, and
+#                               # egress_findings of requests (input.egress: host, port, method, path)
 # opa_url = ""                  # an OPA server decides instead, with the bundle of `sandgate policy export`
 # opa_ca = ""                   # whom to trust there; opa_cert: certificate and key to come with
 # opa_token_file = ""           # sent as a bearer token, over https or loopback only
@@ -24,7 +25,8 @@ TEMPLATE = """\
 [egress]
 # allow = []                    # hosts: "example.com", "*.example.com" (not the apex), "example.com:8443",
 #                               # "tcp://db.example.com:5432" (bytes that nobody reads),
-#                               # {host = "api.example.com", methods = ["GET"], paths = ["/v1/*"]}
+#                               # {host = "api.example.com", methods = ["GET"], paths = ["/v1/*"]},
+#                               # roles = ["dev"] beside them: for callers of that role alone
 # ask = []                      # hosts that a person is asked about while the request waits: "*.example.com", or "*"
 # hold_s = 60                   # so long; then it is refused, and may be tried again once the answer is there
 # held = 8                      # requests of each session that wait at once

@@ -39,7 +39,14 @@ class Workshop:
 
         async def act(caller: Caller) -> None:
             await self.gateway.sessions.open(
-                caller.id, target.session, target.environment, (), spec=spec, alone=True, ttl_s=TTL_S
+                caller.id,
+                target.session,
+                target.environment,
+                (),
+                spec=spec,
+                alone=True,
+                ttl_s=TTL_S,
+                roles=caller.roles,
             )
 
         arguments = {"session": target.session, "environment": target.environment}

@@ -17,6 +17,7 @@ from policy.verdict import Permit, Verdict
 from server.parts import Record
 from server.record.snapshot_rows import SnapshotRows
 from server.record.store import Store
+from server.sandbox.allow_list import AllowList
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.ledger import Ledger
 from server.sandbox.resting import Resting
@@ -110,6 +111,9 @@ class FixedJudge:
         return next(
             (self.by_path[use.resolved] for use in question.paths if use.resolved in self.by_path), self.verdict
         )
+
+    async def decide_request(self, question: Question) -> Verdict:
+        return await self.decide(question)
 
 
 def ledger(folder: Path, server: str = "one", alive: Callable[[str], bool] = lambda _: True) -> Ledger:
@@ -309,6 +313,26 @@ class FakeSource:
 
     def calls(self, sandbox: Any, decisions: tuple[str, ...]) -> None:
         self.announced.append(decisions)
+
+
+@dataclass
+class FakeHosts:
+    """What the policy says of hosts: these entries to everybody, and more to some roles; None while it is away."""
+
+    entries: tuple[AllowEntry, ...] = ()
+    by_role: dict[str, tuple[AllowEntry, ...]] = field(default_factory=dict)
+    away: bool = False
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    async def __call__(self, roles: tuple[str, ...]) -> tuple[AllowEntry, ...] | None:
+        await anyio.lowlevel.checkpoint()
+        self.asked.append(roles)
+        more = (entry for role in roles for entry in self.by_role.get(role, ()))
+        return None if self.away else (*self.entries, *more)
+
+
+def allow_list(*entries: AllowEntry) -> AllowList:
+    return AllowList(FakeHosts(entries))
 
 
 @dataclass

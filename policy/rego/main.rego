@@ -25,7 +25,7 @@ default decision := {
 # title: The answer to input
 # entrypoint: true
 decision := {
-	"effect": _strictest({entry[2] | some entry in _entries}),
+	"effect": strictest({entry[2] | some entry in _entries}),
 	"rules": [_rule(entry) | some entry in sort(_entries)],
 	"limits": data.sandgate.settings.all.limits,
 	"access": data.sandgate.access.paths,
@@ -43,15 +43,16 @@ _judged if {
 	is_array(_custom)
 }
 
-# An effect that is none of these has no strictest, which leaves the default.
-_strictest(effects) := "deny" if {
+# METADATA
+# description: The strictest of them. An effect that is none of these has no strictest, which leaves the default.
+strictest(effects) := "deny" if {
 	"deny" in effects
 	count(effects - {"ask", "deny"}) == 0
 }
 
-_strictest(effects) := "ask" if effects == {"ask"}
+strictest(effects) := "ask" if effects == {"ask"}
 
-_strictest(effects) := "allow" if effects == set()
+strictest(effects) := "allow" if effects == set()
 
 # Sorted, these come strictest first and then by id: equal questions get equal answers.
 _entries contains [0, "default.deny", "deny", reason, help, ""] if {
@@ -105,7 +106,7 @@ _sub_command(index) := [word |
 _custom := [[concat(".", ["custom", package_name]), finding] |
 	some package_name
 	findings := data.sandgate_custom[package_name].findings
-	some finding in _understood(findings)
+	some finding in understood(findings)
 ]
 
 # Under `open` the sandbox is the control; what belongs to the gate and to the operator stays shut.
@@ -130,14 +131,17 @@ _granted(finding) if {
 	finding.path in data.sandgate.operator.granted_paths
 }
 
-# An operator's rules are not trusted with shapes: what is no set of findings is a deny, and they cannot name a command.
-_understood(findings) := {{"effect": finding.effect, "reason": finding.reason, "help": finding.help} |
+# METADATA
+# description: |
+#   What an operator's rules found. They are not trusted with shapes: what is no set of findings is a deny, and they
+#   cannot name a command.
+understood(findings) := {{"effect": finding.effect, "reason": finding.reason, "help": finding.help} |
 	some finding in findings
 } if {
 	_well_formed(findings)
 }
 
-_understood(findings) := {{
+understood(findings) := {{
 	"effect": "deny",
 	"reason": "A rule of the operator gave an answer of the wrong shape.",
 	"help": "Tell the operator: findings are a set of {effect: ask or deny, reason, help}.",

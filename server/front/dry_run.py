@@ -8,6 +8,7 @@ from policy.question import Op, Question
 from policy.verdict import Verdict
 from server.call import BASH, Caller, FileAsk, Gateway, RunAsk, SessionAsk, Target
 from server.front.parameters import given
+from server.judge.host_patterns import BadHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ type Said = tuple[Question, Verdict] | str
 
 
 async def dry_run(gateway: Gateway, caller: Caller, target: Target, asked: Asked) -> Said:
-    """Question and verdict, or a sentence where a host was asked for, or nothing. A call as any: recorded and bounded."""
+    """Question and verdict, or a sentence where nothing was asked for, or no host. A call as any: recorded and bounded."""
 
     async def act(caller: Caller) -> Said:
         if asked.command is not None:
@@ -39,7 +40,10 @@ async def dry_run(gateway: Gateway, caller: Caller, target: Target, asked: Asked
                 caller, FileAsk[None](tool, target, asked.op, asked.path, asked.arguments, _never)
             )
         if asked.host is not None:
-            return gateway.sessions.host_verdict(asked.host)
+            try:
+                return await gateway.check_host(caller, target, asked.host)
+            except BadHost as exc:
+                return str(exc)
         return "Give command, path or host."
 
     return await gateway.use_session(caller, SessionAsk("policy_check", target, asked.arguments, act))

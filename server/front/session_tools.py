@@ -60,6 +60,7 @@ class SessionTools:
                         spec=spec,
                         alone=kept is not None,
                         ttl_s=ttl_s or None,
+                        roles=caller.roles,
                     ),
                 )
             except NoSuchImage as exc:

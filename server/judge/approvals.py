@@ -166,7 +166,8 @@ def _bound(question: Question, ask: Ask, held: Held) -> str:
 def _shown(question: Question, held: Held) -> str:
     act = question.act
     if isinstance(act, UseHost):
-        return f"send requests to {act.host}:{act.port}"
+        what = f"{act.method} {act.path} at" if act.method else "requests to"
+        return f"send {what} {act.host}:{act.port}"
     if not isinstance(act, RunCommand):
         call = json.dumps(dict(question.call), ensure_ascii=False, sort_keys=True)
         return f"{call}\n{_most_of(held.shows)}" if held.shows else call

@@ -1,15 +1,21 @@
 """From the document that Rego answers with to a verdict. Every doubt is a deny: an engine may be wrong or replaced."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from policy.verdict import Access, Allow, Ask, Deny, Limits, Rule, Verdict, engine_error
 
 DECISION = "data.sandgate.decision"  # where the answer is
+REQUEST = "data.sandgate.egress.decision"  # where it is for a request that leaves a sandbox
+HOSTS = "data.sandgate.egress.list"  # what a gate holds for a caller
 _KEYS = {"effect", "rules", "limits", "access", "revision"}
 _ROOM = {"id": 200, "effect": 5, "reason": 1_000, "help": 1_000, "grant": 300}  # characters
 _REVISION = 64  # characters; ours have 16
 _MOST_RULES = 1_000
 _MOST_PATHS = 4_096
+_MOST_ENTRIES = 10_000
+
+type HostList = tuple[str | Mapping[str, Any], ...]  # what a gate holds for a caller, as egress/allowlist.py reads it
 
 
 class OddDecision(Exception):
@@ -22,6 +28,18 @@ def verdict(document: Any, revision: str | None) -> Verdict:
         return _verdict(document, revision)
     except OddDecision as odd:
         return engine_error(f"The policy engine's answer was not a decision: {odd}.")
+
+
+def host_list(document: Any, revision: str | None) -> HostList:
+    """The entries in a document of this revision (None: of any). Raises OddDecision."""
+    _demand(isinstance(document, dict) and document.keys() == {"entries", "revision"}, "its fields are others")
+    _demand(revision in (None, document["revision"]), "it is of another revision")
+    entries = document["entries"]
+    _demand(isinstance(entries, list) and len(entries) <= _MOST_ENTRIES, "its entries are no list")
+    for entry in entries:
+        host = entry.get("host") if isinstance(entry, dict) else entry
+        _demand(isinstance(host, str), "an entry is neither a host nor an object with one")
+    return tuple(entries)
 
 
 def _verdict(document: Any, expected: str | None) -> Verdict:

@@ -6,6 +6,7 @@ that is not a whole decision within the deadline is a deny.
 """
 
 import json
+import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,13 +19,14 @@ from opa_client.opa_async import AsyncOpaClient
 
 from policy.question import Question
 from policy.verdict import Verdict, engine_error
-from server.judge.decision import verdict
+from server.judge.decision import DECISION, HOSTS, REQUEST, HostList, OddDecision, host_list, verdict
 from server.judge.opa_address import BadOpaAddress, OpaAddress
+
+log = logging.getLogger("sandgate")
 
 ANSWER_BYTES = 1 << 20  # of a decision; ours have a thousandth of it
 QUESTION_BYTES = 32 << 20  # as the embedded engine takes
 CONNECTIONS = 64  # at once; a question is a millisecond of the server's time
-PATH = "data/sandgate/decision"
 DEFAULT_PORT = 8181  # where OPA listens unless told otherwise
 
 
@@ -63,10 +65,10 @@ class _Client(AsyncOpaClient):  # type: ignore[misc]  # the library has no types
         """Whether it is up and has activated every bundle it was configured with."""
         return cast("bool", await self.check_health({"bundles": True}))
 
-    async def ask(self, document: bytes) -> Any:
-        """The value of data.sandgate.decision. Raises OpaTrouble, and what aiohttp raises."""
+    async def ask(self, document: bytes, rule: str) -> Any:
+        """The value of a rule (data.sandgate.decision). Raises OpaTrouble, and what aiohttp raises."""
         options = {"data": document, "headers": {"Content-Type": "application/json"}}
-        async with self._request("POST", f"{self.root_url}/{PATH}", **options) as response:
+        async with self._request("POST", f"{self.root_url}/{rule.replace('.', '/')}", **options) as response:
             if response.status != 200:  # noqa: PLR2004 - the one status with which OPA answers a query
                 raise OpaTrouble(f"it answered with HTTP {response.status}{_hint(response.status)}")
             body = b""
@@ -76,7 +78,7 @@ class _Client(AsyncOpaClient):  # type: ignore[misc]  # the library has no types
                     raise OpaTrouble(f"its answer is larger than {ANSWER_BYTES} bytes")
         answer = json.loads(body)
         if not isinstance(answer, dict) or "result" not in answer:
-            raise OpaTrouble("it has no data.sandgate.decision; load the bundle that `sandgate policy export` writes")
+            raise OpaTrouble(f"it has no {rule}; load the bundle that `sandgate policy export` writes")
         return answer["result"]
 
 
@@ -104,6 +106,7 @@ class OpaJudge:
         """Raises BadOpaAddress."""
         self._client, self._deadline_s = _Client(address), address.deadline_s
         self._ready = False
+        self.looks_at_requests = True  # it may; what it holds is the operator's business
         self.revision = ""  # of its last decision: the server's rules change without us
 
     async def __aenter__(self) -> Self:
@@ -118,6 +121,23 @@ class OpaJudge:
 
     async def decide(self, question: Question) -> Verdict:
         """The server's verdict; a deny by engine.error where it gives none in time. Never raises."""
+        return await self._verdict(question, DECISION)
+
+    async def decide_request(self, question: Question) -> Verdict:
+        """The same of a request that leaves a sandbox (UseHost)."""
+        return await self._verdict(question, REQUEST)
+
+    async def hosts(self, question: Question) -> HostList | None:
+        """What a gate holds for the caller of the question; None where there is no answer in time."""
+        try:
+            with anyio.fail_after(self._deadline_s):
+                return host_list(await self._answer(json.dumps({"input": question.as_input()}).encode(), HOSTS), None)
+        except (TimeoutError, OpaTrouble, OddDecision, aiohttp.ClientError, OSError, ValueError) as exc:
+            self._ready = False
+            log.warning("no list of hosts, so nothing leaves: %s", exc)
+            return None
+
+    async def _verdict(self, question: Question, rule: str) -> Verdict:
         try:
             document = json.dumps({"input": question.as_input()}, ensure_ascii=False).encode()
         except (TypeError, ValueError, RecursionError):
@@ -126,7 +146,7 @@ class OpaJudge:
             return engine_error("The call is too large to be judged.")
         try:
             with anyio.fail_after(self._deadline_s):
-                found = verdict(await self._answer(document), None)
+                found = verdict(await self._answer(document, rule), None)
         except TimeoutError:
             return self._refused(f"it did not answer within {self._deadline_s:g} s")
         except OpaTrouble as trouble:
@@ -138,12 +158,12 @@ class OpaJudge:
         self.revision = found.revision or self.revision
         return found
 
-    async def _answer(self, document: bytes) -> Any:
+    async def _answer(self, document: bytes, rule: str) -> Any:
         """A server that has failed is asked for its health first: one without its bundles answers, but not by them."""
         if not self._ready and not await self._client.ready():
             raise OpaTrouble("it is not ready, or has not loaded its bundles")
         self._ready = True
-        return await self._client.ask(document)
+        return await self._client.ask(document, rule)
 
     def _refused(self, what: str) -> Verdict:
         self._ready = False

@@ -4,7 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_KEYS = {"profile", "allow", "ask", "deny", "paths", "execute", "hosts", "limits"}
+from server.judge.host_patterns import host_pattern
+
+_KEYS = {"profile", "allow", "ask", "deny", "paths", "execute", "hosts", "egress", "limits"}
 _PROFILES = ("open", "standard", "strict")
 _OPS = {"read", "write", "delete", "list"}
 _LIMITS = {"timeout_s", "output_bytes"}
@@ -26,6 +28,7 @@ def rego_settings(settings: Mapping[str, Any], revision: str) -> dict[str, Any]:
     document["paths"] = [rule for entry in _list(settings, "paths") for rule in _path_rules(entry)]
     document["execute"] = [_absolute(path, "execute") for path in _list(settings, "execute", ("/",))]
     document["hosts"] = [_text(host, "hosts").lower() for host in _list(settings, "hosts")]
+    document["egress"] = [_host(entry) for entry in _list(settings, "egress")]
     document["limits"] = _limits(settings.get("limits", {}))
     return document
 
@@ -41,6 +44,13 @@ def _commands(settings: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
                 raise SettingsError(f"policy.{effect} has {given.get('command')!r}, which names no program")
             table.setdefault(name, []).append({"effect": effect, "words": words, **_scope(given)})
     return table
+
+
+def _host(entry: Any) -> dict[str, Any]:
+    try:
+        return host_pattern(entry)
+    except ValueError as exc:
+        raise SettingsError(str(exc)) from None
 
 
 def _path_rules(entry: Any) -> list[dict[str, Any]]:

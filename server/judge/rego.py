@@ -6,6 +6,7 @@ holds the GIL and cannot be interrupted, so no thread could bound it.
 """
 
 import json
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,12 +17,14 @@ import anyio.to_thread
 from policy.question import Question
 from policy.verdict import Verdict, engine_error
 from server.judge.bundle import Bundle, BundleError, read_bundle
-from server.judge.decision import DECISION, verdict
+from server.judge.decision import DECISION, HOSTS, REQUEST, HostList, OddDecision, host_list, verdict
 from server.judge.engine import Engine, EngineTrouble, Evaluates
 from server.judge.engine_process import EngineProcess
 from server.judge.self_test import self_test
 
 __all__ = ["BundleError", "RegoJudge"]
+
+log = logging.getLogger("sandgate")
 
 DEADLINE_S = 1.0  # for rules of an operator; ours take a thousandth of it
 QUESTION_BYTES = 32 << 20  # a file_write of 16 MB with every character escaped; 0.1 s to take in
@@ -57,8 +60,27 @@ class RegoJudge:
         """16 hexadecimal digits over all rules, tables, samples and settings."""
         return self._bundle.revision
 
+    @property
+    def looks_at_requests(self) -> bool:
+        return bool(self._bundle.custom)
+
     async def decide(self, question: Question) -> Verdict:
         """The verdict; never raises for anything that a question or an engine can be."""
+        return await self._verdict(question, DECISION)
+
+    async def decide_request(self, question: Question) -> Verdict:
+        """The same of a request that leaves a sandbox (UseHost)."""
+        return await self._verdict(question, REQUEST)
+
+    async def hosts(self, question: Question) -> HostList | None:
+        """What a gate holds for the caller of the question; None where there is no answer."""
+        try:
+            return host_list(await self._answer(json.dumps(question.as_input()), HOSTS), self.revision)
+        except (EngineTrouble, OddDecision, ValueError) as trouble:
+            log.warning("no list of hosts, so nothing leaves: %s", trouble)
+            return None
+
+    async def _verdict(self, question: Question, rule: str) -> Verdict:
         try:
             document = json.dumps(question.as_input(), ensure_ascii=False)
             size = len(document.encode())
@@ -67,7 +89,7 @@ class RegoJudge:
         if size > QUESTION_BYTES:
             return engine_error("The call is too large to be judged.")
         try:
-            return verdict(await self._answer(document), self.revision)
+            return verdict(await self._answer(document, rule), self.revision)
         except EngineTrouble as trouble:
             return engine_error(f"The policy engine gave no answer: {trouble}")
 
@@ -76,10 +98,10 @@ class RegoJudge:
         if self._child is not None:
             self._child.close()
 
-    async def _answer(self, document: str) -> Any:
+    async def _answer(self, document: str, rule: str) -> Any:
         if self._child is None:
-            return self._asked().evaluate(document, DECISION)
-        return await anyio.to_thread.run_sync(self._child.evaluate, document, DECISION)
+            return self._asked().evaluate(document, rule)
+        return await anyio.to_thread.run_sync(self._child.evaluate, document, rule)
 
     def _asked(self) -> Evaluates:
         """The engine, on the thread it belongs to; to use or drop it on another is a panic."""

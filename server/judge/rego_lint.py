@@ -40,8 +40,11 @@ def _custom_faults(name: str, tree: Any, package: str) -> Iterator[str]:
     if root != "sandgate_custom" or not own or "." in own:
         yield f"{name}:1: package {package} is not sandgate_custom.NAME, where an operator's rules belong"
     heads = [(kind, _dotted(head["refr"])) for rule in tree["rules"] for kind, head in _head(rule).items()]
-    if not any(head == ("Set", "findings") for head in heads):
-        yield f"{name}:1: there is no `findings contains ...`, so the rules would say nothing"
+    sets = {head for kind, head in heads if kind == "Set"}
+    if not sets & {"findings", "egress_findings"}:
+        yield f"{name}:1: there is no `findings contains ...` or `egress_findings contains ...`, so the rules would say nothing"
+    if ("egress_findings" in {head for _, head in heads}) and "egress_findings" not in sets:
+        yield f"{name}:1: egress_findings is not a set: write `egress_findings contains ...`"
 
 
 def _head(rule: Any) -> dict[str, Any]:

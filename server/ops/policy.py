@@ -12,7 +12,7 @@ import anyio
 
 from policy.path import normalise, uses
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
-from policy.verdict import Allow, Ask, Deny, Verdict
+from policy.verdict import Allow, Verdict
 from server.environments import environments
 from server.judge.current import CurrentJudge
 from server.judge.engine import Engine
@@ -21,22 +21,25 @@ from server.judge.rego_tests import coverage, run_tests
 from server.judge.rule_notes import MEANING, rule_notes
 from server.judge.shfmt import ShellParser
 from server.judges import BUNDLE_DIR, configured_bundle, judging
+from server.ops import policy_hosts
 from server.ops.bad_input import BadInput
+from server.ops.policy_hosts import EFFECTS
 from server.sandbox.sandbox import SandboxSpec
 from server.sandbox.sessions import NoSuchEnvironment
 from server.sandboxes import workspaces
 from server.settings import Settings
 from server.settings_files import load, settings_files
 
-EFFECTS = {Allow: "allow", Ask: "ask", Deny: "deny"}
 FINDINGS = "data.sandgate.index.found"
 
 
 def check(arguments: argparse.Namespace) -> int:
     """0 where the answer was given, whatever it is; with one plain command 1 for anything but allow."""
+    if sum((arguments.jsonl, arguments.command is not None, arguments.host is not None)) != 1:
+        raise BadInput("give a command, or --jsonl and one JSON object per line of input, or --host")
+    if arguments.host is not None:
+        return policy_hosts.check(arguments)
     settings = load(arguments.config)
-    if arguments.jsonl == (arguments.command is not None):
-        raise BadInput("give a command, or --jsonl and one JSON object per line of input")
     if arguments.jsonl:
         anyio.run(_check_lines, settings)
         return 0
@@ -122,6 +125,10 @@ def _words(verdict: Verdict) -> str:
 
 def explain(arguments: argparse.Namespace) -> int:
     """Which rule, which fact, which line of the command, what holds it, and what would be allowed."""
+    if (arguments.command is None) == (arguments.host is None):
+        raise BadInput("give a command, or --host")
+    if arguments.host is not None:
+        return policy_hosts.explain(arguments)
     settings = load(arguments.config)
     question, verdict = anyio.run(_decide_one, settings, arguments.command)
     print("\n".join(_explained(settings, question, verdict)))

@@ -1,9 +1,13 @@
 """The operator's list of hosts as sessions use it: whether it speaks of a host, and the part of it that one asked for."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from server.sandbox.egress_link import AllowEntry
+
+type Roles = tuple[str, ...]
+# What of the operator's entries a caller of these roles has; None where the policy does not answer.
+type Policy = Callable[[Roles], Awaitable[tuple[AllowEntry, ...] | None]]
 
 SHOWN = 20  # entries that a sentence names
 _NAME = re.compile(r"(?=.*[a-z])(\*\.)?[\w-]+(\.[\w-]+)+(:\d+)?")  # no address
@@ -59,23 +63,30 @@ def listed(allow: tuple[AllowEntry, ...]) -> str:
 class AllowList:
     """The operator's hosts. `networks`: the part of them that an environment's sessions have, where that is not all."""
 
-    def __init__(self, entries: tuple[AllowEntry, ...], networks: Mapping[str, tuple[str, ...]] | None = None) -> None:
-        self._entries, self._networks = entries, networks or {}
+    def __init__(self, ask: Policy, networks: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        self._ask, self._networks = ask, networks or {}
+        self._known: dict[Roles, tuple[AllowEntry, ...]] = {}
 
-    def replace(self, entries: tuple[AllowEntry, ...]) -> None:
-        self._entries = entries
+    def knows(self, roles: Roles) -> bool:
+        return roles in self._known
 
-    def of(self, environment: str, chosen: tuple[str, ...] = ()) -> tuple[AllowEntry, ...]:
-        """All of them, or the part of them that the environment has; of that, what a session chose."""
+    async def learn(self, roles: Roles) -> None:
+        """Before `of`: what these roles have, once for all sessions. Where there is no answer they have nothing."""
+        if roles not in self._known and (found := await self._ask(roles)) is not None:
+            self._known[roles] = found
+
+    async def learn_anew(self) -> None:
+        """The policy has changed."""
+        for roles in list(self._known):
+            found = await self._ask(roles)
+            if found is None:
+                del self._known[roles]
+            else:
+                self._known[roles] = found
+
+    def of(self, environment: str, chosen: tuple[str, ...] = (), roles: Roles = ()) -> tuple[AllowEntry, ...]:
+        """What the roles have, or the part of it that the environment has; of that, what a session chose."""
+        entries = self._known.get(roles, ())
         named = self._networks.get(environment)
-        ceiling = narrowed(self._entries, named) if named else self._entries
+        ceiling = narrowed(entries, named) if named else entries
         return narrowed(ceiling, chosen) if chosen else ceiling
-
-    def verdict(self, host: str) -> str:
-        """What a dry run says of a host; the gate has the last word when a request is made."""
-        speak = [entry for entry in self._entries if covers(entry, host)]
-        if any(not asks(entry) for entry in speak):
-            return f"allow: {host} is on the list"
-        if speak:
-            return f"ask: a request to {host} is held until a person has answered"
-        return f"deny: {host} is not on the list; allowed: {listed(self._entries)}. A person can add it: sandgate allow {host}"

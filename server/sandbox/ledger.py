@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal, Protocol
 
-from server.sandbox.sandbox import Exit, SandboxSpec
+from server.sandbox.sandbox import Exit, Sandbox, SandboxSpec
 
 NOBODY: Final = ""  # who holds a session that was put down
 
@@ -135,6 +135,27 @@ class Ledger:
         return entry.server != NOBODY and self._alive(entry.server)
 
     # --- what --------------------------------------------------------------------------------------------------------
+
+    def fresh(
+        self, owner: str, name: str, spec: SandboxSpec, sandbox: Sandbox, hosts: tuple[str, ...], now: float
+    ) -> Entry:
+        """Of a session that begins now."""
+        return Entry(
+            scope=self.scope,
+            owner=owner,
+            name=name,
+            server=self.server,
+            state="live",
+            sandbox=sandbox.id,
+            key=sandbox.key,
+            environment=spec.environment,
+            image=spec.image,
+            user=spec.user,
+            folders=spec.workspaces,
+            hosts=hosts,
+            opened=now,
+            used=now,
+        )
 
     def enter(self, entry: Entry) -> None:
         self._records.put_session(_row(entry))

@@ -37,6 +37,7 @@ class Session:
     announce: Callable[["Session"], None]  # tells the gate whose flows come next
     ledger: Ledger
     hosts: tuple[str, ...] = ()  # what it narrowed its network to; empty: whatever the operator allows
+    roles: tuple[str, ...] = ()  # its caller's, as of the last call
     ends: float | None = None  # when it is closed, whatever runs in it
     state: State = "live"
     waiting_for: tuple[str, str] = ("", "")  # the sandbox that may wait, and the key that its agent shows

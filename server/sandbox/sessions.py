@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 
-from server.sandbox.allow_list import AllowList, demand
+from server.sandbox.allow_list import AllowList, Roles, demand
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.ledger import Entry, Ledger
 from server.sandbox.lifecycle import Lifecycle, Source
@@ -50,18 +50,16 @@ class Sessions:
         source: Source,
         environments: Mapping[str, SandboxSpec],
         folder: Path,
-        allow: tuple[AllowEntry, ...],
+        allow: AllowList,
         room: Room,
         ledger: Ledger,
         resting: Resting,
-        networks: Mapping[str, tuple[str, ...]] | None = None,
         *,
         note: Note = lambda _kind, _facts: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """networks: the part of `allow` that an environment's sessions have, where that is not all of it."""
         self._source, self._environments, self._folder, self.room = source, environments, folder, room
-        self._allow, self._ledger, self._clock = AllowList(allow, networks), ledger, clock
+        self._allow, self._ledger, self._clock = allow, ledger, clock
         self._life = Lifecycle(source, room, ledger, resting, folder, note)
         self._open: dict[tuple[str, str], Session] = {}
         self._turns: WeakValueDictionary[tuple[str, str], anyio.Lock] = WeakValueDictionary()
@@ -115,10 +113,10 @@ class Sessions:
 
     @asynccontextmanager
     async def held(
-        self, owner: str, name: str, environment: str, start: Start | None = None
+        self, owner: str, name: str, environment: str, start: Start | None = None, roles: Roles = ()
     ) -> AsyncGenerator[Session]:
         """The caller's session of that name, awake, made where it is not there; it stays awake meanwhile."""
-        session = await self.find_or_open(owner, name, environment, start)
+        session = await self.find_or_open(owner, name, environment, start, roles)
         session.holds += 1
         try:
             yield session
@@ -126,7 +124,9 @@ class Sessions:
             session.holds -= 1
             session.used = self._clock()
 
-    async def find_or_open(self, owner: str, name: str, environment: str, start: Start | None = None) -> Session:
+    async def find_or_open(
+        self, owner: str, name: str, environment: str, start: Start | None = None, roles: Roles = ()
+    ) -> Session:
         """See `held`, which is what a call uses.
 
         A session whose sandbox is gone is replaced: its name stays, its files do not.
@@ -134,25 +134,31 @@ class Sessions:
         session = self._open.get((owner, name))
         if session is not None and session.ready:  # whoever has one never waits for others to get theirs
             session.used = self._clock()
+            if session.roles != roles or not self._allow.knows(roles):
+                session.roles = roles
+                await self._rebind(session)
             return session
         async with self._turn(owner, name):
-            if session := await self._back(owner, name):
+            if session := await self._back(owner, name, roles):
                 return session
         spec = await start() if start else None
         async with self._turn(owner, name):
-            return await self._back(owner, name) or await self._make(owner, name, environment, (), spec)
+            back = await self._back(owner, name, roles)
+            return back or await self._make(owner, name, environment, (), spec, roles=roles)
 
     def _turn(self, owner: str, name: str) -> anyio.Lock:
         """One thing at a time happens to a session, and to its name."""
         return self._turns.setdefault((owner, name), anyio.Lock())
 
-    async def _back(self, owner: str, name: str) -> Session | None:
+    async def _back(self, owner: str, name: str, roles: Roles | None = None) -> Session | None:
         """The session of that name, awake; None where there is none, or it is beyond waking. In its turn."""
         session = self._known(owner, name)
         if session is None:
             return None
+        session.roles = session.roles if roles is None else roles
+        await self._allow.learn(session.roles)
         try:
-            await self._life.wake(session, self._allow.of(session.spec.environment, session.hosts))
+            await self._life.wake(session, self._allow_of(session))
         except SandboxLost as exc:
             await self._end(session, "lost")
             self._farewells[owner, name] = f"the session {name} before this one is gone with its files: {exc}"
@@ -189,19 +195,21 @@ class Sessions:
         spec: SandboxSpec | None = None,
         alone: bool = False,
         ttl_s: float | None = None,
+        roles: Roles = (),
     ) -> Session:
         """A new session, its name made up where none is given. Raises SessionExists, HostNotAllowed, Full.
 
         spec: what it starts from where that is not the environment itself. alone: nobody else will want the same.
         ttl_s: when it is closed, counted from now; nothing: when it was not used for as long as parked ones are kept.
         """
-        demand(self._allow.of(environment), hosts)
+        await self._allow.learn(roles)
+        demand(self._allow.of(environment, roles=roles), hosts)
         name = name or f"s-{secrets.token_hex(8)}"
         async with self._turn(owner, name):
             known = self._known(owner, name)
-            if (known and known.state == "parked" and not known.over) or await self._back(owner, name):
+            if (known and known.state == "parked" and not known.over) or await self._back(owner, name, roles):
                 raise SessionExists(f"session {name} is open already; use it, or close it with session_close first")
-            return await self._make(owner, name, environment, hosts, spec, alone=alone, ttl_s=ttl_s)
+            return await self._make(owner, name, environment, hosts, spec, alone=alone, ttl_s=ttl_s, roles=roles)
 
     async def _make(
         self,
@@ -213,10 +221,12 @@ class Sessions:
         *,
         alone: bool = False,
         ttl_s: float | None = None,
+        roles: Roles = (),
     ) -> Session:
         spec = start or self.offered(environment)
-        sandbox = await self._life.claim(owner, spec, self._allow.of(environment, hosts), alone=alone)
-        entry = self._entry(owner, name, spec, sandbox, hosts)
+        await self._allow.learn(roles)
+        sandbox = await self._life.claim(owner, spec, self._allow.of(environment, hosts, roles), alone=alone)
+        entry = self._ledger.fresh(owner, name, spec, sandbox, hosts, self._clock())
         if ttl_s is not None:
             entry = replace(entry, ends=entry.opened + ttl_s)
         try:
@@ -225,28 +235,10 @@ class Sessions:
             await self._life.let_go(sandbox)
             raise SandboxFailed(f"the session cannot be written down, so it was not opened: {exc}") from exc
         session = self._session(entry, spec, sandbox)
+        session.roles = roles
         session.remarks = [*self._farewell(owner, name), *self._elsewhere(owner, name)]
         self._open[owner, name] = session
         return session
-
-    def _entry(self, owner: str, name: str, spec: SandboxSpec, sandbox: Sandbox, hosts: tuple[str, ...]) -> Entry:
-        now = self._clock()
-        return Entry(
-            scope=self._ledger.scope,
-            owner=owner,
-            name=name,
-            server=self._ledger.server,
-            state="live",
-            sandbox=sandbox.id,
-            key=sandbox.key,
-            environment=spec.environment,
-            image=spec.image,
-            user=spec.user,
-            folders=spec.workspaces,
-            hosts=hosts,
-            opened=now,
-            used=now,
-        )
 
     def _farewell(self, owner: str, name: str) -> list[str]:
         told = self._farewells.pop((owner, name), None)
@@ -389,12 +381,17 @@ class Sessions:
 
     # --- hosts -------------------------------------------------------------------------------------------------------
 
-    def allow_from_now_on(self, allow: tuple[AllowEntry, ...]) -> None:
-        """The operator's list has changed: open sessions follow it, narrowed ones keep what of theirs is still on it."""
-        self._allow.replace(allow)
+    async def follow_policy(self) -> None:
+        """It has changed: open sessions follow the list of hosts, narrowed ones keep what of theirs is still on it."""
+        await self._allow.learn_anew()
         for session in self._open.values():
             if session.box is not None:
-                self._source.bind(session.box, self._allow.of(session.spec.environment, session.hosts))
+                self._source.bind(session.box, self._allow_of(session))
 
-    def host_verdict(self, host: str) -> str:
-        return self._allow.verdict(host)
+    async def _rebind(self, session: Session) -> None:
+        await self._allow.learn(session.roles)
+        if session.box is not None:
+            self._source.bind(session.box, self._allow_of(session))
+
+    def _allow_of(self, session: Session) -> tuple[AllowEntry, ...]:
+        return self._allow.of(session.spec.environment, session.hosts, session.roles)

@@ -94,3 +94,23 @@ async def test_a_client_that_can_is_asked_while_the_command_waits(home: Home, or
     assert "the one host that is allowed" in text
     assert len(seen) == 1
     assert f"send requests to {HOST}:{origin.port}" in seen[0]
+
+
+async def test_a_rule_of_the_operators_own_is_asked_about_each_request(
+    home: Home, origin: Origin, folder: Path
+) -> None:
+    rule = folder / "house.rego"
+    rule.write_text(
+        'package sandgate_custom.house\n\negress_findings contains {"effect": "deny", "reason": "no posts", "help": "read"}'
+        ' if {\n\tinput.egress.method == "POST"\n}\n'
+    )
+    listed = home.settings.replace("ask = ", "allow = ").replace(f'"*.{HOST.partition(".")[2]}', f'"{HOST}')
+    other = Home(folder / "rules", f'{listed}\n[policy]\ncustom = ["{rule}"]\n')
+    other.folder.mkdir()
+    async with connected(other) as client:
+        read = await client.call_tool("shell", {"command": f"curl -sS {origin.url}"})
+        wrote = await client.call_tool("shell", {"command": f"curl -sS -d x {origin.url}"})
+        dry = await client.call_tool("policy_check", {"host": f"{HOST}:{origin.port}"})
+    assert "the one host that is allowed" in text_of(read)
+    assert '"rule": "egress.policy", "reason": "no posts read"' in text_of(wrote)
+    assert structured(dry)["effect"] == "allow"

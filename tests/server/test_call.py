@@ -17,7 +17,18 @@ from server.sandbox.room import Room
 from server.sandbox.sandbox import Found
 from server.sandbox.session import Session
 from server.sandbox.sessions import Sessions
-from tests.fakes import SPEC, FakeAudit, FakeSandbox, FakeSource, FixedJudge, NoLimits, PlainReader, ledger, resting
+from tests.fakes import (
+    SPEC,
+    FakeAudit,
+    FakeSandbox,
+    FakeSource,
+    FixedJudge,
+    NoLimits,
+    PlainReader,
+    allow_list,
+    ledger,
+    resting,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +45,7 @@ class Rig:
     def __init__(self, folder: Path, verdict: Verdict, box: FakeSandbox | None = None, **by_path: Verdict) -> None:
         self.box = box or FakeSandbox()
         self.audit, self.judge, self.source = FakeAudit(), FixedJudge(verdict), FakeSource([self.box])
-        sessions = Sessions(self.source, {"base": SPEC}, folder, (), Room(10), ledger(folder), resting())
+        sessions = Sessions(self.source, {"base": SPEC}, folder, allow_list(), Room(10), ledger(folder), resting())
         self.gateway = Gateway(self.audit, NoLimits(), PlainReader(), self.judge, sessions)
 
     @property

@@ -1,6 +1,7 @@
 """The server's half of a held request: who is asked, what an answer lets pass, and when that ends. Silence is a no."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 import anyio
 import pytest
 
-from policy.question import CallerFacts
+from policy.question import CallerFacts, Question, UseHost
+from policy.verdict import Allow, Ask, Deny, Rule, Verdict
 from server.flows import Late
-from server.host_questions import MOST_WAITING, HostQuestions
+from server.host_questions import MOST_WAITING, HostQuestions, hosts_of
 from server.judge.approvals import Approvals
+from server.judge.decision import HostList
 from server.record.approval_rows import ApprovalRows
 from server.sandbox.jobs import Job
 from tests.fakes import SPEC
@@ -26,6 +29,9 @@ EVENT = {
     "method": "GET",
     "path": "/",
 }
+
+
+ASK = Ask((Rule("egress.ask", "ask", "a person is asked about it"),), Allow(revision="r1"), "r1")
 
 
 class FakeGate:
@@ -47,15 +53,34 @@ class FakeGate:
         self.news = anyio.Event()
 
 
+@dataclass
+class FakeJudge:
+    verdict: Verdict
+    looks_at_requests: bool = False
+    asked: list[Question] = field(default_factory=list)
+
+    async def decide_request(self, question: Question) -> Verdict:
+        self.asked.append(question)
+        return self.verdict
+
+    async def hosts(self, question: Question) -> HostList | None:
+        self.asked.append(question)
+        return ("a.test",)
+
+
 class Rig:
     def __init__(self, folder: Path, hold_s: float = 20) -> None:
         self.gate, self.lines = FakeGate(), list[tuple[str, Mapping[str, Any]]]()
         self.people = Approvals(ApprovalRows(folder / "sandgate.db"), 900)
         self.job = Job("j1", "shell", folder, "d-1", lambda _: None)
-        session: Any = SimpleNamespace(id="session-1", name="default", owner="ann", spec=SPEC, jobs={"j1": self.job})
+        self.judge = FakeJudge(ASK)
+        jobs = {"j1": self.job}
+        session: Any = SimpleNamespace(
+            id="session-1", name="default", owner="ann", roles=("dev",), spec=SPEC, jobs=jobs
+        )
         late = Late()
         late.sessions = SimpleNamespace(of_sandbox=lambda box: session if box == "box" else None)  # type: ignore[assignment]
-        self.asking = HostQuestions(self.people, late, lambda: "r1", lambda *line: self.lines.append(line), hold_s)
+        self.asking = HostQuestions(self.people, late, lambda *line: self.lines.append(line), hold_s)
 
     async def said(self, count: int = 1) -> Mapping[str, Any]:
         with anyio.fail_after(10):
@@ -76,7 +101,7 @@ class Rig:
 async def test_a_yes_for_once_is_for_one_request_and_joins_the_call(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate)
+        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
         rig.asking.asked(EVENT)
         approval = await rig.question()
         assert rig.gate.said == []
@@ -104,7 +129,7 @@ async def test_a_yes_for_once_is_for_one_request_and_joins_the_call(tmp_path: Pa
 async def test_a_yes_for_the_session_is_asked_for_once_and_cut_when_it_is_taken_back(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate)
+        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
         rig.asking.asked(EVENT)
         approval = await rig.question()
         await rig.people.answer(approval, yes=True, by="carl", scope="session")
@@ -126,7 +151,7 @@ async def test_a_yes_for_the_session_is_asked_for_once_and_cut_when_it_is_taken_
 async def test_silence_is_a_no_that_names_the_question(tmp_path: Path) -> None:
     rig = Rig(tmp_path, hold_s=0.1)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate)
+        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
         rig.asking.asked(EVENT)
         refused = await rig.said()
         tasks.cancel_scope.cancel()
@@ -140,7 +165,7 @@ async def test_silence_is_a_no_that_names_the_question(tmp_path: Path) -> None:
 async def test_what_cannot_be_asked_is_a_no(tmp_path: Path, event: Mapping[str, Any]) -> None:
     rig = Rig(tmp_path)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate)
+        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
         rig.asking.asked(event)
         assert ((await rig.said())["let"], rig.gate.said[0]["rule"]) == ("", "egress.error")
         tasks.cancel_scope.cancel()
@@ -150,7 +175,7 @@ async def test_what_cannot_be_asked_is_a_no(tmp_path: Path, event: Mapping[str, 
 async def test_a_yes_is_for_one_host_port_session_and_caller(tmp_path: Path) -> None:
     rig = Rig(tmp_path, hold_s=0.05)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate)
+        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
         rig.asking.asked(EVENT)
         await rig.said()
         await rig.people.answer(rig.people.live()[0].id, yes=True, by="carl", scope="session")
@@ -168,8 +193,52 @@ async def test_more_than_can_wait_do_not(tmp_path: Path) -> None:
     for _ in range(MOST_WAITING + 10):
         rig.asking.asked({**EVENT, "session": "another"})
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate)
+        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
         await rig.said(MOST_WAITING)
         tasks.cancel_scope.cancel()
     assert len(rig.gate.said) == MOST_WAITING
     rig.close()
+
+
+async def test_the_policy_is_asked_about_the_whole_request_and_its_word_is_passed_on(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
+        rig.judge.verdict = Allow()
+        rig.asking.asked({**EVENT, "method": "POST", "path": "/x"})
+        assert (await rig.said())["let"] == "alike"
+        rig.judge.verdict = Deny((Rule("custom.house", "deny", "Not on a Sunday.", "Come back."),))
+        rig.asking.asked(EVENT)
+        refused = await rig.said(2)
+        tasks.cancel_scope.cancel()
+    assert (refused["let"], refused["rule"], refused["reason"]) == ("", "egress.policy", "Not on a Sunday. Come back.")
+    asked = rig.judge.asked[0]
+    assert asked.act == UseHost("a.test", 443, "POST", "/x")
+    assert asked.caller == CallerFacts("ann", ("dev",))
+    assert rig.people.live() == []
+    rig.close()
+
+
+async def test_where_rules_tell_requests_apart_so_does_a_yes(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.judge.looks_at_requests = True
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
+        rig.asking.asked(EVENT)
+        approval = await rig.question()
+        assert rig.job.questions[0].shown == "send GET / at a.test:443"
+        await rig.people.answer(approval, yes=True, by="carl", scope="session")
+        assert (await rig.said())["let"] == "alike"
+        rig.asking.asked({**EVENT, "path": "/other"})
+        with anyio.fail_after(10):
+            while len(rig.job.questions) < 2:
+                await rig.job.news()
+        tasks.cancel_scope.cancel()
+    rig.close()
+
+
+async def test_what_a_gate_holds_is_asked_for_by_roles() -> None:
+    judge = FakeJudge(ASK)
+    assert await hosts_of(judge, ("dev",)) == ("a.test",)
+    assert judge.asked[0].caller.roles == ("dev",)
+    assert judge.asked[0].as_input()["egress"] == {"host": "", "port": 0, "method": "", "path": ""}

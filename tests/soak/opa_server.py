@@ -6,10 +6,8 @@ python opa_server.py BUNDLE PORT
 import json
 import sys
 import tarfile
-from collections.abc import Mapping
 from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 from opa_bindings import OpaEngine
 
@@ -28,9 +26,6 @@ class FromFile(Oracle):
                     self._engine.add_policy(member.name, content.decode())
                 elif member.name.endswith("data.json"):
                     self._engine.add_data(json.loads(content))
-
-    def decide(self, question: Mapping[str, Any]) -> Any:
-        return self._engine.eval_document("sandgate.decision", question)
 
 
 if __name__ == "__main__":

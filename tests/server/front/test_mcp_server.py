@@ -9,7 +9,18 @@ from server.record.metrics import Metrics, Standing
 from server.sandbox.room import Room
 from server.sandbox.sessions import Sessions
 from server.settings import Settings
-from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, PlainReader, ledger, resting, snapshots
+from tests.fakes import (
+    SPEC,
+    FakeAudit,
+    FakeSource,
+    FixedJudge,
+    NoLimits,
+    PlainReader,
+    allow_list,
+    ledger,
+    resting,
+    snapshots,
+)
 
 
 async def nothing() -> None: ...
@@ -20,7 +31,7 @@ async def standing() -> Standing:
 
 
 def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> None:
-    sessions = Sessions(FakeSource(), {"base": SPEC}, tmp_path, (), Room(1), ledger(tmp_path), resting())
+    sessions = Sessions(FakeSource(), {"base": SPEC}, tmp_path, allow_list(), Room(1), ledger(tmp_path), resting())
     gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
     app = App(
         gateway,

@@ -14,13 +14,24 @@ from server.front.tools import offered
 from server.sandbox.room import Room
 from server.sandbox.sessions import Sessions
 from server.settings import ALL_GROUPS, ToolGroup
-from tests.fakes import SPEC, FakeAudit, FakeSource, FixedJudge, NoLimits, PlainReader, ledger, resting, snapshots
+from tests.fakes import (
+    SPEC,
+    FakeAudit,
+    FakeSource,
+    FixedJudge,
+    NoLimits,
+    PlainReader,
+    allow_list,
+    ledger,
+    resting,
+    snapshots,
+)
 
 pytestmark = pytest.mark.anyio
 
 
 async def listed(folder: Path, groups: tuple[ToolGroup, ...] = ALL_GROUPS, shape: Shape = "both") -> list[Tool]:
-    sessions = Sessions(FakeSource(), {"base": SPEC}, folder, (), Room(1), ledger(folder), resting())
+    sessions = Sessions(FakeSource(), {"base": SPEC}, folder, allow_list(), Room(1), ledger(folder), resting())
     gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
     front = Front(gateway, lambda: Caller("ann"), "base", shape, snapshots(folder))
     return await MCPServer[None]("test", tools=offered(front, groups)).list_tools()

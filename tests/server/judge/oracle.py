@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from server.judge.bundle import Bundle, read_bundle
+from server.judge.decision import DECISION, HOSTS, REQUEST
 from server.judge.export import bundle_files
 from tests.server.judge.judging import BUNDLE
 
-DATA_PATH = "/v1/data/sandgate/decision"
+DATA_PATH = "/v1/data/"
 
 type Answer = Callable[["Handler", bytes], None]
+RULES = {rule.removeprefix("data.") for rule in (DECISION, REQUEST, HOSTS)}
 
 
 class Oracle:
@@ -34,8 +36,8 @@ class Oracle:
                 engine.add_data(json.loads(content))
         self._engine = engine
 
-    def decide(self, question: Mapping[str, Any]) -> Any:
-        return self._engine.eval_document("sandgate.decision", question)
+    def decide(self, question: Mapping[str, Any], rule: str = DECISION) -> Any:
+        return self._engine.eval_document(rule.removeprefix("data."), question)
 
 
 def oracle(settings: Mapping[str, Any] | None = None, *custom: Path) -> Oracle:
@@ -74,8 +76,9 @@ def from_engine(engine: Oracle) -> Answer:
     """As OPA answers: an undefined document is 200 and an empty object."""
 
     def answer(handler: Handler, body: bytes) -> None:
-        known = handler.path == DATA_PATH
-        result = {"result": engine.decide(json.loads(body)["input"])} if known else {}
+        rule = handler.path.removeprefix(DATA_PATH).replace("/", ".")
+        known = rule in RULES
+        result = {"result": engine.decide(json.loads(body)["input"], rule)} if known else {}
         handler.say(200, json.dumps(result).encode())
 
     return answer

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from policy.question import CallerFacts, Question, SessionFacts, UseHost
 from policy.verdict import Allow, Ask, Deny, Verdict
 from server.judge.opa import ANSWER_BYTES, OpaJudge
 from server.judge.opa_address import BadOpaAddress, OpaAddress
@@ -216,3 +217,18 @@ async def test_over_tls_only_the_operators_authority_is_trusted(
 async def test_a_certificate_that_cannot_be_read_is_said_when_the_settings_load(tmp_path: Path) -> None:
     with pytest.raises(BadOpaAddress, match="opa_ca"):
         OpaJudge(OpaAddress("https://127.0.0.1:1", ca=tmp_path / "none.pem"))
+
+
+@pytest.mark.promise("egress.only_gate")
+async def test_what_may_leave_is_the_servers_word_too(tmp_path: Path) -> None:
+    session = SessionFacts("default", "python")
+    request = Question(CallerFacts("local"), "network", session, UseHost("a.test", 443, "GET", "/"), {})
+    with serving(from_engine(oracle({"egress": ["a.test"]}))) as (url, _):
+        async with OpaJudge(OpaAddress(url, deadline_s=10)) as judge:
+            assert await judge.hosts(request) == ("a.test",)
+            assert isinstance(await judge.decide_request(request), Allow)
+    for answer in (says(500, b""), says(200, b'{"result": {"entries": "a.test", "revision": "1"}}'), says(200, b"{}")):
+        with serving(answer) as (url, _):
+            async with OpaJudge(OpaAddress(url, deadline_s=10)) as judge:
+                assert await judge.hosts(request) is None
+                assert isinstance(await judge.decide_request(request), Deny)

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from policy.question import Question
+from policy.question import CallerFacts, Question, SessionFacts, UseHost
 from policy.verdict import Allow, Ask, Deny, Verdict
 from server.judge import rego
 from server.judge.bundle import read_bundle
@@ -224,3 +224,49 @@ async def test_more_commands_than_can_be_judged_are_denied_and_in_time(standard:
     assert time.monotonic() - start < 1
     answer = await standard.decide(asks(*[command("ls")] * 201))
     assert set(ids(answer)) == {"default.deny"}
+
+
+# --- what leaves a sandbox ---------------------------------------------------------------------------------------------
+
+
+def leaves(host: str, method: str = "GET", path: str = "/", role: str = "dev") -> Question:
+    session = SessionFacts("default", "python")
+    return Question(CallerFacts("local", (role,)), "network", session, UseHost(host, 443, method, path), {})
+
+
+@pytest.mark.promise("egress.only_gate")
+async def test_a_list_is_of_the_callers_roles_and_its_decisions_of_the_same_revision() -> None:
+    with judge({"egress": ["a.test", {"host": "b.test", "roles": ["admin"]}, {"host": "*", "ask": True}]}) as loaded:
+        assert await loaded.hosts(leaves("")) == ("a.test", {"host": "*", "ask": True})
+        allowed, asked = await loaded.decide_request(leaves("a.test")), await loaded.decide_request(leaves("b.test"))
+        other = await loaded.decide_request(leaves("b.test", role="admin"))
+        assert not loaded.looks_at_requests
+    assert isinstance(allowed, Allow)
+    assert isinstance(asked, Ask)
+    assert isinstance(other, Allow)
+    assert {allowed.revision, asked.revision, other.revision} == {loaded.revision}
+
+
+@pytest.mark.promise("policy.strictest_wins")
+async def test_an_operators_rule_sees_each_request_and_lifts_nothing(tmp_path: Path) -> None:
+    rule = custom_rule(
+        tmp_path,
+        'egress_findings contains {"effect": "deny", "reason": "No posts.", "help": "Read."} if {\n'
+        '\tinput.egress.method == "POST"\n}\n\negress_findings contains {"effect": "allow"} if input.egress.path == "/odd"',
+    )
+    with judge({"egress": ["a.test"]}, rule) as loaded:
+        assert loaded.looks_at_requests
+        assert await loaded.hosts(leaves("")) == ({"host": "a.test", "ask": True},)
+        assert isinstance(await loaded.decide_request(leaves("a.test")), Allow)
+        assert ids(await loaded.decide_request(leaves("a.test", "POST"))) == ["custom.house"]
+        assert ids(await loaded.decide_request(leaves("a.test", path="/odd"))) == ["custom.house"]
+        assert "egress.not_allowed" in ids(await loaded.decide_request(leaves("b.test")))
+        assert isinstance(await loaded.decide(asks(command("ls"))), Allow)
+
+
+@pytest.mark.promise("policy.error_is_deny")
+async def test_what_cannot_be_answered_leaves_no_network() -> None:
+    with judge({"egress": ["a.test"]}) as loaded:
+        pass
+    assert await loaded.hosts(leaves("")) is None
+    assert isinstance(await loaded.decide_request(leaves("a.test")), Deny)

@@ -6,11 +6,12 @@ import pytest
 
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
+from server.sandbox.allow_list import AllowList
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.room import Full, Room
 from server.sandbox.sandbox import Exit, NoSuchImage, SandboxFailed, SandboxSpec
 from server.sandbox.sessions import SessionExists, Sessions
-from tests.fakes import SPEC, FakeFreezer, FakeKeeper, FakeSandbox, FakeSource, ledger, resting
+from tests.fakes import SPEC, FakeFreezer, FakeHosts, FakeKeeper, FakeSandbox, FakeSource, ledger, resting
 
 pytestmark = pytest.mark.anyio
 
@@ -54,13 +55,13 @@ class Server:
     clock: Clock | None = None
 
     def __post_init__(self) -> None:
-        self.source = Source()
+        self.source, self.hosts = Source(), FakeHosts(ALLOWED)
         self.room = Room(self.most, patience_s=0)
         self.sessions = Sessions(
             self.source,
             {"base": SPEC},
             self.folder,
-            ALLOWED,
+            AllowList(self.hosts),
             self.room,
             ledger(self.folder, self.name, lambda other: other not in self.dead),
             resting(FakeFreezer(), self.keeper),
@@ -88,7 +89,8 @@ async def test_a_parked_session_has_no_sandbox_and_the_next_call_makes_one_of_it
 async def test_what_the_operator_no_longer_allows_is_not_allowed_to_what_wakes(server: Server) -> None:
     session = await server.sessions.open("ann", "work", "base", ALLOWED[:1])  # type: ignore[arg-type]  # hosts are texts
     await server.sessions.park(session)
-    server.sessions.allow_from_now_on(("api.example",))
+    server.hosts.entries = ("api.example",)
+    await server.sessions.follow_policy()
     await server.sessions.find_or_open("ann", "work", "base")
 
     assert server.source.allowed[1] == ()

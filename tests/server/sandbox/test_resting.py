@@ -6,7 +6,7 @@ import pytest
 from server.sandbox.room import Room
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
 from server.sandbox.sessions import NoSuchSession, Sessions
-from tests.fakes import SPEC, FakeFreezer, FakeKeeper, FakeSandbox, FakeSource, ledger, resting
+from tests.fakes import SPEC, FakeFreezer, FakeKeeper, FakeSandbox, FakeSource, allow_list, ledger, resting
 
 pytestmark = pytest.mark.anyio
 
@@ -15,7 +15,7 @@ def sessions(
     folder: Path, freezer: FakeFreezer, source: FakeSource | None = None, keeper: FakeKeeper | None = None
 ) -> Sessions:
     return Sessions(
-        source or FakeSource(), {"base": SPEC}, folder, (), Room(3), ledger(folder), resting(freezer, keeper)
+        source or FakeSource(), {"base": SPEC}, folder, allow_list(), Room(3), ledger(folder), resting(freezer, keeper)
     )
 
 

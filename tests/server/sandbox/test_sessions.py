@@ -6,7 +6,7 @@ import pytest
 
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
-from server.sandbox.allow_list import HostNotAllowed, entry_name
+from server.sandbox.allow_list import AllowList, HostNotAllowed, entry_name
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.room import Full, Room
 from server.sandbox.sandbox import Exit, SandboxSpec
@@ -16,7 +16,7 @@ from server.sandbox.sessions import (
     SessionExists,
     Sessions,
 )
-from tests.fakes import SPEC, FakeSandbox, FakeSource, ledger, resting
+from tests.fakes import SPEC, FakeHosts, FakeSandbox, FakeSource, allow_list, ledger, resting
 
 pytestmark = pytest.mark.anyio
 
@@ -24,8 +24,14 @@ ACT = RunCommand(("true",), "/workspace", b"", 1, background=False)
 PERMIT = permit(Question(CallerFacts("ann"), "exec", SessionFacts("default", "base"), ACT, {}), Allow())
 
 
-def sessions(folder: Path, source: FakeSource | None = None, most: int = 3) -> Sessions:
-    allow = ("docs.example", "*.pkg.example", "api.example:8443", {"host": "data.example", "methods": ["GET"]})
+HOSTS: tuple[AllowEntry, ...] = (
+    *("docs.example", "*.pkg.example", "api.example:8443"),
+    {"host": "data.example", "methods": ["GET"]},
+)
+
+
+def sessions(folder: Path, source: FakeSource | None = None, most: int = 3, hosts: FakeHosts | None = None) -> Sessions:
+    allow = AllowList(hosts or FakeHosts(HOSTS))
     return Sessions(
         source or FakeSource(), {"base": SPEC}, folder, allow, Room(most, patience_s=0), ledger(folder), resting()
     )
@@ -144,15 +150,15 @@ async def test_a_session_may_narrow_its_hosts(tmp_path: Path, host: str) -> None
 
 
 async def test_an_environment_of_its_own_hosts_is_a_ceiling_also_when_the_list_changes(tmp_path: Path) -> None:
-    source, own = FakeSource(), {"base": ("a.example", "c.example")}
-    ours = Sessions(
-        source, {"base": SPEC}, tmp_path, ("a.example", "b.example"), Room(3), ledger(tmp_path), resting(), own
-    )
+    source, hosts = FakeSource(), FakeHosts(("a.example", "b.example"))
+    allow = AllowList(hosts, {"base": ("a.example", "c.example")})
+    ours = Sessions(source, {"base": SPEC}, tmp_path, allow, Room(3), ledger(tmp_path), resting())
     await ours.open("ann", "work", "base", ())
     with pytest.raises(HostNotAllowed, match=r"b\.example is not among the allowed hosts: a\.example$"):
         await ours.open("ann", "more", "base", ("b.example",))
 
-    ours.allow_from_now_on(("b.example", "c.example"))
+    hosts.entries = ("b.example", "c.example")
+    await ours.follow_policy()
 
     assert source.allowed == [("a.example",)]
     assert source.bound == [("c.example",)]
@@ -164,19 +170,47 @@ async def test_a_session_never_widens_its_hosts(tmp_path: Path, host: str) -> No
         await sessions(tmp_path).open("ann", None, "base", (host,))
 
 
-async def test_a_dry_run_of_a_host_says_how_to_allow_it(tmp_path: Path) -> None:
-    assert "sandgate allow evil.example" in sessions(tmp_path).host_verdict("evil.example")
-
-
 async def test_a_changed_list_reaches_open_sessions_and_widens_no_narrowed_one(tmp_path: Path) -> None:
-    source = FakeSource()
-    ours = sessions(tmp_path, source)
+    source, hosts = FakeSource(), FakeHosts(HOSTS)
+    ours = sessions(tmp_path, source, hosts=hosts)
     await ours.open("ann", "all", "base", ())
     await ours.open("ann", "narrow", "base", ("docs.example", "a.pkg.example"))
 
-    ours.allow_from_now_on(("docs.example", "new.example"))
+    hosts.entries = ("docs.example", "new.example")
+    await ours.follow_policy()
 
     assert source.bound == [("docs.example", "new.example"), ("docs.example",)]
+
+
+@pytest.mark.promise("egress.only_gate")
+async def test_a_role_has_its_entries_and_who_loses_it_loses_them(tmp_path: Path) -> None:
+    source, hosts = FakeSource(), FakeHosts(("docs.example",), {"dev": ("dev.example",)})
+    ours = sessions(tmp_path, source, hosts=hosts)
+    await ours.find_or_open("ann", "work", "base", roles=("dev",))
+    with pytest.raises(HostNotAllowed):
+        await ours.open("bob", None, "base", ("dev.example",), roles=("user",))
+    await ours.open("ann", "narrow", "base", ("dev.example",), roles=("dev",))
+
+    for roles in (("dev",), ("user",), ("user",)):
+        await ours.find_or_open("ann", "work", "base", roles=roles)
+
+    assert source.allowed == [("docs.example", "dev.example"), ("dev.example",)]
+    assert source.bound == [("docs.example",)]
+    assert hosts.asked == [("dev",), ("user",)]  # once for all sessions
+
+
+@pytest.mark.promise("policy.error_is_deny")
+async def test_a_policy_that_does_not_answer_leaves_no_network_until_it_does(tmp_path: Path) -> None:
+    source, hosts = FakeSource(), FakeHosts(("docs.example",), away=True)
+    ours = sessions(tmp_path, source, hosts=hosts)
+    await ours.find_or_open("ann", "work", "base")
+    hosts.away = False
+    await ours.find_or_open("ann", "work", "base")
+    hosts.away = True
+    await ours.follow_policy()
+
+    assert source.allowed == [()]
+    assert source.bound == [("docs.example",), ()]
 
 
 class StuckSource(FakeSource):
@@ -202,7 +236,7 @@ async def test_an_engine_that_hangs_holds_up_no_session_that_is_open(tmp_path: P
 def server(folder: Path, name: str, *dead: str, source: FakeSource | None = None) -> Sessions:
     """One of several on the same state, to which those named are dead."""
     written = ledger(folder, name, lambda other: other not in dead)
-    return Sessions(source or FakeSource(), {"base": SPEC}, folder, (), Room(3), written, resting())
+    return Sessions(source or FakeSource(), {"base": SPEC}, folder, allow_list(), Room(3), written, resting())
 
 
 @pytest.mark.promise("session.alone")
