@@ -34,11 +34,11 @@ class Change:
 
     def take_up(self) -> None:
         """Loaded and proven aside first: where that fails, what was in force stays in force. Raises what was wrong."""
-        settings = self.source.read()
         try:
+            settings = self.source.read()
             if not settings.policy.opa_url:
                 self.judge.replace(embedded(settings))
-        except BundleError as exc:
+        except (BadSettings, BundleError) as exc:
             self.audit.write("server.reload_failed", {"reason": str(exc)})
             raise
         self.soon(self.sessions.follow_policy)

@@ -3,12 +3,13 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from server import ceiling
 from server.settings import ENVIRON, HOME, BadSettings, Settings
 
 SYSTEM = Path("/etc/sandgate/sandgate.toml")
@@ -17,14 +18,22 @@ PREFIX = "SANDGATE_"
 TOP_LEVEL = ("state_dir", "runtime_dir", "results", "tools", "environment")  # what has a variable of its own
 
 
+def _is_managed() -> bool:
+    return MANAGED.exists()
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a server's settings came from, so that it can read them again."""
 
     config: Path | None
     overrides: Mapping[str, Any]
+    was_managed: bool = field(default_factory=_is_managed)
 
     def read(self) -> "Settings":
+        """Raises BadSettings, also where the managed file that held when the server started is gone."""
+        if self.was_managed and not _is_managed():
+            raise BadSettings(f"{MANAGED} is gone, and what it said holds until this server is started again")
         return load(self.config, self.overrides)
 
     @property
@@ -72,21 +81,40 @@ def load(
         merged = _merge(merged, _read(path), join=True)
     merged = _merge(merged, _variables(environ))
     merged = _merge(merged, dict(overrides or {}))
-    merged = _merge(merged, _read(managed))
-    return _checked(merged, "the settings")
+    asked = _checked(merged, "the settings")
+    return _under(managed, asked) or asked
+
+
+def _under(managed: Path, asked: Settings) -> Settings | None:
+    """What of these is within the managed file. None where there is none."""
+    try:
+        raw = ceiling.read(managed)
+        if raw is None:
+            return None
+        top = _checked(_parsed(managed, raw), str(managed))
+        held = ceiling.under(top.model_dump(exclude_unset=True), asked.model_dump(exclude_unset=True))
+    except ceiling.NotACeiling as exc:
+        raise BadSettings(str(exc)) from exc
+    return _checked(held, "the settings")
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            document = tomllib.load(file)
+        raw = path.read_bytes()
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as exc:  # not there to be read, not UTF-8, or not TOML
+    except OSError as exc:
         raise BadSettings(f"{path} cannot be read: {exc}") from exc
-    document = _environments_apart(document)
+    document = _parsed(path, raw)
     _checked(document, str(path))  # so that a bad key is blamed on the file it is in
     return document
+
+
+def _parsed(path: Path, raw: bytes) -> dict[str, Any]:
+    try:
+        return _environments_apart(tomllib.loads(raw.decode()))
+    except ValueError as exc:  # not UTF-8, or not TOML
+        raise BadSettings(f"{path} cannot be read: {exc}") from exc
 
 
 def _environments_apart(document: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +142,7 @@ def _variables(environ: Mapping[str, str]) -> dict[str, Any]:
 def _merge(below: dict[str, Any], above: Mapping[str, Any], *, join: bool = False) -> dict[str, Any]:
     """Tables are merged key by key; a value above replaces the one below, or with `join` a list of a table goes on it.
 
-    So a user's list adds to the system's, and the managed file, merged without `join`, has the last word.
+    So a user's list adds to the system's. What a managed file does to all of it: server/ceiling.py.
     """
     merged = dict(below)
     for name, value in above.items():

@@ -3,7 +3,8 @@
 TEMPLATE = """\
 # Sandgate's settings. Every line here is a default; take a # away to change it. Unknown keys are errors.
 # Weakest first: /etc/sandgate/sandgate.toml, this file, --config or SANDGATE_CONFIG, SANDGATE_* variables;
-# /etc/sandgate/managed.toml has the last word.
+# /etc/sandgate/managed.toml is a ceiling above all of them: its lists replace yours, the smaller limit and the stricter
+# profile hold, workspaces lie within its own.
 
 # environment = "python"        # what sandboxes are made of: base, python, node
 # results = "auto"              # auto | text | structured | both: what a client is sent
