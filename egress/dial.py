@@ -14,10 +14,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from egress.destination import Address, Destination, Network, address_of, why_private
+from egress.lookups import THREADS, Lookups
 from egress.refusal import BAD_GATEWAY, Refusal, Refused, refuse
 
 LOOKUP_S = 10.0
-LOOKUPS_AT_ONCE = 32
 
 type Info = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
 
@@ -28,7 +28,8 @@ class PinnedLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._pins: WeakKeyDictionary[asyncio.Task[Any], tuple[Address, ...]] = WeakKeyDictionary()
-        self.set_default_executor(ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="lookup"))
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="lookup")
+        self.set_default_executor(self.threads)
 
     def pin(self, addresses: tuple[Address, ...]) -> None:
         """From now on the current task may connect to these addresses."""
@@ -66,9 +67,9 @@ class Dialler:
     listed: tuple[Network, ...] = ()
     hosts: Mapping[str, Address] = field(default_factory=dict)
 
-    async def addresses(self, destination: Destination) -> tuple[Address, ...]:
+    async def addresses(self, destination: Destination, lookups: Lookups) -> tuple[Address, ...]:
         """The addresses that may be connected to; Refused where there is none, or none that is not private."""
-        found = await self._found(destination)
+        found = await self._found(destination, lookups)
         reasons = [(address, self._why_not(address)) for address in found]
         usable = tuple(address for address, reason in reasons if reason is None)
         if not usable:
@@ -83,17 +84,19 @@ class Dialler:
             return "an address of the gate's own host"
         return reason
 
-    async def _found(self, destination: Destination) -> tuple[Address, ...]:
+    async def _found(self, destination: Destination, lookups: Lookups) -> tuple[Address, ...]:
         fixed = destination.literal or self.hosts.get(destination.host)
-        return (fixed,) if fixed is not None else await _look_up(destination)
+        return (fixed,) if fixed is not None else await _look_up(destination, lookups)
 
 
-async def _look_up(destination: Destination) -> tuple[Address, ...]:
+async def _look_up(destination: Destination, lookups: Lookups) -> tuple[Address, ...]:
     loop = asyncio.get_running_loop()
+    if not isinstance(loop, PinnedLoop):
+        raise TypeError("the gate runs on a loop that would connect anywhere")
     ask = functools.partial(socket.getaddrinfo, destination.host, destination.port, type=socket.SOCK_STREAM)
     try:
         async with asyncio.timeout(LOOKUP_S):
-            answers = await loop.run_in_executor(None, ask)
+            answers = await lookups.ask(ask, loop.threads)
     except (OSError, UnicodeError, TimeoutError) as error:
         raise Refused(_unresolved(destination)) from error
     found = dict.fromkeys(address_of(str(answer[4][0]).partition("%")[0]) for answer in answers)

@@ -267,7 +267,7 @@ class Gate:
         if not flights:
             raise refuse("egress.error", "No request asked for this connection.", destination.host, destination.port)
         at.session.admit_dial(destination, let=any(flight.let for flight in flights))
-        addresses = await self.dialler.addresses(destination)
+        addresses = await self.dialler.addresses(destination, at.session.lookups)
         at.line.reached(destination, str(addresses[0]))  # as far as is known before one of them answers
         loop = asyncio.get_running_loop()
         if not isinstance(loop, PinnedLoop):

@@ -8,6 +8,7 @@ from egress.allowlist import Allowlist
 from egress.budget import Budget, Limits
 from egress.destination import Destination
 from egress.line import Line
+from egress.lookups import Lookups
 from egress.refusal import Let, Refused, refuse
 from egress.swap import Placeholders
 
@@ -32,6 +33,7 @@ class Session:
     decisions: tuple[str, ...] = ()
     placeholders: Placeholders = field(default_factory=dict)
     budget: Budget = field(default_factory=lambda: Budget(Limits()))
+    lookups: Lookups = field(default_factory=Lookups)
     lines: set[Line] = field(default_factory=set)
     holding: int = 0  # requests that wait for an answer of the server's
     let: set[Destination | Alike] = field(default_factory=set)  # what the server has said yes to, for more than once

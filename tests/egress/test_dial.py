@@ -8,6 +8,7 @@ import pytest
 
 from egress.destination import Destination, networks
 from egress.dial import Dialler, PinnedLoop, is_own
+from egress.lookups import Lookups
 from egress.refusal import Refused
 from tests.egress.world.origin import Origin
 
@@ -67,7 +68,7 @@ def test_a_pin_is_of_one_task(origin: Origin) -> None:
 
 
 def addresses(dialler: Dialler, host: str) -> tuple[str, ...]:
-    return tuple(str(address) for address in run(lambda: dialler.addresses(Destination(host, 443))))
+    return tuple(str(address) for address in run(lambda: dialler.addresses(Destination(host, 443), Lookups())))
 
 
 def rule(dialler: Dialler, host: str) -> str:

@@ -30,6 +30,7 @@ TABLE = {
     "nat64.allowed.test": ["64:ff9b::a00:7"],
     "sixtofour.allowed.test": ["2002:a00:7::1"],
     "ula.allowed.test": ["fd00::1"],
+    "dumb.other.test": ["never"],
 }
 
 
