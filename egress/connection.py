@@ -3,13 +3,16 @@
 import asyncio
 import logging
 import sys
+import time
 import traceback
 from collections import defaultdict
+from contextlib import suppress
 from typing import Any
 
 from mitmproxy.connection import Server
 from mitmproxy.master import Master
 from mitmproxy.proxy.commands import StartHook
+from mitmproxy.proxy.events import DataReceived, Event
 from mitmproxy.proxy.layers.modes import HttpProxy
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.mode_specs import ProxyMode
@@ -44,11 +47,24 @@ class Upstream:
         return data if self.held.takes(len(data)) else b""
 
 
+class Paced:
+    """A reader that hands on what it has read when it is its session's turn."""
+
+    def __init__(self, reader: Any, session: Session) -> None:
+        self._reader, self._session = reader, session
+
+    async def read(self, n: int = -1) -> bytes:
+        data: bytes = await self._reader.read(min(n, self._session.bite.size))
+        await self._session.turns.take(self._session)
+        return data
+
+
 class Connection(ProxyConnectionHandler):
     """See the module. The session is that of the socket the bytes came on; nothing a program sends can change it."""
 
     def __init__(self, master: Master, session: Session, line: Line) -> None:
-        super().__init__(master, line, line, master.options, _MODE)  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
+        reader = Paced(line, session)
+        super().__init__(master, reader, line, master.options, _MODE)  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
         self.session = session
         self.line = line
         self.upstreams: dict[str, Upstream] = {}
@@ -68,7 +84,16 @@ class Connection(ProxyConnectionHandler):
     async def handle_hook(self, hook: StartHook) -> None:
         """As mitmproxy does it, less its round of `update` hooks for displays, a tenth of the time of a request."""
         with self.timeout_watchdog.disarm():
+            with suppress(OSError):
+                await self.line.drain()  # one read may hold a thousand requests, and answers that nobody takes pile up
+            await self.session.turns.take(self.session)
             await self.master.addons.trigger_event(hook)
+
+    async def server_event(self, event: Event) -> None:
+        began = time.thread_time()
+        await super().server_event(event)
+        if isinstance(event, DataReceived):
+            self.session.bite.took(time.thread_time() - began)
 
     @property
     def cause(self) -> Cause:
@@ -80,7 +105,7 @@ class Connection(ProxyConnectionHandler):
         transport = self.transports[server]
         upstream = Upstream(transport.reader, self.line.pressure, lambda: self.session.piece)
         self.upstreams[server.id] = upstream
-        transport.reader = upstream  # type: ignore[assignment]  # all that is asked of it is read()
+        transport.reader = Paced(upstream, self.session)  # type: ignore[assignment]  # all that is asked of it is read()
 
     def give_up(self, server: Server) -> None:
         """End a dial that takes too long."""

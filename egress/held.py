@@ -1,6 +1,6 @@
 """A bound on bytes that a parser has taken and nobody has made sense of yet."""
 
-HELD_BYTES = 512 * 1024  # several reads may be under way before a parsed head is known; the parser's own bound is exact
+HELD_BYTES = 192 * 1024  # three reads may be under way before a parsed head is known; the parser's own bound is exact
 
 
 class Held:

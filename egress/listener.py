@@ -24,6 +24,7 @@ from egress.secrets import Secret
 from egress.session import Session, most_lines
 from egress.swap import Placeholders
 from egress.trust import system_trust
+from egress.turns import Turns
 
 BACKLOG = 128
 FEWEST_LINES = 8
@@ -44,6 +45,7 @@ class Listeners:
         self._doors: dict[str, tuple[Path, asyncio.Server]] = {}
         self._learning: bool | None = None
         self._limits = Limits()
+        self._turns = Turns()
         self._descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
     def configure(
@@ -71,7 +73,7 @@ class Listeners:
             return
         if most_lines(len(self._doors) + 1, self._descriptors, FEWEST_LINES) < FEWEST_LINES:
             raise NotPossible(f"{self._descriptors} file descriptors are too few for one more session.")
-        owner = Session(session, self._learning, budget=Budget(self._limits))
+        owner = Session(session, self._learning, budget=Budget(self._limits), turns=self._turns)
         door = await self._listen(owner, path)
         self._sessions[session], self._doors[session] = owner, (path, door)
 

@@ -11,6 +11,7 @@ from egress.line import Line
 from egress.lookups import Lookups
 from egress.refusal import Let, Refused, refuse
 from egress.swap import Placeholders
+from egress.turns import Bite, Turns
 
 MOST_UPSTREAMS = 256
 SMALLEST_PIECE = 60 * 1024  # with TLS around it still what one call of OpenSSL's gives out
@@ -34,6 +35,8 @@ class Session:
     placeholders: Placeholders = field(default_factory=dict)
     budget: Budget = field(default_factory=lambda: Budget(Limits()))
     lookups: Lookups = field(default_factory=Lookups)
+    bite: Bite = field(default_factory=Bite)
+    turns: Turns = field(default_factory=Turns)  # shared by all sessions of a gate
     lines: set[Line] = field(default_factory=set)
     holding: int = 0  # requests that wait for an answer of the server's
     let: set[Destination | Alike] = field(default_factory=set)  # what the server has said yes to, for more than once
@@ -45,7 +48,8 @@ class Session:
     @property
     def piece(self) -> int:
         """How much of a body is read at once: it is held where its reader is slow, on each of the session's lines."""
-        return max(SMALLEST_PIECE, min(LARGEST_PIECE, PIECES_BYTES // max(len(self.lines), 1)))
+        fair = max(SMALLEST_PIECE, min(LARGEST_PIECE, PIECES_BYTES // max(len(self.lines), 1)))
+        return min(fair, self.bite.size)
 
     def rule_of(self, destination: Destination, method: str, path: str) -> str:
         """The entry of the list that admits it, as the operator wrote it; empty where none does."""

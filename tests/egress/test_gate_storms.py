@@ -105,6 +105,29 @@ def half_open(guest: Guest, stack: contextlib.ExitStack) -> None:
         sandbox.say(f"GET /big?3000000 HTTP/1.1\r\nHost: {guest.at('allowed.test')}\r\n\r\n")
 
 
+def pipelined_refusals(guest: Guest, stack: contextlib.ExitStack) -> None:
+    """100 connections with 4,000 requests each to a name that nobody allowed, whose answers nobody reads."""
+    request = b"GET http://denied.test/ HTTP/1.1\r\nHost: denied.test\r\n\r\n"
+    for _ in range(100):
+        sandbox = stack.enter_context(guest.dial())
+        sandbox.sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            sandbox.say(request * 4000)
+
+
+def pings(guest: Guest, stack: contextlib.ExitStack) -> None:
+    """60 connections with 20,000 HTTP/2 pings each, whose answers nobody reads (CVE-2019-9512)."""
+    for _ in range(60):
+        sandbox = stack.enter_context(guest.tunnel("allowed.test", protocols=("h2",)))
+        speaker = h2.connection.H2Connection(h2.config.H2Configuration())
+        speaker.initiate_connection()
+        sandbox.say(speaker.data_to_send())
+        sandbox.sock.setblocking(False)
+        with contextlib.suppress(OSError):
+            for _ in range(200):
+                sandbox.say(hyperframe.frame.PingFrame(0, b"12345678").serialize() * 100)
+
+
 STORMS: list[Callable[[Guest, contextlib.ExitStack], None]] = [
     rapid_reset,
     continuation_flood,
@@ -114,6 +137,8 @@ STORMS: list[Callable[[Guest, contextlib.ExitStack], None]] = [
     thousands_of_connections,
     refused_names,
     half_open,
+    pipelined_refusals,
+    pings,
 ]
 
 
