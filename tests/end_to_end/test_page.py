@@ -101,7 +101,7 @@ def test_one_sees_their_own_and_an_auditor_sees_everybodys(world: World) -> None
             assert ("git push" in client.get("/decisions").text) is sees
             assert (world.job in client.get("/").text) is sees
             assert (world.asked in client.get("/waiting").text) is sees
-            for path in (f"/decisions/{world.decision}", world.job, f"/live{world.job}"):
+            for path in (f"/decisions/{world.decision}", world.job, f"/live{world.job}", f"{world.job}/stdout"):
                 assert client.get(path).status_code == (200 if sees else 404), path
 
 
@@ -110,10 +110,15 @@ def test_a_decision_and_its_output_are_in_one_place_as_text(world: World) -> Non
     with world.program(ANN) as ann:
         decision, job = ann.get(f"/decisions/{world.decision}").text, ann.get(world.job).text
         live = ann.get(f"/live{world.job}").text
+        whole = ann.get(f"{world.job}/stdout")
+        assert ann.get(f"{world.job}/other").status_code == 404
     assert world.job in decision
     assert "call.started" in decision
     assert "&lt;/pre&gt;&lt;script&gt;\na\\x1b[1mb" in job
     assert "exited with 0" in job
+    assert whole.content == b"</pre><script>\na\x1b[1mb"
+    assert whole.headers["content-type"] == "application/octet-stream"
+    assert whole.headers["content-disposition"].startswith("attachment")
     assert [line for line in live.splitlines() if line.startswith("event:")] == ["event: output", "event: over"]
 
 
@@ -188,6 +193,9 @@ async def test_only_an_approver_answers_never_their_own_and_then_the_call_goes_o
         went_on = await agent.call_tool("shell", PUSH)
 
     assert "went on" in structured(went_on)["stdout"], text_of(went_on)
+    assert ("sandgate|chief", "token") in [
+        (each["caller"], each["with"]) for each in world.server.home.audit("page.entered")
+    ]
     (line,) = world.server.home.audit("approval.answered")
     assert (line["approval"], line["by"], line["answer"]) == (world.asked, "sandgate|chief on the page", "once")
     with world.program(ANN) as ann:

@@ -26,7 +26,7 @@ MOST_MINUTES: Final = 1440
 OPS: Final = get_args(Op.__value__)
 # What is said after an answer, and how the question then stands.
 SAID: Final = {
-    "once": ("is allowed, once; the agent makes the same call again.", ("allowed", "used")),
+    "once": ("is allowed, once, for exactly that call.", ("allowed", "used")),
     "session": ("is allowed in this session from now on.", ("allowed",)),
     "minutes": ("is allowed for that long.", ("allowed",)),
     "deny": ("is denied; the agent reads that when it asks again.", ("denied",)),

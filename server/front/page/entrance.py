@@ -60,6 +60,14 @@ class _Visit:
     form: str = field(default_factory=lambda: secrets.token_urlsafe(32))
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What the browser is given, and for whom that stands."""
+
+    cookie: str
+    caller: Caller
+
+
 class Entrance:
     """`origins`: how browsers call this server besides what their own request says, where a proxy stands before it."""
 
@@ -81,21 +89,22 @@ class Entrance:
             self._links.popitem(last=False)
         return key
 
-    def use_link(self, key: str) -> str | None:
-        """The cookie's value, or None for a key that was used, is too old, or never was."""
+    def use_link(self, key: str) -> Admitted | None:
+        """None for a key that was used, is too old, or never was."""
         ends = self._links.pop(_hashed(key), 0.0)
-        return self._visit(None) if ends > self._clock() else None
+        return self._visit(OPERATOR, None) if ends > self._clock() else None
 
-    async def sign_in(self, token: str) -> str | None:
-        """The cookie's value, or None for a token that is not good."""
-        return self._visit(token) if await self._verify(token) else None
+    async def sign_in(self, token: str) -> Admitted | None:
+        """None for a token that is not good."""
+        known = await self._verify(token)
+        return self._visit(known, token) if known else None
 
-    def _visit(self, token: str | None) -> str:
+    def _visit(self, caller: Caller, token: str | None) -> Admitted:
         value = secrets.token_urlsafe(32)
         self._visits[_hashed(value)] = _Visit(self._clock() + VISIT_S, token)
         while len(self._visits) > MOST_VISITS:
             self._visits.popitem(last=False)
-        return value
+        return Admitted(value, caller)
 
     def sign_out(self, request: Request) -> None:
         self._visits.pop(_hashed(self._cookie(request)), None)

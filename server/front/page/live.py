@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import anyio
+import anyio.to_thread
 from starlette.responses import StreamingResponse
 
 from server.front.page.shown import visible
@@ -94,6 +95,14 @@ async def output(
                 with anyio.move_on_after(EVERY_S):
                     await job.news()
             await anyio.sleep(PAUSE_S)
+
+
+async def whole(job: Job, stream: Stream) -> AsyncGenerator[bytes]:
+    """All that is kept of a stream, as it came."""
+    offset = 0
+    while (piece := await anyio.to_thread.run_sync(job.streams[stream].read, offset, PIECE)).data:
+        yield piece.data
+        offset = piece.next_offset
 
 
 def ended(job: Job) -> str:

@@ -38,5 +38,5 @@ def page_of(app: App, bearers: Bearers | None, url: str) -> Starlette:
     approvals = Approvals(ApprovalRows(app.settings.database), app.settings.approvals.pending_s)
     views = Views(app, approvals, Recent(Tail(app.settings.audit_file)))
     rendering = Rendering(views, templates())
-    threshold, answers = Threshold(entrance, rendering), Answers(views, rendering)
+    threshold, answers = Threshold(entrance, rendering, app.note), Answers(views, rendering)
     return Page(views, rendering, threshold, answers, Streams(lambda: app.page.is_over)).app()

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -16,7 +16,7 @@ from server.front.page.answers import Answers
 from server.front.page.entrance import Viewer
 from server.front.page.forms import number
 from server.front.page.headers import Guarded
-from server.front.page.live import Streams, answered, ended, output, parts, start_of
+from server.front.page.live import STREAMS, Streams, answered, ended, output, parts, start_of, whole
 from server.front.page.rendering import Rendering
 from server.front.page.shown import FOLDER
 from server.front.page.threshold import Threshold
@@ -55,6 +55,7 @@ class Page:
             *(Route(f"/live{path}", seen(self._live)) for path in TITLES),
             Route("/decisions/{id}", seen(self._decision)),
             Route("/sessions/{id}/{job}", seen(self._job)),
+            Route("/sessions/{id}/{job}/{stream}", seen(self._whole)),
             Route("/live/sessions/{id}/{job}", seen(self._output)),
         ]
 
@@ -151,6 +152,15 @@ class Page:
             return now is not None and self._found_job(request, now) is not None
 
         return self._stream(lambda: answered(output(self.streams, job, offsets, may_see)))
+
+    async def _whole(self, request: Request, viewer: Viewer) -> Response:
+        """A file, and nothing that a browser would show: what is in it is an agent's."""
+        found, stream = self._found_job(request, viewer), request.path_params["stream"]
+        if found is None or stream not in STREAMS:
+            return await self.rendering.no_such(viewer, "output")
+        _, job = found
+        headers = {"content-disposition": f'attachment; filename="{job.name}.{stream}"'}
+        return StreamingResponse(whole(job, stream), media_type="application/octet-stream", headers=headers)
 
     def _found_job(self, request: Request, viewer: Viewer) -> tuple[Session, Job] | None:
         session = self.views.session(viewer, request.path_params["id"])

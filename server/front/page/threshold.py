@@ -1,15 +1,15 @@
 """Where people come in and go out, and what stands before everything else: only who is known looks, only forms of ours act."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from server.front.page.entrance import Entrance, Viewer, bearer, is_same
+from server.front.page.entrance import Admitted, Entrance, Viewer, bearer, is_same
 from server.front.page.forms import Form, read_form
 from server.front.page.rendering import Rendering
 
@@ -27,6 +27,7 @@ type Do = Callable[[Request, Viewer, Form], Awaitable[Response]]
 class Threshold:
     entrance: Entrance
     rendering: Rendering
+    note: Callable[[str, Mapping[str, Any]], None]  # a line of the audit
 
     def routes(self) -> list[Route]:
         return [
@@ -76,22 +77,24 @@ class Threshold:
         if not self.entrance.is_from_here(request):
             return await self.rendering.sentence(None, NOT_OURS, HTTPStatus.FORBIDDEN)
         token = ((await read_form(request)) or {}).get("token", "").strip()
-        cookie = await self.entrance.sign_in(token) if token else None
-        if cookie is None:
+        admitted = await self.entrance.sign_in(token) if token else None
+        if admitted is None:
             said = "That token is not good. It is what `sandgate token new` printed."
             return await self.rendering.page("signin.html", None, HTTPStatus.UNAUTHORIZED, title="Sign in", said=said)
-        return self._let_in(request, cookie)
+        return self._let_in(request, admitted, "token")
 
     async def _enter(self, request: Request) -> Response:
-        cookie = self.entrance.use_link(request.query_params.get("key", ""))
-        if cookie is None:
+        admitted = self.entrance.use_link(request.query_params.get("key", ""))
+        if admitted is None:
             sentence = "This link has been used, or is too old. `sandgate page` prints a new one."
             return await self.rendering.sentence(None, sentence, HTTPStatus.FORBIDDEN)
-        return self._let_in(request, cookie)
+        return self._let_in(request, admitted, "link")
 
-    def _let_in(self, request: Request, cookie: str) -> Response:
+    def _let_in(self, request: Request, admitted: Admitted, how: str) -> Response:
+        address = request.client.host if request.client else ""
+        self.note("page.entered", {"caller": admitted.caller.id, "with": how, "address": address})
         response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
-        self.entrance.set_cookie(request, response, cookie)
+        self.entrance.set_cookie(request, response, admitted.cookie)
         return response
 
     async def _sign_out(self, request: Request, _: Viewer, __: Form) -> Response:

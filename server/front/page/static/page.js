@@ -72,9 +72,9 @@
       status.classList.remove("now");
       said.textContent = `The job is over: ${status.textContent}.`;
     });
-    for (const pre of output.querySelectorAll("pre")) pre.scrollTop = pre.scrollHeight;
   }
 
+  for (const pre of document.querySelectorAll("pre.output")) pre.scrollTop = pre.scrollHeight;
   const live = document.querySelector("[data-live]");
   const output = document.querySelector("[data-output]");
   if (live) keepParts(live);

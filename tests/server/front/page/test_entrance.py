@@ -5,7 +5,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from server.call import Caller
-from server.front.page.entrance import LINK_S, MOST_LINKS, MOST_VISITS, OPERATOR, VISIT_S, Entrance, Viewer, is_same
+from server.front.page.entrance import (
+    LINK_S,
+    MOST_LINKS,
+    MOST_VISITS,
+    OPERATOR,
+    VISIT_S,
+    Admitted,
+    Entrance,
+    Viewer,
+    is_same,
+)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("page.theirs")]
 ANN = Caller("sandgate|ann", ("user",))
@@ -32,11 +42,11 @@ def request(cookie: str = "", scheme: str = "http", **headers: str) -> Request:
     )
 
 
-def cookie_of(entrance: Entrance, value: str | None, scheme: str = "http") -> str:
+def cookie_of(entrance: Entrance, admitted: Admitted | None, scheme: str = "http") -> str:
     """As the browser sends it back."""
-    assert value is not None
+    assert admitted is not None
     response = Response()
-    entrance.set_cookie(request(scheme=scheme), response, value)
+    entrance.set_cookie(request(scheme=scheme), response, admitted.cookie)
     return response.headers["set-cookie"].split(";")[0]
 
 
@@ -134,7 +144,7 @@ async def test_a_form_is_taken_from_a_page_of_ours_alone(origin: str | None, sch
 
 def test_the_cookie_is_for_this_server_alone_and_over_tls_where_there_is_tls() -> None:
     entrance, other = Tokens().entrance(), Tokens().entrance()
-    said = [cookie_of(each, "v").split("=")[0] for each in (entrance, other)]
+    said = [cookie_of(each, Admitted("v", ANN)).split("=")[0] for each in (entrance, other)]
     response = Response()
     entrance.set_cookie(request(scheme="https"), response, "v")
     head = response.headers["set-cookie"]
