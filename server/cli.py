@@ -242,6 +242,9 @@ def _install_words(commands: Any) -> None:
         )
         parser.add_argument("--force", action="store_true", help="also where another server has the name sandgate")
     commands.choices["install"].add_argument(
+        "--container", action="store_true", help="the server as a container, where the engine has a kernel of its own"
+    )
+    commands.choices["install"].add_argument(
         "serve_arguments", nargs="*", metavar="ARG", help="what follows `serve --stdio`; put -- before it"
     )
 

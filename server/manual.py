@@ -76,6 +76,7 @@ MANUALS: Final[Mapping[str, Manual]] = {
             ("install claude-code", "for you, in every project"),
             ("install cursor --project . --print", "what would be written for those who work here"),
             ("install zed -- --workspace ~/project", "what follows -- goes to `serve --stdio`"),
+            ("install claude-desktop --container", "by `docker run` of the image that examples/compose builds"),
         ),
         (("FILE.sandgate-TIME-ID.bak", "beside the client's file: what it held before"),),
     ),

@@ -16,7 +16,7 @@ class SandboxSettings(Table):
     memory_mb: Annotated[int, Field(ge=64)] = 2048
     disk_mb: Annotated[int, Field(ge=64)] = 4096  # by quota on XFS with pquota, else measured and commands stopped
     pids: Annotated[int, Field(ge=16)] = 1024
-    open_files: Annotated[int, Field(ge=64)] = 4096
+    open_files: Annotated[int, Field(ge=1024)] = 4096  # the sandbox's relay needs a thousand
     grace_s: Annotated[float, Field(gt=0, le=3600)] = 30.0  # how long a sandbox waits for a lost server
     freeze_after_s: Annotated[float, Field(ge=0)] = 120.0  # without use; 0: never
     park_after_s: Annotated[float, Field(ge=0)] = 1200.0  # the same; its files are kept and its sandbox is gone

@@ -1,9 +1,12 @@
 """The MCP clients that we can be installed into: where each keeps its servers, and in which shape."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal, get_args
+
+from server.sandbox.workspaces import parse
 
 type Client = Literal[
     "claude-code",
@@ -31,6 +34,12 @@ type Shape = Literal["plain", "stdio", "local", "zed", "opencode", "goose"]
 CLIENTS: Final[tuple[Client, ...]] = get_args(Client.__value__)
 NAME: Final = "sandgate"
 IDE_TOOLS: Final = ("--tools", "shell,jobs")
+IMAGE: Final = "sandgate/server"
+RUN: Final = (
+    *("run", "-i", "--rm", "--pid=host", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"),
+    *("--security-opt=no-new-privileges", "-v", "sandgate-run:/run/sandgate", "-v", "sandgate-state:/var/lib/sandgate"),
+)
+ENGINE_SOCKET: Final = "/var/run/docker.sock"
 _ENGINE_VARIABLES: Final = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "SSL_CERT_FILE")
 _CALL_S: Final = 300  # goose's own default; a call of ours answers within a minute
 _APPDATA: Final = "Library/Application Support"
@@ -109,10 +118,18 @@ def _in_project(project: Path) -> dict[Client, Place]:
     }
 
 
-def entry(where: Place, program: Path, extra: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, object]:
-    """What the client is told to start. Desktop programs see no shell profile, so the engine's address goes along."""
+def entry(
+    where: Place, program: Path, extra: tuple[str, ...], environ: Mapping[str, str], socket: str = ""
+) -> dict[str, object]:
+    """What the client is told to start. Desktop programs see no shell profile, so the engine's address goes along.
+
+    socket: the engine's, for a server that runs as a container beside its sandboxes; nothing: the console script.
+    """
     tools = IDE_TOOLS if where.ide and "--tools" not in extra else ()
-    command, arguments = str(program.absolute()), ["serve", "--stdio", *tools, *extra]
+    served = ["serve", "--stdio", *tools, *extra]
+    command, arguments = str(program.absolute()), served
+    if socket:
+        command, arguments = "docker", [*RUN, "-v", f"{socket}:{ENGINE_SOCKET}", *_lent(extra), IMAGE, *served]
     variables = {name: environ[name] for name in _ENGINE_VARIABLES if environ.get(name)}
     plain: dict[str, object] = {"command": command, "args": arguments, **({"env": variables} if variables else {})}
     match where.shape:
@@ -132,8 +149,31 @@ def entry(where: Place, program: Path, extra: tuple[str, ...], environ: Mapping[
             return {"name": NAME, "description": "A sandboxed shell", "enabled": True, **started, "timeout": _CALL_S}
 
 
+def engine_socket(environ: Mapping[str, str], platform: str) -> str:
+    """Where the engine's machine has its socket. Elsewhere than on Linux that is another machine, with the usual path."""
+    host = environ.get("DOCKER_HOST", "")
+    return host.removeprefix("unix://") if platform == "linux" and host.startswith("unix://") else ENGINE_SOCKET
+
+
+def _lent(extra: tuple[str, ...]) -> Iterator[str]:
+    """Folders that are lent have to be in the container as well, at their own path, and may be private to their owner."""
+    named = [
+        option.partition("=")[2] or value
+        for option, value in pairwise((*extra, ""))
+        if option.partition("=")[0] == "--workspace"
+    ]
+    if named:
+        yield from (f"--cap-add={capability}" for capability in ("CHOWN", "DAC_OVERRIDE", "FOWNER"))
+    for folder, _ in map(parse, named):
+        yield from ("-v", f"{folder}:{folder}")
+
+
 def is_ours(found: object) -> bool:
     """Whether an entry of our name starts us: somebody else may have a server called so."""
-    told = found.get("command") or found.get("cmd") if isinstance(found, Mapping) else None
-    command = told[0] if isinstance(told, list) and told else told
-    return isinstance(command, str) and Path(command).stem == NAME
+    if not isinstance(found, Mapping):
+        return False
+    told = found.get("command") or found.get("cmd")
+    words = told if isinstance(told, list) else [told, *(found.get("args") or ())]
+    if not words or not isinstance(words[0], str):
+        return False
+    return Path(words[0]).stem == NAME or (Path(words[0]).stem == "docker" and IMAGE in words)

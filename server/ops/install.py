@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from server.ops import jsonc, toml_text, yaml_text
-from server.ops.clients import NAME, Client, Format, Place, entry, is_ours, place
+from server.ops.clients import NAME, Client, Format, Place, engine_socket, entry, is_ours, place
 
 _DIGITS: Final = 12
 
@@ -68,13 +68,15 @@ def plan_install(
     extra: tuple[str, ...] = (),
     project: Path | None = None,
     force: bool = False,
+    container: bool = False,
 ) -> Plan:
     """`program` is the console script; `extra` follows `serve --stdio`. Nothing is written: `apply` does that.
 
-    force: also where a server of somebody else's has our name.
+    container: the server runs as one, see `clients.entry`. force: also where a server of somebody else's has our name.
     """
     where = place(client, environ, home, platform, project)
-    ours, before = entry(where, program, extra, environ), _read(where.path)
+    socket = engine_socket(environ, platform) if container else ""
+    ours, before = entry(where, program, extra, environ, socket), _read(where.path)
     by_hand = f"add this to {where.key!r} by hand: {json.dumps({NAME: ours})}"
     servers = _servers(before, where, by_hand)
     if servers.get(NAME) == ours:

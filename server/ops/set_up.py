@@ -130,6 +130,7 @@ def install(arguments: argparse.Namespace) -> int:
         extra=tuple(arguments.serve_arguments),
         project=arguments.project,
         force=arguments.force,
+        container=arguments.container,
     )
     return _carry_out(plan, only_show=arguments.print)
 

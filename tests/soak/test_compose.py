@@ -7,18 +7,22 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 from mcp import Client
+from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
+from server.ops.clients import Place, entry
+from server.sandbox.sandbox import USER_ID
 from tests.real_engine import client as docker_client
 from tests.real_engine import engine_url
 from tests.wheel import ROOT
@@ -151,6 +155,37 @@ def test_the_doctor_finds_all_promises_held_in_there(compose: Compose) -> None:
 
     assert {check["id"]: check["sentence"] for check in report["checks"] if check["outcome"] == "fail"} == {}
     assert {"held_mounts", "gate_allows", "limit_disk"} <= {check["id"] for check in report["checks"]}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Somebody's own, with a file of his."""
+    made = Path(tempfile.mkdtemp(prefix="sg"))
+    (made / "theirs").write_text("from the host")
+    for path in (made, made / "theirs"):
+        os.chown(path, USER_ID, USER_ID)
+    yield made
+    shutil.rmtree(made)
+
+
+async def test_a_client_that_starts_it_with_docker_run_has_it_on_stdio(compose: Compose, folder: Path) -> None:
+    """As `sandgate install CLIENT --container -- --workspace DIR:rw` writes it down, but for the names of the volumes."""
+    socket_path = engine_url().removeprefix("unix://")
+    told = entry(Place(folder), Path("sandgate"), ("--workspace", f"{folder}:rw"), {}, socket_path)
+    own = str(compose.folder / "sandgate.toml")
+    (compose.folder / "sandgate.toml").write_text(f'[sandbox]\nsocket_volume = "{VOLUME}"\n')
+    words = [word.replace("sandgate-run", VOLUME) for word in cast("list[str]", told["args"])]
+    words = ["run", "-v", f"{own}:/etc/sandgate/sandgate.toml:ro", *words[1:]]
+    words = [word.replace("sandgate-state", f"{PROJECT}_stdio") for word in words]
+    server = StdioServerParameters(command="docker", args=words, env={**os.environ, "DOCKER_HOST": engine_url()})
+
+    async with Client(server) as client:
+        result = await client.call_tool("shell", {"command": "cat theirs && echo from inside > ours"})
+
+    assert text(result).startswith("from the host")
+    assert (folder / "ours").read_text() == "from inside\n"
+    with docker_client() as api:
+        api.remove_volume(f"{PROJECT}_stdio", force=True)
 
 
 def test_when_it_goes_nothing_is_left(compose: Compose) -> None:
