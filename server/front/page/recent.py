@@ -23,6 +23,7 @@ from server.record.segments import Segments
 
 MOST_READ: Final = 4 << 20  # bytes at a time, some 10,000 lines; of what came since, the newest
 MOST_DECISIONS: Final = 2_000
+MOST_KEPT: Final = 16 << 20  # bytes of their lines, as they are written; a value takes some four times as much
 MOST_FLOWS: Final = 5_000
 MOST_LINES: Final = 100  # of one decision
 TAKEN_AT_ONCE: Final = 500  # lines
@@ -38,6 +39,7 @@ NOTABLE: Final = (
 )
 
 type Line = Mapping[str, Any]
+type Sized = tuple[Line, int]  # with the bytes that it has in the file
 
 
 @dataclass(slots=True)
@@ -80,6 +82,7 @@ class Decision:
     flows: list[Flow] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     more: int = 0  # lines beyond MOST_LINES
+    size: int = 0  # bytes of those that are kept
 
     @property
     def what(self) -> str:
@@ -100,7 +103,7 @@ class Tail:
         self._path, self._most = path, most
         self._file, self._at, self._begun = -1, 0, False
 
-    def read(self) -> list[Line]:
+    def read(self) -> list[Sized]:
         """Lines that came since the last time; of a file that was not looked at for long, the newest."""
         found = self._rest() if self._begun else [*self._before(), *self._rest()]
         self._begun = True
@@ -114,7 +117,7 @@ class Tail:
             os.close(self._file)
             self._file, self._at = -1, 0
 
-    def _before(self) -> list[Line]:
+    def _before(self) -> list[Sized]:
         """The end of the file that was closed last: the one that is written may have only just begun."""
         closed = Segments(self._path).closed()
         if not closed:
@@ -123,7 +126,7 @@ class Tail:
             file.seek(max(0, file.seek(0, os.SEEK_END) - self._most))
             return list(_lines(file.read().split(b"\n")))
 
-    def _rest(self) -> list[Line]:
+    def _rest(self) -> list[Sized]:
         if self._file < 0:
             try:
                 self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
@@ -149,19 +152,21 @@ class Tail:
         return (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino)
 
 
-def _lines(pieces: Iterable[bytes]) -> Iterable[Line]:
+def _lines(pieces: Iterable[bytes]) -> Iterable[Sized]:
     """What is no line of the audit is passed over: to find it is the work of `sandgate audit verify`."""
     for piece in pieces:
         with suppress(ValueError):
             if isinstance(line := json.loads(piece), dict) and isinstance(line.get("kind"), str):
-                yield line
+                yield line, len(piece)
 
 
 class Recent:
     """Decisions by their ids, flows, and what is notable; the newest of each last."""
 
-    def __init__(self, tail: Tail, most_decisions: int = MOST_DECISIONS, most_flows: int = MOST_FLOWS) -> None:
-        self._tail, self._most = tail, most_decisions
+    def __init__(
+        self, tail: Tail, most_decisions: int = MOST_DECISIONS, most_flows: int = MOST_FLOWS, most_kept: int = MOST_KEPT
+    ) -> None:
+        self._tail, self._most, self._most_kept, self._kept = tail, most_decisions, most_kept, 0
         self._turn = anyio.Lock()
         self.version = 0  # another whenever there is news
         self.decisions: OrderedDict[str, Decision] = OrderedDict()
@@ -171,12 +176,12 @@ class Recent:
     async def catch_up(self) -> None:
         """Read apart in a thread, taken in here, so that whoever looks never sees half of a line."""
         async with self._turn:
-            for number, line in enumerate(await anyio.to_thread.run_sync(self._tail.read)):
-                self.take(line)
+            for number, (line, size) in enumerate(await anyio.to_thread.run_sync(self._tail.read)):
+                self.take(line, size)
                 if number % TAKEN_AT_ONCE == TAKEN_AT_ONCE - 1:
                     await anyio.lowlevel.checkpoint()  # calls go on meanwhile
 
-    def take(self, line: Line) -> None:
+    def take(self, line: Line, size: int = 0) -> None:
         self.version += 1
         kind, decision = line["kind"], self.decisions.get(str(line.get("decision_id") or ""))
         if kind.startswith(NOTABLE):
@@ -184,10 +189,12 @@ class Recent:
         if kind == "call.started":
             decision = self._begin(line)
         if kind in ("egress.flow", "egress.refused"):
-            self._take_flow(line)
+            self._take_flow(line, size)
         elif decision is not None:
-            _add_line(decision, line)
+            self._add_line(decision, line, size)
             _take_step(decision, kind, line)
+        while len(self.decisions) > self._most or self._kept > self._most_kept:
+            self._kept -= self.decisions.popitem(last=False)[1].size
 
     def _begin(self, line: Line) -> Decision:
         given = line.get("arguments")
@@ -199,27 +206,28 @@ class Recent:
             session=str(line.get("session", "")),
             arguments=given if isinstance(given, Mapping) else {},
         )
+        if (before := self.decisions.pop(decision.id, None)) is not None:
+            self._kept -= before.size
         self.decisions[decision.id] = decision
-        while len(self.decisions) > self._most:
-            self.decisions.popitem(last=False)
         return decision
 
-    def _take_flow(self, line: Line) -> None:
+    def _take_flow(self, line: Line, size: int) -> None:
         named = (line.get("decision_id"), *line.get("decision_ids", ()))
         ids = tuple(str(each) for each in named if each)
         caused = [found for each in ids if (found := self.decisions.get(each))]
         self.flows.append(flow := _flow(line, ids))
         for decision in caused:
-            _add_line(decision, line)
+            self._add_line(decision, line, size)
             if len(decision.flows) < MOST_LINES:
                 decision.flows.append(flow)
 
-
-def _add_line(decision: Decision, line: Line) -> None:
-    if len(decision.lines) < MOST_LINES:
+    def _add_line(self, decision: Decision, line: Line, size: int) -> None:
+        if len(decision.lines) >= MOST_LINES:
+            decision.more += 1
+            return
         decision.lines.append(line)
-    else:
-        decision.more += 1
+        decision.size += size
+        self._kept += size
 
 
 def _take_step(decision: Decision, kind: str, line: Line) -> None:

@@ -34,6 +34,13 @@
     for (const gone of there.values()) if (!gone.contains(document.activeElement)) gone.remove();
   }
 
+  // A connection that breaks is made again by the browser; one that is refused is not.
+  function tellEnd(source) {
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) said.textContent = "This page is not kept up any more; load it again.";
+    });
+  }
+
   function keepParts(live) {
     let source = null;
     const start = () => {
@@ -45,6 +52,7 @@
         waiting(waits);
       });
       source.addEventListener("gone", () => location.reload());
+      tellEnd(source);
     };
     start();
     document.addEventListener("visibilitychange", () => {
@@ -57,6 +65,7 @@
 
   function keepOutput(output) {
     const source = new EventSource(output.dataset.output);
+    tellEnd(source);
     source.addEventListener("output", (message) => {
       const { stream, text } = JSON.parse(message.data);
       const pre = document.getElementById(stream);

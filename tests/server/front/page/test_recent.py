@@ -87,6 +87,17 @@ def test_it_is_bounded() -> None:
     assert (len(recent.decisions["d-4"].lines), recent.decisions["d-4"].more) == (MOST_LINES, MOST_LINES + 2)
 
 
+def test_long_lines_are_bounded_by_their_bytes() -> None:
+    recent = Recent(Tail(Path("/nowhere")), most_kept=100)
+    for number in range(5):
+        recent.take(started(f"d-{number}"), 20)
+        recent.take(line("call.decided", f"d-{number}", effect="allow"), 20)
+    assert list(recent.decisions) == ["d-3", "d-4"]
+    recent.take(started("d-4"), 20)
+    recent.take(started("d-large"), 1_000)
+    assert list(recent.decisions) == []
+
+
 def test_a_large_file_is_read_from_its_end_and_then_as_it_grows(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     write(path, *[started(f"d-{number}") for number in range(1000)])
@@ -95,8 +106,8 @@ def test_a_large_file_is_read_from_its_end_and_then_as_it_grows(tmp_path: Path) 
     first = tail.read()
     write(path, started("d-next"))
     assert 5 < len(first) < 20
-    assert first[-1]["decision_id"] == "d-999"
-    assert [each["decision_id"] for each in tail.read()] == ["d-next"]
+    assert first[-1][0]["decision_id"] == "d-999"
+    assert [each["decision_id"] for each, _ in tail.read()] == ["d-next"]
     assert tail.read() == []
     tail.close()
 
@@ -109,7 +120,7 @@ def test_half_a_line_waits_for_its_end_and_what_is_no_line_is_passed_over(tmp_pa
     assert tail.read() == []
     with path.open("a") as file:
         file.write('\nnot json\n[1]\n{"kind": 3}\n')
-    assert [each["decision_id"] for each in tail.read()] == ["d-1"]
+    assert [each["decision_id"] for each, _ in tail.read()] == ["d-1"]
     tail.close()
 
 
@@ -122,7 +133,7 @@ def test_a_file_that_is_rotated_away_is_read_to_its_end_first(tmp_path: Path) ->
     path.rename(tmp_path / "audit.1.jsonl")
     write(path, started("d-3"))
 
-    assert [each["decision_id"] for each in tail.read()] == ["d-2", "d-3"]
+    assert [each["decision_id"] for each, _ in tail.read()] == ["d-2", "d-3"]
     tail.close()
 
 
@@ -132,7 +143,7 @@ def test_where_a_new_file_has_just_begun_the_one_before_is_looked_at_too(tmp_pat
     write(tmp_path / "audit.jsonl", started("d-2"))
     tail = Tail(tmp_path / "audit.jsonl")
 
-    assert [each["decision_id"] for each in tail.read()] == ["d-1", "d-2"]
+    assert [each["decision_id"] for each, _ in tail.read()] == ["d-1", "d-2"]
     assert tail.read() == []
     tail.close()
 
