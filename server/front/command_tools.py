@@ -123,7 +123,7 @@ class JobTools:
 
     async def job_output(
         self,
-        job: Annotated[OptionalText, Field(description="job name; default: the newest")] = None,
+        job: Annotated[OptionalText, Field(max_length=32, description="job name; default: the newest")] = None,
         session: SessionName = None,
         stream: Literal["stdout", "stderr"] = "stdout",
         offset: Annotated[int, Field(ge=0, description="byte to start at")] = 0,
@@ -165,7 +165,7 @@ class JobTools:
 
     async def job_stop(
         self,
-        job: Annotated[OptionalText, Field(description="job name; default: the newest")] = None,
+        job: Annotated[OptionalText, Field(max_length=32, description="job name; default: the newest")] = None,
         session: SessionName = None,
         signal: Literal["TERM", "INT", "KILL", "HUP"] = "TERM",
     ) -> CallToolResult:

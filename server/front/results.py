@@ -18,6 +18,7 @@ from server.sandbox.sandbox import Exit
 
 MAX_STDERR = 4_000
 UTF8_LONGEST = 4  # bytes of one character
+CHECK_TEXT = 4_000  # characters of each thing that policy_check says
 REFUSAL_TEXT = 600  # characters: what a model reads without losing its thread
 
 type Shape = Literal["text", "structured", "both"]
@@ -213,6 +214,10 @@ def _how_to_allow(denied: Denied, rules: list[Rule]) -> str:
     return f"{allow}. Then make the same call again{again}."
 
 
+def _beginning(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]} [{len(text) - limit} characters left out]"
+
+
 def _as_dict(rule: Rule) -> dict[str, str]:
     return {"id": rule.id, "effect": rule.effect, "reason": rule.reason, "help": rule.help}
 
@@ -224,7 +229,7 @@ def check_result(question: Question, verdict: Verdict, shape: Shape) -> CallTool
     lines = [f"{effect}: {rule.reason} [{rule.id}] {rule.help}".rstrip() for rule in verdict.rules]
     commands = [" ".join(word if word is not None else "?" for word in c.argv) for c in question.reading.commands]
     read = f"read as: {'; '.join(commands)}" if isinstance(question.act, RunCommand) and commands else ""
-    text = "\n".join(part for part in (lines or [effect]) + [read] if part)
+    text = "\n".join(_beginning(part, CHECK_TEXT) for part in (lines or [effect]) + [read] if part)
     structured = {
         "effect": effect,
         "rules": [_as_dict(rule) for rule in verdict.rules],

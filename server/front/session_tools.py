@@ -145,9 +145,9 @@ class PolicyTools:
     async def policy_check(
         self,
         command: Annotated[OptionalText, Field(max_length=MAX_COMMAND, description="a shell command to judge")] = None,
-        path: Annotated[OptionalText, Field(description="or a path")] = None,
+        path: Annotated[OptionalText, Field(max_length=4096, description="or a path")] = None,
         op: Literal["read", "write", "delete", "list"] = "read",
-        host: Annotated[OptionalText, Field(description="or a host, host:port")] = None,
+        host: Annotated[OptionalText, Field(max_length=300, description="or a host, host:port")] = None,
         session: SessionName = None,
     ) -> CallToolResult:
         """Ask what the policy would say; nothing runs."""

@@ -7,8 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from mcp import MCPError
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.types import INVALID_PARAMS
 
 from server.front.results import failed
 
@@ -36,6 +38,8 @@ class KnownParameters:
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         if ctx.method == "tools/call" and (sentence := await self._objection(ctx.params or {})):
             return failed(sentence)
+        if ctx.method == "prompts/get" and not await self._mcp.list_prompts():
+            raise MCPError(INVALID_PARAMS, "there are no prompts here")  # the SDK would fill the log with each
         return _plainly(await call_next(ctx))
 
     async def _objection(self, params: Mapping[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import docker.errors
 from mcp import Client
@@ -147,8 +147,10 @@ class RawServer:
     last: int = 0
 
     @classmethod
-    def start(cls, home: Home) -> "RawServer":
-        process = subprocess.Popen(home.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=home.environ)
+    def start(cls, home: Home, stderr: IO[bytes] | None = None) -> "RawServer":
+        process = subprocess.Popen(
+            home.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=home.environ
+        )
         server = cls(process)
         about = {"name": "raw", "version": "1"}
         server.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": about})
@@ -168,13 +170,17 @@ class RawServer:
         return self.answer_to(self.last)
 
     def answer_to(self, number: int) -> dict[str, Any]:
+        return dict(self.message_for(number)["result"])
+
+    def message_for(self, number: int | None) -> dict[str, Any]:
+        """The result or the error that comes with this id."""
         assert self.process.stdout is not None
         while True:
             line = self.process.stdout.readline()
             assert line, "the server hung up"
             message = json.loads(line)
-            if message.get("id") == number:
-                return dict(message["result"])
+            if message.get("id") == number and "method" not in message:
+                return dict(message)
 
     def shell(self, command: str, **arguments: Any) -> dict[str, Any]:
         return self.ask("tools/call", {"name": "shell", "arguments": {"command": command, **arguments}})

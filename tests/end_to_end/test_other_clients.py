@@ -70,7 +70,6 @@ def given_up(home: Home) -> list[str]:
 QUICK = {
     ("py_v1", "legacy", "stdio"),
     ("ts_v1", "legacy", "stdio"),
-    ("ts_v1", "legacy", "sse"),
     ("ts_v2", "auto", "http"),
 }
 CLIENTS_THAT_STEP = [
