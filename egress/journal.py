@@ -10,7 +10,10 @@ from egress.destination import clip
 from egress.refusal import Refusal
 
 WINDOW_S = 1.0
-MOST_DISTINCT = 20
+MOST_DISTINCT = 20  # in one window
+BURST = 500  # lines of one session's refusals
+LINES_PER_SECOND = 0.3  # beyond the burst: a day of it is ten megabytes, not a disk
+LONG_WINDOW_S = 60.0  # when a session has used them up
 
 type Tell = Callable[[Mapping[str, Any]], None]
 
@@ -41,6 +44,25 @@ class _Window:
     beyond: int = 0
 
 
+@dataclass(slots=True)
+class _Lines:
+    """How many more of a session's refusals may be told one by one."""
+
+    left: float = BURST
+    at: float = 0.0
+
+    def some(self, now: float) -> bool:
+        self.left = min(BURST, self.left + (now - self.at) * LINES_PER_SECOND)
+        self.at = now
+        return self.left >= 1
+
+    def take(self, now: float) -> bool:
+        if not self.some(now):
+            return False
+        self.left -= 1
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class FlowFacts:
     """One request that was let pass, when it is over. bytes are of bodies; path is without its query; secrets are names.
@@ -64,11 +86,15 @@ class FlowFacts:
 
 
 class Journal:
-    """Hands events to `tell`. A refusal is told at once; the same again within a second is counted and told after it."""
+    """Hands events to `tell`. A refusal is told at once; the same again within a second is counted and told after it.
+
+    A session that goes on and on is told of in a line a minute, so that no count is lost and no disk fills.
+    """
 
     def __init__(self, tell: Tell) -> None:
         self.tell = tell
         self._windows: dict[str, _Window] = {}
+        self._lines: dict[str, _Lines] = {}
 
     def flow(self, session: str, cause: Cause, facts: FlowFacts) -> None:
         self.tell(
@@ -95,12 +121,10 @@ class Journal:
         )
 
     def refused(self, session: str, cause: Cause, refusal: Refusal, asked: Asked = NOTHING_READ) -> None:
-        if session not in self._windows:
-            self._windows[session] = _Window()
-            asyncio.get_running_loop().call_later(WINDOW_S, self.flush, session)
-        window = self._windows[session]
+        window = self._windows.get(session) or self._opened(session)
         key = (refusal.host, refusal.port, refusal.rule, cause)
-        if key not in window.counted and len(window.counted) >= MOST_DISTINCT:
+        full = len(window.counted) >= MOST_DISTINCT
+        if key not in window.counted and (full or not self._may_tell(session)):
             window.beyond += 1
             return
         if key in window.counted:
@@ -109,14 +133,35 @@ class Journal:
         window.counted[key] = _Counted(refusal, asked, cause)
         self._tell_refused(session, _Counted(refusal, asked, cause, 1))
 
+    def _may_tell(self, session: str) -> bool:
+        return self._lines.setdefault(session, _Lines()).take(asyncio.get_running_loop().time())
+
+    def _opened(self, session: str) -> _Window:
+        window, loop = _Window(), asyncio.get_running_loop()
+        length = WINDOW_S if self._lines.setdefault(session, _Lines()).some(loop.time()) else LONG_WINDOW_S
+        loop.call_later(length, self._close, session, window)
+        self._windows[session] = window
+        return window
+
+    def _close(self, session: str, window: _Window) -> None:
+        if self._windows.get(session) is window:
+            self.flush(session)
+
+    def forget(self, session: str) -> None:
+        """It is over; what is still counted is told."""
+        self.flush(session)
+        self._lines.pop(session, None)
+
     def flush(self, session: str) -> None:
         """Tell what one session was refused since its last window began."""
         window = self._windows.pop(session, _Window())
         for counted in window.counted.values():
-            if counted.count:
+            if counted.count and self._may_tell(session):
                 self._tell_refused(session, counted)
+            else:
+                window.beyond += counted.count
         if window.beyond:
-            rest = Refusal("egress.limit", "More was refused in this second than is listed one by one.")
+            rest = Refusal("egress.limit", "More was refused than is listed one by one.")
             self._tell_refused(session, _Counted(rest, NOTHING_READ, Cause(), window.beyond))
 
     def _tell_refused(self, session: str, counted: _Counted) -> None:

@@ -109,7 +109,7 @@ class Listeners:
         door.close()
         path.unlink(missing_ok=True)
         self._sessions.pop(session).hang_up()
-        self._journal.flush(session)
+        self._journal.forget(session)
 
     async def close_all(self) -> None:
         """No socket outlives the gate, also where the server that would have asked for it is gone."""

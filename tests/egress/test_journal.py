@@ -1,6 +1,9 @@
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import pytest
 
 from egress.cause import Cause
 from egress.destination import Destination
@@ -52,6 +55,58 @@ def test_a_flood_is_twenty_events_and_a_number() -> None:
 
     assert len(events) == 21
     assert sum(event["count"] for event in events) == 1000
+
+
+class Clock:
+    """Of a loop: what is due when."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._due: list[tuple[float, Callable[..., None], tuple[Any, ...]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, seconds: float, what: Callable[..., None], *told: Any) -> None:
+        self._due.append((self.now + seconds, what, told))
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+        due = [one for one in self._due if one[0] <= self.now]
+        self._due = [one for one in self._due if one[0] > self.now]
+        for _, what, arguments in due:
+            what(*arguments)
+
+
+@pytest.mark.promise("egress.start_refused")
+def test_an_hour_of_refused_names_fills_no_disk_and_loses_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, heard = Clock(), list[Mapping[str, Any]]()
+    monkeypatch.setattr("egress.journal.asyncio.get_running_loop", lambda: clock)
+    journal = Journal(heard.append)
+    for number in range(36_000):
+        journal.refused("s", Cause(), no(f"h{number}.test"))
+        clock.advance(0.1)
+    journal.forget("s")
+
+    assert sum(event["count"] for event in heard) == 36_000
+    assert len(heard) < 1700
+    assert sum(len(json.dumps(event)) for event in heard) < 700_000
+
+
+def test_after_a_flood_what_is_refused_is_told_at_once_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, heard = Clock(), list[Mapping[str, Any]]()
+    monkeypatch.setattr("egress.journal.asyncio.get_running_loop", lambda: clock)
+    journal = Journal(heard.append)
+    for number in range(2000):
+        journal.refused("s", Cause(), no(f"h{number}.test"))
+        clock.advance(0.05)
+    clock.advance(120)
+    before = len(heard)
+    journal.refused("s", Cause(), no("a.test"))
+    assert [event["host"] for event in heard[before:]] == ["a.test"]
+    journal.refused("s", Cause(), no("a.test"))
+    clock.advance(1)
+    assert [event["host"] for event in heard[before:]] == ["a.test", "a.test"]
 
 
 def test_text_from_a_sandbox_is_cut_and_escaped() -> None:
