@@ -9,7 +9,7 @@ from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
 from server.ops.bench_rig import Measure, Rig, in_thread
 from server.ops.bench_row import Row, Target, row
-from server.ops.bench_server import Served, serving
+from server.ops.bench_server import Served, serving, wired
 from server.ops.process_memory import peak_mb
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.sandbox import Exit
@@ -53,14 +53,20 @@ async def _exec(rig: Rig) -> list[Row]:
 
 
 async def _shell(rig: Rig) -> list[Row]:
+    """At the server's pipes, which is what we answer for; then with what the SDK's own client takes beside it."""
+    with rig.home() as home, rig.bare() as bare:
+        async with wired(home) as wire:
+            await wire.call("shell", command="true")
+            theirs = in_thread(bare.exec, home.container, _PLAIN)
+            at_pipes = await rig.by_turns(lambda: wire.call("shell", command="true"), theirs)
     with rig.home() as home, rig.bare() as bare:
         async with serving(home) as served:
             await served.call("shell", command="true")
-            theirs = in_thread(bare.exec, served.container, _PLAIN)
-            times = await rig.by_turns(lambda: served.call("shell", command="true"), theirs)
-    return list(
-        times.rows("shell", "shell tool over stdio, everything included, over docker exec", Target(1 / 8, True))
-    )
+            theirs = in_thread(bare.exec, home.container, _PLAIN)
+            with_client = await rig.by_turns(lambda: served.call("shell", command="true"), theirs)
+    what = "shell tool over stdio: parse, policy, audit, run, result, over docker exec"
+    also = "the same with the Python SDK's client, over docker exec"
+    return [*at_pipes.rows("shell", what, Target(1 / 8, of_ratio=True)), *with_client.rows("shell.client", also)]
 
 
 # --- a task ------------------------------------------------------------------------------------------------------------
@@ -96,7 +102,7 @@ async def _task(rig: Rig) -> list[Row]:
     with rig.home() as home, rig.bare() as bare:
         async with serving(home) as served:
             await _do(served, next(numbers))
-            each = in_thread(bare.exec, served.container, _PLAIN)
+            each = in_thread(bare.exec, home.container, _PLAIN)
             ours, theirs = (lambda: _do(served, next(numbers))), _repeated(each, len(task(0)))
             times = await rig.by_turns(ours, theirs, min(_TASKS, rig.scale.starts), turn=1)
     return [times.rows("task", "an agent's task of 40 mixed calls over stdio, over 40 docker exec of true")[0]]
@@ -120,7 +126,7 @@ async def _output(rig: Rig) -> list[Row]:
         async with serving(home) as served:
             await served.call("shell", command="true")
             before = peak_mb(served.pid)
-            theirs = in_thread(bare.drain, served.container, ("/usr/bin/head", "-c", str(size), "/dev/zero"))
+            theirs = in_thread(bare.drain, home.container, ("/usr/bin/head", "-c", str(size), "/dev/zero"))
             ours = _call(served, f"head -c {size} /dev/zero")
             times = await rig.by_turns(ours, theirs, 3, turn=1)
             grown = peak_mb(served.pid) - before

@@ -1,18 +1,24 @@
 """A server of the bench's own, as a client starts it: state, settings and sockets in a folder that goes with it."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import json
+import os
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from subprocess import DEVNULL  # noqa: TID251  # a constant; anyio starts it
+from typing import Any, Final, TextIO
 
+import anyio
+from anyio.abc import Process
 from mcp import Client
-from mcp.client.stdio import StdioServerParameters
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.types import CallToolResult, TextContent
 
 from server.record.reading import lines
 from server.settings import ENVIRON
 
+LEGACY: Final = "2025-11-25"  # what most hosts speak
 KEPT: Final = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 # The bench calls as fast as it can, which no agent does and the defaults refuse.
 UNHURRIED: Final = """
@@ -65,6 +71,11 @@ class Home:
         file = self.state / "audit" / "audit.jsonl"
         return [line for _, line in lines(file) if line["kind"] == kind] if file.exists() else []
 
+    @property
+    def container(self) -> str:
+        """Of the session that was opened last."""
+        return f"sandgate-{self.audited('sandbox.claimed')[-1]['sandbox']}"
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -80,11 +91,6 @@ class Served:
             said = " ".join(part.text for part in result.content if isinstance(part, TextContent))
             raise BenchFailed(f"{tool} answered: {said[:300]}")
         return result
-
-    @property
-    def container(self) -> str:
-        """Of the session that was opened last."""
-        return f"sandgate-{self.home.audited('sandbox.claimed')[-1]['sandbox']}"
 
     @property
     def pid(self) -> int:
@@ -103,7 +109,63 @@ def _command_line(process: Path) -> bytes:
         return b""
 
 
+class Wire:
+    """A server spoken to in lines, as a host writes them that costs nothing itself."""
+
+    def __init__(self, process: Process) -> None:
+        self._process, self._last, self._waiting = process, 0, bytearray()
+
+    async def call(self, tool: str, **arguments: Any) -> None:
+        """Raises BenchFailed for anything but a good answer."""
+        answer = await self.ask("tools/call", {"name": tool, "arguments": arguments})
+        if answer.get("isError") or (answer.get("structuredContent") or {}).get("exit_code"):
+            raise BenchFailed(f"{tool} answered: {str(answer)[:300]}")
+
+    async def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        self._last += 1
+        await self.tell(method, params, id=self._last)
+        while True:
+            message = json.loads(await self._line())
+            if message.get("id") == self._last:
+                return dict(message.get("result") or {"isError": True, **message})
+
+    async def tell(self, method: str, params: dict[str, Any], **more: Any) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - wired() gave it one
+        line = json.dumps({"jsonrpc": "2.0", "method": method, "params": params, **more})
+        await self._process.stdin.send(line.encode() + b"\n")
+
+    async def _line(self) -> bytes:
+        assert self._process.stdout is not None  # noqa: S101 - wired() gave it one
+        while b"\n" not in self._waiting:
+            self._waiting += await self._process.stdout.receive()
+        line, _, self._waiting = self._waiting.partition(b"\n")
+        return bytes(line)
+
+
+@asynccontextmanager
+async def wired(home: Home) -> AsyncGenerator[Wire]:
+    told = home.parameters()
+    command = [told.command, *told.args]
+    async with await anyio.open_process(command, env=told.env, stderr=DEVNULL) as process:
+        wire = Wire(process)
+        about = {"name": "bench", "version": "1"}
+        await wire.ask("initialize", {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": about})
+        await wire.tell("notifications/initialized", {})
+        yield wire
+        assert process.stdin is not None  # noqa: S101 - as above
+        await process.stdin.aclose()
+        await process.wait()
+
+
+@contextmanager
+def _nowhere() -> Generator[TextIO]:
+    """For what a server warns of: that is doctor's to say, and would tear a progress bar."""
+    with Path(os.devnull).open("w") as nowhere:
+        yield nowhere
+
+
 @asynccontextmanager
 async def serving(home: Home, settings: str = "") -> AsyncGenerator[Served]:
-    async with Client(home.parameters(settings)) as client:
-        yield Served(home, client)
+    with _nowhere() as nowhere:
+        async with Client(stdio_client(home.parameters(settings), errlog=nowhere)) as client:
+            yield Served(home, client)
