@@ -5,6 +5,7 @@ import os
 import resource
 import selectors
 import socket
+import struct
 import time
 from collections.abc import Callable
 
@@ -61,7 +62,7 @@ class RelayProcess:
                     break
             except BlockingIOError:
                 return
-            except OSError:
+            except (OSError, struct.error):  # gone, or what it asks makes no sense: the agent outlives either
                 break
         else:
             return

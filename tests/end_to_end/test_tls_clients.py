@@ -25,8 +25,6 @@ CLIENTS = {
     'Dir::State::Lists "NEW/lists";\\nDir::Cache "NEW/cache";\\n\' > apt.conf'
     " && export APT_CONFIG=NEW/apt.conf && apt-get -qq update && apt-get -qq download brass && curl -sS SHOP/hello",
 }
-# Programs that look in a store of their own, which only a variable changes.
-DEAF = frozenset({"requests"})
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +49,6 @@ async def test_it_works_without_a_proxy_variable(client: Client, shop: Shop, nam
     assert HELLO in await said(client, shop, CLIENTS[name], NO_PROXY)
 
 
-@pytest.mark.parametrize("name", sorted(CLIENTS.keys() - DEAF))
+@pytest.mark.parametrize("name", CLIENTS)
 async def test_it_works_in_an_empty_environment(client: Client, shop: Shop, name: str) -> None:
     assert HELLO in await said(client, shop, CLIENTS[name], NOTHING)
