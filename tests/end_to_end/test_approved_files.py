@@ -1,7 +1,8 @@
 """A yes is bound to what the named files hold, to one session, and to once, that session or a time: with a real client,
 a real sandbox, and an agent that swaps things."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from mcp import Client
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from server.front.bearers import digest
+from server.judge.approvals import Approvals
+from server.record.approval_rows import ApprovalRows
 from tests.end_to_end.http_rig import ANN, BOB, cli, serving, streamable
 from tests.end_to_end.rig import Home, connected, structured, text_of
 
@@ -22,16 +25,57 @@ ask = ["make"]
 glob = "/workspace/private/**"
 effect = "ask"
 """
-MAKE = {"command": "make"}
 GOOD, EVIL = "all:\n\t@echo good\n", "all:\n\t@echo evil\n"
 WRITE = {"path": "private/x", "content": "first\n"}
 
 
 @pytest.fixture
 def home(folder: Path, request: pytest.FixtureRequest) -> Home:
+    """For a test that starts and ends servers of its own."""
     made = Home(folder / f"{abs(hash(request.node.name)) % 100_000}", SETTINGS)
     made.folder.mkdir()
     return made
+
+
+@pytest.fixture(scope="module")
+def shared(folder: Path) -> Home:
+    made = Home(folder / "shared", SETTINGS)
+    made.folder.mkdir()
+    return made
+
+
+@pytest.fixture(scope="module")
+async def client(shared: Home, anyio_backend: str) -> AsyncGenerator[Client]:
+    async with connected(shared) as made:
+        yield made
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What calls in one session, with a person who answers in the store that the command line uses."""
+
+    client: Client
+    home: Home
+    session: str = "default"
+
+    async def call(self, tool: str, **arguments: Any) -> CallToolResult:
+        return await self.client.call_tool(tool, {**arguments, "session": self.session})
+
+    async def make(self) -> CallToolResult:
+        return await self.call("shell", command="make")
+
+    async def put(self, path: str, content: str) -> None:
+        result = await self.call("file_write", path=path, content=content)
+        assert not result.is_error, text_of(result)
+
+    def people(self) -> Approvals:
+        return Approvals(ApprovalRows(self.home.folder / "state/sandgate.db"), 900)
+
+    def allow(self, approval: str, **how: Any) -> None:
+        self.people().answer_now(approval, yes=True, by="carl", **how)
+
+    def shown(self) -> str:
+        return "\n".join(waiting.shown for waiting in self.people().live())
 
 
 def asked(result: CallToolResult) -> str:
@@ -39,95 +83,92 @@ def asked(result: CallToolResult) -> str:
     return str(structured(result)["approval"]["id"])
 
 
-async def put(client: Client, path: str, content: str) -> None:
-    result = await client.call_tool("file_write", {"path": path, "content": content})
-    assert not result.is_error, text_of(result)
+async def test_a_makefile_swapped_after_the_yes_asks_again(client: Client, shared: Home) -> None:
+    agent = Agent(client, shared, "swap")
+    await agent.put("Makefile", GOOD)
+    approval = asked(await agent.make())
+    assert "/workspace/Makefile" in agent.shown()
+    agent.allow(approval)
+
+    await agent.put("Makefile", EVIL)
+    assert asked(await agent.make()) != approval
+    await agent.put("Makefile", GOOD)
+    await agent.put("GNUmakefile", EVIL)
+    asked(await agent.make())
+    await agent.call("shell", command="rm GNUmakefile")
+    await agent.call("shell", command="sleep 600", background=True)
+    asked(await agent.make())
+    assert "can change them at any moment" in agent.shown()
+    await agent.call("job_stop")
+
+    assert structured(await agent.make())["stdout"] == "good\n"
+    asked(await agent.make())
 
 
-async def test_a_makefile_swapped_after_the_yes_asks_again(home: Home) -> None:
-    async with connected(home) as client:
-        await put(client, "Makefile", GOOD)
-        approval = asked(await client.call_tool("shell", MAKE))
-        assert "/workspace/Makefile" in cli(home, "approvals", "list").stdout
-        cli(home, "approvals", "allow", approval)
+async def test_of_two_runs_on_a_yes_for_once_one_runs(client: Client, shared: Home) -> None:
+    agent, results = Agent(client, shared, "race"), list[CallToolResult]()
 
-        await put(client, "Makefile", EVIL)
-        assert asked(await client.call_tool("shell", MAKE)) != approval
-        await put(client, "Makefile", GOOD)
-        await put(client, "GNUmakefile", EVIL)
-        asked(await client.call_tool("shell", MAKE))
-        await client.call_tool("shell", {"command": "rm GNUmakefile"})
-        await client.call_tool("shell", {"command": "sleep 600", "background": True})
-        asked(await client.call_tool("shell", MAKE))
-        assert "can change them at any moment" in cli(home, "approvals", "list").stdout
-        await client.call_tool("job_stop", {})
+    async def run() -> None:
+        results.append(await agent.call("exec", argv=["make", "--version"]))
 
-        assert structured(await client.call_tool("shell", MAKE))["stdout"] == "good\n"
-        asked(await client.call_tool("shell", MAKE))
-
-
-async def test_of_two_runs_on_a_yes_for_once_one_runs(home: Home) -> None:
-    results = list[CallToolResult]()
-
-    async def run(client: Client) -> None:
-        results.append(await client.call_tool("exec", {"argv": ["make", "--version"]}))
-
-    async with connected(home) as client:
-        cli(home, "approvals", "allow", asked(await client.call_tool("exec", {"argv": ["make", "--version"]})))
-        async with anyio.create_task_group() as tasks:
-            for _ in range(8):
-                tasks.start_soon(run, client)
+    agent.allow(asked(await agent.call("exec", argv=["make", "--version"])))
+    async with anyio.create_task_group() as tasks:
+        for _ in range(8):
+            tasks.start_soon(run)
     assert sorted(result.is_error for result in results) == [False, *[True] * 7]
 
 
-async def test_a_yes_for_the_session_lasts_as_long_as_it_does_and_a_taken_back_one_no_longer(home: Home) -> None:
-    async with connected(home) as client:
-        await put(client, "Makefile", GOOD)
-        approval = asked(await client.call_tool("shell", MAKE))
-        assert "in that session" in cli(home, "approvals", "allow", approval, "--session").stdout
-        assert [(await client.call_tool("shell", MAKE)).is_error for _ in range(2)] == [False, False]
-        assert f"revoke {approval}" in cli(home, "approvals", "list").stdout
+async def test_a_yes_for_the_session_lasts_as_long_as_it_does_and_a_taken_back_one_no_longer(
+    client: Client, shared: Home
+) -> None:
+    agent = Agent(client, shared, "scopes")
+    await agent.put("Makefile", GOOD)
+    approval = asked(await agent.make())
+    assert "in that session" in cli(shared, "approvals", "allow", approval, "--session").stdout
+    assert [(await agent.make()).is_error for _ in range(2)] == [False, False]
+    assert f"revoke {approval}" in cli(shared, "approvals", "list").stdout
 
-        await client.call_tool("session_close", {"session": "default"})
-        await put(client, "Makefile", GOOD)
-        another = asked(await client.call_tool("shell", MAKE))
-        cli(home, "approvals", "allow", another, "--minutes", "5")
-        assert not (await client.call_tool("shell", MAKE)).is_error
-        assert cli(home, "approvals", "revoke", another).returncode == 0
-        assert structured(await client.call_tool("shell", MAKE))["status"] == "denied"
-        assert cli(home, "approvals", "revoke", another).returncode == 1
-    assert [line["scope"] for line in home.audit("call.approved")] == ["session", "session", "time"]
+    await agent.call("session_close")
+    await agent.put("Makefile", GOOD)
+    another = asked(await agent.make())
+    agent.allow(another, for_s=300)
+    assert not (await agent.make()).is_error
+    assert cli(shared, "approvals", "revoke", another).returncode == 0
+    assert structured(await agent.make())["status"] == "denied"
+    scopes = [line["scope"] for line in shared.audit("call.approved") if line["approval"] in (approval, another)]
+    assert scopes == ["session", "session", "time"]
 
 
 async def test_a_question_outlives_a_restart_and_so_does_its_answer(home: Home) -> None:
     async with connected(home) as client:
-        await put(client, "Makefile", GOOD)
-        approval = asked(await client.call_tool("shell", MAKE))
+        agent = Agent(client, home)
+        await agent.put("Makefile", GOOD)
+        approval = asked(await agent.make())
     async with connected(home) as client:
-        assert asked(await client.call_tool("shell", MAKE)) == approval
-        cli(home, "approvals", "allow", approval)
+        assert asked(await Agent(client, home).make()) == approval
+        agent.allow(approval)
     async with connected(home) as client:
-        assert structured(await client.call_tool("shell", MAKE))["stdout"] == "good\n"
-        asked(await client.call_tool("shell", MAKE))
+        agent = Agent(client, home)
+        assert structured(await agent.make())["stdout"] == "good\n"
+        asked(await agent.make())
 
 
 # --- file tools --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_yes_to_a_file_is_for_that_content(home: Home) -> None:
-    async with connected(home) as client:
-        approval = asked(await client.call_tool("file_write", WRITE))
-        assert "| first" in cli(home, "approvals", "list").stdout
-        cli(home, "approvals", "allow", approval)
-        asked(await client.call_tool("file_write", {**WRITE, "content": "other\n"}))
-        assert not (await client.call_tool("file_write", WRITE)).is_error
+async def test_a_yes_to_a_file_is_for_that_content(client: Client, shared: Home) -> None:
+    agent = Agent(client, shared, "file")
+    approval = asked(await agent.call("file_write", **WRITE))
+    assert "\nfirst" in agent.shown()
+    agent.allow(approval)
+    asked(await agent.call("file_write", **{**WRITE, "content": "other\n"}))
+    assert not (await agent.call("file_write", **WRITE)).is_error
 
-        link = {"command": "ln -s private/x link"}
-        cli(home, "approvals", "allow", asked(await client.call_tool("shell", link)))
-        assert not (await client.call_tool("shell", link)).is_error
-        by_link = asked(await client.call_tool("file_read", {"path": "link"}))
-        cli(home, "approvals", "allow", by_link)
-        assert text_of(await client.call_tool("file_read", {"path": "link"})) == "first\n"
+    link = {"command": "ln -s private/x link"}
+    agent.allow(asked(await agent.call("shell", **link)))
+    assert not (await agent.call("shell", **link)).is_error
+    agent.allow(asked(await agent.call("file_read", path="link")))
+    assert text_of(await agent.call("file_read", path="link")) == "first\n"
 
 
 def saying(*, yes: bool, seen: list[str], **more: str) -> Callable[..., Any]:
