@@ -112,8 +112,8 @@ class Asking:
                     "host": target.host,
                     "port": target.port,
                     "scheme": wanted.scheme,
-                    "method": clip(wanted.method, 20),
-                    "path": clip(wanted.path, 2_000),
+                    "method": wanted.method,  # whole, as they were sent: they are judged
+                    "path": wanted.path,
                 }
             )
             async with asyncio.timeout(session.budget.limits.hold_s + GRACE_S):

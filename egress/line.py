@@ -177,7 +177,7 @@ class Line:
 
     def waited(self) -> None:
         self._waiting -= 1
-        if not self.flights:
+        if not (self.flights or self._waiting):
             self._expect_head(HEAD_S)
         self._free_again()
 

@@ -4,7 +4,7 @@ What such a file runs in turn is not looked at: a script that a Makefile calls, 
 """
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,43 +67,48 @@ class Held:
     """What a yes is bound to beside the question.
 
     session: the id of the very session, not its name. disturbed: other commands run in it now, and may change the files
-    at any time. shows: what the call carries that its arguments do not show.
+    at any time. whole: every name was looked at. shows: what the call carries that its arguments do not show.
     """
 
     session: str = ""
     files: tuple[HeldFile, ...] = ()
     disturbed: bool = False
+    whole: bool = True
     shows: str = ""
 
 
-def named_files(question: Question) -> tuple[str, ...]:
-    """Paths at which a file may lie that the command obeys or sends: those it may only write are not among them."""
+def named_files(question: Question) -> tuple[tuple[str, ...], bool]:
+    """Paths at which a file may lie that the command obeys or sends, and whether they are all: there are bounds.
+
+    Those that are run come first. Those that it may only write are not among them.
+    """
     home, roots = question.session.home, (*question.session.workspaces, question.session.home)
     here = [command for command in question.reading.commands if not command.elsewhere]
     implied = (path for command in here for path in _implied(command, home, roots))
-    named = (path for command in here for path in _named(command, home))
+    run = (path for command in here for path in _named(command, home, command.argv[:1]))
+    named = (path for command in here for path in _named(command, home, command.argv))
     written = {use.resolved for use in question.paths if use.op in ("write", "delete")}
     read = {use.resolved for use in question.paths if use.op == "read"}
     found, room = dict[str, None](), MOST_TEXT
-    for path in (*implied, *named, *sorted(read)):
+    for path in (*implied, *run, *named, *sorted(read)):
         if path in found or (path in written and path not in read) or not 0 < len(path) < _LONGEST:
             continue
         room -= len(path)
         if len(found) == MOST_PATHS or room < 0:
-            break
+            return tuple(found), False
         found[path] = None
-    return tuple(found)
+    return tuple(found), True
 
 
 def _folders(command: SimpleCommand) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cwd for cwd in (command.cwd, *command.other_cwds) if cwd is not None))
 
 
-def _named(command: SimpleCommand, home: str) -> Iterator[str]:
+def _named(command: SimpleCommand, home: str, words: Sequence[str | None]) -> Iterator[str]:
     """Each word as a path, with what is behind an `=`, an `@` or the letter of an option; a bare name in a home's programs."""
     if command.path_kind == "bare" and command.name:
         yield from (posixpath.join(home, folder, command.name) for folder in _PROGRAMS)
-    for place, word in enumerate(command.argv):
+    for place, word in enumerate(words):
         for text in _texts(word or "", is_name=place == 0):
             if text.startswith(("/", "~")):
                 yield normalise(text, "/", home)
@@ -137,7 +142,7 @@ def _implied(command: SimpleCommand, home: str, roots: tuple[str, ...]) -> Itera
     if not names:
         return
     above = [folder for cwd in _folders(command) for folder in _upward(cwd, roots)]
-    words = [path for path in _named(command, home) if posixpath.basename(path) not in names]
+    words = [path for path in _named(command, home, command.argv) if posixpath.basename(path) not in names]
     for folder in dict.fromkeys((*above, *words)):
         yield from (posixpath.join(folder, each) for each in names)
 

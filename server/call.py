@@ -317,10 +317,10 @@ async def _naming[R](path: str, doing: Awaitable[R]) -> R:
 
 async def _held(question: Question, session: Session, shows: str) -> Held:
     """What a yes to this is bound to beside it, looked at now: when it is asked for, and again right before it is used."""
-    paths = named_files(question)
+    paths, whole = named_files(question)
     files = await session.sandbox.digests(paths, MOST_BYTES) if paths else ()
     disturbed = bool(files) and any(job.has_processes for job in session.jobs.values())
-    return Held(session.id, files, disturbed, shows)
+    return Held(session.id, files, disturbed, whole, shows)
 
 
 async def _nothing(*_: object) -> None:

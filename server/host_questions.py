@@ -24,6 +24,7 @@ from server.sandbox.session import Session
 LOOK_EVERY_S = 0.25  # at the answer, which another process may write down
 LOOK_AGAIN_S = 1.0  # at answers that are good again and again
 MOST_WAITING = 256  # questions of all sandboxes; the gate bounds each one's
+LONGEST = 500  # characters of a path in the audit
 
 type Write = Callable[[str, Mapping[str, Any]], None]
 
@@ -100,7 +101,9 @@ class HostQuestions:
             case Allow():
                 return {"let": "alike"}
             case Deny(rules=rules):
-                return _no("egress.policy", "; ".join(f"{rule.reason} {rule.help}".rstrip() for rule in rules))
+                return _no(
+                    "egress.policy", "; ".join(f"{rule.reason} [{rule.id}] {rule.help}".rstrip() for rule in rules)
+                )
             case Ask() as ask:
                 # where rules tell requests apart, so does the yes
                 about = question if judge.looks_at_requests else _question(session, UseHost(whole.host, whole.port))
@@ -181,7 +184,8 @@ def _no(rule: str, reason: str, approval: str = "") -> Mapping[str, Any]:
 def _line(event: Mapping[str, Any], session: Session, more: Mapping[str, Any]) -> dict[str, Any]:
     """A line of the audit under the decision of the call that caused it; of all that may have, where several ran."""
     decisions = [str(decision) for decision in event.get("decisions") or ()]
-    about = {name: event.get(name) for name in ("attribution", "host", "port", "scheme", "method", "path")}
+    about = {name: event.get(name) for name in ("attribution", "host", "port", "scheme")}
+    about |= {name: str(event.get(name, ""))[:LONGEST] for name in ("method", "path")}
     joined = {"decision_id": decisions[0] if len(decisions) == 1 else None}
     several = {"decision_ids": decisions} if len(decisions) > 1 else {}
     whose = {"caller": session.owner, "session": session.name, "sandbox": event["session"]}

@@ -181,6 +181,8 @@ def _shown(question: Question, held: Held) -> str:
 def _files_shown(held: Held) -> Iterator[str]:
     if held.files:
         yield f"(good only while these files stay as they are: {', '.join(map(_file_shown, held.files))})"
+    if not held.whole:
+        yield "(it names more files than are looked at: the rest may change)"
     if held.disturbed:
         yield "(other commands run in this session now, and can change them at any moment)"
 

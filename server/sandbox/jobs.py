@@ -122,8 +122,9 @@ class Job:
 
     def ask(self, question: OpenQuestion) -> None:
         """Something it does waits for a person's answer; whoever follows it may show the question."""
-        self.questions.append(question)
-        self._wake()
+        if question.id not in {each.id for each in self.questions}:
+            self.questions.append(question)
+            self._wake()
 
     def _wake(self) -> None:
         self._news.set()

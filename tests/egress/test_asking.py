@@ -12,7 +12,7 @@ from egress.asking import Answer, BadAnswer
 from tests.egress.test_gate import UPGRADE
 from tests.egress.world.gate import Gate, eventually
 from tests.egress.world.sandbox import Answer as Got
-from tests.egress.world.sandbox import Sandbox
+from tests.egress.world.sandbox import Http2, Sandbox, http2_get
 from tests.egress.world.town import Guest, Town
 
 pytestmark = pytest.mark.promise("egress.only_gate")
@@ -114,6 +114,25 @@ def test_the_list_that_holds_when_the_answer_comes_decides(town: Town, list_then
         guest.bind(*list_then)
         answer(guest, asked, "once")
     assert got[0].status == status
+
+
+def test_http2_is_held_alike(town: Town) -> None:
+    guest, got = town.session(ANY), list[Got]()
+    with guest.tunnel("allowed.test", protocols=("h2",)) as sandbox:
+        asking_it = Http2(sandbox)
+        headers = http2_get(guest.at("allowed.test"), "/h2-held")
+        thread = threading.Thread(target=lambda: got.append(asking_it.ask(headers)))
+        thread.start()
+        answer(guest, question(guest, "/h2-held"), "once")
+        thread.join(10)
+    assert got[0].status == 200
+
+
+def test_what_is_judged_is_the_whole_path(town: Town) -> None:
+    guest, path = town.session(ANY), f"/{'x' * 9_000}/end"
+    with guest.tunnel("allowed.test") as sandbox, asking(guest, sandbox, path) as got:
+        answer(guest, question(guest, path), "alike")
+    assert got[0].status == 200
 
 
 def test_a_changed_list_forgets_what_was_said_yes_to(town: Town) -> None:

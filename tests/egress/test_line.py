@@ -125,6 +125,24 @@ def test_while_an_origin_is_dialled_nothing_is_read() -> None:
     on_a_line(play)
 
 
+def test_while_requests_are_held_nothing_is_read_and_nothing_is_due() -> None:
+    async def play(bench: Bench) -> None:
+        for _ in range(2):
+            bench.line.waits()
+        bench.other.send(b"body")
+        reading = asyncio.ensure_future(bench.line.read(10))
+        bench.line.waited()
+        bench.line.look_at_clock(bench.now + 10_000)
+        await asyncio.sleep(0.02)
+        assert (bench.cut, reading.done()) == (False, False)
+        bench.line.waited()
+        assert await reading == b"body"
+        bench.line.look_at_clock(bench.now + 10_000)
+        assert bench.cut
+
+    on_a_line(play)
+
+
 def test_a_lingering_line_reads_on_so_that_its_last_words_arrive() -> None:
     async def play(bench: Bench) -> None:
         bench.line.linger()

@@ -112,5 +112,5 @@ async def test_a_rule_of_the_operators_own_is_asked_about_each_request(
         wrote = await client.call_tool("shell", {"command": f"curl -sS -d x {origin.url}"})
         dry = await client.call_tool("policy_check", {"host": f"{HOST}:{origin.port}"})
     assert "the one host that is allowed" in text_of(read)
-    assert '"rule": "egress.policy", "reason": "no posts read"' in text_of(wrote)
+    assert '"rule": "egress.policy", "reason": "no posts [custom.house] read"' in text_of(wrote)
     assert structured(dry)["effect"] == "allow"

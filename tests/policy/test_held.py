@@ -1,5 +1,7 @@
 """Which files a yes is bound to: what the command names, and what its program reads although nobody names it."""
 
+from dataclasses import replace
+
 import pytest
 
 from policy.command import Reading, Redirect, SimpleCommand
@@ -14,7 +16,7 @@ def named(*argv: str | None, cwd: str = "/workspace/a/b", paths: tuple[PathUse, 
     command = SimpleCommand(argv, name, "bare", cwd=cwd, redirects=(Redirect("<", 0, "/workspace/in", dynamic=False),))
     act = RunCommand(("bash",), cwd, b"", 1, background=False)
     reading = Reading((command,))
-    return named_files(Question(CallerFacts("ann"), "shell", SessionFacts("s", "base"), act, {}, reading, paths))
+    return named_files(Question(CallerFacts("ann"), "shell", SessionFacts("s", "base"), act, {}, reading, paths))[0]
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,19 @@ def test_what_is_only_written_is_not_for_it_changes_with_each_run() -> None:
 
 def test_what_is_known_only_at_run_time_names_nothing() -> None:
     assert named("bash", None) == named("bash")
+
+
+def test_what_is_run_is_looked_at_before_what_is_only_named() -> None:
+    """However many other words stand before it; and where they are too many for all, that is said."""
+    noise = SimpleCommand(("echo", *(f"f{number}" for number in range(10_000))), "echo", "bare", cwd="/workspace")
+    script = SimpleCommand(("./deploy.sh",), "deploy.sh", "workspace", cwd="/workspace")
+    act = RunCommand(("bash",), "/workspace", b"", 1, background=False)
+    question = Question(CallerFacts("ann"), "shell", SessionFacts("s", "base"), act, {}, Reading((noise, script)))
+
+    paths, whole = named_files(question)
+    assert "/workspace/deploy.sh" in paths
+    assert not whole
+    assert named_files(replace(question, reading=Reading((script,))))[1]
 
 
 def test_there_are_bounds() -> None:

@@ -211,7 +211,11 @@ async def test_the_policy_is_asked_about_the_whole_request_and_its_word_is_passe
         rig.asking.asked(EVENT)
         refused = await rig.said(2)
         tasks.cancel_scope.cancel()
-    assert (refused["let"], refused["rule"], refused["reason"]) == ("", "egress.policy", "Not on a Sunday. Come back.")
+    assert (refused["let"], refused["rule"], refused["reason"]) == (
+        "",
+        "egress.policy",
+        "Not on a Sunday. [custom.house] Come back.",
+    )
     asked = rig.judge.asked[0]
     assert asked.act == UseHost("a.test", 443, "POST", "/x")
     assert asked.caller == CallerFacts("ann", ("dev",))

@@ -168,12 +168,15 @@ async def test_other_files_are_another_question(rig: Rig, other: Held) -> None:
 
 async def test_what_is_not_held_or_not_shown_whole_is_said(rig: Rig) -> None:
     question = replace(QUESTION, act=replace(ACT, stdin=b"y" * 20_005))
-    asked = await rig.approvals.wanted(question, ASK, Held("s", (HeldFile("/w/big", 90, 5, ""),), disturbed=True))
+    asked = await rig.approvals.wanted(
+        question, ASK, Held("s", (HeldFile("/w/big", 90, 5, ""),), disturbed=True, whole=False)
+    )
     assert asked is not None
     for said in (
         "with this input, 20005 bytes",
         "[5 characters more",
         "/w/big (the first 5 of 90 bytes)",
+        "more files than are looked at",
         "other commands run",
     ):
         assert said in asked.shown
