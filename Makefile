@@ -24,7 +24,8 @@ demo: setup
 
 test: setup
 	@sh scripts/setup --browser
-	$(BIN)/pytest -m "not soak" --session-timeout=900
+	$(BIN)/pytest -m "not soak and not alone" -n 2 --dist loadfile --session-timeout=780
+	$(BIN)/pytest -m "alone and not soak" --session-timeout=180
 
 soak: setup
 	$(BIN)/pytest -m soak --timeout=1800

@@ -1,3 +1,5 @@
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -5,6 +7,13 @@ import pytest
 from server.sandbox.folders import LOCK, NotPrivate, own
 
 pytestmark = pytest.mark.promise("nothing.left")
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Short as a runtime folder is; pytest's own are too long for sockets below them."""
+    with tempfile.TemporaryDirectory(prefix="sg") as made:
+        yield Path(made)
 
 
 def none() -> frozenset[str]:
