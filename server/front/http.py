@@ -99,7 +99,7 @@ def application(app: App, bearers: Bearers, address: Address, add: Adding = noth
         routes=[
             Route("/healthz", _healthy),
             metrics_route(app),
-            file_routes(front, http),
+            *([file_routes(front, http)] if "files" in app.settings.tools else []),
             *streamable.routes,
             *_new(sse, streamable),
             Mount("/", page_of(app, bearers, _url(http, address))),

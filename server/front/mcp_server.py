@@ -16,6 +16,7 @@ from server.app import App, open_app
 from server.call import Caller
 from server.front.file_resource import add_files
 from server.front.front import Front
+from server.front.host_shape import shape_for_host
 from server.front.pipe_lines import standard_pipes
 from server.front.results import Shape
 from server.front.strict import KnownParameters
@@ -70,6 +71,8 @@ def build(app: App, front: Front, **more: Any) -> MCPServer[Any]:
     )
     if "files" in app.settings.tools:
         add_files(mcp, front)
+    if app.settings.results == "auto":
+        mcp.middleware.append(shape_for_host)
     mcp.middleware.append(KnownParameters(mcp))
     return mcp
 
