@@ -105,12 +105,12 @@ async def _sessions(rig: Rig) -> list[Row]:
             what = f"with {most} sessions that have worked, memory of"
             rows.append(row("sessions.memory", f"{what} each sandbox", await _memory(rig, home), "MB"))
             rows.append(row("sessions.server", f"{what} the server", resident_mb(served.pid), "MB"))
-    return [*rows, *grown("growth.sessions", "a call while {} sessions are open", alone)]
+    return [*rows, *grown("growth.sessions", "a call; sessions open: {}", alone)]
 
 
 def _crowd_rows(size: int, work: "Work", alone: "Work") -> list[Row]:
     promised = size == PROMISED
-    what, name = f"{size} sessions at once, all calling: ", f"sessions.{size}"
+    what, name = f"sessions at once, all calling: {size}; ", f"sessions.{size}"
     return [
         row(name, f"{what}p50 of a call, over one alone", work.middle, "ms", baseline=alone.middle),
         row(
@@ -122,7 +122,13 @@ def _crowd_rows(size: int, work: "Work", alone: "Work") -> list[Row]:
             target=Target(20, of_ratio=True) if promised else None,
         ),
         row(f"{name}.rate", f"{what}together, over one alone", work.rate, "calls/s", baseline=alone.rate),
-        row(f"{name}.failures", f"{what}that failed", work.failures, "calls", target=Target(0) if promised else None),
+        row(
+            f"{name}.failures",
+            f"{what}calls that failed",
+            work.failures,
+            "calls",
+            target=Target(0) if promised else None,
+        ),
     ]
 
 

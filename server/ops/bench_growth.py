@@ -30,8 +30,8 @@ async def _growth(rig: Rig) -> list[Row]:
                     snapshots[size] = await beside(lambda: served.call("session_list"))
     return [
         *rows,
-        *grown("growth.audit", "a call while the audit has {} lines", audit),
-        *grown("growth.snapshots", "session_list while there are {} snapshots", snapshots),
+        *grown("growth.audit", "a call; lines of the audit: {}", audit),
+        *grown("growth.snapshots", "session_list; snapshots: {}", snapshots),
     ]
 
 
@@ -57,8 +57,8 @@ async def _jobs(rig: Rig, beside: Beside) -> list[Row]:
                     started += 1
                 running[started] = await beside(call)
     return [
-        *grown("growth.jobs", "a call after {} others in its session", over),
-        *grown("growth.running", "a call while {} others of its session run", running),
+        *grown("growth.jobs", "a call; others before it in its session: {}", over),
+        *grown("growth.running", "a call; others that run in its session: {}", running),
     ]
 
 

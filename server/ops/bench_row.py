@@ -100,7 +100,7 @@ class Times:
         middle, baseline = statistics.median(ours), statistics.median(theirs) if theirs else None
         return (
             row(identity, what, middle, "ms", baseline=baseline, target=target, noise=self.noise()),
-            row(f"{identity}.p99", what, percentile(ours, 0.99), "ms", baseline=baseline, target=slowest),
+            row(f"{identity}.p99", f"{what}: p99", percentile(ours, 0.99), "ms", baseline=baseline, target=slowest),
         )
 
     def noise(self) -> float:
