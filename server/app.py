@@ -19,6 +19,7 @@ from server.flows import Late, authority, egress_link, lent_by, system_roots
 from server.host_questions import HostQuestions, hosts_of
 from server.judge.approvals import Approvals
 from server.judge.shfmt import ShellParser
+from server.judge.suspicion import Suspicions, WaryJudge
 from server.judges import judging
 from server.keyring import Keyring
 from server.limiting import limits_for
@@ -27,6 +28,7 @@ from server.record.approval_rows import ApprovalRows
 from server.record.metrics import Metrics, Standing
 from server.record.steps import Steps
 from server.record.store import Store
+from server.record.suspicion_rows import SuspicionRows
 from server.recording import audit_for, keep_written
 from server.sandbox.caretaker import Caretaker
 from server.sandbox.copies import Copying
@@ -40,6 +42,7 @@ from server.sandbox.snapshots import Snapshots
 from server.sandboxes import open_boxes, periods, scope, shares, workspaces, written_down
 from server.settings import ENVIRON, Settings
 from server.settings_files import Source
+from server.wariness import anomalies_for, hold_still
 from server.watching import taking_up, watch
 from server.workshop import Workshop
 
@@ -97,7 +100,11 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             pool, sessions, snapshots = boxes.pool, boxes.sessions, boxes.snapshots
             sessions_of.sessions = sessions
             limits = limits_for(settings.limits, audit.write)
-            gateway = Gateway(audit, limits, parser, judge, sessions, guard=boxes.guards, people=people, steps=steps)
+            suspicions = Suspicions(SuspicionRows(settings.database))
+            audit.listen((anomalies := anomalies_for(settings.anomalies, suspicions, audit.write)).hear)
+            tasks.start_soon(anomalies.keep, partial(hold_still, sessions))
+            wary = WaryJudge(judge, suspicions)
+            gateway = Gateway(audit, limits, parser, wary, sessions, guard=boxes.guards, people=people, steps=steps)
             workshop = Workshop(gateway, snapshots)
             prepared = Prepared(
                 recipes(settings, spaces), snapshots, boxes.images.identify, workshop, settings.state_dir, tasks

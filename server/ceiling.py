@@ -15,6 +15,8 @@ type Rule = Callable[[Any, Any], Any]  # the ceiling's value, the other's -> wha
 
 PROFILES: Final = ("open", "standard", "strict")
 _WIDER: Final = {"ro": 0, "copy": 0, "rw": 1}  # what a mode lets a session do to the host's folder
+_EFFECTS: Final = ("record", "ask", "freeze")
+_ANOMALIES: Final = ("denials", "sent_mb", "new_hosts", "failed_files", "failed_logins")
 MIB: Final = 1 << 20
 LARGEST: Final = MIB  # bytes of the file
 
@@ -104,6 +106,10 @@ def _strictest(top: str, told: str) -> str:
     return max(top, told, key=PROFILES.index)
 
 
+def _hardest(top: str, told: str) -> str:
+    return max(top, told, key=_EFFECTS.index)
+
+
 def _together(top: Any, told: Any) -> tuple[Any, ...]:
     return (*top, *(value for value in told if value not in top))
 
@@ -168,6 +174,8 @@ RULES: Final[Mapping[str, Rule]] = {
     **{f"sandbox.{name}": _bounded for name in ("keep_snapshots_s", "keep_prepared_s")},
     "sandbox.require_landlock": lambda top, told: top or told,
     "approvals.pending_s": min,
+    **{f"anomalies.{name}.count": _bounded for name in _ANOMALIES},
+    **{f"anomalies.{name}.effect": _hardest for name in _ANOMALIES},
     "audit.fsync": lambda top, told: "always" if "always" in (top, told) else top,
     "audit.keep_files": _longest,
     "audit.mask": _together,

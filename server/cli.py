@@ -291,7 +291,10 @@ def _session_words(commands: Any) -> None:
     listing.add_argument("--json", action="store_true", help="for programs")
     close = _add(sessions, "close", "end one, whatever runs in it; its files are gone", "sessions:close")
     close.add_argument("session", help="by name or id")
-    for parser in (listing, close):
+    release = _add(sessions, "release", "let one go on in which something unusual happened", "sessions:release")
+    release.add_argument("session", help="by name")
+    release.add_argument("--owner", help="whose, where several callers have one of that name")
+    for parser in (listing, close, release):
         parser.add_argument("--config", type=Path, metavar="FILE", help="settings that the server was started with")
 
 

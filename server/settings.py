@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from server.anomaly_settings import AnomalySettings
 from server.audit_settings import AuditSettings
 from server.http_settings import HttpSettings
 from server.judge.opa_address import in_clear
@@ -48,6 +49,7 @@ class Settings(Table):
     audit: AuditSettings = AuditSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     approvals: ApprovalSettings = ApprovalSettings()
+    anomalies: AnomalySettings = AnomalySettings()
     http: HttpSettings = HttpSettings()
     workspace: tuple[WorkspaceSettings, ...] = ()
     secret: tuple[SecretSettings, ...] = ()

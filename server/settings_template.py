@@ -113,6 +113,13 @@ TEMPLATE = """\
 [approvals]
 # pending_s = 900               # a question for a person waits so long, and so does a yes for its call
 
+[anomalies]                     # what is unusual of one caller: a line anomaly.* of the audit, and what follows
+# denials = {count = 20, window_s = 60, effect = "record"}   # effect: ask puts each further call of the session to a
+# sent_mb = {count = 500, window_s = 600}                    # person; freeze answers none and stops what runs, until
+# new_hosts = {count = 50, window_s = 600}                   # `sandgate sessions release NAME`. A count of 0: never
+# failed_files = {count = 100, window_s = 60}
+# failed_logins = {count = 20, window_s = 60}                # of one address; only recorded
+
 [http]                          # for `sandgate serve --http`
 # hosts = []                    # names that clients call this server by, beside localhost: ["sandgate.example.com"]
 # origins = []                  # web pages that may call it: ["https://chat.example.com"]

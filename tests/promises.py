@@ -50,6 +50,7 @@ PROMISES = (
     ),
     Promise("workspace.copy", "A copied folder's host is changed by what a person applies, and by nothing else.", "6"),
     Promise("caller.known", "Over HTTP nobody calls without a good token, and nobody sees what is another's.", "8"),
+    Promise("anomaly.held", "What is unusual is recorded, and asked about or frozen until a person releases it.", "8"),
     Promise("managed.ceiling", "What the managed settings name, no other file, variable, flag or call widens.", "8"),
     Promise("limits.fair", "A caller's flood waits behind itself, and is told when to try again.", "8"),
     Promise("approval.bound", "A person's yes is good for exactly the call that was shown, and for no other.", "8"),

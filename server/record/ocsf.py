@@ -106,16 +106,17 @@ def _flow(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     port = {"port": facts["port"]} if isinstance(facts.get("port"), int) else {}
     moved = {ours: facts[theirs] for ours, theirs in _MOVED.items() if isinstance(facts.get(theirs), int)}
     rule = {"policy": {"name": str(facts["rule"])}} if facts.get("rule") else {}
+    address = {"ip": facts["address"]} if facts.get("address") else {}
     return {
         "activity_id": 5 if refused else 6,
-        "dst_endpoint": {"hostname": str(facts.get("host") or "unknown"), **port},
+        "dst_endpoint": {"hostname": str(facts.get("host") or "unknown"), **address, **port},
         **({"traffic": moved} if moved else {}),
         **rule,
         **_controlled(blocked=refused),
     }
 
 
-_MOVED: Final = {"bytes_out": "sent_bytes", "bytes_in": "received_bytes"}
+_MOVED: Final = {"bytes_out": "bytes_up", "bytes_in": "bytes_down"}
 
 
 def _logon(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -298,10 +298,10 @@ class Sessions:
         """Those in our hands, whoever's they are."""
         return list(self._open.values())
 
-    async def freeze(self, session: Session) -> None:
+    async def freeze(self, session: Session, *, even_busy: bool = False) -> None:
         """Where it is still quiet when its turn comes. Raises SandboxFailed."""
         async with self._turn(session.owner, session.name):
-            if session.ready and session.quiet:
+            if session.ready and (session.quiet or even_busy):
                 await self._life.freeze(session)
 
     async def park(self, session: Session) -> None:

@@ -134,6 +134,7 @@ NO_WEAKENING = {
     "audit.export",
     "sandbox.*",  # require_landlock and runtime only add; what an engine lacks is said when the first sandbox is made
     "limits.*",
+    "anomalies.*",
     "telemetry.*",  # spans carry names and times, no arguments
     "approvals.*",  # how long a question stands
     "secret",  # one that a host without TLS could get is an error

@@ -25,7 +25,7 @@ KINDS: list[tuple[str, dict[str, Any], int]] = [
     ("approval.answered", {"approval": "a-1", "yes": True, "by": "bob"}, 6003),
     (
         "egress.flow",
-        {"host": "a.example", "port": 443, "sent_bytes": 7, "received_bytes": 9, "decision_id": None},
+        {"host": "a.example", "address": "192.0.2.1", "port": 443, "bytes_up": 7, "bytes_down": 9},
         4001,
     ),
     ("egress.refused", {"host": "b.example", "port": 443, "rule": "egress.not_allowed", "reason": "no"}, 4001),
@@ -82,4 +82,6 @@ def test_an_event_says_who_called_what_was_refused_and_what_it_belongs_to() -> N
     assert started["api"] == {"operation": "shell"}
     assert started["time"] == 1767323045250
     assert decided["metadata"]["correlation_uid"] == started["metadata"]["correlation_uid"] == "d-1"
+    flow = event(line(*KINDS[8][:2]), "h")
+    assert (flow["traffic"], flow["dst_endpoint"]["ip"]) == ({"bytes_out": 7, "bytes_in": 9}, "192.0.2.1")
     assert (decided["disposition_id"], decided["policy"]) == (2, {"name": "privilege.tools"})

@@ -1,0 +1,36 @@
+"""What is unusual, as the settings say it."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from server.anomaly_settings import AnomalySettings
+from server.judge.anomalies import Anomalies, Bound
+from server.judge.suspicion import Suspicions
+from server.record.audit import AuditFailed
+from server.sandbox.sessions import NoSuchSession, Sessions
+
+log = logging.getLogger("sandgate")
+
+
+def anomalies_for(
+    settings: AnomalySettings, suspicions: Suspicions, note: Callable[[str, Mapping[str, Any]], None]
+) -> Anomalies:
+    asked = {name: getattr(settings, name) for name in AnomalySettings.model_fields}
+    bounds = {name: Bound(bound.count, bound.window_s, bound.effect) for name, bound in asked.items()}
+
+    def told(kind: str, facts: Mapping[str, Any]) -> None:
+        try:
+            note(kind, facts)
+        except AuditFailed:  # what follows from it follows all the same
+            log.exception("what is unusual is not recorded")
+
+    return Anomalies(bounds, suspicions, told)
+
+
+async def hold_still(sessions: Sessions, owner: str, name: str) -> None:
+    """Where it is in our hands, what runs in it stands still until it is released and used again."""
+    try:
+        await sessions.freeze(sessions.find(owner, name), even_busy=True)
+    except NoSuchSession:
+        """It is gone, which is stiller still."""

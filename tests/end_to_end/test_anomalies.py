@@ -1,0 +1,126 @@
+"""What is unusual, through real servers: each kind is recorded, and what follows is as the settings say."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from mcp import Client
+
+from server.ops.demo_origin import HOST
+from server.ops.demo_origin import serving as origin_serving
+from tests.end_to_end.http_rig import ANN, cli, serving, tokens
+from tests.end_to_end.rig import Home, connected, structured, text_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.promise("anomaly.held")]
+
+BASE = 'environment = "base"\n[anomalies]\n'
+
+
+async def until(holds: Callable[[], Any]) -> Any:
+    with anyio.fail_after(20):
+        while not (found := holds()):
+            await anyio.sleep(0.05)
+    return found
+
+
+async def refusal(client: Client, tool: str, **arguments: Any) -> str:
+    result = await client.call_tool(tool, arguments)
+    assert result.is_error, text_of(result)
+    return text_of(result)
+
+
+async def test_a_burst_of_denials_freezes_the_session_until_a_person_releases_it(folder: Path) -> None:
+    home = Home(folder / "denials", f'{BASE}denials = {{count = 3, effect = "freeze"}}\n')
+    home.folder.mkdir()
+    async with connected(home) as client:
+        job = structured(await client.call_tool("shell", {"command": "sleep 60", "background": True}))["job"]
+        for _ in range(3):
+            await refusal(client, "shell", command="sudo id")
+        frozen = await refusal(client, "shell", command="echo hello")
+        unread = await refusal(client, "file_read", path="/workspace/x")
+        await until(lambda: home.audit("session.frozen"))
+        listed, shown = text_of(await client.call_tool("session_list", {})), cli(home, "sessions", "list").stdout
+        output = await client.call_tool("job_output", {"job": job, "wait_s": 0})
+        (line,) = home.audit("anomaly.denials")
+
+        released = cli(home, "sessions", "release", "default")
+        again = structured(await client.call_tool("shell", {"command": "echo hello"}))
+
+    assert "the session default is frozen, because of 3 denials in 60 s" in frozen
+    assert "sandgate sessions release default" in frozen
+    assert "frozen" in unread
+    assert "default" in listed
+    assert "default of local is frozen: 3 denials in 60 s" in shown
+    assert not output.is_error
+    assert (line["caller"], line["session"], line["count"], line["effect"]) == ("local", "default", 3, "freeze")
+    assert (released.returncode, again["stdout"]) == (0, "hello\n")
+    assert [line["session"] for line in home.audit("anomaly.released")] == ["default"]
+    assert "nothing is held against" in cli(home, "sessions", "release", "default").stderr
+
+
+async def test_after_a_restart_it_is_still_frozen_and_another_session_is_not(folder: Path) -> None:
+    home = Home(folder / "restart", f'{BASE}denials = {{count = 1, effect = "freeze"}}\n')
+    home.folder.mkdir()
+    async with connected(home) as client:
+        await refusal(client, "shell", command="sudo id")
+    async with connected(home) as client:
+        assert "is frozen" in await refusal(client, "shell", command="echo hello")
+        other = structured(await client.call_tool("shell", {"command": "echo hello", "session": "other"}))
+
+    assert other["stdout"] == "hello\n"
+
+
+async def test_failing_files_put_each_further_call_to_a_person(folder: Path) -> None:
+    home = Home(folder / "files", f'{BASE}failed_files = {{count = 2, effect = "ask"}}\n')
+    home.folder.mkdir()
+    async with connected(home) as client:
+        for number in range(2):
+            await refusal(client, "file_read", path=f"/workspace/missing-{number}")
+        asked = await client.call_tool("shell", {"command": "echo hello"})
+        allowed = cli(home, "approvals", "allow", structured(asked)["approval"]["id"])
+        ran = structured(await client.call_tool("shell", {"command": "echo hello"}))
+
+    assert structured(asked)["status"] == "approval_required"
+    assert structured(asked)["rules"][0]["id"] == "anomaly.ask"
+    assert (allowed.returncode, ran["stdout"]) == (0, "hello\n")
+    assert home.audit("anomaly.failed_files")[0]["effect"] == "ask"
+
+
+async def test_bytes_that_leave_and_hosts_that_are_new_are_recorded(folder: Path) -> None:
+    with origin_serving(folder) as origin:
+        home = Home(
+            folder / "egress",
+            f'environment = "python"\n[anomalies]\nsent_mb = {{count = 2}}\nnew_hosts = {{count = 3, window_s = 600}}\n'
+            f'[egress]\nallow = ["{HOST}:{origin.port}"]\nresolve = {{"{HOST}" = "127.0.0.1"}}\n'
+            f'networks = ["127.0.0.1/32"]\nupstream_ca = "{origin.certificate}"\n',
+        )
+        home.folder.mkdir()
+        async with connected(home) as client:
+            asked = [("https://new-1.example/", 0), ("https://new-2.example/", 0), *[(origin.url, 150_000)] * 16]
+            program = (
+                f"import urllib.request as u\nfor url, size in {asked}:\n"
+                "    try: u.urlopen(url, data=bytes(size) or None).read()\n    except OSError as exc: print(exc)"
+            )
+            ran = await client.call_tool("exec", {"argv": ["python3", "-c", program]})
+            assert not ran.is_error, text_of(ran)
+            (megabytes,) = await until(lambda: home.audit("anomaly.sent_mb"))
+            (new,) = await until(lambda: home.audit("anomaly.new_hosts"))
+            after = structured(await client.call_tool("shell", {"command": "echo hello"}))
+
+    assert megabytes["count"] >= 2
+    assert (new["count"], new["effect"], after["stdout"]) == (3, "record", "hello\n")
+
+
+async def test_failed_logins_are_recorded_with_their_address(folder: Path) -> None:
+    home = Home(folder / "logins", f"{BASE}failed_logins = {{count = 3}}\n" + tokens(ann=ANN))
+    home.folder.mkdir()
+    with serving(home) as server:
+        for _ in range(4):
+            answer = server.get("/mcp", Authorization="Bearer sgt_wrong-0123456789abcdef")
+            assert answer.status_code == httpx.codes.UNAUTHORIZED
+        (line,) = home.audit("anomaly.failed_logins")
+
+    assert (line["address"], line["count"], line["effect"]) == ("127.0.0.1", 3, "record")
