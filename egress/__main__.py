@@ -23,6 +23,7 @@ from egress import authority, java_trust
 from egress.control import Control
 from egress.dial import PinnedLoop
 from egress.gate import Gate
+from egress.huffman import quicken
 from egress.journal import Journal
 from egress.listener import Listeners
 from egress.trust import system_trust
@@ -121,6 +122,7 @@ def main(arguments: list[str]) -> None:
     try:
         raise_descriptors()
         close_to_others()
+        quicken()
         with asyncio.Runner(loop_factory=PinnedLoop) as runner:
             runner.run(start(chosen.control_fd, chosen.ca_dir.absolute()))
     except (CannotStart, authority.AuthorityUnusable, OSError) as error:

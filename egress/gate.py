@@ -159,6 +159,7 @@ class Gate:
             raise Refused(TOO_LONG)
         claim = claim_of(flow, at.line.tunnel)
         destination = claim.destination()
+        at.session.has_room(destination)
         path = request.path.partition("?")[0]
         let: Let = ""
         if at.session.must_ask(destination, claim.method, path):

@@ -9,11 +9,12 @@ from egress.budget import Budget, Limits
 from egress.destination import Destination
 from egress.line import Line
 from egress.lookups import Lookups
-from egress.refusal import Let, Refused, refuse
+from egress.refusal import TOO_MANY, Let, Refusal, Refused, refuse
 from egress.swap import Placeholders
 from egress.turns import Bite, Turns
 
 MOST_UPSTREAMS = 256
+MOST_FLIGHTS = 512  # requests at once; HTTP/2 puts a hundred on one connection, each with a head of up to 64 KiB
 SMALLEST_PIECE = 60 * 1024  # with TLS around it still what one call of OpenSSL's gives out
 LARGEST_PIECE = 256 * 1024  # what is done for each costs as much as to pass on half of that
 PIECES_BYTES = 2 * 1024 * 1024
@@ -82,6 +83,12 @@ class Session:
         if reason is not None and not self.learning:
             raise refuse("egress.not_allowed", reason, destination.host, destination.port)
         return reason is None
+
+    def has_room(self, destination: Destination) -> None:
+        """Refused where too many requests of this session are under way."""
+        if sum(len(line.flights) for line in self.lines) >= MOST_FLIGHTS:
+            reason = f"This session has {MOST_FLIGHTS} requests under way; let some end first."
+            raise Refused(Refusal("egress.limit", reason, destination.host, destination.port, TOO_MANY))
 
     def admit_dial(self, destination: Destination, *, let: bool = False) -> None:
         """Refused where this session may not open a connection there, or has too many open. let: for a request that the

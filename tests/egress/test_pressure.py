@@ -1,6 +1,7 @@
-"""A peer that opens no window: what it does not take stays where it comes from, and not in the gate."""
+"""What HTTP/2 could make the gate hold: data for peers that open no window, and heads of requests that never end."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 
 import h2.config
@@ -9,6 +10,8 @@ import h2.events
 import h2.settings
 import pytest
 
+from egress.session import MOST_FLIGHTS
+from tests.egress.world.gate import eventually
 from tests.egress.world.sandbox import Sandbox, http2_get
 from tests.egress.world.town import Guest, Town, build
 
@@ -26,6 +29,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 def speaker(window: int) -> h2.connection.H2Connection:
     made = h2.connection.H2Connection(h2.config.H2Configuration())
+    plain = functools.partial(made.encoder.encode, huffman=False)  # the other way takes our end too long
+    made.encoder.encode = plain  # type: ignore[method-assign]
     made.initiate_connection()
     made.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
     return made
@@ -80,3 +85,26 @@ def test_what_an_origin_does_not_take_is_not_read_from_the_sandbox(town: Town) -
         assert town.gate.memory_mb() - before < GROWTH_MB
 
     assert sent < 50_000_000
+
+
+@pytest.mark.promise("egress.start_refused")
+def test_requests_that_never_end_are_so_many_and_no_more(town: Town) -> None:
+    greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
+    before, beyond = town.gate.memory_mb(), 7 * 90 - MOST_FLIGHTS
+    head = [*http2_get(greedy.at("allowed.test"), "/stall", "POST"), ("x-large", "a" * 3000)]
+    with contextlib.ExitStack() as stack:
+        for _ in range(7):
+            sandbox = stack.enter_context(greedy.tunnel("allowed.test", protocols=("h2",)))
+            client = speaker(window=2**20)
+            for stream in range(1, 180, 2):
+                client.send_headers(stream, head)
+            sandbox.say(client.data_to_send())
+        eventually(lambda: refused(town, greedy) >= beyond)
+        assert answered(neighbour)
+        assert town.gate.memory_mb() - before < 2 * GROWTH_MB
+
+    assert refused(town, greedy) == beyond
+
+
+def refused(town: Town, guest: Guest) -> int:
+    return sum(event["count"] for event in town.gate.events("refused", guest.name) if event["rule"] == "egress.limit")
