@@ -132,6 +132,7 @@ MANUALS: Final[Mapping[str, Manual]] = {
     "audit show": Manual((("audit show d-0123456789abcdef", "call, rules, flows and end"),), (_AUDIT,)),
     "sessions list": Manual((("sessions list", "of every caller, with what runs in them"),), (_STATE,)),
     "sessions close": Manual((("sessions close default", "its sandbox and its files are gone"),)),
+    "sessions release": Manual((("sessions release work --owner ann", "after you have seen why it was held"),)),
     "token new": Manual((("token new ann --role admin --days 90", "shown once; kept as a hash"),), (_SETTINGS,)),
     "token list": Manual((("token list", "never the tokens themselves"),)),
     "token revoke": Manual((("token revoke ann", "within a second, in running servers too"),)),

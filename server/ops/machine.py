@@ -121,7 +121,7 @@ def _same_kernel(engine: Engine, kernel: str) -> Check:
     return warn(
         "kernel",
         f"The engine runs on {engine.kernel or 'an unknown kernel'}, not on this machine's {kernel}.",
-        "Run the server as a container beside the sandboxes: examples/compose.",
+        "Run the server as a container beside the sandboxes: examples/compose, or `sandgate install CLIENT --container`.",
     )
 
 

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from server.ops.check import Check
+from server.ops.doctor import _guarded
+from server.ops.policy import verdict_of
 from server.ops.trial import HELD
+from server.settings import Settings
 from tests.end_to_end.rig import PROGRAM, Home
 from tests.fake_engine import ENGINE, fake_engine
 
@@ -24,6 +28,7 @@ def folder() -> Iterator[Path]:
 
 
 def examined(home: Home) -> tuple[int, dict[str, Any]]:
+    home.write_settings()
     done = subprocess.run(
         [PROGRAM, "doctor", "--json"], env=home.environ, capture_output=True, text=True, timeout=100, check=False
     )
@@ -81,3 +86,25 @@ def test_an_engine_that_lacks_everything_is_told_everything(folder: Path) -> Non
     assert {"image_base", "image_agent", "sandbox"} <= failed
     assert "sandgate images build" in done.stdout
     assert rows[-1][0] == "doctor:"
+
+
+def test_settings_that_cannot_be_read_are_a_check_that_failed(folder: Path) -> None:
+    code, report = examined(Home(folder, "[egress]\nalow = []\n"))
+
+    assert (code, outcomes(report)) == (1, {"settings": "fail"})
+    assert "alow" in report["checks"][0]["sentence"]
+
+
+@pytest.mark.parametrize("wrong", [{"environment": "cobol"}, {"policy": {"opa_url": "ftp://opa.test"}}])
+def test_an_error_of_ours_ends_one_look_and_not_the_examination(wrong: dict[str, Any]) -> None:
+    found: list[Check] = []
+    settings = Settings.model_validate(wrong)
+
+    _guarded("policy_answers", lambda: verdict_of(settings, "ls"), found.append)
+
+    assert [(check.id, check.outcome) for check in found] == [("policy_answers", "fail")]
+
+
+def test_an_error_of_anybody_elses_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        _guarded("x", lambda: 1 // 0, lambda _: None)

@@ -31,7 +31,8 @@ def test_rules_of_which_no_test_passes_fail(monkeypatch: pytest.MonkeyPatch) -> 
     }
 
 
-def test_a_policy_that_allows_nothing_is_found_out() -> None:
+def test_a_policy_that_allows_nothing_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(self_tests, "run_tests", lambda _: [])  # the rules' own tests take a second
     none = Settings.model_validate({"policy": {"deny": ["ls"]}})
 
     assert of(policy(none))["policy_answers"] == "fail"

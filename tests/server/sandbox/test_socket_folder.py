@@ -1,5 +1,6 @@
 """A sandbox whose sockets lie on a volume, as a server in a container has them: it sees its own folder and no other."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Iterator
@@ -14,11 +15,12 @@ from server.sandbox.gate import variables
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.sandbox import LINK_DIR, SandboxFailed
 from server.sandbox.socket_folder import SocketVolume, bound
+from tests.end_to_end.rig import until
 from tests.live import BASE, shell
 from tests.real_engine import client, engine_url
 
 pytestmark = pytest.mark.anyio
-NAME = "sandgate-test-sockets"
+NAME = f"sandgate-test-{os.getpid()}"  # one that a killed run left names a folder that is gone
 
 
 @pytest.fixture
@@ -35,6 +37,7 @@ def volume() -> Iterator[SocketVolume]:
         try:
             yield SocketVolume(NAME, root)
         finally:
+            until(lambda: not api.containers(all=True, filters={"volume": NAME}), "the engine has removed both")
             api.remove_volume(NAME, force=True)
             shutil.rmtree(root)
 
