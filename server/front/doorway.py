@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
@@ -51,7 +52,7 @@ class Doorway:
             await self._app(scope, receive, send)
             return
         headers, address = Headers(scope=scope), (scope.get("client") or ("", 0))[0]
-        if objection := self._objection(headers):
+        if objection := self._objection(headers, scope["scheme"]):
             await _answer(*objection)(scope, receive, send)
             return
         too_many = started = False
@@ -76,11 +77,13 @@ class Doorway:
             end = {"connection": "close"}
             await _answer(HTTPStatus.REQUEST_TIMEOUT, "the body took too long", end)(scope, receive, send)
 
-    def _objection(self, headers: Headers) -> tuple[int, str] | None:
-        if _name(headers.get("host", "")) not in self._hosts:
+    def _objection(self, headers: Headers, scheme: str) -> tuple[int, str] | None:
+        host = headers.get("host", "")
+        if _name(host) not in self._hosts:
             return HTTPStatus.MISDIRECTED_REQUEST, "this server has another name; see http.hosts in its settings"
         origin = headers.get("origin")
-        if origin is not None and origin not in self._origins and not _is_local(origin):
+        known = {f"{scheme}://{host}", *self._origins}  # its own pages, and those of the settings
+        if origin is not None and origin not in known and not _is_local(origin):
             return HTTPStatus.FORBIDDEN, "this page may not call this server; see http.origins in its settings"
         return None
 
@@ -102,6 +105,12 @@ class Doorway:
         while len(self._failures) > MOST_ADDRESSES:
             self._failures.popitem(last=False)
         return found
+
+
+def origin_of(url: str) -> str:
+    """As a browser names it: scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _answer(status: int, sentence: str, more: Mapping[str, str] | None = None) -> JSONResponse:

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp
 from server.app import App, open_app
 from server.front.bearers import Bearers
 from server.front.caller import request_caller
-from server.front.doorway import LOCAL, Doorway
+from server.front.doorway import LOCAL, Doorway, origin_of
 from server.front.file_routes import file_routes
 from server.front.issuer_keys import IssuerKeys
 from server.front.mcp_server import Kind, build, front_of
@@ -94,7 +94,7 @@ def application(app: App, bearers: Bearers, address: Address, add: Adding = noth
     unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the doorway has looked already
     streamable = mcp.streamable_http_app(transport_security=unchecked, max_request_body_size=http.body_mb * MIB)
     sse = mcp.sse_app(transport_security=unchecked)
-    door = Middleware(Doorway, hosts=_names(http, address), origins=http.origins, refused=_noting(app))
+    door = Middleware(Doorway, hosts=_names(http, address), origins=_pages(http), refused=_noting(app))
     return Starlette(
         routes=[
             Route("/healthz", _healthy),
@@ -150,6 +150,10 @@ def _url(http: HttpSettings, address: Address) -> str:
 def _names(http: HttpSettings, address: Address) -> tuple[str, ...]:
     public = urlsplit(http.public_url).hostname if http.public_url else None
     return (*http.hosts, *([public] if public else []), address.host)
+
+
+def _pages(http: HttpSettings) -> tuple[str, ...]:
+    return (*http.origins, *([origin_of(http.public_url)] if http.public_url else []))
 
 
 def warnings(http: HttpSettings, address: Address) -> list[str]:

@@ -222,21 +222,46 @@ def test_the_operator_of_this_machine_needs_no_token(world: World) -> None:
         assert "What runs now" in person.get(link).text
 
 
-def test_a_page_that_is_kept_up_ends_with_its_server(folder: Path) -> None:
-    home = Home(folder / "e", tokens(ann=ANN))
-    home.folder.mkdir()
-    with serving(home) as server, httpx.Client(headers={"authorization": f"Bearer {ANN}"}, timeout=30) as ann:
-        with ann.stream("GET", f"{server.url}/live/") as kept:
-            events = kept.iter_lines()
-            assert next(events) == "event: part"
-            server.process.send_signal(signal.SIGTERM)
-            assert not [line for line in events if line.startswith("event:")]  # it is told to its end, not broken off
-        assert server.process.wait(30) == 0
-
-
 def test_who_signs_out_is_out(world: World) -> None:
     with world.browser(BOB) as bob, httpx.Client(base_url=world.server.url, cookies=dict(bob.cookies)) as thief:
         assert thief.get("/").status_code == 200
         out = bob.post("/signout", data={"form": token_of(bob.get("/").text)})
         assert out.url.path == "/signin"
         assert thief.get("/").headers["location"] == "/signin"
+
+
+# --- where a proxy stands before it --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def proxied(folder: Path) -> Iterator[HttpServer]:
+    home = Home(folder / "p", '[http]\npublic_url = "https://gate.test"\n' + tokens(ann=ANN))
+    home.folder.mkdir()
+    with serving(home) as server:
+        yield server
+
+
+def test_behind_a_proxy_forms_come_from_its_public_name(proxied: HttpServer) -> None:
+    public = {"host": "gate.test", "origin": "https://gate.test"}
+    with httpx.Client(base_url=proxied.url, headers=public) as browser:
+        let_in = browser.post("/signin", data={"token": ANN})
+        cookie = let_in.headers["set-cookie"]
+        page = browser.get("/why", headers={"cookie": cookie.split(";")[0]}).text
+        told = {"cookie": cookie.split(";")[0]}
+        why = browser.post("/why", data={"form": token_of(page), "command": "sudo id"}, headers=told)
+        other = browser.post("/signin", data={"token": ANN}, headers={"origin": "https://evil.test"})
+    assert let_in.status_code == 303
+    assert cookie.startswith("__Host-")
+    assert "Secure" in cookie
+    assert "privilege.tools" in why.text
+    assert other.status_code == 403
+
+
+def test_a_page_that_is_kept_up_ends_with_its_server(proxied: HttpServer) -> None:
+    with httpx.Client(headers={"authorization": f"Bearer {ANN}"}, timeout=30) as ann:
+        with ann.stream("GET", f"{proxied.url}/live/") as kept:
+            events = kept.iter_lines()
+            assert next(events) == "event: part"
+            proxied.process.send_signal(signal.SIGTERM)
+            assert not [line for line in events if line.startswith("event:")]  # it is told to its end, not broken off
+        assert proxied.process.wait(30) == 0

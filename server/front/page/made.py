@@ -1,13 +1,12 @@
 """The page put together for a server: with tokens over HTTP, and beside stdio for the person at this machine."""
 
-from urllib.parse import urlsplit
-
 from starlette.applications import Starlette
 
 from server.app import App
 from server.call import Caller
 from server.front.bearers import Bearers
 from server.front.caller import caller_of
+from server.front.doorway import origin_of
 from server.front.page.answers import Answers
 from server.front.page.entrance import Entrance
 from server.front.page.live import Streams
@@ -28,8 +27,7 @@ def page_of(app: App, bearers: Bearers | None, url: str) -> Starlette:
         found = await bearers.verify_token(token) if bearers else None
         return caller_of(found) if found else None
 
-    parts = urlsplit(url)
-    entrance = Entrance(verify, (f"{parts.scheme}://{parts.netloc}",))
+    entrance = Entrance(verify, (origin_of(url),))
 
     async def link() -> str:
         return f"{url}/enter?key={entrance.link()}"

@@ -59,6 +59,16 @@ async def test_known_pages_may_call(origin: str) -> None:
     assert (await Visitors().get(Origin=origin, Authorization="Bearer good")).status_code == 200
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_its_own_pages_may_call_over_what_they_came_by(scheme: str) -> None:
+    transport = httpx.ASGITransport(Visitors().door)
+    async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://gate.example:8443") as client:
+        told = {"Authorization": "Bearer good"}
+        own = await client.get("/", headers={**told, "Origin": f"{scheme}://gate.example:8443"})
+        other = await client.get("/", headers={**told, "Origin": f"{scheme}://gate.example:8444"})
+    assert (own.status_code, other.status_code) == (200, 403)
+
+
 @pytest.mark.parametrize(
     "origin",
     ["null", "", "https://evil.example", "http://page.example", "https://page.example.evil", "file://localhost"],
