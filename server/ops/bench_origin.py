@@ -56,20 +56,22 @@ def _speak(context: ssl.SSLContext, sock: socket.socket) -> None:
                 head = dict(line.lower().split(b":", 1) for line in iter(lines.readline, b"\r\n"))
                 method, target, _ = request.split(b" ")
                 if method == b"PUT":
-                    _send(speaker, str(_taken(lines, int(head[b"content-length"]))).encode())
+                    told = str(_taken(lines, int(head[b"content-length"]))).encode()
+                    _send(speaker, told, len(told))
                 else:
                     _send_many(speaker, int(target[1:]))
     except OSError:
         return  # it hung up
 
 
-def _send(speaker: ssl.SSLSocket, body: bytes) -> None:
-    speaker.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+def _send(speaker: ssl.SSLSocket, body: bytes, size: int) -> None:
+    """A head, and as much of a body of that size."""
+    speaker.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (size, body))
 
 
 def _send_many(speaker: ssl.SSLSocket, size: int) -> None:
-    speaker.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size)
-    for sent in range(0, size, len(_BLOCK)):
+    _send(speaker, _BLOCK[:size], size)  # a small answer is one segment, as anybody's is
+    for sent in range(len(_BLOCK), size, len(_BLOCK)):
         speaker.sendall(_BLOCK[: size - sent])
 
 
