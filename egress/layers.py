@@ -1,11 +1,13 @@
 """mitmproxy's HTTP layers where the gate must do otherwise: answer early, in its own words, and hold no WebSocket."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mitmproxy import connection, flow, http
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.commands import StartHook
+from mitmproxy.proxy.layers import http as http_layers
 from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpLayer, HttpStream, SendHttp, validate_request
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
@@ -17,7 +19,7 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseHeaders,
     ResponseProtocolError,
 )
-from mitmproxy.proxy.layers.http._http1 import Http1Server
+from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.layers.websocket import WebsocketEndHook
 
@@ -30,6 +32,8 @@ TOO_LONG = Refusal("egress.limit", f"A request head may be {HEAD_BYTES // 1024} 
 TRAILERS = Refusal("egress.protocol", "Headers after a request's body are not passed on.")
 _UNREADABLE_ANSWER = "what it answered could not be read, or it hung up"
 _SAYS_WHAT_CAME = frozenset({ErrorCode.GENERIC_SERVER_ERROR, ErrorCode.RESPONSE_VALIDATION_FAILED})
+
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01\b)\d\d\b.*?\r?\n\r?\n", re.DOTALL)
 
 type Commands = layer.CommandGenerator[Any]
 
@@ -146,6 +150,29 @@ class Head(Http1Server):
             if isinstance(event, ResponseProtocolError) and isinstance(command, commands.SendData):
                 command.data = Refusal("egress.error", f"The origin failed: {event.message}.", status=BAD_GATEWAY).raw()
             yield command
+
+
+class Answers(Http1Client):
+    """mitmproxy's HTTP/1 reader of what an origin says, without the two optional things that it cannot read.
+
+    It would take an interim answer (103 Early Hints) for the answer, and give up at headers after a body.
+    """
+
+    def read_headers(self, event: events.ConnectionEvent) -> Commands:
+        while self.request and (interim := _INTERIM.match(bytes(self.buf))):
+            self.buf.maybe_extract_at_most(interim.end())
+        yield from super().read_headers(event)
+
+    def read_body(self, event: events.Event) -> Commands:
+        try:
+            yield from super().read_body(event)
+        except NotImplementedError:  # mitmproxy's word for trailers
+            if self.stream_id is not None:
+                yield ReceiveHttp(ResponseEndOfMessage(self.stream_id))
+                yield from self.mark_done(response=True)
+
+
+http_layers.Http1Client = Answers  # type: ignore[attr-defined]  # HttpClient makes its reader by that name
 
 
 class Stream(HttpStream):

@@ -45,7 +45,7 @@ class Scrubber:
         return data
 
     def fields(self, fields: Fields) -> Fields:
-        return tuple((name, self.masked(value)) for name, value in fields)
+        return tuple((self.masked(name), self.masked(value)) for name, value in fields)
 
     def feed(self, data: bytes) -> bytes:
         """The next piece, as far as it is certain."""

@@ -1,5 +1,6 @@
 """What we lean on in mitmproxy that it promises to nobody: each by name, so that a bump which moves one fails here first."""
 
+import importlib
 import importlib.metadata
 import inspect
 import tomllib
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from h11 import _receivebuffer
 from mitmproxy import http
 from mitmproxy.addons import core, proxyserver, tlsconfig
 from mitmproxy.hooks import all_hooks
@@ -47,6 +49,10 @@ CALLED: list[tuple[Any, str, list[str]]] = [
     (HEAD, "read_body", ["event"]),
     (HEAD, "send", ["event"]),
     (HEAD, "done", ["event"]),
+    (_http1.Http1Client, "read_headers", ["event"]),
+    (_http1.Http1Client, "read_body", ["event"]),
+    (_http1.Http1Client, "mark_done", ["request", "response"]),
+    (_receivebuffer.ReceiveBuffer, "maybe_extract_at_most", ["count"]),
     (_http2.Http2Server, "is_closed", ["stream_id"]),
     (http_layers, "validate_request", ["mode", "request", "validate_inbound_headers"]),
     (layer.NextLayer, "data_client", []),
@@ -146,6 +152,12 @@ def test_an_error_page_of_its_own_is_sent_where_we_replace_it() -> None:
     for method in (_http1.Http1Server.read_headers, _http1.Http1Server.send):
         assert "commands.SendData(" in inspect.getsource(method)
         assert "make_error_response" in inspect.getsource(method)
+
+
+def test_answers_are_read_by_what_has_that_name_in_the_module() -> None:
+    """egress.layers puts its own reader there."""
+    assert "Http1Client(self.context)" in inspect.getsource(http_layers.HttpClient)
+    assert importlib.import_module("egress.layers").Answers is vars(http_layers)["Http1Client"]
 
 
 def test_trailers_are_still_what_it_does_not_implement() -> None:

@@ -49,3 +49,8 @@ def test_what_cannot_begin_a_secret_is_not_held_back() -> None:
     assert scrubber.feed(b"data: event\n\n") == b"data: event\n\n"
     assert scrubber.feed(b"x" + VALUE[:5]) == b"x"
     assert scrubber.rest() == VALUE[:5]
+
+
+@pytest.mark.promise("secrets.outside")
+def test_the_name_of_a_header_may_hold_it_as_well() -> None:
+    assert Scrubber([VALUE]).fields(((b"X-" + VALUE, b"1"),)) == ((b"X-" + b"*" * len(VALUE), b"1"),)

@@ -16,6 +16,7 @@ import brotli
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import zstandard
 
 BLOCK = b"\xa5" * 65536
@@ -105,7 +106,7 @@ class Origin:
                     heard.sni, heard.alpn = getattr(self._names, "sni", None), secure.selected_alpn_protocol()
                     speaker = _Http2(secure, heard) if heard.alpn == "h2" else _Http1(secure, heard)
                     speaker.serve()
-            except OSError:
+            except (OSError, h2.exceptions.ProtocolError):
                 return
 
 
@@ -146,6 +147,8 @@ class _Http1:
             self._bytewise(head)
         elif path == b"/redirect":
             self._sock.sendall(b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % query)
+        elif path in {b"/hints", b"/extension", b"/names"}:
+            self._tell(path, head)
         elif path == b"/encoded":
             self._encoded(unquote(query.partition(b"&")[0].decode()), head)
         else:
@@ -167,6 +170,19 @@ class _Http1:
         for byte in head:
             self._sock.sendall(b"1\r\n%c\r\n" % byte)
         self._sock.sendall(b"0\r\n\r\n")
+
+    def _tell(self, path: bytes, head: bytes) -> None:
+        """What was sent, where few look for it: in an interim answer, in a chunk's extension and trailers, in names."""
+        told = head.replace(b"\r\n", b" ")
+        if path == b"/hints":
+            self._sock.sendall(b"HTTP/1.1 103 Early Hints\r\nX-Echo: %s\r\n\r\n" % told)
+            self._send(b"", b"after the hints", bare=False)
+        elif path == b"/extension":
+            self._sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;%s\r\nabc\r\n" % told)
+            self._sock.sendall(b"0\r\nX-Echo: %s\r\n\r\n" % told)
+        else:
+            names = b"".join(b"%s: x\r\n" % word for word in re.findall(rb"[\w-]{20,}", head))
+            self._send(names, b"told in names", bare=False)
 
     def _encoded(self, encoding: str, head: bytes) -> None:
         body = ENCODERS[encoding](head)
@@ -235,6 +251,9 @@ class _Http2:
         elif isinstance(event, h2.events.StreamEnded):
             self._h2.send_headers(event.stream_id, [(":status", "200")])
             told = self._heard.heads[-1]
+            if b":path: /goaway" in told:
+                self._h2.close_connection(1, told)
+                return
             if big := re.search(rb":path: /big\?(\d+)", told):
                 self._stream(event.stream_id, int(big[1]))
                 return
