@@ -289,6 +289,7 @@ class Gateway:
         name = question.session.name
         if waiting is None:
             raise Denied(verdict, record.decision_id, session=name)
+        record.write("call.asked", {"approval": waiting.id, "state": waiting.state, "by": waiting.answered_by})
         refused = waiting.state == "denied"
         raise Denied(verdict, record.decision_id, waiting.id, session=name, shown=waiting.shown, refused=refused)
 

@@ -21,8 +21,7 @@ from server.judge.approvals import Approval
 from server.judge.decision import HostList
 from server.sandbox.session import Session
 
-LOOK_EVERY_S = 0.25  # at the answer, which another process may write down
-LOOK_AGAIN_S = 1.0  # at answers that are good again and again
+LOOK_EVERY_S = 0.25  # at the answers, which another process may write down: at all of them at once
 MOST_WAITING = 256  # questions of all sandboxes; the gate bounds each one's
 LONGEST = 500  # characters of a path in the audit
 
@@ -37,6 +36,8 @@ class People(Protocol):
     async def wanted(self, question: Question, ask: Ask, held: Held) -> Approval | None: ...
 
     async def find(self, approval: str) -> Approval | None: ...
+
+    def live(self) -> list[Approval]: ...
 
 
 class Gate(Protocol):
@@ -64,7 +65,9 @@ class HostQuestions:
 
     def __init__(self, people: People, late: Late, write: Write, hold_s: float) -> None:
         self._people, self._late, self._write, self._hold_s = people, late, write, hold_s
+        self._waiting: dict[str, anyio.Event] = {}  # by question: set once it was answered, or ran out
         self._granted: dict[tuple[str, str, int], set[str]] = {}  # by sandbox, host and port: which yes
+        self._something = anyio.Event()  # to look for
         ends: tuple[MemoryObjectSendStream[Mapping[str, Any]], MemoryObjectReceiveStream[Mapping[str, Any]]]
         ends = anyio.create_memory_object_stream(MOST_WAITING)
         self._incoming, self._outgoing = ends
@@ -79,7 +82,7 @@ class HostQuestions:
     async def keep(self, gate: Gate, judge: Judge) -> None:
         """Answer what comes, and watch what was answered for longer, until cancelled."""
         async with self._incoming, self._outgoing, anyio.create_task_group() as tasks:
-            tasks.start_soon(self._watch, gate)
+            tasks.start_soon(self._look, gate)
             async for event in self._outgoing:
                 tasks.start_soon(self._answer, gate, judge, event)
 
@@ -124,6 +127,7 @@ class HostQuestions:
         if yes.scope == "once":
             return {"let": "once"}
         self._granted.setdefault(where, set()).add(yes.id)
+        self._something.set()
         return {"let": again}
 
     async def _person(
@@ -140,26 +144,37 @@ class HostQuestions:
         for job in session.jobs.values():
             if job.decision_id in (event.get("decisions") or ()):
                 job.ask(waiting)
+        answered = self._waiting.setdefault(waiting.id, anyio.Event())
+        self._something.set()
         with anyio.move_on_after(self._hold_s):
-            # another process writes the answer down
-            while (now := await self._people.find(waiting.id)) is not None and now.state == "pending":  # noqa: ASYNC110
-                await anyio.sleep(LOOK_EVERY_S)
-            waiting = now or waiting
-            return await self._people.given(question, ask, held), waiting
-        return None, waiting
+            await answered.wait()
+        yes = await self._people.given(question, ask, held)
+        return yes, await self._people.find(waiting.id) or waiting
 
-    async def _watch(self, gate: Gate) -> None:
-        """A yes that was taken back or is over ends what it let pass."""
+    async def _look(self, gate: Gate) -> None:
+        """Who waits is told of an answer, and a yes that was taken back or is over ends what it let pass."""
         while True:
-            await anyio.sleep(LOOK_AGAIN_S)
+            if not (self._waiting or self._granted):
+                self._something = anyio.Event()
+                await self._something.wait()
+            await anyio.sleep(LOOK_EVERY_S)
+            states = await anyio.to_thread.run_sync(self._states)
+            for question in [each for each in self._waiting if states.get(each) != "pending"]:
+                self._waiting.pop(question).set()
             for where, approvals in list(self._granted.items()):
-                for approval in list(approvals):
-                    now = await self._people.find(approval)
-                    if now is None or now.state != "allowed":
-                        approvals.discard(approval)
-                        gate.cut(*where)
+                if over := {each for each in approvals if states.get(each) != "allowed"}:
+                    gate.cut(*where)
+                    approvals.difference_update(over)
                 if not approvals:
                     del self._granted[where]
+
+    def _states(self) -> Mapping[str, str]:
+        """Of all that is live; nothing is where that cannot be read, so nobody waits on and no yes lasts."""
+        try:
+            return {approval.id: approval.state for approval in self._people.live()}
+        except OSError as exc:
+            log.warning("approvals cannot be read, so no host is allowed by one: %s", exc)
+            return {}
 
 
 def _question(session: Session, act: UseHost) -> Question:

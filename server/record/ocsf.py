@@ -61,10 +61,10 @@ def event(line: Line, host: str) -> Mapping[str, Any]:
 
 def _of(kind: str, facts: Mapping[str, Any], host: str) -> tuple[int, dict[str, Any]]:
     match kind.partition(".")[0]:
-        case "call" | "file" | "approval" | "limit":
-            return _API, _call(kind, facts, host)
-        case "egress":
+        case "egress" if kind in ("egress.flow", "egress.refused"):
             return _NETWORK, _flow(kind, facts)
+        case "call" | "file" | "approval" | "limit" | "egress":
+            return _API, _call(kind, facts, host)
         case "auth":
             return _LOGON, _logon(facts)
         case "anomaly":
