@@ -18,8 +18,6 @@ KINDS: list[tuple[str, dict[str, Any], int]] = [
     ("call.started", CALL, 6003),
     ("call.decided", {"decision_id": "d-1", **DENY}, 6003),
     ("call.decided", {"decision_id": "d-1", "effect": "allow", "rules": []}, 6003),
-    ("call.asked", {"decision_id": "d-1", "approval": "a-1", "state": "pending"}, 6003),
-    ("egress.asked", {"decision_id": "d-1", "caller": "ann", "approval": "a-1", "host": "a.test"}, 6003),
     ("call.approved", {"decision_id": "d-1", "approval": "a-1", "by": "bob"}, 6003),
     ("call.ended", {"decision_id": "d-1", "outcome": "exited", "exit_code": 0}, 6003),
     ("call.ended", {"decision_id": "d-1", "outcome": "denied"}, 6003),
@@ -42,6 +40,8 @@ KINDS: list[tuple[str, dict[str, Any], int]] = [
     ("server.export_dropped", {"to": "x", "lines": 3}, 6002),
     ("session.parked", {"session": "s"}, 6002),
     ("something.new", {}, 6002),
+    ("call.asked", {"decision_id": "d-1", "approval": "a-1", "state": "pending"}, 6003),
+    ("egress.asked", {"decision_id": "d-1", "caller": "ann", "approval": "a-1", "host": "a.test"}, 6003),
 ]
 
 
