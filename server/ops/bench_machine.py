@@ -16,7 +16,7 @@ def facts(bare: BareEngine) -> dict[str, str]:
         "cpu": _field(Path("/proc/cpuinfo"), "model name") or platform.machine(),
         "memory_gb": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f}",
         "system": _field(Path("/etc/os-release"), "PRETTY_NAME", "=").strip('"') or platform.system(),
-        "kernel": platform.release(),
+        "kernel": ".".join(platform.release().split(".")[:2]),  # what follows names a builder, not a kernel
         "landlock": str(landlock_abi()),
         "python": platform.python_version(),
         **bare.facts(),
