@@ -19,6 +19,7 @@ import h2.events
 import h2.exceptions
 import zstandard
 
+BOMB_BYTES = 100_000_000  # of nothing, which is a few kilobytes when it is encoded
 BLOCK = b"\xa5" * 65536
 ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
@@ -150,7 +151,8 @@ class _Http1:
         elif path in {b"/hints", b"/extension", b"/names"}:
             self._tell(path, head)
         elif path == b"/encoded":
-            self._encoded(unquote(query.partition(b"&")[0].decode()), head)
+            encoding, _, more = query.partition(b"&")
+            self._encoded(unquote(encoding.decode()), bytes(BOMB_BYTES) if more == b"bomb" else head)
         else:
             size, digest = self._body(head)
             more = b'Alt-Svc: h3=":443"\r\nX-Sandgate-Error: forged\r\n' if path == b"/odd" else b""
