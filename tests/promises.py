@@ -34,6 +34,7 @@ PROMISES = (
     Promise("egress.names_agree", "CONNECT name, SNI, Host and target agree, or nothing is dialled.", "7"),
     Promise("egress.no_private", "Private, loopback, link-local and metadata addresses are out of reach.", "7"),
     Promise("egress.refusal_explains", "A refused request reads why, also over TLS.", "7"),
+    Promise("egress.neighbours", "A sandbox that storms the gate waits behind itself, and its neighbours do not.", "7"),
     Promise("egress.gate_dies_with_server", "No gate outlives its server.", "1.9"),
     Promise("session.alone", "One session never sees another, and no sandbox is used twice.", "1.5"),
     Promise("sandbox.powerless", "A command has no capability, no root, and no reach into its agent.", "6"),

@@ -48,7 +48,7 @@ def test_an_answer_that_is_a_bomb_is_cut_where_it_has_to_be_opened(town: Town, e
 
 
 @pytest.mark.soak
-@pytest.mark.promise("egress.start_refused")
+@pytest.mark.promise("egress.neighbours")
 def test_ten_thousand_connections_from_one_sandbox(town: Town) -> None:
     greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
     before, turned_away = town.gate.memory_mb(), 0
@@ -66,7 +66,7 @@ def test_ten_thousand_connections_from_one_sandbox(town: Town) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.promise("egress.start_refused")
+@pytest.mark.promise("egress.neighbours")
 def test_a_head_that_takes_longer_than_ten_seconds_is_cut_however_slowly_it_comes(town: Town) -> None:
     greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
     with contextlib.ExitStack() as stack:
@@ -96,7 +96,7 @@ def trickles(line: Sandbox) -> bool:
 
 
 @pytest.mark.soak
-@pytest.mark.promise("egress.start_refused")
+@pytest.mark.promise("egress.neighbours")
 def test_half_open_peers_and_origins_that_stall_hold_a_session_up_and_nobody_else(town: Town) -> None:
     greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
     before = town.gate.memory_mb()

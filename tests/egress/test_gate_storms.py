@@ -142,7 +142,7 @@ STORMS: list[Callable[[Guest, contextlib.ExitStack], None]] = [
 ]
 
 
-@pytest.mark.promise("egress.start_refused")
+@pytest.mark.promise("egress.neighbours")
 @pytest.mark.parametrize("storm", STORMS, ids=lambda storm: storm.__name__)
 def test_beside_a_storm_a_neighbour_is_answered_and_the_gate_stays_small(
     town: Town, storm: Callable[[Guest, contextlib.ExitStack], None]

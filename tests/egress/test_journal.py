@@ -78,7 +78,7 @@ class Clock:
             what(*arguments)
 
 
-@pytest.mark.promise("egress.start_refused")
+@pytest.mark.promise("egress.neighbours")
 def test_an_hour_of_refused_names_fills_no_disk_and_loses_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, heard = Clock(), list[Mapping[str, Any]]()
     monkeypatch.setattr("egress.journal.asyncio.get_running_loop", lambda: clock)

@@ -26,7 +26,7 @@ def waits(sandbox: Sandbox) -> bool:
     return True
 
 
-@pytest.mark.promise("egress.start_refused")
+@pytest.mark.promise("egress.neighbours")
 def test_a_session_whose_names_nobody_answers_for_leaves_the_threads_to_its_neighbours(town: Town) -> None:
     greedy, neighbour = town.session("*.other.test:80"), town.session("allowed.test")
     where = f"dumb.other.test:{town.plain.port}"

@@ -41,7 +41,7 @@ def answered(guest: Guest) -> bool:
         return sandbox.get(guest.at("allowed.test")).status == 200
 
 
-@pytest.mark.promise("egress.start_refused")
+@pytest.mark.promise("egress.neighbours")
 def test_what_a_client_does_not_take_is_not_read_from_the_origin_and_all_of_it_comes_when_it_does(town: Town) -> None:
     greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
     before, size = town.gate.memory_mb(), 200_000_000
@@ -67,7 +67,7 @@ def taken(sandbox: Sandbox, client: h2.connection.H2Connection, size: int) -> in
     return got
 
 
-@pytest.mark.promise("egress.start_refused")
+@pytest.mark.promise("egress.neighbours")
 def test_what_an_origin_does_not_take_is_not_read_from_the_sandbox(town: Town) -> None:
     greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
     before, sent = town.gate.memory_mb(), 0
@@ -87,7 +87,7 @@ def test_what_an_origin_does_not_take_is_not_read_from_the_sandbox(town: Town) -
     assert sent < 50_000_000
 
 
-@pytest.mark.promise("egress.start_refused")
+@pytest.mark.promise("egress.neighbours")
 def test_requests_that_never_end_are_so_many_and_no_more(town: Town) -> None:
     greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
     before, beyond = town.gate.memory_mb(), 7 * 90 - MOST_FLIGHTS

@@ -27,7 +27,7 @@ def order(*sessions: str) -> list[str]:
     return had
 
 
-@pytest.mark.promise("egress.start_refused")
+@pytest.mark.promise("egress.neighbours")
 def test_a_session_has_one_turn_a_round_however_many_of_its_connections_are_busy() -> None:
     had = order(*["busy"] * 100, "rare")
 
