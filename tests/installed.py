@@ -1,4 +1,10 @@
-"""Programs of other makers that the tests drive, each from a lock, in .tools beside what scripts/setup puts there."""
+"""Programs of other makers that the tests drive, each from a lock, in .tools beside what scripts/setup puts there.
+
+The locks are made anew by `npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved` in tests/clients
+and, for each client-NAME.txt, by `echo PACKAGE... | scripts/setup --uv pip compile --universal --python-version 3.13
+--generate-hashes --no-annotate --no-header - -o requirements/client-NAME.txt`; frameworks are openai-agents, langchain and
+langchain-mcp-adapters.
+"""
 
 import hashlib
 import os

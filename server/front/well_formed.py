@@ -76,6 +76,12 @@ def _loose(line: str) -> Any:
 
 def _error(code: int, message: str, loose: Any) -> str:
     given = loose.get("id") if isinstance(loose, dict) else None
-    kept = type(given) is int or (isinstance(given, str) and len(given) <= LONGEST_ID)
-    said = {"jsonrpc": "2.0", "id": given if kept else None, "error": {"code": code, "message": message}}
+    said = {"jsonrpc": "2.0", "id": given if _is_id(given) else None, "error": {"code": code, "message": message}}
     return json.dumps(said)
+
+
+def _is_id(given: object) -> bool:
+    """One that the client can read back: half a character is none to a strict reader."""
+    if isinstance(given, str):
+        return len(given) <= LONGEST_ID and given.encode("utf-8", "ignore").decode() == given
+    return type(given) is int

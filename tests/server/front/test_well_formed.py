@@ -48,6 +48,7 @@ async def through(*lines: str) -> tuple[list[str], list[dict[str, object]]]:
         ),
         ('{"jsonrpc":"2.0","id":"a","method":"x","params":{"n":' + "9" * 5000 + "}}", -32700, None),
         ('{"jsonrpc":"2.0","id":7,"method":"x","params":{"a":' + "[" * 100_000 + "]" * 100_000 + "}}", -32700, None),
+        ('{"jsonrpc":"2.0","id":"\\ud800"}', -32700, None),
         ("null", -32600, None),
         ('[{"jsonrpc":"2.0","id":1,"method":"ping"}]', -32600, None),
         ('{"jsonrpc":"2.0","id":7}', -32600, 7),
