@@ -14,6 +14,7 @@ from server.judges import judging
 from server.ops.bench_rig import Measure, Rig, in_thread
 from server.ops.bench_row import Row, Target
 
+PACE_S: Final = 0.02  # an agent's commands do not come back to back: parsers are started between them
 HOME: Final = "/home/agent"
 SPACES: Final = ("/workspace",)
 COMMANDS: Final = (
@@ -60,7 +61,10 @@ async def _parse(rig: Rig) -> list[Row]:
     async with ShellParser() as parser:
         anew = in_thread(_parsed_anew, locate(), COMMANDS[1])
         times = await rig.by_turns(
-            lambda: parser.read_script(next(texts), SPACES[0], HOME, SPACES), anew, turn=len(COMMANDS)
+            lambda: parser.read_script(next(texts), SPACES[0], HOME, SPACES),
+            anew,
+            turn=len(COMMANDS),
+            rest_s=PACE_S,
         )
     return list(times.rows("parse", "a command's text to the facts in it, over a parser started for it", Target(1)))
 

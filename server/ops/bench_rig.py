@@ -78,8 +78,10 @@ class Rig:
         with BareEngine.at(self.engine_url) as bare:
             yield bare
 
-    async def by_turns(self, ours: Act, theirs: Act | None, calls: int | None = None, turn: int = 10) -> Times:
-        return await by_turns(ours, theirs, calls or self.scale.calls, self.clock, turn)
+    async def by_turns(
+        self, ours: Act, theirs: Act | None, calls: int | None = None, turn: int = 10, rest_s: float = 0.0
+    ) -> Times:
+        return await by_turns(ours, theirs, calls or self.scale.calls, self.clock, turn, rest_s)
 
     @asynccontextmanager
     async def engine(self) -> AsyncGenerator[DockerEngine]:

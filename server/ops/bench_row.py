@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import anyio
+
 HIGHER_IS_BETTER: Final = ("MB/s", "calls/s")
 KEYS: Final = ("id", "what", "value", "unit", "baseline", "ratio", "target", "met")
 _TURN: Final = 10  # calls of each kind, before the other has its turn
@@ -120,8 +122,10 @@ def _flat(turns: Sequence[Sequence[float]]) -> list[float]:
     return [time for turn in turns for time in turn]
 
 
-async def by_turns(ours: Act, theirs: Act | None, calls: int, clock: Callable[[], float], turn: int = _TURN) -> Times:
-    """`calls` of each. So a machine that drifts drifts for both; the first of each turn is not counted where a turn has
+async def by_turns(
+    ours: Act, theirs: Act | None, calls: int, clock: Callable[[], float], turn: int = _TURN, rest_s: float = 0.0
+) -> Times:
+    """`calls` of each, with a rest before each one. So a machine that drifts drifts for both; the first of each turn is not counted where a turn has
     more: the engine still tidies up after its own call when the next begins."""
     kept: tuple[list[list[float]], list[list[float]]] = ([], [])
     skipped = 1 if turn > 1 else 0
@@ -131,6 +135,7 @@ async def by_turns(ours: Act, theirs: Act | None, calls: int, clock: Callable[[]
                 continue
             lists.append([])
             for number in range(turn + skipped):
+                await anyio.sleep(rest_s)
                 began = clock()
                 await act()
                 if number >= skipped:

@@ -90,7 +90,6 @@ class Session:
         job = Job(name, shown, self.folder, decision_id, lambda end: self._ended(name, end, on_end), self.room)
         job.keep_at_most(permit.allow.limits.output_bytes)
         self.jobs[name] = job
-        self._forget()
         self.ledger.job_started(self.id, KeptJob(name, shown, decision_id, None))
         self.announce(self)
         try:
@@ -98,6 +97,7 @@ class Session:
         except BaseException:
             self._drop(job)
             raise
+        self._forget()  # while it runs: nobody waits for that
         return job
 
     def _ended(self, name: str, end: Exit, on_end: Callable[[Exit], None]) -> None:
