@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_chromium = pytest.mark.skipif(
@@ -21,6 +21,10 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+PATIENCE_MS = 20_000  # of a busy machine
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @asynccontextmanager
@@ -39,7 +43,7 @@ async def person(
     a script that was stopped, something loaded from elsewhere and an error are all told on the console. `expected` is in
     what is told there where a test wants it told."""
     context = await browser.new_context(base_url=url, **how)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     page, wrong = await context.new_page(), list[str]()
     page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -129,3 +129,10 @@ def test_an_engine_that_cannot_be_had_ends_it(checkout: Path) -> None:
 
     assert ended.returncode == 1
     assert ended.stderr == "no engine here\n"
+
+
+def test_without_a_browser_and_without_apt_it_says_what_is_skipped(checkout: Path) -> None:
+    ended = setup(checkout, "--browser")
+
+    assert ended.returncode == 0
+    assert "tests of the page in a browser are skipped" in ended.stdout
