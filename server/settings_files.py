@@ -81,7 +81,7 @@ def load(
         merged = _merge(merged, _read(path), join=True)
     merged = _merge(merged, _variables(environ))
     merged = _merge(merged, dict(overrides or {}))
-    asked = _checked(merged, "the settings")
+    asked = checked(merged, "the settings")
     return _under(managed, asked) or asked
 
 
@@ -91,11 +91,11 @@ def _under(managed: Path, asked: Settings) -> Settings | None:
         raw = ceiling.read(managed)
         if raw is None:
             return None
-        top = _checked(_parsed(managed, raw), str(managed))
+        top = checked(_parsed(managed, raw), str(managed))
         held = ceiling.under(top.model_dump(exclude_unset=True), asked.model_dump(exclude_unset=True))
     except ceiling.NotACeiling as exc:
         raise BadSettings(str(exc)) from exc
-    return _checked(held, "the settings")
+    return checked(held, "the settings")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as exc:
         raise BadSettings(f"{path} cannot be read: {exc}") from exc
     document = _parsed(path, raw)
-    _checked(document, str(path))  # so that a bad key is blamed on the file it is in
+    checked(document, str(path))  # so that a bad key is blamed on the file it is in
     return document
 
 
@@ -160,7 +160,7 @@ def _joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, lis
     return {name: [*low, *(value for value in high if value not in low)] for name, (low, high) in lists.items()}
 
 
-def _checked(document: Mapping[str, Any], source: str) -> Settings:
+def checked(document: Mapping[str, Any], source: str) -> Settings:
     try:
         return Settings.model_validate(document)
     except ValidationError as exc:

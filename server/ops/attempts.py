@@ -14,6 +14,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -77,16 +78,16 @@ def interfaces() -> Iterator[str]:
 def network() -> Iterator[str]:
     """A UDP socket sends nothing when it connects: it only asks for a way there."""
     for family, address in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        if _does(lambda f=family, a=address: _connects(f, a)):  # type: ignore[misc]  # bound in the loop on purpose
+        if _does(partial(_connects, family, address)):
             yield f"there is a way to {address} past the gate"
     for name in ("AF_PACKET", "AF_VSOCK"):
-        if _does(lambda n=name: socket.socket(getattr(socket, n), socket.SOCK_DGRAM).close()):  # type: ignore[misc]  # as above
+        if _does(partial(_makes, getattr(socket, name))):
             yield f"{name} sockets can be made"
 
 
 def files() -> Iterator[str]:
-    written = [folder for folder in OUTSIDE if _does(lambda f=folder: _writes(f))]  # type: ignore[misc]  # as above
-    written += [path for path in SWITCHES if _does(lambda p=path: os.close(os.open(p, os.O_WRONLY)))]  # type: ignore[misc]
+    written = [folder for folder in OUTSIDE if _does(partial(_writes, folder))]
+    written += [path for path in SWITCHES if _does(partial(_opens, path, os.O_WRONLY))]
     if written:
         yield f"could be written: {', '.join(written)}"
 
@@ -106,7 +107,7 @@ def agent() -> Iterator[str]:
     if LIBC.ptrace(PTRACE_SEIZE, 1, None, None) == 0:
         LIBC.ptrace(PTRACE_DETACH, 1, None, None)
         yield "the agent can be traced"
-    seen = [name for name in ("environ", "mem", "root") if _does(lambda n=name: _looks(f"/proc/1/{n}"))]  # type: ignore[misc]
+    seen = [name for name in ("environ", "mem", "root") if _does(partial(_looks, f"/proc/1/{name}"))]
     if seen:
         yield f"the agent's {', '.join(seen)} can be read"
 
@@ -124,7 +125,7 @@ def mounts() -> Iterator[str]:
 
 
 def devices() -> Iterator[str]:
-    opened = [path for path in DEVICES if _does(lambda p=path: os.close(os.open(p, os.O_RDONLY)))]  # type: ignore[misc]
+    opened = [path for path in DEVICES if _does(partial(_opens, path, os.O_RDONLY))]
     if opened:
         yield f"could be opened: {', '.join(opened)}"
     with _own_file() as path:
@@ -188,6 +189,14 @@ def _connects(family: socket.AddressFamily, address: str) -> None:
         asking.connect((address, 53))
 
 
+def _makes(family: socket.AddressFamily) -> None:
+    socket.socket(family, socket.SOCK_DGRAM).close()
+
+
+def _opens(path: str, flags: int) -> None:
+    os.close(os.open(path, flags))
+
+
 def _writes(folder: str) -> None:
     path = Path(folder) / ".sandgate-doctor"
     path.touch()
@@ -198,7 +207,7 @@ def _looks(path: str) -> None:
     if Path(path).is_dir():
         next(Path(path).iterdir())
     else:
-        os.close(os.open(path, os.O_RDONLY))
+        _opens(path, os.O_RDONLY)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import json
 import re
 import sys
 import tomllib
-from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -13,13 +12,13 @@ from rich.prompt import Prompt
 
 from server.ops import presets
 from server.ops.user_settings import NotSaved, save
+from server.sandbox.workspaces import parse
 from server.sandboxes import workspaces
-from server.settings import ENVIRON, Settings
-from server.settings_files import settings_files, user_file
+from server.settings import ENVIRON
+from server.settings_files import checked, settings_files, user_file
 from server.settings_template import TEMPLATE
 
 PROFILES: Final = ("open", "standard", "strict")
-MODES: Final = ("copy", "rw", "ro")
 _PROFILE: Final = re.compile(r'^# (profile) = "standard" ?', re.MULTILINE)
 _HOSTS: Final = re.compile(r"^(\[egress\]\n)# (allow) = \[\] {0,20}", re.MULTILINE)
 _FOLDER: Final = re.compile(r'^# mode = "copy" .*\n', re.MULTILINE)
@@ -42,7 +41,7 @@ def init(arguments: argparse.Namespace) -> int:
 
 
 def filled(profile: str | None, folder: str | None, hosts: tuple[str, ...]) -> str:
-    """The template with what was chosen. Raises BadSettings or the sentence for a folder that is not lent."""
+    """The template with what was chosen. Raises BadSettings, and BadWorkspace for a folder that is not lent."""
     text = TEMPLATE
     if profile:
         text = _PROFILE.sub(lambda found: f"{found[1]} = {json.dumps(profile)} ", text, count=1)
@@ -50,12 +49,11 @@ def filled(profile: str | None, folder: str | None, hosts: tuple[str, ...]) -> s
         listed = ", ".join(map(json.dumps, hosts))
         text = _HOSTS.sub(lambda found: f"{found[1]}{found[2]} = [{listed}]  ", text, count=1)
     if folder:
-        path, _, mode = folder.rpartition(":")
-        path, mode = (path, mode) if path and mode in MODES else (folder, "copy")
-        whole = json.dumps(str(Path(path).expanduser().absolute()))
+        path, mode = parse(folder)
+        whole = json.dumps(str(path.expanduser().absolute()))
         lent = f'\n[[workspace]]\npath = {whole}\nmode = "{mode}"\n'
         text = _FOLDER.sub(lambda found: f"{found[0]}{lent}", text, count=1)
-    workspaces(Settings.model_validate(tomllib.loads(text)), settings_files())
+    workspaces(checked(tomllib.loads(text), "what you chose"), settings_files())
     return text
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from server.ops.init import filled
 from server.sandbox.workspaces import BadWorkspace
-from server.settings import Settings
+from server.settings import BadSettings, Settings
 from server.settings_template import TEMPLATE
 
 PROGRAM = str(Path(sys.executable).with_name("sandgate"))
@@ -59,6 +59,11 @@ def test_a_folder_can_be_mounted(folder: Path, mode: str) -> None:
 def test_a_folder_that_no_server_would_lend_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(BadWorkspace):
         filled(None, "/", ())
+
+
+def test_a_host_that_is_none_is_refused_with_a_sentence() -> None:
+    with pytest.raises(BadSettings, match=r"what you chose: egress\.allow"):
+        filled(None, None, ("not a host",))
 
 
 def answered(home: Path, *answers: str) -> str:
