@@ -105,15 +105,17 @@ def doors(runtime: Path) -> Iterator[Door]:
                     yield Door(folder, **{**one, "jobs": tuple(one["jobs"])})
 
 
-def links(runtime: Path) -> Iterator[str]:
-    """One to the page of each server that answers here."""
+def links(runtime: Path) -> Iterator[tuple[str, list[str]]]:
+    """One to the page of each server that answers here, and the names of its sessions."""
+    sessions = list(doors(runtime))
     for folder in sorted(runtime.glob("*/")):
+        names = [door.session for door in sessions if door.folder == folder]
         with (
             suppress(OSError, BadFrame, Refused),
             _connected(folder) as sock,
         ):  # of one that died, or is another version
             sock.sendall(message({"do": "page"}))
-            yield from (str(said["done"]) for said, _ in _answers(sock))
+            yield from ((str(said["done"]), names) for said, _ in _answers(sock))
 
 
 @contextmanager

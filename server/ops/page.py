@@ -15,8 +15,10 @@ def link(arguments: argparse.Namespace) -> int:
     """The links alone on standard output, for programs that open them."""
     runtime = load(arguments.config).runtime_dir
     found = list(links(runtime))
-    for address in found:
-        print(address)
+    for address, sessions in found:
+        if len(found) > 1:
+            print(f"with {', '.join(sessions) or 'no session yet'}:", file=sys.stderr, flush=True)
+        print(address, flush=True)
     if not found:
         raise NoServer(f"no server of yours runs (looked in {runtime}); it must run while you ask")
     print("each link lets one browser in, once, within five minutes, as the operator", file=sys.stderr)

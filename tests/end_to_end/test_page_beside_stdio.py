@@ -49,7 +49,8 @@ async def test_a_link_from_the_command_line_opens_it_and_only_the_person_answers
             done = await person.post(page.url.join(f"/waiting/{asked}"), data=answer, headers=told)
         went_on = structured(await agent.call_tool("shell", {"command": "git push; echo went on"}))
         where = listening(home)
-        second = cli(home, "page").stdout.strip()
+        async with connected(home):  # a host starts a second one
+            both = cli(home, "page")
     home.remove_images()
 
     assert said.returncode == 0
@@ -57,7 +58,9 @@ async def test_a_link_from_the_command_line_opens_it_and_only_the_person_answers
     assert "is allowed, once" in done.text
     assert "went on" in went_on["stdout"]
     assert [address.split(":")[0] for address in where] == ["0100007F"]
-    assert httpx.URL(second).port == httpx.URL(link).port
+    assert httpx.URL(link).port in [httpx.URL(each).port for each in both.stdout.split()]
+    assert len(both.stdout.split()) == 2
+    assert {"with default:", "with no session yet:"} <= set(both.stderr.splitlines())
 
 
 def test_where_no_server_runs_it_says_so(home: Home) -> None:
