@@ -1,14 +1,16 @@
 """What only a person may allow, with real clients: by the command line, and by a form in the client, in both eras."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import Client
-from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult
+from mcp import Client, MCPError
+from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
 
+from server.judge.approvals import Approvals
+from server.record.approval_rows import ApprovalRows
 from tests.end_to_end.http_rig import ANN, BOB, cli, serving, streamable, tokens
 from tests.end_to_end.rig import Home, connected, structured, text_of
 
@@ -135,6 +137,37 @@ async def test_a_form_put_away_leaves_the_question_open(home: Home, mode: str) -
     approval = re.search(r"sandgate approvals allow (a-\w+)", text_of(result))
     assert approval is not None
     assert cli(home, "approvals", "allow", approval[1]).returncode == 0
+
+
+async def test_an_answer_that_is_sent_again_or_with_another_call_or_made_up_runs_nothing(home: Home) -> None:
+    """Between the rounds the client carries the question: what it brings back is good for that call, once."""
+    yes = {"consent": ElicitResult(action="accept", content={"allow": True})}
+    nobody = answering("cancel", None, [])
+    async with Client(home.parameters(), mode="auto", elicitation_callback=nobody) as client:
+
+        async def send(state: str | None, command: Mapping[str, str] = PUSH) -> Any:
+            responses: Any = yes if state else None
+            try:
+                return await client.session.call_tool(
+                    "shell", dict(command), input_responses=responses, request_state=state, allow_input_required=True
+                )
+            except MCPError as refused:
+                return refused
+
+        asked_first = await send(None)
+        assert isinstance(asked_first, InputRequiredResult)
+        state = asked_first.request_state
+        (waiting,) = Approvals(ApprovalRows(home.folder / "state/sandgate.db"), 900).live()
+        others = [
+            await send(waiting.id),
+            await send(f"{state}x"),
+            await send(state, {"command": "git push --force; echo went on"}),
+        ]
+        first, again = await send(state), await send(state)
+
+    assert ran(first)
+    for other in (*others, again):
+        assert isinstance(other, MCPError) or not ran(other)
 
 
 # --- over HTTP ---------------------------------------------------------------------------------------------------------
