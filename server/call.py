@@ -320,7 +320,7 @@ async def _held(question: Question, session: Session, shows: str) -> Held:
     """What a yes to this is bound to beside it, looked at now: when it is asked for, and again right before it is used."""
     paths, whole = named_files(question)
     files = await session.sandbox.digests(paths, MOST_BYTES) if paths else ()
-    disturbed = bool(files) and any(job.has_processes for job in session.jobs.values())
+    disturbed = bool(paths) and any(job.has_processes for job in session.jobs.values())
     return Held(session.id, files, disturbed, whole, shows)
 
 

@@ -4,6 +4,7 @@ Nothing here forks, blocks on a FIFO, follows a magic link, or opens the judged 
 """
 
 import contextlib
+import errno
 import itertools
 import os
 import stat
@@ -20,6 +21,8 @@ MAX_READ = 64 << 20
 MAX_ENTRIES = 100_000  # of a directory that are looked at: more would hold up the loop and be PID 1's memory
 MAX_LISTING = 800_000  # bytes of JSON, below what a frame may hold
 CHUNK = 1 << 19
+# No file that a command could read: 0 is what `opening` says of folders, FIFOs, and ways that lead nowhere.
+NOT_THERE = (0, errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
 
 type Answer = dict[str, object]
 type SendChunk = Callable[[bytes], None]
@@ -161,14 +164,22 @@ def _entry(folder: int, name: str) -> Answer:
 
 
 def digests(request: Answer) -> Answer:
-    """What the regular files among `paths` hold: sha256 of each, as far as `most` bytes of all go. The rest are left out."""
+    """What the regular files among `paths` hold: sha256 of each, as far as `most` bytes of all go.
+
+    What is no such file, or may not be read by a command either, is left out; whatever else goes wrong is an error.
+    """
     found: list[Answer] = []
     room, paths = min(int(str(request["most"])), MAX_READ), request["paths"]
     for path in paths if isinstance(paths, list) else []:
-        with contextlib.suppress(OSError, opening.Refused):
+        try:
             digest = _digest(str(path), room)
-            room -= int(str(digest["hashed"]))
-            found.append(digest)
+        except (OSError, opening.Refused) as exc:
+            number = exc.errno if isinstance(exc, OSError) else exc.number
+            if number not in NOT_THERE:
+                raise
+            continue
+        room -= int(str(digest["hashed"]))
+        found.append(digest)
     return {"files": found}
 
 

@@ -59,7 +59,7 @@ def open_target(path: str) -> Handle:
                 path = os.path.join(where, link)
             finally:
                 os.close(parent)
-    raise Refused("it leads through too many links, or somebody keeps moving it")
+    raise Refused("it leads through too many links, or somebody keeps moving it", errno.EAGAIN)
 
 
 def _open(path: str, flags: int = 0) -> int:

@@ -85,8 +85,13 @@ class Approvals:
         self._rows, self._pending_s, self._clock = rows, pending_s, clock
 
     async def given(self, question: Question, ask: Ask, held: Held = _NOTHING) -> Approval | None:
-        """A person's yes to exactly this call under this policy; used up where it is good for once."""
-        return await self._kept(lambda: self._rows.take(_bound(question, ask, held), self._clock()))
+        """A person's yes to exactly this call under this policy; used up where it is good for once.
+
+        One that was given although other commands ran is as good where none do.
+        """
+        states = (held,) if held.disturbed else (held, replace(held, disturbed=True))
+        found = (self._rows.take(_bound(question, ask, each), self._clock()) for each in states)
+        return await self._kept(lambda: next((row for row in found if row is not None), None))
 
     async def wanted(self, question: Question, ask: Ask, held: Held = _NOTHING) -> Approval | None:
         """The question as it was written down, or as it stood already; None where it could not be: then nobody says yes."""
@@ -184,7 +189,7 @@ def _files_shown(held: Held) -> Iterator[str]:
     if not held.whole:
         yield "(it names more files than are looked at: the rest may change)"
     if held.disturbed:
-        yield "(other commands run in this session now, and can change them at any moment)"
+        yield "(other commands run in this session now, and can change its files at any moment)"
 
 
 def _file_shown(file: HeldFile) -> str:

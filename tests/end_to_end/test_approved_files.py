@@ -98,7 +98,7 @@ async def test_a_makefile_swapped_after_the_yes_asks_again(client: Client, share
     await agent.call("shell", command="rm GNUmakefile")
     await agent.call("shell", command="sleep 600", background=True)
     asked(await agent.make())
-    assert "can change them at any moment" in agent.shown()
+    assert "can change its files at any moment" in agent.shown()
     await agent.call("job_stop")
 
     assert structured(await agent.make())["stdout"] == "good\n"

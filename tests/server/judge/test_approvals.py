@@ -166,6 +166,14 @@ async def test_other_files_are_another_question(rig: Rig, other: Held) -> None:
     assert await rig.approvals.given(QUESTION, ASK, held) is not None
 
 
+async def test_a_yes_given_while_others_ran_is_as_good_where_none_do(rig: Rig) -> None:
+    asked = await rig.approvals.wanted(QUESTION, ASK, Held("s", disturbed=True))
+    assert asked is not None
+    await rig.approvals.answer(asked.id, yes=True, by="carl")
+    assert await rig.approvals.given(QUESTION, ASK, Held("s")) is not None
+    assert await rig.approvals.given(QUESTION, ASK, Held("s", disturbed=True)) is None
+
+
 async def test_what_is_not_held_or_not_shown_whole_is_said(rig: Rig) -> None:
     question = replace(QUESTION, act=replace(ACT, stdin=b"y" * 20_005))
     asked = await rig.approvals.wanted(
