@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import anyio
 
@@ -51,8 +51,7 @@ class _Window:
         return sum(part for _, part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(NamedTuple):
     caller: str
     session: str
     tool: str
@@ -73,24 +72,39 @@ class Anomalies:
         self._calls = OrderedDict[str, _Call]()
         self._hosts = OrderedDict[str, OrderedDict[str, None]]()
         self._to_hold = deque[tuple[str, str]]()
+        self._looks: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+            "call.started": self._started,
+            "call.decided": self._decided,
+            "call.ended": self._ended,
+            "egress.flow": self._flowed,
+            "egress.refused": self._flowed,
+            "auth.refused": self._kept_out,
+        }
 
     def hear(self, line: Mapping[str, Any]) -> None:
-        match line["kind"]:
-            case "call.started":
-                call = _Call(str(line["caller"]), str(line["session"]), str(line["tool"]))
-                _remember(self._calls, str(line["decision_id"]), call)
-            case "call.decided" if line["effect"] == "deny" and not _is_ours(line):
-                self._of_call(line, "denials")
-            case "call.ended":
-                call_over = self._calls.pop(str(line["decision_id"]), None)
-                if call_over and call_over.tool.startswith("file_") and line.get("error") == "FileRefused":
-                    self._count("failed_files", call_over.caller, call_over.session, 1)
-            case "egress.flow" | "egress.refused" if line.get("caller"):
-                self._flow(line, str(line["caller"]), str(line["session"]))
-            case "auth.refused":
-                self._count("failed_logins", str(line.get("address")), "", 1)
-            case _:
-                pass
+        if looks := self._looks.get(line["kind"]):
+            looks(line)
+
+    def _started(self, line: Mapping[str, Any]) -> None:
+        self._calls[line["decision_id"]] = _Call(line["caller"], line["session"], line["tool"])
+        if len(self._calls) > MOST_KEYS:
+            self._calls.popitem(last=False)
+
+    def _decided(self, line: Mapping[str, Any]) -> None:
+        if line["effect"] == "deny" and not _is_ours(line) and (call := self._calls.get(line["decision_id"])):
+            self._count("denials", call.caller, call.session, 1)
+
+    def _ended(self, line: Mapping[str, Any]) -> None:
+        call = self._calls.pop(line["decision_id"], None)
+        if call and line.get("error") == "FileRefused" and call.tool.startswith("file_"):
+            self._count("failed_files", call.caller, call.session, 1)
+
+    def _flowed(self, line: Mapping[str, Any]) -> None:
+        if line.get("caller"):
+            self._flow(line, str(line["caller"]), str(line["session"]))
+
+    def _kept_out(self, line: Mapping[str, Any]) -> None:
+        self._count("failed_logins", str(line.get("address")), "", 1)
 
     async def keep(self, hold: Hold) -> None:
         """Until cancelled: what is frozen stands still, also what runs in it."""
@@ -104,10 +118,6 @@ class Anomalies:
             await anyio.sleep(LOOK_EVERY_S)
 
     # --- counting ----------------------------------------------------------------------------------------------------
-
-    def _of_call(self, line: Mapping[str, Any], kind: str) -> None:
-        if call := self._calls.get(str(line["decision_id"])):
-            self._count(kind, call.caller, call.session, 1)
 
     def _flow(self, line: Mapping[str, Any], caller: str, session: str) -> None:
         if sent := line.get("bytes_up"):
