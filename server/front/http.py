@@ -31,6 +31,7 @@ from server.front.doorway import LOCAL, Doorway, origin_of
 from server.front.file_routes import file_routes
 from server.front.issuer_keys import IssuerKeys
 from server.front.mcp_server import Kind, build, front_of
+from server.front.pacing import Pacing
 from server.front.page.made import page_of
 from server.front.patience import PatientProtocol
 from server.front.scraping import metrics_route
@@ -95,6 +96,8 @@ def application(app: App, bearers: Bearers, address: Address, add: Adding = noth
     streamable = mcp.streamable_http_app(transport_security=unchecked, max_request_body_size=http.body_mb * MIB)
     sse = mcp.sse_app(transport_security=unchecked)
     door = Middleware(Doorway, hosts=_names(http, address), origins=_pages(http), refused=_noting(app))
+    limits = app.settings.limits
+    pace = Middleware(Pacing, per_s=limits.calls_per_second, patience_s=limits.queue_s)
     return Starlette(
         routes=[
             Route("/healthz", _healthy),
@@ -104,7 +107,7 @@ def application(app: App, bearers: Bearers, address: Address, add: Adding = noth
             *_new(sse, streamable),
             Mount("/", page_of(app, bearers, _url(http, address))),
         ],
-        middleware=[door, *streamable.user_middleware],
+        middleware=[door, pace, *streamable.user_middleware],
         lifespan=lambda _: _sessions_of(mcp),
     )
 
