@@ -29,8 +29,16 @@ export async function drive(client, protocol, call) {
   const sleeping = (mark, options) => shell(`exec -a ${mark} sleep 61`, { timeout_s: DEADLINE_S }, options);
   const failing = (promise) => promise.then((result) => Promise.reject(new Error(JSON.stringify(result))), () => {});
 
+  // A command that goes on only once its progress has been heard.
   const progress = [];
-  const ran = await shell("echo one; sleep 0.3; echo two; exit 3", {}, { onprogress: ({ message }) => progress.push(message) });
+  const held = "rm -f go; echo one; until [ -e go ]; do sleep 0.05; done; echo two; exit 3";
+  const ran = await new Promise((resolve, reject) => {
+    const onprogress = ({ message }) => {
+      progress.push(message);
+      if (message.includes("one")) call("exec", { argv: ["touch", "go"], session: "work" }).catch(reject);
+    };
+    shell(held, { timeout_s: 30 }, { onprogress }).then(resolve, reject);
+  });
   const refused = await shell("sudo id");
   const allowed = await shell("git push; echo went on");
   const abort = new AbortController();

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-RUN = "echo one; sleep 0.3; echo two; exit 3"
+RUN = "echo one; sleep 1; echo two; exit 3"
+HELD = "rm -f go; echo one; until [ -e go ]; do sleep 0.05; done; echo two; exit 3"  # until we have heard of it
 ASKED = "git push; echo went on"
 DEADLINE_S = 1.5  # of the command, where a client gives up without a word to the server
 
@@ -57,8 +58,7 @@ class Report:
     asked: list[str] = field(default_factory=list)
 
     async def drive(self, call: Call) -> None:
-        progress: list[str] = []
-        ran = await call("shell", _in_work(RUN), heard=progress.append)
+        ran, progress = await _heard(call)
         refused = await call("shell", _in_work("sudo id"))
         allowed = await call("shell", _in_work(ASKED))
         cancelled = await _given_up(call, f"cancelled-{self.protocol}", _cancel)
@@ -70,7 +70,7 @@ class Report:
                     "tools": self.tools,
                     "ran": ran.structured,
                     "text": ran.text,
-                    "progress": "".join(progress),
+                    "progress": progress,
                     "refused": [refused.is_error, refused.text],
                     "asked": self.asked,
                     "allowed": [allowed.is_error, allowed.text],
@@ -78,6 +78,22 @@ class Report:
                 }
             )
         )
+
+
+async def _heard(call: Call) -> tuple[Answer, str]:
+    """A command that goes on only once its progress has been heard."""
+    progress: list[str] = []
+    heard = asyncio.Event()
+
+    def told(message: str) -> None:
+        progress.append(message)
+        if "one" in message:
+            heard.set()
+
+    running = asyncio.create_task(call("shell", _in_work(HELD, timeout_s=30), heard=told))
+    await asyncio.wait_for(heard.wait(), 25)
+    await call("exec", {"argv": ["touch", "go"], "session": "work"})
+    return await running, "".join(progress)
 
 
 def _in_work(command: str, **more: Any) -> dict[str, Any]:
