@@ -9,8 +9,10 @@ import pytest
 from mcp import Client
 from mcp.types import ElicitRequestParams, ElicitResult
 
+from server.front.bearers import digest
 from server.ops.demo_origin import HOST, Origin, serving
-from tests.end_to_end.http_rig import cli
+from tests.end_to_end.http_rig import ANN, BOB, cli, streamable
+from tests.end_to_end.http_rig import serving as serving_http
 from tests.end_to_end.rig import Home, connected, structured, text_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("approval.bound"), pytest.mark.promise("egress.only_gate")]
@@ -114,3 +116,24 @@ async def test_a_rule_of_the_operators_own_is_asked_about_each_request(
     assert "the one host that is allowed" in text_of(read)
     assert '"rule": "egress.policy", "reason": "no posts [custom.house] read"' in text_of(wrote)
     assert structured(dry)["effect"] == "allow"
+
+
+async def test_an_entry_with_a_role_is_for_callers_of_that_role(home: Home, origin: Origin, folder: Path) -> None:
+    keys = {"dev": ANN, "user": BOB}
+    tokens = [
+        f'[[http.tokens]]\nname = "{role}"\nsha256 = "{digest(key)}"\nroles = ["{role}"]\n'
+        for role, key in keys.items()
+    ]
+    entry = f'allow = [{{host = "{HOST}:{origin.port}", roles = ["dev"]}}]\n'
+    settings = "".join(entry if line.startswith("ask = ") else line for line in home.settings.splitlines(keepends=True))
+    other = Home(folder / "roles", settings + "".join(tokens))
+    other.folder.mkdir()
+    said = dict[str, str]()
+    with serving_http(other) as server:
+        for role, key in keys.items():
+            async with streamable(server, key) as client:
+                result = await client.call_tool("shell", {"command": f"curl -sS {origin.url}", "session": role})
+                said[role] = text_of(result)
+                await client.call_tool("session_close", {"session": role})
+    assert "the one host that is allowed" in said["dev"]
+    assert "egress.not_allowed" in said["user"]
