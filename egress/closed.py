@@ -12,6 +12,10 @@ from mitmproxy.hooks import all_hooks
 log = logging.getLogger("egress")
 
 
+class Gone(Exception):
+    """A hook came for a connection of a sandbox that is over; whatever it was about ends, and there is nothing to say."""
+
+
 def every_hook_fails_closed[T: type](addon: T) -> T:
     """Class decorator: an exception in any hook of the addon ends in `self.cut(data, hook)` and nowhere else."""
     for name in all_hooks.keys() & vars(addon).keys():
@@ -26,6 +30,8 @@ def _guarded(hook: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         async def waiting(self: Any, data: Any) -> None:
             try:
                 await hook(self, data)
+            except Gone:
+                _cut(self, hook, data)
             except Exception:
                 log.exception("Refused, because the gate's own %s failed.", hook.__name__)
                 _cut(self, hook, data)
@@ -36,6 +42,8 @@ def _guarded(hook: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def direct(self: Any, data: Any) -> None:
         try:
             hook(self, data)
+        except Gone:
+            _cut(self, hook, data)
         except Exception:
             log.exception("Refused, because the gate's own %s failed.", hook.__name__)
             _cut(self, hook, data)

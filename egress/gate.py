@@ -12,7 +12,7 @@ from mitmproxy.proxy.layers.http import HTTPMode, HttpStream
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from egress.asking import Asking, Wanted
-from egress.closed import every_hook_fails_closed
+from egress.closed import Gone, every_hook_fails_closed
 from egress.connection import Connection
 from egress.decoding import Undecodable
 from egress.destination import BadName, Destination, clip
@@ -385,4 +385,7 @@ class Gate:
         self.journal.refused(at.session.name, at.cause, refusal)
 
     def _at(self, client: connection.Client) -> Connection:
-        return self.connections[client.id]
+        try:
+            return self.connections[client.id]
+        except KeyError:
+            raise Gone from None

@@ -252,6 +252,9 @@ class Stream(HttpStream):
     def _answer(self) -> Commands:
         """Send the response that the addon set, whole, and take nothing more of the request."""
         response, client = self.flow.response, self.context.client
+        if response is None and not client.connected:
+            self.client_state = self.server_state = self.state_errored
+            return
         if response is None:
             raise RuntimeError("the addon left a refused request without an answer")
         unread = self.client_state != self.state_done

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from mitmproxy.flow import Error
 
-from egress.closed import every_hook_fails_closed
+from egress.closed import Gone, every_hook_fails_closed
 
 
 class Hooks:
@@ -53,3 +53,18 @@ def test_where_cutting_fails_too_the_flow_is_killed() -> None:
     asyncio.run(stubborn.server_connect(dial))
 
     assert str(flow.error) == str(dial.server.error) == Error.KILLED_MESSAGE
+
+
+@pytest.mark.promise("egress.start_refused")
+def test_what_was_about_a_connection_that_is_gone_is_cut_as_well_and_nothing_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Late(Hooks):
+        def requestheaders(self, flow: Any) -> None:
+            raise Gone
+
+    late: Any = every_hook_fails_closed(type("Late", (), {**vars(Hooks), "requestheaders": Late.requestheaders}))()
+    late.requestheaders("flow")
+
+    assert late.cuts == [("flow", "requestheaders")]
+    assert caplog.records == []
