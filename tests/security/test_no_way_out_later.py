@@ -24,6 +24,7 @@ from tests.security.household import Household, called, eventually
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(not possible(), reason=WHY_NOT), pytest.mark.timeout(180)]
 
 STAYS, GOES = "allowed.test", "other.test"
+VALUE = "real-value-of-the-key-0123456789"
 MANY = 8  # that arrive: then whatever was under way before has arrived as well
 
 
@@ -39,6 +40,7 @@ def internet(folder: Path) -> Iterator[Internet]:
 
 
 def settings(folder: Path, *allow: str) -> str:
+    (folder / "value").write_text(VALUE)
     return f"""
 environment = "base"
 [policy]
@@ -47,6 +49,11 @@ profile = "open"
 allow = {list(allow)}
 upstream_ca = "{folder}/internet.pem"
 tls_per_second = 1000
+[[secret]]
+name = "key"
+variable = "API_KEY"
+host = "{STAYS}"
+file = "{folder}/value"
 """
 
 
@@ -239,3 +246,22 @@ async def test_a_session_that_tries_anothers_door_reaches_only_what_is_its_own(
 
     assert ours
     assert {request["head"].split(" ")[1] for request in arrived} == {"/mine"}
+
+
+@pytest.mark.promise("session.alone")
+@pytest.mark.promise("secrets.outside")
+async def test_what_stands_for_a_secret_in_one_session_opens_nothing_in_another(
+    client: Client, internet: Internet
+) -> None:
+    opened = structured(await called(client, "session_open", network=[STAYS]))["session"]
+    lent = structured(await called(client, "shell", command="echo $API_KEY"))["stdout"].strip()
+    own = structured(await called(client, "shell", command="echo $API_KEY", session=opened))["stdout"].strip()
+    since = internet.log()
+    for placeholder, name in ((lent, "another"), (own, "own")):
+        ask = ["curl", "-sS", "-H", f"Authorization: {placeholder}", f"https://{STAYS}/{name}"]
+        await called(client, "exec", argv=ask, session=opened)
+    (arrived,) = internet.log().since(since).requests
+
+    assert lent != own
+    assert ":path: /own" in arrived["head"]
+    assert VALUE in arrived["head"]
