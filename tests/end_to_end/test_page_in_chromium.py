@@ -108,9 +108,23 @@ async def test_a_yes_for_the_session_lasts_until_it_is_taken_back_and_a_no_is_a_
         await page.locator(f"#{other}").get_by_role("button", name="Deny").click()
         await expect(page.get_by_role("status")).to_contain_text(f"{other} is denied")
         assert "A person said no" in text_of(await agent.push("never"))
-        await page.locator(f"#{asked}").get_by_role("button", name="Take it back").click()
+        await page.locator(f"#g-{asked}").get_by_role("button", name="Take it back").click()
         await expect(page.get_by_role("status")).to_contain_text("no longer allowed")
         assert (await agent.push("again")).is_error
+
+
+@pytest.mark.promise("approval.bound")
+async def test_no_question_moves_under_the_hand_of_whoever_is_about_to_answer(world: World) -> None:
+    async with world.agent() as agent, world.chief() as page:
+        first, second = await agent.ask("one"), await agent.ask("two")
+        await page.goto("/waiting")
+        before = await page.locator(f"#{second}").bounding_box()
+        await anyio.to_thread.run_sync(cli, world.server.home, "approvals", "deny", first)
+        await expect(page.locator(f"#{first}").get_by_role("button", name="Allow once")).to_be_disabled()
+        third = await agent.ask("three")
+        await expect(page.locator(f"#{third}")).to_be_visible()
+        await expect(page.get_by_role("status")).not_to_be_empty()
+        assert await page.locator(f"#{second}").bounding_box() == before
 
 
 @pytest.mark.promise("page.theirs")

@@ -4,6 +4,14 @@
   const said = document.getElementById("said");
   const badge = document.querySelector("[data-waiting]");
   const title = document.title;
+  const STAYS_MS = 15000; // what is said lies over the page, and is seen there as well
+
+  let leaving = setTimeout(() => tell(""), STAYS_MS);
+  function tell(text, stays = false) {
+    clearTimeout(leaving);
+    said.textContent = text;
+    if (text && !stays) leaving = setTimeout(() => tell(""), STAYS_MS);
+  }
 
   function waiting(count) {
     if (!badge) return;
@@ -11,11 +19,12 @@
     badge.textContent = String(count);
     badge.hidden = count === 0;
     document.title = count ? `(${count}) ${title}` : title;
-    if (count > before) said.textContent = count === 1 ? "A question waits for a person." : `${count} questions wait for a person.`;
+    if (count > before) tell(count === 1 ? "A question waits for a person." : `${count} questions wait for a person.`);
   }
 
   // What has not changed stays the node that it is, and what somebody is in the middle of is left alone.
   function renew(old, now) {
+    const known = new Set(Array.from(now.children, (child) => child.id));
     const there = new Map(Array.from(old.children, (child) => [child.id, child]));
     let last = null;
     for (const child of Array.from(now.children)) {
@@ -27,17 +36,27 @@
         mine.replaceWith(child);
         mine = child;
       }
-      const place = last ? last.nextElementSibling : old.firstElementChild;
+      let place = last ? last.nextElementSibling : old.firstElementChild;
+      while (place?.matches(".question") && !known.has(place.id)) place = place.nextElementSibling;
       if (mine !== place) old.insertBefore(mine, place);
       last = mine;
     }
-    for (const gone of there.values()) if (!gone.contains(document.activeElement)) gone.remove();
+    for (const gone of there.values()) {
+      if (gone.matches(".question")) putAside(gone);
+      else if (!gone.contains(document.activeElement)) gone.remove();
+    }
+  }
+
+  // A question that is answered elsewhere stays where it is, so that none other moves under a hand that is about to answer.
+  function putAside(question) {
+    question.classList.add("gone");
+    for (const each of question.querySelectorAll("button, input")) each.disabled = true;
   }
 
   // A connection that breaks is made again by the browser; one that is refused is not.
   function tellEnd(source) {
     source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED) said.textContent = "This page is not kept up any more; load it again.";
+      if (source.readyState === EventSource.CLOSED) tell("This page is not kept up any more; load it again.", true);
     });
   }
 
@@ -79,7 +98,7 @@
       const status = document.getElementById("status");
       status.textContent = JSON.parse(message.data).status;
       status.classList.remove("now");
-      said.textContent = `The job is over: ${status.textContent}.`;
+      tell(`The job is over: ${status.textContent}.`);
     });
   }
 
