@@ -14,6 +14,7 @@ from policy.verdict import Permit
 from server.call import FileAsk
 from server.front.answers import told
 from server.front.front import Front
+from server.front.parameters import LONGEST_PATH
 from server.sandbox.reading import MAX_BASE64, image_type
 from server.sandbox.sandbox import FileRefused, Found
 from server.sandbox.session import Session
@@ -29,6 +30,8 @@ class FileResource:
 
     async def file(self, session: str, path: str) -> str | bytes:
         """A whole file of a session; path as file_read takes it, so /etc/hosts is sandgate://NAME//etc/hosts."""
+        if len(path) > LONGEST_PATH:
+            raise ResourceNotFoundError(f"a path has at most {LONGEST_PATH} characters")
         try:
             self.front.gateway.sessions.find(self.front.caller.id, session)  # to read makes no session
             data = await self.front.gateway.use_file(self.front.caller, self._ask(session, path))

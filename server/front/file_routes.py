@@ -5,6 +5,7 @@ one handle that was judged. An upload is held until it is whole, within bounds, 
 """
 
 import errno
+import logging
 import posixpath
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
@@ -27,6 +28,7 @@ from server.call import Caller, FileAsk
 from server.front.answers import told
 from server.front.caller import NoCaller
 from server.front.front import Front
+from server.front.parameters import LONGEST_PATH
 from server.front.results import refusal
 from server.http_settings import HttpSettings
 from server.sandbox.files import write
@@ -39,8 +41,9 @@ PIECE: Final = 4 * MIB  # asked of the sandbox at once
 STALL_S: Final = 30.0  # without a byte in either direction
 MOST_AT_ONCE: Final = 2  # uploads of one caller
 MOST_HELD: Final = 256 * MIB  # of all uploads together
-LONGEST_PATH: Final = 4096  # characters, as file_read has it
 MODES: Final = ("overwrite", "create", "append")
+
+log = logging.getLogger("sandgate")
 
 # A browser that is led here saves a file; it neither shows one nor runs one.
 SAFE: Final[Mapping[str, str]] = {
@@ -109,6 +112,7 @@ class FileRoutes:
             return
         except Exception as exc:  # noqa: BLE001 - told apart there, and raised on where it is no answer
             if started:  # then no other answer can be given: the connection is closed, short of its length
+                log.warning("a download was cut short: %s", str(exc) or type(exc).__name__)
                 return
             answer = _answer(exc)
         if answer is not None:
@@ -152,12 +156,13 @@ class FileRoutes:
         async with self.uploads.one(caller) as body:
             await self._receive(request, body)
             content = bytes(body)
+            digest = sha256(content).hexdigest()
             asked = {
                 "path": path,
                 "session": session,
                 "mode": mode,
                 "bytes": len(content),
-                "sha256": sha256(content).hexdigest(),
+                "sha256": digest,
                 "by": "http",
             }
             ask = FileAsk(
@@ -167,7 +172,7 @@ class FileRoutes:
                 path,
                 asked,
                 lambda used, permit, found: write(used.sandbox, permit, found, content, mode),  # type: ignore[arg-type]  # one of MODES
-                shows=content.decode("utf-8", "replace"),
+                shows=content.decode("utf-8", "replace") if len(content) <= MIB else f"sha256 {digest}",
             )
             written = await self.front.gateway.use_file(caller, ask)
         status = HTTPStatus.CREATED if written.created else HTTPStatus.OK

@@ -9,6 +9,7 @@ from mcp.types import ToolAnnotations
 from pydantic import Field, WithJsonSchema
 
 MAX_COMMAND = 32_768  # characters; what is longer belongs in a file
+LONGEST_PATH = 4096  # characters; Linux takes no longer one
 MAX_INPUT = 1_000_000  # characters in one call
 MAX_WAIT_S = 50.0  # hosts give up on a call after 60 s
 MAX_TIMEOUT_S = 3600.0
@@ -17,8 +18,10 @@ OptionalCount = Annotated[int | None, WithJsonSchema({"type": "integer", "minimu
 SessionName = Annotated[
     OptionalText, Field(max_length=128, description="default: your own sandbox, made at the first call")
 ]
-Folder = Annotated[OptionalText, Field(max_length=4096, description="directory to start in; default: the workspace")]
-FilePath = Annotated[str, Field(max_length=4096)]
+Folder = Annotated[
+    OptionalText, Field(max_length=LONGEST_PATH, description="directory to start in; default: the workspace")
+]
+FilePath = Annotated[str, Field(max_length=LONGEST_PATH)]
 Chars = Annotated[int, Field(ge=100, le=200_000, description="characters of stdout in the answer; the rest is kept")]
 Timeout = Annotated[float, Field(gt=0, le=MAX_TIMEOUT_S, description="seconds until the command is stopped")]
 Wait = Annotated[float, Field(ge=0, le=MAX_WAIT_S, description="seconds to wait before answering with a running job")]

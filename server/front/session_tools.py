@@ -11,7 +11,7 @@ from pydantic import Field
 from server.call import Caller, SessionAsk, Target
 from server.front.dry_run import Asked, dry_run
 from server.front.front import Front
-from server.front.parameters import MAX_COMMAND, OptionalText, SessionName, given
+from server.front.parameters import LONGEST_PATH, MAX_COMMAND, OptionalText, SessionName, given
 from server.front.progress import streaming, telling, while_copying
 from server.front.results import check_result, plain, shaped
 from server.front.showing import show_sessions, show_snapshot
@@ -145,7 +145,7 @@ class PolicyTools:
     async def policy_check(
         self,
         command: Annotated[OptionalText, Field(max_length=MAX_COMMAND, description="a shell command to judge")] = None,
-        path: Annotated[OptionalText, Field(max_length=4096, description="or a path")] = None,
+        path: Annotated[OptionalText, Field(max_length=LONGEST_PATH, description="or a path")] = None,
         op: Literal["read", "write", "delete", "list"] = "read",
         host: Annotated[OptionalText, Field(max_length=300, description="or a host, host:port")] = None,
         session: SessionName = None,

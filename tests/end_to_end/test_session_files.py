@@ -187,6 +187,8 @@ async def test_a_resource_is_the_file_as_text_or_as_bytes_with_their_type(folder
             await client.read_resource("sandgate://default/large")
         with pytest.raises(MCPError):
             await client.read_resource("sandgate://default/none")
+        with pytest.raises(MCPError, match="at most 4096"):
+            await client.read_resource(f"sandgate://default/{'x' * 5000}")
 
     assert template.uri_template == "sandgate://{session}/{+path}"
     assert getattr(text, "text", "") == getattr(absolute, "text", "") == "grün\n"
