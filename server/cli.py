@@ -127,7 +127,7 @@ def _bench_words(commands: Any) -> None:
     bench = _add(
         commands, "bench", "measure the speeds we promise, as ratios in one run, in four minutes", "bench:bench"
     )
-    bench.add_argument("--quick", action="store_true", help="in 40 seconds, less surely")
+    bench.add_argument("--quick", action="store_true", help="in less than a minute, less surely")
     bench.add_argument(
         "--only", action="append", metavar="ID", help="exec, shell, parse or another row; more than once"
     )

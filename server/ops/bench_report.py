@@ -1,7 +1,7 @@
 """What the bench found, for people: a table, what got worse since another run, and the README's own table."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ _QUIET: Final = 0.25  # of each CPU, taken by others
 NEXT_STEPS: Final[Mapping[str, str]] = {
     "exec": "what is left is the program's own start and six changes of process; next: the agent hands the plan on unread",
     "shell": "a millisecond each for bash, the parser's process and the SDK; next: a parser that reads more than one text",
+    "decision": "most goes into the rules for git, find and package managers; next: those ask for the sub-command first",
     "parse": "each text has a process of its own, so that none leaves anything to the next; next: the parser as a library",
     "cold": "the agent's interpreter starts once the engine has started the container; next: fewer imports in the agent",
     "start.shell": "a probe makes no sandbox, so the first one is made cold; next: what helps that",
@@ -168,10 +169,3 @@ def written_into(readme: str, figures: Figures) -> str:
     if not begin or not end:
         raise BadFigures(f"there is no line {BEGIN} followed by {END}, between which the table would go")
     return f"{before}{BEGIN}\n{markdown(figures)}\n{END}{after}"
-
-
-def merged(rows: Iterable[Row], before: Iterable[Row]) -> list[Row]:
-    """What was measured now, among what was measured before and is not measured anew."""
-    new = {row.id: row for row in rows}
-    kept = [new.pop(row.id, row) for row in before]
-    return [*kept, *new.values()]

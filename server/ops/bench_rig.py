@@ -48,7 +48,7 @@ class Scale:
 
 
 FULL: Final = Scale(200, 7, (1, 8, 32, 100), (50, 10), 400, (1, 10, 100))
-QUICK: Final = Scale(40, 3, (1, 8), (8, 2), 100, (1, 8))
+QUICK: Final = Scale(20, 2, (1, 8), (8, 2), 50, (1, 8))
 
 
 @dataclass(frozen=True, slots=True)
