@@ -107,7 +107,9 @@ def plan_uninstall(
         return Plan(where.path, before, old, spent)
     left = {name: value for name, value in servers.items() if name != NAME}
     after = _edited(before, where, left, by_hand)
-    return Plan(where.path, before, None if _is_bare(after, where, by_hand) else after)
+    if _is_bare(after, where, by_hand):
+        return Plan(where.path, before, None, spent)
+    return Plan(where.path, before, after)
 
 
 def apply(plan: Plan, now: datetime) -> Written:
@@ -198,12 +200,12 @@ def _back_up(target: Path, after: str, now: datetime) -> Path:
 
 
 def _restored(where: Place, text: str, by_hand: str) -> tuple[tuple[Path, ...], str | None]:
-    """The backups that lead from this text to one without us, and that one; nothing where they do not."""
+    """The backups that lead from this text towards one without us, and that one; None where they end before it."""
     target, spent = where.path.resolve(), list[Path]()
     while NAME in _servers(text, where, by_hand):
         found = sorted(target.parent.glob(f"{_escaped(target.name)}.sandgate-*-{_digest(text)}.bak"))
         if not found or found[-1] in spent or (old := _read(found[-1])) is None:
-            return (), None
+            return tuple(spent), None
         spent.append(found[-1])
         text = old
     return tuple(spent), text

@@ -59,7 +59,9 @@ def image_checks(engine: Engine, images: tuple[str, ...]) -> Iterator[Check]:
             require(engine.url, image)
             yield ok(f"image_{image}", f"sandgate/{image} is there and current.")
         except (ImageMissing, ImageOutdated, BuildFailed) as error:
-            yield fail(f"image_{image}", str(error), "Run `sandgate images build`.")
+            yield fail(
+                f"image_{image}", str(error).partition("; run:")[0].rstrip(".") + ".", "Run `sandgate images build`."
+            )
 
 
 def host_checks(machine: Machine) -> Iterator[Check]:

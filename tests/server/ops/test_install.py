@@ -127,8 +127,10 @@ def test_where_nothing_was_nothing_is_left(tmp_path: Path, client: Client) -> No
     assert (written.path, written.backup) == (path, None)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
+    apply(install(tmp_path, client, "--workspace", "/srv/project"), NOW)
     apply(uninstall(tmp_path, client), NOW)
     assert not path.exists()
+    assert not path.parent.exists() or list(path.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("client", CLIENTS)
