@@ -127,3 +127,38 @@ async def test_it_ends_in_bounded_time_whatever_clients_hold_open(opened: tuple[
             sock.sendall(said.encode())
         assert server.end(signal.SIGTERM) == 0
     until(server.home.nothing_is_left, "nothing is left")
+
+
+GARBAGE = [
+    b"",
+    b"garbage",
+    b"\xff\xfe",
+    b"null",
+    b"[1]",
+    b'{"jsonrpc":"2.0","id":1}',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+    b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":' + b"9" * 5000 + b"}}",
+    b'{"jsonrpc":"2.0","id":"\\ud800","method":"ping","params":[]}',
+]
+
+
+def test_what_is_no_message_is_answered_as_such_and_guessed_streams_are_not_there(home: Home) -> None:
+    sent = {"Authorization": f"Bearer {ANN}", "Accept": "application/json, text/event-stream"}
+    with serving(with_settings(home, "")) as server, httpx.Client(base_url=server.url, headers=sent) as client:
+        for era in ("2025-11-25", "2026-07-28"):
+            headers = {"content-type": "application/json", "mcp-protocol-version": era, "mcp-method": "ping"}
+            for body in GARBAGE:
+                answer = client.post("/mcp", content=body, headers=headers)
+                assert answer.status_code == httpx.codes.BAD_REQUEST, (era, body[:40])
+                assert answer.json()["error"]["code"] in (-32700, -32600, -32602), (era, body[:40])
+        too_long = client.post("/mcp", content=b"x" * (9 << 20), headers=headers)
+        guessed = [
+            client.post("/messages/", params={"session_id": guess}, json={}).status_code
+            for guess in ("0" * 32, "x", "", "../..", "\0")
+        ]
+        unknown = client.post("/mcp", content=b"{}", headers={**headers, "mcp-session-id": "0" * 32})
+        assert client.get("/healthz").json() == {"status": "ok"}
+
+    assert too_long.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+    assert set(guessed) <= {400, 404}
+    assert unknown.status_code in (400, 404)
