@@ -14,7 +14,6 @@ from server.call import Gateway
 from server.change import Change
 from server.control import Control
 from server.environments import recipes
-from server.exporting import end_all, exports_for
 from server.flows import Late, authority, egress_link, lent_by, system_roots
 from server.host_questions import HostQuestions, hosts_of
 from server.judge.approvals import Approvals
@@ -29,7 +28,7 @@ from server.record.metrics import Metrics, Standing
 from server.record.steps import Steps
 from server.record.store import Store
 from server.record.suspicion_rows import SuspicionRows
-from server.recording import audit_for, keep_written
+from server.recording import audit_for, end_all, exports_of, keep_written
 from server.sandbox.caretaker import Caretaker
 from server.sandbox.copies import Copying
 from server.sandbox.folders import own
@@ -83,7 +82,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
         held = HostQuestions(people, sessions_of := Late(), audit.write, settings.egress.hold_s)
         link = egress_link(settings, audit, sessions_of, keyring, held.asked)
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
-        exports = exports_for(settings, audit)
+        exports = exports_of(settings, audit)
         async with (
             ShellParser() as parser,
             judging(settings) as judge,

@@ -39,9 +39,3 @@ def _sink(told: ExportSettings) -> Sink:
             return OtlpLogs(form, Poster(told.url, told.ca, told.token_file))
         case _:
             assert_never(told.kind)
-
-
-async def end_all(exports: list[Export], audit: Audit) -> None:
-    """What was recorded is sent as far as that goes quickly."""
-    for export in exports:
-        await export.catch_up(audit.head.sequence)

@@ -11,6 +11,7 @@ import anyio.to_thread
 from server.keyring import Keyring
 from server.record.audit import Audit
 from server.record.chain_file import Rotation
+from server.record.export import Export
 from server.record.masking import Masking
 from server.secret_values import at_hand
 from server.settings import ENVIRON, Settings
@@ -46,3 +47,18 @@ async def keep_written(audit: Audit, head_every_s: float, synced: Callable[[], N
         if head_every_s and audit.head != told and anyio.current_time() - told_at >= head_every_s:
             told, told_at = audit.head, anyio.current_time()
             heads.info("audit head %s", told)
+
+
+def exports_of(settings: Settings, audit: Audit) -> list[Export]:
+    """To whom lines are sent as well."""
+    if not settings.audit.export:
+        return []
+    from server.exporting import exports_for  # noqa: PLC0415 - an HTTP client, which nobody else's start should pay
+
+    return exports_for(settings, audit)
+
+
+async def end_all(exports: list[Export], audit: Audit) -> None:
+    """What was recorded is sent as far as that goes quickly."""
+    for export in exports:
+        await export.catch_up(audit.head.sequence)

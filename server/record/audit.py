@@ -92,17 +92,16 @@ class Audit:
         """
         decision_id = f"d-{secrets.token_hex(8)}"
         started = time.monotonic()
-        beginning = {"decision_id": decision_id, "caller": caller, "tool": tool, "session": session[:MAX_WORD]}
+        began = {"decision_id": decision_id, "caller": caller, "tool": tool, "session": session[:MAX_WORD]}
         try:
             self._need_room()
-            self.write("call.started", {**beginning, "arguments": shorten(arguments, self._masking)})
+            self.write("call.started", {**began, "arguments": shorten(arguments, self._masking)})
+            record = Record(self, decision_id, self._masking)
         except AuditFailed:
             if not reads_state:
                 raise
             self._unrecorded += 1
-            yield Unrecorded(decision_id)
-            return
-        record = Record(self, decision_id, self._masking)
+            record = Unrecorded(decision_id)
         try:
             yield record
         except Denied as exc:
