@@ -132,8 +132,9 @@ class Listeners:
         if self._sessions.get(session.name) is not session or len(session.lines) >= most:
             self._turn_away(session, writer, most)
             return
-        pressure = Pressure(lambda: [line.pressure for line in session.lines])
-        line = Line(reader, writer, lambda refusal: self._note(session, refusal), lambda: session.piece, pressure)
+        line = Line(
+            reader, writer, lambda refusal: self._note(session, refusal), lambda: session.piece, Pressure(session.total)
+        )
         connection = Connection(self._master, session, line)
         session.lines.add(line)
         self._gate.connections[connection.client.id] = connection

@@ -9,6 +9,7 @@ from egress.budget import Budget, Limits
 from egress.destination import Destination
 from egress.line import Line
 from egress.lookups import Lookups
+from egress.pressure import Total
 from egress.refusal import TOO_MANY, Let, Refusal, Refused, refuse
 from egress.swap import Placeholders
 from egress.turns import Bite, Turns
@@ -39,8 +40,12 @@ class Session:
     bite: Bite = field(default_factory=Bite)
     turns: Turns = field(default_factory=Turns)  # shared by all sessions of a gate
     lines: set[Line] = field(default_factory=set)
+    total: Total = field(init=False)
     holding: int = 0  # requests that wait for an answer of the server's
     let: set[Destination | Alike] = field(default_factory=set)  # what the server has said yes to, for more than once
+
+    def __post_init__(self) -> None:
+        self.total = Total(lambda: [line.pressure for line in self.lines])
 
     @property
     def allowed(self) -> tuple[str, ...]:

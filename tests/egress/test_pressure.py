@@ -10,6 +10,7 @@ import h2.events
 import h2.settings
 import pytest
 
+from egress.pressure import LOOK_EVERY_S, Pressure, Total
 from egress.session import MOST_FLIGHTS
 from tests.egress.world.gate import eventually
 from tests.egress.world.sandbox import Sandbox, http2_get
@@ -108,3 +109,17 @@ def test_requests_that_never_end_are_so_many_and_no_more(town: Town) -> None:
 
 def refused(town: Town, guest: Guest) -> int:
     return sum(event["count"] for event in town.gate.events("refused", guest.name) if event["rule"] == "egress.limit")
+
+
+def test_what_a_session_holds_is_not_counted_anew_by_each_that_waits() -> None:
+    asked: list[int] = []
+
+    class One(Pressure):
+        def held(self, *, for_client: bool) -> int:
+            asked.append(1)
+            return 7
+
+    total = Total(lambda: [One(), One()])
+
+    assert [total.at(0.0), total.at(LOOK_EVERY_S / 2), total.at(LOOK_EVERY_S)] == [28, 28, 28]
+    assert len(asked) == 8
