@@ -20,6 +20,7 @@ SYNC_EVERY_S: Final = 1.0
 DAY_S: Final = 86400.0
 MB: Final = 1 << 20
 
+log = logging.getLogger("sandgate")
 heads = logging.getLogger("sandgate.audit")
 
 
@@ -42,8 +43,11 @@ async def keep_written(audit: Audit, head_every_s: float, synced: Callable[[], N
     told, told_at = audit.head, anyio.current_time()
     while True:
         await anyio.sleep(SYNC_EVERY_S)
-        await anyio.to_thread.run_sync(audit.sync)
-        synced()
+        try:
+            await anyio.to_thread.run_sync(audit.sync)
+            synced()
+        except OSError:  # what is to be written next meets the same, and does not happen
+            log.exception("the audit could not be put on the disk")
         if head_every_s and audit.head != told and anyio.current_time() - told_at >= head_every_s:
             told, told_at = audit.head, anyio.current_time()
             heads.info("audit head %s", told)

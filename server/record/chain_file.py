@@ -153,7 +153,7 @@ class ChainFile:
         """Whether what we have open is what lies under the name: it may have been closed by another, or taken away."""
         try:
             named = self._segments.current.stat()
-        except FileNotFoundError:
+        except OSError:
             return False
         return (named.st_dev, named.st_ino) == (info.st_dev, info.st_ino)
 

@@ -119,6 +119,10 @@ class Trail:
                 self._file = path.open("rb")
             except FileNotFoundError:
                 return None
+            if path == self.path and _last_of(path) < self.sequence:
+                self.sequence = (
+                    0  # lines that were told are gone: what is there now is another chain, or an older state
+                )
             self._go_where_it_was(self._file)
         return self._file
 
@@ -165,7 +169,7 @@ class Trail:
 
 
 def _last_of(path: Path) -> int:
-    """The number of a closed file's last line."""
+    """The number of a file's last line."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(0, size - (1 << 16)))

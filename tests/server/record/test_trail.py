@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from server.record.chain_file import ChainFile, Rotation
 from server.record.trail import Gap, Place, Trail
 from tests.server.record.receivers import written
@@ -51,6 +53,21 @@ def test_it_goes_on_where_another_was_and_looks_again_where_that_place_is_none(t
         again = Trail(path, 12, place)
         assert numbers(again)[0] == 13
         again.close()
+
+
+@pytest.mark.parametrize("attack", ["taken away", "cut"])
+def test_an_audit_that_begins_anew_is_told_from_its_beginning(tmp_path: Path, attack: str) -> None:
+    path = written(tmp_path, 5)
+    trail = Trail(path)
+    assert numbers(trail) == [1, 2, 3, 4, 5]
+    if attack == "cut":
+        path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    else:
+        path.unlink()
+    written(tmp_path, 2)
+
+    assert numbers(trail) == ([1, 2, 3] if attack == "cut" else [1, 2])
+    trail.close()
 
 
 def test_files_that_are_gone_are_told_as_a_gap(tmp_path: Path) -> None:
