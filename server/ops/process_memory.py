@@ -16,6 +16,11 @@ def resident_mb(pid: int) -> float:
     return _counted(pid, "VmRSS:")
 
 
+def parent(pid: int) -> int:
+    """The process that started it, or that inherited it."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def _counted(pid: int, name: str) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next((int(line.split()[1]) / 1000 for line in lines if line.startswith(name)), 0.0)

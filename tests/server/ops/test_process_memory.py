@@ -2,7 +2,7 @@
 
 import os
 
-from server.ops.process_memory import charged_mb, peak_mb, resident_mb
+from server.ops.process_memory import charged_mb, parent, peak_mb, resident_mb
 from tests.end_to_end.rig import until
 from tests.real_engine import client
 
@@ -15,6 +15,10 @@ def test_a_process_has_what_it_took_and_keeps_its_peak() -> None:
     assert with_it > 64
     assert resident_mb(os.getpid()) < with_it - 32  # the kernel counts in batches
     assert peak_mb(os.getpid()) > with_it - 32
+
+
+def test_a_process_has_a_parent() -> None:
+    assert parent(os.getpid()) == os.getppid()
 
 
 def test_a_container_is_charged_for_what_is_in_it_and_not_for_what_may_be_dropped() -> None:
