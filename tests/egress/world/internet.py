@@ -54,7 +54,7 @@ class Internet:
         self.authority = folder / "internet.pem"
         self._known: dict[str, list[dict[str, Any]]] = {"packets": [], "lookups": [], "requests": []}
         self._resolver = folder / "resolv.conf"
-        self._resolver.write_text(f"nameserver {NAME_SERVER}\noptions timeout:2 attempts:1\n")
+        self._resolver.write_text(f"nameserver {NAME_SERVER}\noptions timeout:5 attempts:2\n")
         argv = [sys.executable, "-P", "-m", "tests.egress.world.internet_process", str(folder)]
         self._process = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", env={**os.environ, "PYTHONPATH": str(ROOT)}
