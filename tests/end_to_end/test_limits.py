@@ -44,7 +44,9 @@ async def test_a_caller_that_runs_all_it_may_waits_behind_itself_and_another_doe
         for name in ("one", "two"):
             await ann.call_tool("session_open", {"session": name})
             tasks.start_soon(ann.call_tool, "shell", {"command": "sleep 60", "session": name})
-        await anyio.sleep(0.5)  # both have begun; where not, the next call is only refused later
+        with anyio.fail_after(20):
+            while sum(line["commands"] == [["sleep", "60"]] for line in server.home.audit("call.decided")) < 2:
+                await anyio.sleep(0.05)
         refused = await refusal(ann, "session_list")
         ran = structured(await bob.call_tool("shell", {"command": "echo fine"}))
         for name in ("one", "two"):  # what ends things never waits behind what runs

@@ -41,9 +41,12 @@ async def test_on_a_disk_that_went_read_only_as_well(folder: Path) -> None:
     """As a kernel that finds an error in a file system locks it beneath whoever has files of it open."""
     with mounted("ext4", "loop,errors=remount-ro", 48 << 20) as point:
         device = subprocess.check_output(["findmnt", "-no", "SOURCE", str(point)], text=True).strip()
+        trigger = Path("/sys/fs/ext4", Path(device).name, "trigger_fs_error")
+        if not os.access(trigger, os.W_OK):
+            pytest.skip("this kernel lets nobody make a file system fail")
         async with connected(home_on(point, folder / "locked")) as client:
             ran = structured(await client.call_tool("shell", {"command": "echo before"}))
-            Path("/sys/fs/ext4", Path(device).name, "trigger_fs_error").write_text("1")
+            trigger.write_text("1")
             await only_the_state_is_told(client, str(ran["job"]))
 
 
