@@ -6,7 +6,7 @@ would change the meaning of what it does name.
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,6 +67,11 @@ def _demand_trust(path: Path, info: os.stat_result, folder: os.stat_result) -> N
 def under(ceiling: Document, asked: Document) -> dict[str, Any]:
     """What holds of `asked`, both as tables of settings with only what somebody wrote. Raises NotACeiling for what can only
     be refused."""
+    if _at(ceiling, "policy.paths") is None and any(_at(ceiling, f"policy.{name}") for name in ("profile", "ask")):
+        ceiling = {
+            **ceiling,
+            "policy": {**ceiling["policy"], "paths": ()},
+        }  # else paths of others would answer its asks
     held = _combined("", ceiling, _without_what_turns_it(ceiling, asked))
     _check_images(ceiling, held)
     return held
@@ -185,37 +190,53 @@ RULES: Final[Mapping[str, Rule]] = {
 }
 WHOLE: Final = frozenset({"environments", "sandbox.images", "egress.resolve", "http.jwt"})  # never in parts
 
+_OPA: Final = tuple(f"policy.opa_{name}" for name in ("url", "ca", "cert", "token_file"))
+_REACH: Final = ("egress.mode", "egress.networks", "egress.resolve", "egress.upstream_ca", *_OPA)
+
 # What of others would change the meaning of what the ceiling names: where it names the first, it alone says the others.
 TURNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "policy": ("policy.opa_url", "policy.opa_ca", "policy.opa_cert", "policy.opa_token_file"),
+    "policy": _OPA,
     "policy.profile": ("policy.allow",),
-    "egress.allow": ("egress.ask", "egress.mode", "egress.networks", "egress.resolve", "egress.upstream_ca"),
+    "policy.ask": ("policy.allow",),
+    "egress.allow": ("egress.ask", *_REACH),
+    "egress.ask": ("egress.allow", *_REACH),
+    "environments": ("sandbox.images",),
+    "audit.keep_files": ("audit.rotate_mb", "audit.rotate_days"),  # many small files are no long time
+    **{f"anomalies.{name}": (f"anomalies.{name}.window_s",) for name in _ANOMALIES},
     "http.tokens": ("http.jwt",),
     "http.jwt": ("http.tokens",),
 }
 
 
+def _turns(ceiling: Document) -> Iterator[tuple[str, str]]:
+    """What the ceiling may name, and what then is not another's to say."""
+    yield from ((key, other) for key, others in TURNS.items() for other in others)
+    for table in ("limits", *(f"limits.tools.{tool}" for tool in _at(ceiling, "limits.tools") or ())):
+        rate, burst = f"{table}.calls_per_second", f"{table}.burst"  # neither bounds anything without the other
+        yield from ((rate, burst), (burst, rate))
+
+
 def _without_what_turns_it(ceiling: Document, asked: Document) -> Document:
-    for key, others in TURNS.items():
-        if _at(ceiling, key) is None:
+    for key, other in _turns(ceiling):
+        if _at(ceiling, key) is None or _at(asked, other) is None or _at(ceiling, other) is not None:
             continue
-        for other in others:
-            if _at(asked, other) is not None and _at(ceiling, other) is None:
-                if other == "egress.mode":
-                    _enforced("enforce", _at(asked, other))
-                asked = _less(asked, other)
+        if other == "egress.mode":
+            _enforced("enforce", _at(asked, other))
+        asked = _less(asked, other)
     return asked
 
 
 def _at(document: Document, key: str) -> Any:
-    table, _, name = key.rpartition(".")
-    found = document.get(table) if table else document
-    return found.get(name) if isinstance(found, Mapping) else None
+    found: Any = document
+    for name in key.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
 
 
-def _less(document: Document, key: str) -> Document:
-    table, _, name = key.rpartition(".")
-    return {**document, table: {inner: value for inner, value in document[table].items() if inner != name}}
+def _less(document: Document, key: str) -> dict[str, Any]:
+    name, _, rest = key.partition(".")
+    left = {other: value for other, value in document.items() if other != name}
+    return {**left, name: _less(document[name], rest)} if rest else left
 
 
 def _check_images(ceiling: Document, held: Document) -> None:

@@ -150,6 +150,44 @@ def test_what_is_wider_does_not_hold_and_what_is_stricter_does(
     assert at(way(machine, text), key) == holds
 
 
+# What the ceiling names, what others write beside it, and what then holds of that.
+TURNED: dict[str, tuple[str, str, str, Any]] = {
+    "a burst": ("[limits]\ncalls_per_second = 1", "[limits]\nburst = 1000000", "limits.burst", 200),
+    "a rate": ("[limits]\nburst = 5", "[limits]\ncalls_per_second = 1e9", "limits.calls_per_second", 50),
+    "a tool's burst": (
+        "[limits.tools.x]\ncalls_per_second = 1",
+        "[limits.tools.x]\nburst = 999",
+        "limits.tools.x.burst",
+        200,
+    ),
+    "a moment": (
+        '[anomalies]\ndenials = {count = 3, effect = "freeze"}',
+        "[anomalies]\ndenials = {count = 3, window_s = 1}",
+        "anomalies.denials.window_s",
+        60,
+    ),
+    "an ask answered": ('[policy]\nask = ["git push"]', '[policy]\nallow = ["git push"]', "policy.allow", ()),
+    "paths": (
+        '[policy]\nprofile = "strict"',
+        '[policy]\npaths = [{glob = "/**", effect = "allow"}]',
+        "policy.paths",
+        (),
+    ),
+    "hosts unasked": ('[egress]\nask = ["*"]', '[egress]\nallow = ["evil.example"]', "egress.allow", ()),
+    "own OPA": ('egress.allow = ["a.example"]', 'policy.opa_url = "https://b.example"', "policy.opa_url", None),
+    "images": ('environments.d.image = "base"', 'sandbox.images.base = "x"', "sandbox.images.base", "sandgate/base"),
+    "files of a second": ("[audit]\nkeep_files = 9", "[audit]\nrotate_days = 0.00001", "audit.rotate_days", 0),
+}
+
+
+@pytest.mark.parametrize("what", TURNED)
+def test_what_would_turn_what_the_ceiling_names_is_not_anothers_to_say(machine: Path, what: str) -> None:
+    ceiling, text, key, holds = TURNED[what]
+    managed(machine, ceiling)
+
+    assert at(by_user(machine, text), key) == holds
+
+
 def test_variables_and_flags_widen_nothing(machine: Path) -> None:
     managed(machine)
     environ = {"SANDGATE_PROFILE": "open", "SANDGATE_TOOLS": "shell,files"}
