@@ -28,8 +28,12 @@ def anomalies_for(
     return Anomalies(bounds, suspicions, told)
 
 
+def awake(sessions: Sessions) -> list[tuple[str, str]]:
+    return [(session.owner, session.name) for session in sessions.at_hand() if session.ready]
+
+
 async def hold_still(sessions: Sessions, owner: str, name: str) -> None:
-    """Where it is in our hands, what runs in it stands still until it is released and used again."""
+    """What runs in it stands still until it is released and used again."""
     try:
         await sessions.freeze(sessions.find(owner, name), even_busy=True)
     except NoSuchSession:

@@ -7,7 +7,7 @@ session in which it happened; for each further one as soon as it happens there t
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -17,11 +17,13 @@ from server.judge.suspicion import Suspicion, Suspicions
 
 MOST_KEYS: Final = 10_000  # callers, addresses, calls, hosts of one caller: the one heard of longest ago is forgotten
 LOOK_EVERY_S: Final = 0.2
+AGAIN_S: Final = 2.0  # where one could not be made to stand still
 MB: Final = 1 << 20
 
 log = logging.getLogger("sandgate")
 
 type Note = Callable[[str, Mapping[str, Any]], None]
+type Awake = Callable[[], Iterable[tuple[str, str]]]  # owner, session: where commands could run now
 type Hold = Callable[[str, str], Any]  # owner, session -> an awaitable: its commands stand still
 
 
@@ -71,7 +73,6 @@ class Anomalies:
         self._windows = OrderedDict[tuple[str, str], _Window]()
         self._calls = OrderedDict[str, _Call]()
         self._hosts = OrderedDict[str, OrderedDict[str, None]]()
-        self._to_hold = deque[tuple[str, str]]()
         self._looks: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
             "call.started": self._started,
             "call.decided": self._decided,
@@ -106,16 +107,21 @@ class Anomalies:
     def _kept_out(self, line: Mapping[str, Any]) -> None:
         self._count("failed_logins", str(line.get("address")), "", 1)
 
-    async def keep(self, hold: Hold) -> None:
-        """Until cancelled: what is frozen stands still, also what runs in it."""
+    async def keep(self, awake: Awake, hold: Hold) -> None:
+        """Until cancelled: what is frozen stands still, whatever wakes it before a person releases it.
+
+        A call that was judged before may start only now, in a session that it made meanwhile.
+        """
         while True:
-            while self._to_hold:
-                owner, session = self._to_hold.popleft()
+            pause = LOOK_EVERY_S
+            for owner, session in awake():
                 try:
-                    await hold(owner, session)
+                    if self._suspicions.freezes(owner, session):
+                        await hold(owner, session)
                 except Exception:  # its calls are refused all the same
                     log.exception("session %s is frozen, and what runs in it could not be stopped", session)
-            await anyio.sleep(LOOK_EVERY_S)
+                    pause = AGAIN_S
+            await anyio.sleep(pause)
 
     # --- counting ----------------------------------------------------------------------------------------------------
 
@@ -149,8 +155,6 @@ class Anomalies:
         if session and bound.effect != "record":
             why = f"{total:.0f} {kind.replace('_', ' ')} in {bound.window_s:.0f} s"
             self._suspicions.begin(who, session, Suspicion(bound.effect, why))
-            if bound.effect == "freeze":
-                self._to_hold.append((who, session))
         log.warning("unusual: %s", ", ".join(f"{name} {value}" for name, value in {"what": kind, **facts}.items()))
         self._note(f"anomaly.{kind}", facts)
 

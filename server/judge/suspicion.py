@@ -54,6 +54,11 @@ class Suspicions:
             self._look(key)
         return self._held.get(key)
 
+    def freezes(self, owner: str, name: str) -> bool:
+        """Of what is known here already, and looked at again only then: cheap enough to ask of every session."""
+        known = self._held.get((owner, name))
+        return known is not None and known.effect == "freeze" and self.of(owner, name) == known
+
     def _look(self, key: tuple[str, str]) -> None:
         """Where the database cannot be read, what was known holds."""
         try:

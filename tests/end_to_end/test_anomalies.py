@@ -61,6 +61,19 @@ async def test_a_burst_of_denials_freezes_the_session_until_a_person_releases_it
     assert "nothing is held against" in cli(home, "sessions", "release", "default").stderr
 
 
+async def test_what_was_allowed_before_and_starts_after_stands_still_as_well(folder: Path) -> None:
+    home = Home(folder / "before", f'{BASE}denials = {{count = 1, effect = "freeze"}}\n')
+    home.folder.mkdir()
+    async with connected(home) as client:
+        async with anyio.create_task_group() as tasks:
+            arguments = {"command": "touch began; sleep 60", "background": True}
+            tasks.start_soon(client.call_tool, "shell", arguments)  # it makes its session, which takes a while
+            await until(lambda: home.audit("call.decided"))
+            await refusal(client, "shell", command="sudo id")
+        await until(lambda: home.audit("session.frozen"))
+        assert "frozen" in text_of(await client.call_tool("session_list", {}))
+
+
 async def test_after_a_restart_it_is_still_frozen_and_another_session_is_not(folder: Path) -> None:
     home = Home(folder / "restart", f'{BASE}denials = {{count = 1, effect = "freeze"}}\n')
     home.folder.mkdir()

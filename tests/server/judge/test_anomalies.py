@@ -135,7 +135,7 @@ async def test_what_follows_is_as_the_settings_say(tmp_path: Path, effect: str) 
         raise ValueError("the engine is gone")  # which ends nothing
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(house.ours.keep, hold)
+        tasks.start_soon(house.ours.keep, lambda: [("ann", "work"), ("ann", "other")], hold)
         await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
     suspicion = house.suspicions.of("ann", "work")

@@ -78,6 +78,17 @@ async def test_a_release_by_another_process_holds_at_once_and_a_new_suspicion_so
     assert isinstance(await house.says(question()), Deny)
 
 
+async def test_what_is_to_stand_still_is_known_without_the_database_and_released_by_it(house: House) -> None:
+    house.suspicions.begin("ann", "work", Suspicion("freeze", "20 denials in 60 s"))
+    house.suspicions.begin("ann", "asked", Suspicion("ask", "20 denials in 60 s"))
+
+    assert house.suspicions.freezes("ann", "work")
+    assert not house.suspicions.freezes("ann", "asked")
+    assert not house.suspicions.freezes("bob", "work")
+    house.rows.drop("ann", "work")
+    assert not house.suspicions.freezes("ann", "work")
+
+
 async def test_a_new_server_knows_what_the_one_before_held(house: House, tmp_path: Path) -> None:
     house.suspicions.begin("ann", "work", Suspicion("freeze", "20 denials in 60 s"))
 
