@@ -3,10 +3,12 @@
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from typing import Any, Final, Protocol
 
+import anyio
 import jwt
 from mcp.server.auth.provider import AccessToken
 
@@ -31,22 +33,42 @@ class Bearers:
 
     def __init__(self, settings: HttpSettings, keys: Callable[[JwtSettings], Keys], today: Callable[[], date]) -> None:
         self._make_keys, self._today = keys, today
+        self._in_use: dict[anyio.CancelScope, AccessToken] = {}
+        self._issuer: JwtSettings | None = None
         self.replace(settings)
 
     def replace(self, settings: HttpSettings) -> None:
-        """From now on; a token that is no longer in the settings is no longer good."""
+        """From now on; a token that is no longer in the settings is no longer good, and what it is used for now ends."""
+        same_issuer = settings.jwt == self._issuer
         self._tokens, self._issuer = settings.tokens, settings.jwt
         self._keys = self._make_keys(settings.jwt) if settings.jwt else None
+        for scope, token in list(self._in_use.items()):
+            ours = (token.claims or {}).get("iss") == OURS
+            if not (self._known(token.token) if ours else same_issuer):
+                scope.cancel()
+
+    @contextmanager
+    def used(self, token: AccessToken) -> Iterator[anyio.CancelScope]:
+        """What it is used for. Cancelled where the token is taken away; one that only runs out lets it come to its end."""
+        with anyio.CancelScope() as scope:
+            self._in_use[scope] = token
+            try:
+                yield scope
+            finally:
+                del self._in_use[scope]
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """For whom it stands; None for every token that is not good, and nobody is told why."""
         if len(token) > LONGEST:
             return None
-        if (known := _static(token, self._tokens)) is not None:
+        if (known := self._known(token)) is not None:
             return _granted(token, known) if known.expires is None or self._today() < known.expires else None
         if self._issuer and self._keys and token.count(".") == PARTS - 1:
             return await _signed(token, self._issuer, self._keys)
         return None
+
+    def _known(self, token: str) -> TokenSettings | None:
+        return _static(token, self._tokens)
 
 
 def digest(token: str) -> str:

@@ -35,6 +35,7 @@ from server.front.pacing import Pacing
 from server.front.page.made import page_of
 from server.front.patience import PatientProtocol
 from server.front.scraping import metrics_route
+from server.front.taken_away import WhileGood
 from server.http_settings import HttpSettings
 from server.settings import BadSettings, Settings
 from server.settings_files import Source
@@ -107,7 +108,7 @@ def application(app: App, bearers: Bearers, address: Address, add: Adding = noth
             *_new(sse, streamable),
             Mount("/", page_of(app, bearers, _url(http, address))),
         ],
-        middleware=[door, pace, *streamable.user_middleware],
+        middleware=[door, pace, *streamable.user_middleware, Middleware(WhileGood, bearers=bearers)],
         lifespan=lambda _: _sessions_of(mcp),
     )
 

@@ -164,7 +164,12 @@ async def test_a_token_is_made_rotated_listed_and_revoked_while_the_server_runs(
         until(lambda: gets_in(second), "the new one is good", 10)
         assert not gets_in(first)
         listed = cli(home, "token", "list").stdout
-        revoked = cli(home, "token", "revoke", "carl")
+        with httpx.stream(
+            "GET", f"{server.url}/sse", headers={"Authorization": f"Bearer {second}"}, timeout=10
+        ) as open_now:
+            revoked = cli(home, "token", "revoke", "carl")
+            with pytest.raises(httpx.RemoteProtocolError):  # closed, before it says again that it is there
+                open_now.read()
         until(lambda: not gets_in(second), "the revoked one is not", 10)
 
     assert "carl" in listed
