@@ -29,6 +29,7 @@ from server.front.bearers import Bearers
 from server.front.caller import request_caller
 from server.front.doorway import LOCAL, Doorway, origin_of
 from server.front.file_routes import file_routes
+from server.front.holdings import Holdings
 from server.front.issuer_keys import IssuerKeys
 from server.front.mcp_server import Kind, build, front_of
 from server.front.pacing import Pacing
@@ -108,7 +109,13 @@ def application(app: App, bearers: Bearers, address: Address, add: Adding = noth
             *_new(sse, streamable),
             Mount("/", page_of(app, bearers, _url(http, address))),
         ],
-        middleware=[door, pace, *streamable.user_middleware, Middleware(WhileGood, bearers=bearers)],
+        middleware=[
+            door,
+            pace,
+            Middleware(Holdings),
+            *streamable.user_middleware,
+            Middleware(WhileGood, bearers=bearers),
+        ],
         lifespan=lambda _: _sessions_of(mcp),
     )
 
