@@ -37,14 +37,14 @@ def _where(exc_info: Any) -> str:
 class Upstream:
     """The reader of a connection to an origin, which may not send an endless response head either."""
 
-    def __init__(self, reader: Any, pressure: Pressure, piece: Piece) -> None:
+    def __init__(self, reader: Any, pressure: Pressure, piece: Piece, held: Held | None = None) -> None:
         self._reader, self._pressure, self._piece = reader, pressure, piece
-        self.held = Held()
+        self.held = held or Held()
 
     async def read(self, n: int = -1) -> bytes:
         await self._pressure.ease(for_client=True)
         data: bytes = await self._reader.read(self.held.at_once(n, self._piece()))
-        return data if self.held.takes(len(data)) else b""
+        return data if await self.held.takes(len(data)) else b""
 
 
 class Paced:

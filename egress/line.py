@@ -36,6 +36,7 @@ class Line:
         complain: Complain,
         piece: Piece,
         pressure: Pressure | None = None,
+        held: Held | None = None,
     ) -> None:
         self.pressure = pressure or Pressure()
         self._reader, self._piece = reader, piece
@@ -47,7 +48,7 @@ class Line:
         self._free.set()
         self._dials: dict[str, tuple[float, Cancel]] = {}
         self._waiting = 0  # requests that are held for an answer
-        self._held = Held()
+        self._held = held or Held()
         self._deadline: float | None = self._loop.time() + HEAD_S
         self._idle = False
         self._lingers = False
@@ -67,7 +68,7 @@ class Line:
         data = await (self._reader.read(self._held.at_once(n, self._piece())) if self._marked else self._first(n))
         if self._idle and data and not self.multiplexed:
             self._expect_head(HEAD_S)
-        if self._held.takes(len(data)):
+        if await self._held.takes(len(data)):
             return data
         self._cut_for("More was sent than the gate holds before it can read a request.")
         return b""
@@ -233,4 +234,5 @@ class Line:
     def abort(self) -> None:
         self._lingers = False
         self._free.set()
+        self._held.lift()
         self._writer.transport.abort()

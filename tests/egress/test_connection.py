@@ -8,7 +8,7 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionHandler
 
 from egress.connection import Connection, Upstream, _where
-from egress.held import HELD_BYTES
+from egress.held import HELD_BYTES, Held
 from egress.pressure import Pressure
 
 
@@ -35,7 +35,7 @@ def test_an_origin_may_not_send_a_head_without_end() -> None:
             return bytes(n)
 
     async def read_all() -> int:
-        upstream, got = Upstream(Endless(), Pressure(), lambda: 65536), 0
+        upstream, got = Upstream(Endless(), Pressure(), lambda: 65536, Held(patience_s=0.01)), 0
         while data := await upstream.read(65_535):
             got += len(data)
         return got

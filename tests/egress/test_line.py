@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from egress.cause import Cause
 from egress.destination import Destination
 from egress.flight import Flight
-from egress.held import HELD_BYTES
+from egress.held import HELD_BYTES, Held
 from egress.line import DIAL_S, HEAD_S, IDLE_S, Line
 from egress.refusal import Refusal
 
@@ -32,7 +32,7 @@ def on_a_line(play: Callable[[Bench], Awaitable[None]]) -> None:
         ours, other = socket.socketpair()
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         complaints: list[Refusal] = []
-        line = Line(reader, writer, complaints.append, lambda: 65536)
+        line = Line(reader, writer, complaints.append, lambda: 65536, held=Held(patience_s=0.01))
         with other:
             other.setblocking(False)
             await play(Bench(line, other, complaints, asyncio.get_running_loop().time()))
@@ -89,6 +89,22 @@ def test_more_than_may_be_held_ends_the_line() -> None:
             got += len(data)
         assert got <= HELD_BYTES
         assert bench.complaints[0].rule == "egress.limit"
+
+    on_a_line(play)
+
+
+def test_what_is_read_of_a_body_before_its_head_was_looked_at_waits_for_that() -> None:
+    async def play(bench: Bench) -> None:
+        async def look() -> None:
+            await asyncio.sleep(0)
+            bench.line.took_off("f", FLIGHT)
+
+        got, looking = 0, None
+        while got < HELD_BYTES * 2:
+            got += len(await read_some(bench))
+            if got > HELD_BYTES - 70_000 and looking is None:
+                looking = asyncio.create_task(look())
+        assert bench.complaints == []
 
     on_a_line(play)
 
