@@ -32,7 +32,7 @@ def on_a_line(play: Callable[[Bench], Awaitable[None]]) -> None:
         ours, other = socket.socketpair()
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         complaints: list[Refusal] = []
-        line = Line(reader, writer, complaints.append, lambda: 65536, held=Held(patience_s=0.01))
+        line = Line(reader, writer, complaints.append, lambda: 65536, held=Held(patience_s=0.5))
         with other:
             other.setblocking(False)
             await play(Bench(line, other, complaints, asyncio.get_running_loop().time()))
@@ -95,15 +95,14 @@ def test_more_than_may_be_held_ends_the_line() -> None:
 
 def test_what_is_read_of_a_body_before_its_head_was_looked_at_waits_for_that() -> None:
     async def play(bench: Bench) -> None:
-        async def look() -> None:
-            await asyncio.sleep(0)
-            bench.line.took_off("f", FLIGHT)
-
-        got, looking = 0, None
-        while got < HELD_BYTES * 2:
+        got = 0
+        while got + 60_000 <= HELD_BYTES:
             got += len(await read_some(bench))
-            if got > HELD_BYTES - 70_000 and looking is None:
-                looking = asyncio.create_task(look())
+        waiting = asyncio.create_task(read_some(bench))
+        done, _ = await asyncio.wait([waiting], timeout=0.02)
+        assert not done
+        bench.line.took_off("f", FLIGHT)
+        assert len(await waiting) == 60_000
         assert bench.complaints == []
 
     on_a_line(play)
