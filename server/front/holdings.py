@@ -14,6 +14,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.front.caller import told_apart_by
+
 MOST_OPEN: Final = 256  # requests at once, streams among them; the server has 2,000 connections
 MOST_SESSIONS: Final = 128  # of the older protocol, 40 KB each; the newer one has none
 IDLE_S: Final = 1_800.0  # the SDK drops one that was not used for so long
@@ -21,7 +23,7 @@ MODERN: Final = "2026-07-28"
 
 
 class Holdings:
-    """ASGI middleware. Callers are told apart by their token as it is written."""
+    """ASGI middleware, behind authentication."""
 
     def __init__(
         self,
@@ -37,11 +39,11 @@ class Holdings:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
-        token = headers.get("authorization")
-        if token is None:
+        who = told_apart_by(scope, headers)
+        if who is None:
             await self._app(scope, receive, send)
             return
-        caller = hash(token)
+        caller = hash(who)
         if objection := self._objection(caller, scope, headers):
             answer = JSONResponse({"error": objection}, HTTPStatus.TOO_MANY_REQUESTS, headers={"retry-after": "30"})
             await answer(scope, receive, send)
@@ -56,10 +58,10 @@ class Holdings:
 
     def _objection(self, caller: int, scope: Scope, headers: Headers) -> str:
         if self._open[caller] >= self._most_open:
-            return f"this token has {self._most_open} requests open; end some first"
+            return f"this caller has {self._most_open} requests open; end some first"
         opens = scope["method"] == "POST" and scope["path"] == "/mcp" and MCP_SESSION_ID_HEADER not in headers
         if opens and headers.get("mcp-protocol-version", "") < MODERN and self._held(caller) >= self._most_sessions:
-            return f"this token has {self._most_sessions} MCP sessions; end some (DELETE), or use protocol {MODERN}"
+            return f"this caller has {self._most_sessions} MCP sessions; end some (DELETE), or use protocol {MODERN}"
         return ""
 
     def _held(self, caller: int) -> int:

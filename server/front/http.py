@@ -111,10 +111,10 @@ def application(app: App, bearers: Bearers, address: Address, add: Adding = noth
         ],
         middleware=[
             door,
-            pace,
-            Middleware(Holdings),
             *streamable.user_middleware,
             Middleware(WhileGood, bearers=bearers),
+            pace,
+            Middleware(Holdings),
         ],
         lifespan=lambda _: _sessions_of(mcp),
     )

@@ -12,15 +12,17 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from server.front.caller import told_apart_by
+
 AT_ONCE: Final = 16  # requests that come in as they are; an agent's own bursts are smaller
 FASTER: Final = 2  # than calls are admitted: notifications and answers to the server are requests too
 MOST_KNOWN: Final = 10_000  # callers; the one heard of longest ago is forgotten
 
 
 class Pacing:
-    """ASGI middleware. `per_s` requests of one token; who would wait for longer than `patience_s` is told so (429).
+    """ASGI middleware. `per_s` requests of one caller; who would wait for longer than `patience_s` is told so (429).
 
-    Tokens are told apart as they are written, good or not: whether one is good is found out behind this.
+    Behind authentication, which reads nothing but the head.
     """
 
     def __init__(
@@ -31,7 +33,7 @@ class Pacing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST":
-            wait_s = self._wait_s(hash(Headers(scope=scope).get("authorization") or (scope.get("client") or ("",))[0]))
+            wait_s = self._wait_s(hash(told_apart_by(scope, Headers(scope=scope)) or (scope.get("client") or ("",))[0]))
             if wait_s > self._patience_s:
                 sentence = f"you are calling faster than allowed; try again in {wait_s:.0f} s"
                 answer = JSONResponse({"error": sentence}, HTTPStatus.TOO_MANY_REQUESTS)

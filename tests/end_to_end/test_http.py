@@ -1,11 +1,14 @@
 """The tools over HTTP and SSE, with real clients: every caller has a token, and nothing of another's."""
 
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
+from server.front.holdings import MOST_OPEN
 from tests.end_to_end.http_rig import ANN, BOB, HttpServer, cli, over_sse, serving, streamable, tokens
 from tests.end_to_end.rig import Home, structured, text_of, until
 
@@ -147,6 +150,22 @@ async def test_failures_are_recorded_and_bounded_and_do_not_name_the_token(tmp_p
 )
 def test_host_and_origin_are_checked_on_every_path(server: HttpServer, headers: dict[str, str], code: int) -> None:
     assert server.get("/healthz", **headers).status_code == code
+
+
+@pytest.mark.promise("limits.fair")
+def test_a_token_spelled_otherwise_is_no_other_caller(server: HttpServer) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+
+    def opened(held: ExitStack, scheme: str, token: str) -> bytes:
+        client = held.enter_context(socket.create_connection((host, int(port)), timeout=10))
+        client.sendall(f"GET /sse HTTP/1.1\r\nHost: {host}\r\nAuthorization: {scheme} {token}\r\n\r\n".encode())
+        return client.recv(200)[9:12]
+
+    with ExitStack() as held:
+        for _ in range(MOST_OPEN // 2):
+            assert opened(held, "Bearer", ANN) == opened(held, "bEARER", ANN) == b"200"
+        assert opened(held, "BEARER", ANN) == b"429"
+        assert opened(held, "Bearer", BOB) == b"200"
 
 
 @pytest.mark.promise("caller.known")
