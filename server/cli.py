@@ -12,10 +12,12 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from server.manual import epilog
 
+WIDE = 79  # columns of help
 FAILED, INTERRUPTED, UNREAD = 1, 130, 141
 LAST_PORT = 65535
 GROUPS = "shell, jobs, files, sessions, policy"
@@ -116,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add(commands: Any, name: str, words: str, work: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=words, description=fill(words, WIDE))
     parser.formatter_class = argparse.RawDescriptionHelpFormatter  # an epilog is laid out already
     parser.epilog = epilog(parser.prog.removeprefix("sandgate "))
     parser.set_defaults(work=work)
@@ -232,7 +234,7 @@ def _token_words(commands: Any) -> None:
 def _install_words(commands: Any) -> None:
     for name, words, work in (
         ("install", "add Sandgate to a client's configuration", "set_up:install"),
-        ("uninstall", "take it out again", "set_up:uninstall"),
+        ("uninstall", "take Sandgate out of a client's configuration again", "set_up:uninstall"),
     ):
         parser = _add(commands, name, words, work)
         parser.add_argument("client", choices=CLIENTS, metavar="CLIENT", help=", ".join(CLIENTS))
@@ -329,7 +331,6 @@ def _policy_words(commands: Any) -> None:
         help='one {"command": ..., "cwd"?: ...} per line of input, one decision per line',
     )
     check.add_argument("--json", action="store_true", help="for programs")
-    check.add_argument("--config", type=Path, metavar="FILE")
     explain = _add(policy, "explain", "which rule, which line, what holds it, what would be allowed", "policy:explain")
     explain.add_argument("command", nargs="?", help="a shell command")
     for parser in (check, explain):
@@ -346,8 +347,8 @@ def _policy_words(commands: Any) -> None:
         policy, "learn", "what recent questions and refusals would have needed; changes nothing", "learn:learn"
     )
     learn.add_argument("audit", nargs="?", type=Path, metavar="AUDIT", help="another audit file than the settings'")
-    for parser in (explain, export):
-        parser.add_argument("--config", type=Path, metavar="FILE")
+    for parser in (check, explain, export):
+        parser.add_argument("--config", type=Path, metavar="FILE", help="a sandgate.toml beside the user's own")
 
 
 def _audit_words(commands: Any) -> None:
@@ -363,7 +364,7 @@ def _audit_words(commands: Any) -> None:
         "audit:head",
     )
     tail = _add(audit, "tail", "the newest lines", "audit:tail")
-    tail.add_argument("-n", type=_count, default=20, metavar="LINES")
+    tail.add_argument("-n", type=_count, default=20, metavar="LINES", help="how many (default 20)")
     show = _add(audit, "show", "everything under one decision", "audit:show")
     show.add_argument("decision", help="as printed with a refusal, such as d-0123456789abcdef")
     for parser in (*audit.choices.values(),):

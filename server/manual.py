@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-_SETTINGS: Final = ("~/.config/sandgate/sandgate.toml", "your settings; /etc/sandgate before it, managed.toml after it")
+_SETTINGS: Final = ("~/.config/sandgate/sandgate.toml", "yours; /etc/sandgate has the machine's")
 _AUDIT: Final = ("~/.local/state/sandgate/audit/", "every call and flow, a chain of lines")
 _STATE: Final = ("~/.local/state/sandgate/sandgate.db", "sessions, snapshots, questions")
 _CODES: Final = ("0", "it did what it says"), ("1", "it did not; standard error says why"), ("2", "not understood")

@@ -165,10 +165,11 @@ def checked(document: Mapping[str, Any], source: str) -> Settings:
         return Settings.model_validate(document)
     except ValidationError as exc:
         first = exc.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        # Of a value that may be several things, pydantic names the way it tried as well: function-after[...].
+        key = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
         hint = (
             "is not a setting; see `sandgate init --print` for all of them"
             if first["type"] == "extra_forbidden"
-            else first["msg"]
+            else first["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list")
         )
         raise BadSettings(f"{source}: {key} {hint}") from exc

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -31,6 +32,7 @@ from server.front.doorway import LOCAL, Doorway, origin_of
 from server.front.file_routes import file_routes
 from server.front.holdings import Holdings
 from server.front.issuer_keys import IssuerKeys
+from server.front.listening import bound
 from server.front.mcp_server import Kind, build, front_of
 from server.front.pacing import Pacing
 from server.front.page.made import page_of
@@ -73,18 +75,29 @@ def nothing_more(_: MCPServer[Any]) -> None:
 
 
 async def serve_http(settings: Settings, source: Source, address: Address, make: Making | None = None) -> None:
-    """Serve until a signal comes; then running calls have GRACE_S, and nothing is left. Raises NobodyMayCall, BadSettings."""
+    """Serve until a signal comes; then running calls have GRACE_S, and nothing is left.
+
+    Raises NobodyMayCall, BadSettings, CannotListen.
+    """
     http = settings.http
     check_certificate(http)
     if not http.tokens and http.jwt is None:
         raise NobodyMayCall("nobody may call: make a token with `sandgate token new NAME`, or set [http.jwt]")
     bearers = Bearers(http, IssuerKeys, lambda: datetime.now(UTC).date())
+    with bound(address.host, address.port) as sockets:
+        await _serve(settings, source, address, bearers, make or application, sockets)
+
+
+async def _serve(
+    settings: Settings, source: Source, address: Address, bearers: Bearers, make: Making, sockets: list[socket.socket]
+) -> None:
+    http = settings.http
     async with open_app(settings, source) as app, anyio.create_task_group() as tasks:
-        server = OurUvicorn(configured((make or application)(app, bearers, address), http, address))
+        server = OurUvicorn(configured(make(app, bearers, address), http, address))
         tasks.start_soon(_obey_signals, app, server)
         tasks.start_soon(watch, lambda: source.files, lambda: bearers.replace(source.read().http))
         log.warning("serving MCP at %s/mcp and %s/sse", *[_url(http, address)] * 2)
-        await server.serve()
+        await server.serve(sockets)
         tasks.cancel_scope.cancel()
 
 

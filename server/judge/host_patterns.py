@@ -56,6 +56,8 @@ def _one_form(host: str) -> str:
 
 def split(text: str) -> tuple[str, int]:
     """Host in its one form and port (443 where none is said) of what a person or a model asks about. Raises BadHost."""
+    if re.search(r"[/\s@]", text):
+        raise BadHost(f"{text!r} is not HOST or HOST:PORT, such as api.example.com or git.example.com:8443")
     port = _PORT.search(text)
     host = text[: port.start()] if port else text
     return _one_form(host.rstrip(".")), int(port[1] or port[2]) if port else 443

@@ -31,7 +31,8 @@ def verify(arguments: argparse.Namespace) -> int:
     began = (
         "" if found.first == 1 else f", the first of them line {found.first}: older files were removed by the settings"
     )
-    print(f"{found.count} lines in {found.files} files, an unbroken chain{began}; its head is {found.head.digest}")
+    files = "1 file" if found.files == 1 else f"{found.files} files"
+    print(f"{found.count} lines in {files}, an unbroken chain{began}; its head is {found.head.digest}")
     if against:
         past = f"; {found.past} are about lines that were removed" if found.past else ""
         print(f"{len(against) - found.past} of {len(against)} anchors fit{past}")

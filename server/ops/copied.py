@@ -82,6 +82,10 @@ def apply_changes(arguments: argparse.Namespace) -> int:
             if ready and not arguments.dry_run:
                 _confirm(len(ready), found.sent.source)
                 _make(root, door, found, ready, console)
+            elif ready:
+                print(f"{len(ready)} would be applied to {plain(found.sent.source)}")
+            elif reviewed.steps:
+                console.print(f"nothing to apply: {found.sent.source} has it already", markup=False)
     return 0
 
 

@@ -24,8 +24,8 @@ from server.record.reading import lines, verify
 from server.sandbox.engine import find_engine
 from server.sandbox.image_build import require
 from server.sandbox.sandbox import USER_ID
-from server.settings import ENVIRON, HOME
-from server.settings_files import load
+from server.settings import ENVIRON, HOME, Settings
+from server.settings_files import PREFIX, load
 from server.shipped import shipped
 
 EXAMPLE = "examples/shop"
@@ -73,7 +73,7 @@ def demo(_: argparse.Namespace) -> int:
         project = _project(Path(folder))
         with serving(Path(folder)) as origin:
             config = _config(Path(folder), origin)
-            anyio.run(_session, tally, project, config, origin)
+            anyio.run(_session, tally, project, config, origin, environment(load(), Path(folder)))
     _check_chain(tally)
     console.print(f"demo: {tally.expected} of {tally.total} as expected")
     return 0 if tally.expected == tally.total else 1
@@ -99,9 +99,20 @@ def _config(folder: Path, origin: Origin) -> Path:
     return config
 
 
-async def _session(tally: Tally, project: Path, config: Path, origin: Origin) -> None:
+def environment(settings: Settings, folder: Path) -> dict[str, str]:
+    """What the demo's server starts with: where the user's own keeps its state, and none of what the user's own allows.
+
+    With a `git push` that needs no question, or a strict profile, half of what is shown would come out otherwise.
+    """
+    kept = {name: value for name, value in ENVIRON.items() if not name.startswith(PREFIX)}
+    state, runtime = str(settings.state_dir), str(settings.runtime_dir)
+    places = {f"{PREFIX}STATE_DIR": state, f"{PREFIX}RUNTIME_DIR": runtime}
+    return {**kept, "XDG_CONFIG_HOME": str(folder / "config"), **places}
+
+
+async def _session(tally: Tally, project: Path, config: Path, origin: Origin, environ: dict[str, str]) -> None:
     program = [*_program(), "serve", "--stdio", "--config", str(config), "--workspace", f"{project}:rw"]
-    server = StdioServerParameters(command=program[0], args=program[1:], env=dict(ENVIRON))
+    server = StdioServerParameters(command=program[0], args=program[1:], env=environ)
     started = time.monotonic()
     async with Client(server) as client:
         tools = await client.list_tools()

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 import tomllib
+from collections.abc import Callable
 from typing import Final
 
 from rich.console import Console
@@ -12,9 +13,9 @@ from rich.prompt import Prompt
 
 from server.ops import presets
 from server.ops.user_settings import NotSaved, save
-from server.sandbox.workspaces import parse
+from server.sandbox.workspaces import BadWorkspace, parse
 from server.sandboxes import workspaces
-from server.settings import ENVIRON
+from server.settings import ENVIRON, BadSettings
 from server.settings_files import checked, settings_files, user_file
 from server.settings_template import TEMPLATE
 
@@ -67,13 +68,33 @@ def _ask(arguments: argparse.Namespace) -> None:
         arguments.profile = Prompt.ask("Profile", choices=list(PROFILES), default="standard", console=console)
     if arguments.workspace is None:
         console.print("A folder of yours that each sandbox gets a copy of; DIR:rw or DIR:ro mounts the folder itself.")
-        arguments.workspace = Prompt.ask("Folder (none)", default="", show_default=False, console=console)
+        arguments.workspace = _asked(console, "Folder (none)", lambda said: filled(None, said, ()))
     if not arguments.allow:
         console.print("The network is closed. Package managers whose own index sandboxes may reach, or hosts:")
         known = ", ".join(sorted(presets.PRESETS))
-        said = Prompt.ask(f"Any of {known}, example.com (none)", default="", show_default=False, console=console)
-        words = said.replace(",", " ").split()
-        arguments.allow = [presets.PREFIX + word if word in presets.PRESETS else word for word in words]
+        said = _asked(
+            console,
+            f"Any of {known}, example.com (none)",
+            lambda said: filled(None, None, tuple(_hosts(_words(said)))),
+        )
+        arguments.allow = _words(said)
+
+
+def _asked(console: Console, question: str, check: Callable[[str], object]) -> str:
+    """Again, with the reason, until the answer will do: what was answered before is not lost."""
+    while True:
+        said = Prompt.ask(question, default="", show_default=False, console=console)
+        try:
+            check(said)
+        except (BadSettings, BadWorkspace, NotSaved) as exc:
+            console.print(str(exc), markup=False)
+        else:
+            return said
+
+
+def _words(said: str) -> list[str]:
+    words = said.replace(",", " ").split()
+    return [presets.PREFIX + word if word in presets.PRESETS else word for word in words]
 
 
 def _hosts(wanted: list[str]) -> list[str]:

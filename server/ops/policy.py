@@ -36,9 +36,10 @@ FINDINGS = "data.sandgate.index.found"
 def check(arguments: argparse.Namespace) -> int:
     """0 where the answer was given, whatever it is; with one plain command 1 for anything but allow."""
     if sum((arguments.jsonl, arguments.command is not None, arguments.host is not None)) != 1:
-        raise BadInput("give a command, or --jsonl and one JSON object per line of input, or --host")
+        raise BadInput("give one of: a command, --jsonl with one JSON object per line of input, --host")
     if arguments.host is not None:
         return policy_hosts.check(arguments)
+    _demand_no_request(arguments)
     settings = load(arguments.config)
     if arguments.jsonl:
         anyio.run(_check_lines, settings)
@@ -46,6 +47,11 @@ def check(arguments: argparse.Namespace) -> int:
     question, verdict = anyio.run(_decide_one, settings, arguments.command)
     print(json.dumps(_document(question, verdict)) if arguments.json else _words(verdict))
     return 0 if isinstance(verdict, Allow) else 1
+
+
+def _demand_no_request(arguments: argparse.Namespace) -> None:
+    if arguments.method is not None or arguments.path is not None:
+        raise BadInput("--method and --path are of a request: give its host with --host")
 
 
 def verdict_of(settings: Settings, command: str) -> Verdict:
@@ -129,6 +135,7 @@ def explain(arguments: argparse.Namespace) -> int:
         raise BadInput("give a command, or --host")
     if arguments.host is not None:
         return policy_hosts.explain(arguments)
+    _demand_no_request(arguments)
     settings = load(arguments.config)
     question, verdict = anyio.run(_decide_one, settings, arguments.command)
     print("\n".join(_explained(settings, question, verdict)))
@@ -195,7 +202,10 @@ def export(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
     bundle = configured_bundle(settings)
     out: Path = arguments.out
-    write_bundle(bundle, BUNDLE_DIR, out)
+    try:
+        write_bundle(bundle, BUNDLE_DIR, out)
+    except OSError as exc:
+        raise BadInput(f"{out} cannot be written: {exc.strerror}; name a file in a folder that is there") from exc
     print(f"{out}: policy {bundle.revision}, {out.stat().st_size} bytes. Load it: opa run --server --bundle {out}")
     print('then set opa_url = "http://127.0.0.1:8181" under [policy]')
     return 0

@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from server.keyring import Keyring
 from server.ops.bad_input import BadInput
@@ -26,7 +26,8 @@ def listed(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([{**asdict(door), "folder": str(door.folder)} for door in found], indent=2))
     elif found:
-        table = Table("session", "id", "owner", "environment", "state", "runs", "last used", box=None)
+        rest = ("owner", "environment", "state", "runs", "last used")  # what `close` takes is never cut
+        table = Table(Column("session", no_wrap=True), Column("id", no_wrap=True), *rest, box=None)
         for door in found:
             row = (door.session, door.id, door.owner, door.environment, door.state, ", ".join(door.jobs) or "-")
             table.add_row(*map(plain, row), _ago(door.used))

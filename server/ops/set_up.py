@@ -4,6 +4,7 @@ import argparse
 import ipaddress
 import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from server.settings_files import MANAGED, load, user_file
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?=[a-z]){_LABEL}", re.IGNORECASE)  # python3.13 is a command
 LAST_PORT = 65535
+PATHS = ("--workspace", "--config")
 
 
 class NotInForce(Exception):
@@ -127,12 +129,32 @@ def install(arguments: argparse.Namespace) -> int:
         environ=ENVIRON,
         home=HOME,
         platform=sys.platform,
-        extra=tuple(arguments.serve_arguments),
-        project=arguments.project,
+        extra=from_anywhere(arguments.serve_arguments, Path.cwd()),
+        project=_project(arguments.project),
         force=arguments.force,
         container=arguments.container,
     )
-    return _carry_out(plan, only_show=arguments.print)
+    return _carry_out(plan, "says so already", only_show=arguments.print)
+
+
+def from_anywhere(words: Sequence[str], here: Path) -> tuple[str, ...]:
+    """Folders and files as they are meant here: a client starts its servers wherever it likes."""
+    told: list[str] = []
+    for word in words:
+        option, equals, value = word.partition("=")
+        if equals and option in PATHS:
+            told.append(f"{option}={here / Path(value).expanduser()}")
+        elif told and told[-1] in PATHS:
+            told.append(str(here / Path(word).expanduser()))
+        else:
+            told.append(word)
+    return tuple(told)
+
+
+def _project(named: Path | None) -> Path | None:
+    if named is not None and not named.is_dir():
+        raise NotSaved(f"--project {named}: there is no such folder; nothing was changed")
+    return named
 
 
 def uninstall(arguments: argparse.Namespace) -> int:
@@ -141,17 +163,17 @@ def uninstall(arguments: argparse.Namespace) -> int:
         environ=ENVIRON,
         home=HOME,
         platform=sys.platform,
-        project=arguments.project,
+        project=_project(arguments.project),
         force=arguments.force,
     )
-    return _carry_out(plan, only_show=arguments.print)
+    return _carry_out(plan, "has no server of ours", only_show=arguments.print)
 
 
-def _carry_out(plan: clients.Plan, *, only_show: bool) -> int:
+def _carry_out(plan: clients.Plan, unchanged: str, *, only_show: bool) -> int:
     if only_show:
         print(f"# {plan.path}\n{plan.after or ''}", end="")
     elif not plan.changes:
-        print(f"{plan.path} says so already; nothing to do")
+        print(f"{plan.path} {unchanged}; nothing to do")
     else:
         written = clients.apply(plan, datetime.now(UTC))
         done = "removed" if plan.after is None else "put back" if plan.spent else "wrote"

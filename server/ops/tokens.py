@@ -33,9 +33,10 @@ def new(arguments: argparse.Namespace) -> int:
         TokenSettings.model_validate(made)
     except ValidationError as exc:
         wrong = exc.errors()[0]
-        raise NotSaved(
-            f"{wrong['loc'][0]} {wrong['input']!r} will not do: {wrong['msg']}; nothing was changed"
-        ) from exc
+        why = (
+            "letters, digits and . _ @ - are, up to 64" if wrong["type"] == "string_pattern_mismatch" else wrong["msg"]
+        )
+        raise NotSaved(f"{wrong['loc'][0]} {wrong['input']!r} will not do: {why}; nothing was changed") from exc
     _write(document, [*others, made])
     print(token)
     print(

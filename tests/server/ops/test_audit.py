@@ -30,7 +30,7 @@ def audit(machine: Path) -> Path:
 
 def test_an_unbroken_chain_is_counted(capsys: Said, audit: Path) -> None:
     assert cli.main(["audit", "verify"]) == 0
-    assert capsys.readouterr().out.startswith("5 lines in 1 files, an unbroken chain; its head is ")
+    assert capsys.readouterr().out.startswith("5 lines in 1 file, an unbroken chain; its head is ")
 
 
 @pytest.mark.promise("audit.chain")

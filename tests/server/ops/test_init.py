@@ -106,3 +106,14 @@ def test_empty_answers_are_the_defaults(tmp_path: Path) -> None:
     settings = chosen((tmp_path / ".config/sandgate/sandgate.toml").read_text())
 
     assert (settings.policy.profile, settings.workspace, settings.egress.allow) == ("standard", (), ())
+
+
+def test_an_answer_that_will_not_do_is_asked_for_again_with_the_reason(tmp_path: Path, folder: Path) -> None:
+    told = answered(tmp_path, "strict", f"{tmp_path}/nowhere", str(folder), "not~a~host", "docs.example.com")
+    settings = chosen((tmp_path / ".config/sandgate/sandgate.toml").read_text())
+
+    shown = " ".join(told.split())  # a terminal breaks lines where it likes
+    assert "cannot be lent" in shown
+    assert "'not~a~host' is not a host" in shown
+    assert (settings.policy.profile, settings.egress.allow) == ("strict", ("docs.example.com",))
+    assert settings.workspace[0].path == folder

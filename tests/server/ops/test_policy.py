@@ -121,7 +121,7 @@ def test_a_bad_line_is_named_after_the_ones_before_it_were_answered(
 
 @pytest.mark.parametrize("argv", [[], ["--json"], ["--jsonl", "ls"]], ids=["nothing", "only how", "both"])
 def test_it_is_asked_about_one_command_or_about_lines(capsys: Said, argv: list[str]) -> None:
-    assert refused(capsys, "policy", "check", *argv).startswith("give a command, or --jsonl")
+    assert refused(capsys, "policy", "check", *argv).startswith("give one of: a command, --jsonl")
 
 
 def test_the_settings_are_those_of_servers_and_of_the_file_that_is_named(capsys: Said, machine: Path) -> None:
@@ -244,3 +244,14 @@ def test_what_was_let_pass_to_learn_becomes_a_list(capsys: Said, machine: Path) 
     assert cli.main(["policy", "learn", str(path)]) == 0
 
     assert '  allow = ["a.example:8443", "b.example"]' in capsys.readouterr().out.splitlines()
+
+
+def test_a_bundle_that_cannot_be_written_is_a_sentence(capsys: Said, machine: Path) -> None:
+    assert "name a file in a folder that is there" in refused(
+        capsys, "policy", "export", str(machine / "no/out.tar.gz")
+    )
+
+
+@pytest.mark.parametrize("word", ["check", "explain"])
+def test_what_is_said_of_a_request_without_a_host_is_not_passed_over(capsys: Said, machine: Path, word: str) -> None:
+    assert "give its host" in refused(capsys, "policy", word, "ls", "--method", "GET")

@@ -1,5 +1,6 @@
 """The commands that write settings: what a person wrote stays, what no server would start with is not written."""
 
+import json
 import os
 import stat
 import subprocess
@@ -282,3 +283,29 @@ def test_a_preset_writes_the_hosts_that_it_stands_for(
     listed = read(machine / "config/sandgate/sandgate.toml")["egress"]["allow"]
     assert listed == ["proxy.example", "more.example"]
     assert "there are: apt" in capsys.readouterr().err
+
+
+def test_a_client_is_told_the_folder_that_was_meant_wherever_it_starts_its_servers(
+    machine: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(machine)
+    monkeypatch.setenv("HOME", str(machine / "home"))
+    words = ["--workspace", ".:ro", "--workspace=~/p", "--tools", "shell", "--config", "/a.toml"]
+
+    assert cli.main(["install", "gemini-cli", "--project", ".", "--print", "--", *words]) == 0
+
+    shown = capsys.readouterr().out
+    told = json.loads(shown.split("\n", 1)[1])["mcpServers"]["sandgate"]["args"]
+    assert told[2:] == [
+        *("--workspace", f"{machine}/.:ro", f"--workspace={machine}/home/p", "--tools", "shell", "--config", "/a.toml")
+    ]
+
+
+def test_a_project_that_is_not_there_is_not_made(machine: Path, capsys: Said) -> None:
+    assert "there is no such folder" in refused(capsys, "install", "cursor", "--project", str(machine / "no"))
+    assert not (machine / "no").exists()
+
+
+def test_what_was_never_installed_is_not_said_to_be_there(machine: Path, capsys: Said) -> None:
+    assert cli.main(["uninstall", "cursor", "--project", str(machine)]) == 0
+    assert capsys.readouterr().out.endswith("has no server of ours; nothing to do\n")

@@ -1,0 +1,41 @@
+"""The address that a server over HTTP listens at, taken before anything is started for it."""
+
+import errno
+import socket
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+
+
+class CannotListen(Exception):
+    """The address is not to be had; the sentence says why and what to do."""
+
+
+@contextmanager
+def bound(host: str, port: int) -> Generator[list[socket.socket]]:
+    """A socket for each address of `host`, bound and not listening yet: whoever comes too early is refused, not held.
+
+    Raises CannotListen.
+    """
+    with ExitStack() as stack:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            sockets = [
+                stack.enter_context(_bound(family, where)) for family, where in {(one[0], one[4]) for one in found}
+            ]
+        except OSError as exc:
+            why = "something else listens there" if exc.errno == errno.EADDRINUSE else str(exc.strerror or exc)
+            raise CannotListen(f"cannot listen at {host}, port {port}: {why}; choose another for --http") from exc
+        yield sockets
+
+
+def _bound(family: int, where: tuple[str | int | bytes, ...]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(where)
+    except OSError:
+        sock.close()
+        raise
+    return sock

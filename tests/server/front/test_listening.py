@@ -1,0 +1,31 @@
+"""An address is there to be listened at, or a sentence says why not."""
+
+import socket
+
+import pytest
+
+from server.front.listening import CannotListen, bound
+
+
+def test_what_is_bound_can_be_listened_at_and_is_free_again_afterwards() -> None:
+    with bound("127.0.0.1", 0) as (sock,):
+        sock.listen()
+        port = sock.getsockname()[1]
+        socket.create_connection(("127.0.0.1", port)).close()
+
+    with bound("127.0.0.1", port):
+        pass
+
+
+def test_a_port_that_is_taken_is_a_sentence() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(CannotListen, match="something else listens there; choose another"),
+        bound("127.0.0.1", taken.getsockname()[1]),
+    ):
+        pass
+
+
+def test_an_address_of_another_machine_is_a_sentence() -> None:
+    with pytest.raises(CannotListen, match=r"cannot listen at 192\.0\.2\.1, port 1"), bound("192.0.2.1", 1):
+        pass
