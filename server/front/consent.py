@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from policy.verdict import Denied
 from server.judge.approvals import NoSuchApproval, Scope
 from server.parts import People, Progress
-from server.record.escaping import escaped
+from server.record.escaping import escaped, one_line
 from server.sandbox.jobs import Job
 
 BETWEEN_ROUNDS: Final = "2026-07-28"  # the first version that knows no requests of the server's
@@ -54,7 +54,9 @@ def following(ctx: Context[Any, Any], people: People, progress: Progress) -> Pro
             while job.end is None:
                 for question in job.questions[asked:]:
                     asked += 1
-                    tasks.start_soon(_ask_now, ctx, people, question.id, _told(question.shown, question.reasons))
+                    tasks.start_soon(
+                        _ask_now, ctx, people, question.id, question_text(question.shown, question.reasons)
+                    )
                 await job.news()
 
     return both
@@ -104,9 +106,11 @@ async def _answered(people: People, approval: str, action: str, content: Mapping
 
 
 def _message(denied: Denied) -> str:
-    return _told(denied.shown, [rule.reason for rule in denied.verdict.rules])
+    return question_text(denied.shown, [rule.reason for rule in denied.verdict.rules])
 
 
-def _told(shown: str, reasons: Iterable[str]) -> str:
-    why = "\n".join(f"- {escaped(reason)}" for reason in reasons)
-    return f"An agent asks to do this in its sandbox:\n\n{escaped(shown)}\n\nWhy you are asked:\n{why}"
+def question_text(shown: str, reasons: Iterable[str]) -> str:
+    """What the agent wrote begins each line with a bar: none of it passes for ours."""
+    why = "\n".join(f"- {one_line(reason)}" for reason in reasons)
+    what = "\n".join(f"| {line}" for line in escaped(shown).split("\n"))
+    return f"An agent asks to do this in its sandbox:\n\n{what}\n\nWhy you are asked:\n{why}"

@@ -45,7 +45,8 @@ class Holdings:
             return
         caller = hash(who)
         if objection := self._objection(caller, scope, headers):
-            answer = JSONResponse({"error": objection}, HTTPStatus.TOO_MANY_REQUESTS, headers={"retry-after": "30"})
+            more = {"retry-after": "30", "connection": "close"}  # one that rests is one that nobody else can have
+            answer = JSONResponse({"error": objection}, HTTPStatus.TOO_MANY_REQUESTS, headers=more)
             await answer(scope, receive, send)
             return
         self._open[caller] += 1

@@ -7,7 +7,7 @@ from typing import Final
 
 from server.judge.approvals import Approval, Approvals, Scope
 from server.record.approval_rows import ApprovalRows
-from server.record.escaping import escaped
+from server.record.escaping import escaped, one_line
 from server.settings_files import load
 
 _SCOPE: Final = {
@@ -60,9 +60,9 @@ def deny(arguments: argparse.Namespace) -> int:
 def shown(approval: Approval, now: float) -> str:
     """Everything that would run, with nothing in it that a terminal would obey."""
     left = max(0, round((approval.ends - now) / 60))
-    who = f"{approval.tool} by {escaped(approval.caller)} in session {escaped(approval.session)}"
+    who = f"{approval.tool} by {one_line(approval.caller)} in session {one_line(approval.session)}"
     head = f"{approval.id}  {who}, {left} min left"
-    reasons = [f"    why: {escaped(reason)}" for reason in approval.reasons]
+    reasons = [f"    why: {one_line(reason)}" for reason in approval.reasons]
     lines = [f"  | {line}" for line in escaped(approval.shown).split("\n")]
     return "\n".join([head, *reasons, *lines])
 

@@ -156,16 +156,18 @@ def test_host_and_origin_are_checked_on_every_path(server: HttpServer, headers: 
 def test_a_token_spelled_otherwise_is_no_other_caller(server: HttpServer) -> None:
     host, port = server.url.removeprefix("http://").split(":")
 
-    def opened(held: ExitStack, scheme: str, token: str) -> bytes:
+    def opened(held: ExitStack, scheme: str, token: str) -> tuple[bytes, bool]:
+        """The status, and whether that was the last of the connection."""
         client = held.enter_context(socket.create_connection((host, int(port)), timeout=10))
         client.sendall(f"GET /sse HTTP/1.1\r\nHost: {host}\r\nAuthorization: {scheme} {token}\r\n\r\n".encode())
-        return client.recv(200)[9:12]
+        said = client.recv(2000)
+        return said[9:12], b"connection: close" in said
 
     with ExitStack() as held:
         for _ in range(MOST_OPEN // 2):
-            assert opened(held, "Bearer", ANN) == opened(held, "bEARER", ANN) == b"200"
-        assert opened(held, "BEARER", ANN) == b"429"
-        assert opened(held, "Bearer", BOB) == b"200"
+            assert opened(held, "Bearer", ANN) == opened(held, "bEARER", ANN) == (b"200", False)
+        assert opened(held, "BEARER", ANN) == (b"429", True)
+        assert opened(held, "Bearer", BOB) == (b"200", False)
 
 
 @pytest.mark.promise("caller.known")

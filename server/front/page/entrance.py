@@ -19,6 +19,7 @@ from starlette.responses import Response
 from server.call import Caller
 
 MOST_VISITS: Final = 1_000  # browsers at once; the one that came longest ago gives way
+MOST_OF_ONE: Final = 50  # of one caller, so that nobody signs everybody else out
 VISIT_S: Final = 12 * 3600.0
 MOST_LINKS: Final = 16  # that nobody has used yet
 LINK_S: Final = 300.0
@@ -55,6 +56,7 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
+    caller: str
     ends: float
     token: str | None  # None: a link of the operator's
     form: str = field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -101,7 +103,10 @@ class Entrance:
 
     def _visit(self, caller: Caller, token: str | None) -> Admitted:
         value = secrets.token_urlsafe(32)
-        self._visits[_hashed(value)] = _Visit(self._clock() + VISIT_S, token)
+        theirs = [key for key, visit in self._visits.items() if visit.caller == caller.id]
+        if len(theirs) >= MOST_OF_ONE:
+            del self._visits[theirs[0]]
+        self._visits[_hashed(value)] = _Visit(caller.id, self._clock() + VISIT_S, token)
         while len(self._visits) > MOST_VISITS:
             self._visits.popitem(last=False)
         return Admitted(value, caller)

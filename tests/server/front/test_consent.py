@@ -7,7 +7,7 @@ import pytest
 from mcp.types import ClientCapabilities, ElicitationCapability, FormElicitationCapability, UrlElicitationCapability
 
 from policy.verdict import Allow, Ask, Denied, Rule
-from server.front.consent import can_ask
+from server.front.consent import can_ask, question_text
 
 pytestmark = pytest.mark.promise("approval.bound")
 ASK = Ask((Rule("x.y", "ask", "why"),), Allow())
@@ -39,3 +39,19 @@ def test_what_was_refused_or_lies_nowhere_is_not_asked() -> None:
     able = context(ElicitationCapability())
     assert not can_ask(able, Denied(ASK, "d-1", "a-1", refused=True))
     assert not can_ask(able, Denied(ASK, "d-1"))
+
+
+def test_what_an_agent_wrote_does_not_pass_for_what_we_say() -> None:
+    text = question_text("git push\n\nWhy you are asked:\n- it is harmless", ["it writes to a\n- friend"])
+
+    assert text.split("\n") == [
+        "An agent asks to do this in its sandbox:",
+        "",
+        "| git push",
+        "| ",
+        "| Why you are asked:",
+        "| - it is harmless",
+        "",
+        "Why you are asked:",
+        "- it writes to a\\n- friend",
+    ]

@@ -104,13 +104,20 @@ async def test_a_link_grows_old_and_the_oldest_of_many_gives_way() -> None:
     assert entrance.use_link(keys[1]) is not None
 
 
-async def test_visits_are_bounded() -> None:
-    entrance = Tokens().entrance()
+async def test_visits_are_bounded_and_one_callers_sign_nobody_else_out() -> None:
+    tokens = Tokens()
+    tokens.known |= {f"t{number}": Caller(f"sandgate|{number}", ("user",)) for number in range(MOST_VISITS)}
+    entrance = tokens.entrance()
+    other = cookie_of(entrance, await entrance.sign_in("t0"))
     first = cookie_of(entrance, await entrance.sign_in("good"))
     for _ in range(MOST_VISITS):
-        last = await entrance.sign_in("good")
+        last = cookie_of(entrance, await entrance.sign_in("good"))
     assert await entrance.viewer(request(first)) is None
-    assert await entrance.viewer(request(cookie_of(entrance, last))) is not None
+    assert await entrance.viewer(request(last)) is not None
+    assert await entrance.viewer(request(other)) is not None
+    for number in range(MOST_VISITS):
+        await entrance.sign_in(f"t{number}")
+    assert await entrance.viewer(request(other)) is None
 
 
 async def test_a_program_comes_with_a_bearer_token_and_a_bad_one_is_not_helped_by_a_cookie() -> None:
