@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import Any, NoReturn
 
 from server.manual import epilog
 
@@ -75,10 +75,18 @@ def _reader_has_left() -> bool:
 # --- the words ---------------------------------------------------------------------------------------------------------
 
 
+class Words(argparse.ArgumentParser):
+    """Who types a command that needs another word reads which there are; else what was wrong, and where to look."""
+
+    def error(self, message: str) -> NoReturn:
+        lacks_word = message.endswith("required: COMMAND")
+        said = self.format_help() if lacks_word else self.format_usage()
+        hint = "" if lacks_word else f"`{self.prog} --help` says more\n"
+        self.exit(2, f"{said}{self.prog}: error: {message}\n{hint}")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="sandgate", description="A shell and files for AI agents that their owner can trust."
-    )
+    parser = Words(prog="sandgate", description="A shell and files for AI agents that their owner can trust.")
     parser.add_argument("--version", action="version", version=f"sandgate {version('sandgate')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _serve_words(commands)
@@ -346,7 +354,7 @@ def _policy_words(commands: Any) -> None:
     learn = _add(
         policy, "learn", "what recent questions and refusals would have needed; changes nothing", "learn:learn"
     )
-    learn.add_argument("audit", nargs="?", type=Path, metavar="AUDIT", help="another audit file than the settings'")
+    learn.add_argument("--file", type=Path, help="another audit file")
     for parser in (check, explain, export):
         parser.add_argument("--config", type=Path, metavar="FILE", help="a sandgate.toml beside the user's own")
 

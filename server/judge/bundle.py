@@ -72,6 +72,8 @@ def _files(folder: Path, custom: Sequence[Path]) -> Iterable[Path]:
     yield folder / ".manifest"
     yield from sorted(path for path in folder.rglob("*") if path.suffix in {".rego", ".json"})
     for place in custom:
+        if not place.exists():
+            raise BundleError(f"policy.custom: {place} is not there; name a folder with rules, or a file of them")
         found = sorted(place.rglob("*.rego")) if place.is_dir() else [place]
         if not found:
             raise BundleError(f"{place}: there are no rules in it")

@@ -26,7 +26,7 @@ class Needs:
 
 
 def learn(arguments: argparse.Namespace) -> int:
-    needs = needed(line for _, line in lines(audit_file(arguments.audit)))
+    needs = needed(line for _, line in lines(audit_file(arguments.file)))
     print("\n".join(_told(needs)))
     return 0
 

@@ -26,7 +26,8 @@ def listed(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([{**asdict(door), "folder": str(door.folder)} for door in found], indent=2))
     elif found:
-        rest = ("owner", "environment", "state", "runs", "last used")  # what `close` takes is never cut
+        told = ("owner", "environment", "state", "runs", "last used")
+        rest = (Column(name, overflow="fold") for name in told)  # names are typed into other commands: none is cut
         table = Table(Column("session", no_wrap=True), Column("id", no_wrap=True), *rest, box=None)
         for door in found:
             row = (door.session, door.id, door.owner, door.environment, door.state, ", ".join(door.jobs) or "-")

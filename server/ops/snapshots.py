@@ -10,7 +10,7 @@ from typing import Final
 
 import anyio
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from server.kept import snapshots as kept_snapshots
 from server.kept import stored_images
@@ -59,7 +59,8 @@ def listing(arguments: argparse.Namespace) -> int:
 
 
 def _table(found: Sequence[Snapshot]) -> Table:
-    made = Table("name", "owner", "kind", "environment", "size", "taken", box=None)
+    rest = (Column(name, overflow="fold") for name in ("owner", "kind", "environment", "size", "taken"))
+    made = Table(Column("name", no_wrap=True), *rest, box=None)  # names are typed into other commands: none is cut
     for snapshot in found:
         row = (snapshot.name, snapshot.owner, snapshot.kind, snapshot.environment)
         made.add_row(*row, _size(snapshot.size_bytes), _ago(snapshot.created))

@@ -79,7 +79,9 @@ def check(path: Path, mode: Mode, private: Iterable[Path], *, allow_root_owned: 
                 f"{real} and {folder}, which Sandgate or the Docker engine keeps for itself, lie in each other"
             )
     if info.st_uid == 0 and not allow_root_owned:
-        raise BadWorkspace(f"{real} belongs to root; lend a folder of a user's, or say --allow-root-owned")
+        raise BadWorkspace(
+            f"{real} belongs to root; lend a folder of a user's, or say --allow-root-owned (in settings: allow_root_owned = true)"
+        )
     return Workspace(_lent(real, mode, info), info.st_uid, info.st_gid)
 
 

@@ -55,6 +55,19 @@ def ended(*argv: str) -> object:
 # --- the words ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("words", "said"), [((), "doctor"), (("sessions",), "end one")])
+def test_who_leaves_a_word_out_reads_which_there_are(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(*words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_is_not_understood_says_where_to_look(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended("audit", "tail", "-n", "0") == 2
+    assert capsys.readouterr().err.endswith("`sandgate audit tail --help` says more\n")
+
+
 @pytest.mark.parametrize("words", ALL, ids=" ".join)
 def test_every_command_explains_itself(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(*words, "--help") == 0

@@ -148,7 +148,7 @@ def test_an_operators_own_rules_are_asked_too(capsys: Said, machine: Path) -> No
     [
         ('environment = "nowhere"\n', "there is no environment nowhere; the settings offer base, python"),
         ('[policy]\nprofile = "lax"\n', "policy.profile"),
-        ('[policy]\ncustom = ["/nowhere/x.rego"]\n', "/nowhere/x.rego"),
+        ('[policy]\ncustom = ["/nowhere/x.rego"]\n', "policy.custom: /nowhere/x.rego is not there"),
     ],
     ids=["environment", "profile", "custom"],
 )
@@ -218,7 +218,7 @@ def test_recent_questions_become_the_narrow_entries_they_would_have_needed(capsy
     ours.close()
     before = sorted(machine.rglob("*"))
 
-    assert cli.main(["policy", "learn", str(path)]) == 0
+    assert cli.main(["policy", "learn", "--file", str(path)]) == 0
 
     said = capsys.readouterr().out.splitlines()
     assert said[1:] == [
@@ -241,7 +241,7 @@ def test_what_was_let_pass_to_learn_becomes_a_list(capsys: Said, machine: Path) 
         ours.write("egress.flow", {"host": host, "port": port, **more})
     ours.close()
 
-    assert cli.main(["policy", "learn", str(path)]) == 0
+    assert cli.main(["policy", "learn", "--file", str(path)]) == 0
 
     assert '  allow = ["a.example:8443", "b.example"]' in capsys.readouterr().out.splitlines()
 
