@@ -1,7 +1,8 @@
 """What no line of the audit holds: the values of secrets, and what matches the operator's own patterns."""
 
+import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -9,6 +10,8 @@ from urllib.parse import quote, quote_plus
 
 MASK: Final = "***"
 SHORTEST: Final = 8  # characters: anything shorter would be found in texts that are not about it
+
+_ESCAPE: Final = re.compile("%[0-9A-F]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,18 @@ class Masking:
 
 @lru_cache(maxsize=1)
 def _spellings(secrets: tuple[str, ...]) -> tuple[str, ...]:
-    """As they are and as a URL has them; the longest first, for one may begin with another."""
-    long = [value for value in secrets if len(value) >= SHORTEST]
-    found = {form for value in long for form in (value, quote(value, ""), quote_plus(value))}
+    """As they are, and as a URL or JSON has them; the longest first, for one may begin with another."""
+    found = {form for value in secrets if len(value) >= SHORTEST for form in _forms(value)}
     return tuple(sorted(found, key=len, reverse=True))
+
+
+def _forms(value: str) -> Iterator[str]:
+    yield value
+    for quoted in (quote(value, ""), quote(value), quote_plus(value)):
+        yield quoted
+        yield _ESCAPE.sub(lambda found: found[0].lower(), quoted)
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
 
 
 NOTHING: Final = Masking()

@@ -44,3 +44,10 @@ def test_a_secret_that_changes_is_masked_from_then_on() -> None:
     values.append("second-value")
 
     assert masking.fields({"a": "first-value second-value"}) == {"a": "*** ***"}
+
+
+@pytest.mark.parametrize("spelled", ["k/1%2B2%3D%22%C3%A4", "k%2f1%2b2%3d%22%c3%a4", 'k/1+2=\\"ä', 'k/1+2=\\"\\u00e4'])
+def test_a_secret_is_masked_in_each_spelling_of_a_url_and_of_json(spelled: str) -> None:
+    masking = Masking(secrets=lambda: ('k/1+2="ä',))
+
+    assert masking.fields({"path": f"a {spelled} b"}) == {"path": "a *** b"}
