@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="sandgate: %(message)s", stream=sys.stderr)
     try:
         if serve := getattr(arguments, "serve_arguments", None):
-            _parser().parse_args(["serve", "--stdio", *serve])  # what a client is told to start must start
+            arguments.served = _parser().parse_args(["serve", "--stdio", *serve])  # what a client starts must start
         module, function = arguments.work.split(":")
         code: int = getattr(importlib.import_module(f"server.ops.{module}"), function)(arguments)
         sys.stdout.flush()

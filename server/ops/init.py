@@ -63,7 +63,8 @@ def _ask(arguments: argparse.Namespace) -> None:
     console = Console()
     if arguments.profile is None:
         console.print(
-            "open: what the sandbox contains. standard: what a developer needs, the rest is asked. strict: a list."
+            "standard: what a developer needs runs, what destroys or leaves asks. strict: only programs on your list. "
+            "open: anything, in the sandbox."
         )
         arguments.profile = Prompt.ask("Profile", choices=list(PROFILES), default="standard", console=console)
     if arguments.workspace is None:
@@ -87,7 +88,7 @@ def _asked(console: Console, question: str, check: Callable[[str], object]) -> s
         try:
             check(said)
         except (BadSettings, BadWorkspace, NotSaved) as exc:
-            console.print(str(exc), markup=False)
+            console.print(str(exc), markup=False, highlight=False)
         else:
             return said
 

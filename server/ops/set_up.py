@@ -24,8 +24,10 @@ from server.ops.snapshots import prepared_table
 from server.ops.user_settings import NotSaved, parsed, save
 from server.sandbox.engine import find_engine
 from server.sandbox.image_build import list_images
+from server.sandbox.workspaces import parse
+from server.sandboxes import workspaces
 from server.settings import ENVIRON, HOME, Settings
-from server.settings_files import MANAGED, load, user_file
+from server.settings_files import MANAGED, load, settings_files, user_file
 
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?=[a-z]){_LABEL}", re.IGNORECASE)  # python3.13 is a command
@@ -123,6 +125,8 @@ def _demand_in_force(what: str, table: str) -> None:
 
 def install(arguments: argparse.Namespace) -> int:
     program = Path(sys.argv[0]).resolve()
+    if arguments.serve_arguments and not arguments.container:
+        _demand_lent(arguments.served)
     plan = clients.plan_install(
         arguments.client,
         program,
@@ -135,6 +139,14 @@ def install(arguments: argparse.Namespace) -> int:
         container=arguments.container,
     )
     return _carry_out(plan, "says so already", only_show=arguments.print)
+
+
+def _demand_lent(served: argparse.Namespace) -> None:
+    """A server that ends at once is a client's riddle, so what cannot be lent is said now. Raises BadWorkspace."""
+    told = tuple({"path": path.expanduser(), "mode": mode} for path, mode in map(parse, served.workspace))
+    lent = {"workspace": told} if told else {}
+    owned = {"allow_root_owned": True} if served.allow_root_owned else {}
+    workspaces(load(served.config, {**lent, **owned}), settings_files(served.config))
 
 
 def from_anywhere(words: Sequence[str], here: Path) -> tuple[str, ...]:

@@ -289,16 +289,25 @@ def test_a_client_is_told_the_folder_that_was_meant_wherever_it_starts_its_serve
     machine: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(machine)
-    monkeypatch.setenv("HOME", str(machine / "home"))
-    words = ["--workspace", ".:ro", "--workspace=~/p", "--tools", "shell", "--config", "/a.toml"]
+    (machine / "a.toml").touch()
+    for name in ("one", "two"):
+        (machine / name).mkdir()
+    words = ["--workspace", "one:ro", "--workspace=two", "--allow-root-owned", "--config", "a.toml"]
 
     assert cli.main(["install", "gemini-cli", "--project", ".", "--print", "--", *words]) == 0
 
     shown = capsys.readouterr().out
     told = json.loads(shown.split("\n", 1)[1])["mcpServers"]["sandgate"]["args"]
     assert told[2:] == [
-        *("--workspace", f"{machine}/.:ro", f"--workspace={machine}/home/p", "--tools", "shell", "--config", "/a.toml")
+        *("--workspace", f"{machine}/one:ro", f"--workspace={machine}/two", "--allow-root-owned"),
+        *("--config", f"{machine}/a.toml"),
     ]
+
+
+def test_a_client_is_not_told_of_a_folder_that_its_server_would_not_lend(machine: Path, capsys: Said) -> None:
+    words = ["install", "cursor", "--project", str(machine), "--", "--workspace", str(machine / "no")]
+    assert "cannot be lent" in refused(capsys, *words)
+    assert not (machine / ".cursor").exists()
 
 
 def test_a_project_that_is_not_there_is_not_made(machine: Path, capsys: Said) -> None:
