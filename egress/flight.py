@@ -10,6 +10,7 @@ from egress.destination import Destination
 from egress.journal import FlowFacts
 from egress.refusal import Let
 
+TOLD_EVERY = 16 * 1024 * 1024  # bytes sent; what goes on for hours would else be told of once it is over
 ASKED = "egress.ask"  # in the place of an entry, where the server was asked
 
 
@@ -25,12 +26,14 @@ class Flight:
     secrets: tuple[str, ...] = ()  # the names of those that it carries
     budget: Budget | None = None
     overspent: Callable[[], None] | None = None  # what ends it when its session has no more bytes
+    sending: Callable[["Flight"], None] | None = None  # what tells of it meanwhile
     rule: str = ""  # the entry of the list that admitted it
     address: str = ""  # what was dialled for it
     let: Let = ""  # where the list does not have it: how far the server's yes to it goes
     learnt: bool = False  # the list does not have it; it was let pass to find out
     started: float = field(default_factory=time.monotonic)
     bytes_up: int = 0
+    told_up: int = 0  # of them, while it was on its way
     bytes_down: int = 0
 
     @property
@@ -42,6 +45,9 @@ class Flight:
         self.bytes_up += len(data)
         if self.budget is not None and not self.budget.up(len(data)):
             self._over()
+        if self.sending is not None and self.bytes_up - self.told_up >= TOLD_EVERY:
+            self.sending(self)
+            self.told_up = self.bytes_up
         return data
 
     def down(self, data: bytes) -> bytes:
@@ -64,6 +70,7 @@ class Flight:
             path=self.path,
             status=status,
             bytes_up=self.bytes_up,
+            told_up=self.told_up,
             bytes_down=self.bytes_down,
             address=self.address,
             rule=self.rule or (ASKED if self.let else ""),

@@ -115,6 +115,7 @@ class Gate:
             budget=session.budget,
             rule=session.rule_of(destination, method, path),
             overspent=lambda: self._overspent(at, destination),
+            sending=lambda flight: self.journal.flow(session.name, flight.cause, flight.facts(0), "sending"),
         )
 
     def _overspent(self, at: Connection, destination: Destination) -> None:

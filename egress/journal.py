@@ -67,7 +67,7 @@ class _Lines:
 class FlowFacts:
     """One request that was let pass, when it is over. bytes are of bodies; path is without its query; secrets are names.
 
-    address: what was dialled, empty where nothing was. rule: the entry of the list that admitted it.
+    told_up: bytes_up as it was told meanwhile. address: what was dialled, empty where nothing was. rule: the entry of the list that admitted it.
     """
 
     host: str
@@ -81,6 +81,7 @@ class FlowFacts:
     duration_ms: int
     address: str = ""
     rule: str = ""
+    told_up: int = 0
     secrets: tuple[str, ...] = ()
     learnt: bool = False
 
@@ -96,10 +97,11 @@ class Journal:
         self._windows: dict[str, _Window] = {}
         self._lines: dict[str, _Lines] = {}
 
-    def flow(self, session: str, cause: Cause, facts: FlowFacts) -> None:
+    def flow(self, session: str, cause: Cause, facts: FlowFacts, event: str = "flow") -> None:
+        """event: flow where it is over, sending where it goes on."""
         self.tell(
             {
-                "event": "flow",
+                "event": event,
                 "session": session,
                 "decisions": list(cause.decisions),
                 "attribution": cause.attribution,
@@ -112,6 +114,7 @@ class Journal:
                 "status": facts.status,
                 "bytes_up": facts.bytes_up,
                 "bytes_down": facts.bytes_down,
+                **({"told_up": facts.told_up} if facts.told_up else {}),
                 "duration_ms": facts.duration_ms,
                 "rule": clip(facts.rule, 300),
                 **({"learnt": True} if facts.learnt else {}),

@@ -68,7 +68,7 @@ def _record_flow(event: dict[str, Any], audit: Audit, late: Late) -> None:
     session = late.sessions.of_sandbox(str(event["session"])) if late.sessions else None
     decisions = [str(decision) for decision in event.get("decisions") or ()]
     jobs = [job for job in session.jobs.values() if job.decision_id in decisions] if session else []
-    kind = "egress.flow" if event["event"] == "flow" else "egress.refused"
+    kind = f"egress.{event['event']}"  # flow, sending, refused
     facts = {name: value for name, value in event.items() if name not in ("event", "session", "decisions")}
     audit.write(
         kind,

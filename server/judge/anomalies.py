@@ -78,6 +78,7 @@ class Anomalies:
             "call.decided": self._decided,
             "call.ended": self._ended,
             "egress.flow": self._flowed,
+            "egress.sending": self._flowed,
             "egress.refused": self._flowed,
             "auth.refused": self._kept_out,
         }
@@ -126,7 +127,7 @@ class Anomalies:
     # --- counting ----------------------------------------------------------------------------------------------------
 
     def _flow(self, line: Mapping[str, Any], caller: str, session: str) -> None:
-        if sent := line.get("bytes_up"):
+        if sent := line.get("bytes_up", 0) - line.get("told_up", 0):
             self._count("sent_mb", caller, session, float(sent) / MB)
         hosts = self._hosts.setdefault(caller, OrderedDict())
         _bound(self._hosts)

@@ -251,6 +251,8 @@ def test_twenty_megabytes_stream_both_ways_and_are_not_held(town: Town) -> None:
     assert (len(down.body), up.body.split()[2]) == (size, str(size).encode())
     assert town.gate.memory_mb() - before < 15
     assert guest.flow(path="/up")["bytes_up"] == guest.flow(path="/big")["bytes_down"] == size
+    (meanwhile,) = town.gate.events("sending", guest.name)  # said before it was over
+    assert guest.flow(path="/up")["told_up"] == meanwhile["bytes_up"] >= 16 << 20
 
 
 def test_a_large_upload_to_a_refused_host_is_answered_and_cut(town: Town) -> None:

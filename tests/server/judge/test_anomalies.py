@@ -94,6 +94,17 @@ def test_bytes_that_leave_are_added_up(house: House) -> None:
     assert house.noted == [("anomaly.sent_mb", "work")]
 
 
+def test_bytes_of_a_flow_that_goes_on_are_counted_once_and_before_it_ends(house: House) -> None:
+    flowing = {"caller": "ann", "session": "work", "host": "a.example"}
+    for sent, told in ((1, 0), (2, 1)):
+        house.ours.hear({"kind": "egress.sending", **flowing, "bytes_up": sent << 20, "told_up": told << 20})
+    house.ours.hear({"kind": "egress.flow", **flowing, "bytes_up": 2 << 20, "told_up": 2 << 20})
+    assert house.noted == []
+    house.ours.hear({"kind": "egress.sending", **flowing, "bytes_up": 1 << 20})
+
+    assert house.noted == [("anomaly.sent_mb", "work")]
+
+
 def test_hosts_are_new_once_whether_they_were_allowed_or_not(house: House) -> None:
     for _ in range(5):
         house.flow("a.example")
