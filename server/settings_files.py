@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from server import ceiling
+from server.runtime_folder import runtime_folder
 from server.settings import ENVIRON, HOME, BadSettings, Settings
 
 SYSTEM = Path("/etc/sandgate/sandgate.toml")
@@ -60,9 +61,10 @@ def default_state(environ: Mapping[str, str] = ENVIRON, home: Path = HOME) -> Pa
 
 def default_runtime(environ: Mapping[str, str] = ENVIRON) -> Path:
     """A folder for sockets, short because the kernel allows 107 bytes for their paths."""
-    if os.geteuid() == 0:
+    uid = os.geteuid()
+    if uid == 0:
         return Path("/run/sandgate")
-    return Path(environ.get("XDG_RUNTIME_DIR") or f"/tmp/sandgate-{os.geteuid()}") / "sandgate"  # noqa: S108 - 0700, owner checked
+    return (runtime_folder(environ, uid) or Path(f"/tmp/sandgate-{uid}")) / "sandgate"  # noqa: S108 - 0700, owner checked
 
 
 def load(

@@ -41,6 +41,13 @@ RUN: Final = (
 )
 ENGINE_SOCKET: Final = "/var/run/docker.sock"
 _ENGINE_VARIABLES: Final = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "SSL_CERT_FILE")
+_OUR_VARIABLES: Final = (
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "SANDGATE_CONFIG",
+    "SANDGATE_STATE_DIR",
+    "SANDGATE_RUNTIME_DIR",
+)
 _CALL_S: Final = 300  # goose's own default; a call of ours answers within a minute
 _APPDATA: Final = "Library/Application Support"
 
@@ -121,7 +128,8 @@ def _in_project(project: Path) -> dict[Client, Place]:
 def entry(
     where: Place, program: Path, extra: tuple[str, ...], environ: Mapping[str, str], socket: str = ""
 ) -> dict[str, object]:
-    """What the client is told to start. Desktop programs see no shell profile, so the engine's address goes along.
+    """What the client is told to start. Desktop programs see no shell profile, so the engine's address goes along, and
+    where this shell's own commands find settings and state, so that they reach that server.
 
     socket: the engine's, for a server that runs as a container beside its sandboxes; nothing: the console script.
     """
@@ -130,7 +138,8 @@ def entry(
     command, arguments = str(program.absolute()), served
     if socket:
         command, arguments = "docker", [*RUN, "-v", f"{socket}:{ENGINE_SOCKET}", *_lent(extra), IMAGE, *served]
-    variables = {name: environ[name] for name in _ENGINE_VARIABLES if environ.get(name)}
+    named = _ENGINE_VARIABLES if socket else (*_ENGINE_VARIABLES, *_OUR_VARIABLES)
+    variables = {name: environ[name] for name in named if environ.get(name)}
     plain: dict[str, object] = {"command": command, "args": arguments, **({"env": variables} if variables else {})}
     match where.shape:
         case "plain":

@@ -2,12 +2,15 @@
 
 import http.client
 import json
+import os
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from server.runtime_folder import runtime_folder
 
 PROBE_S: Final = 2.0
 HOST_NETWORK_LABEL: Final = "sandgate.builds-on=host-network"  # our private engine's bridge leads nowhere
@@ -202,8 +205,8 @@ def _read_object(path: Path) -> dict[str, Any]:
 
 def _usual_sockets(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
     yield _SYSTEM_SOCKET
-    if runtime := environ.get("XDG_RUNTIME_DIR"):
-        yield Path(runtime) / "docker.sock"
+    if runtime := runtime_folder(environ, os.geteuid()):
+        yield runtime / "docker.sock"
     yield home / ".docker/run/docker.sock"
     yield home / ".docker/desktop/docker.sock"
     yield home / ".colima/default/docker.sock"

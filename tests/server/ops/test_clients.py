@@ -123,3 +123,10 @@ def test_the_engine_that_was_chosen_goes_along(client: Client, key: str) -> None
     made = entry(place(client, {}, HOME, "linux"), PROGRAM, (), {"DOCKER_HOST": "unix:///x", "OTHER": "1"})
 
     assert made[key] == {"DOCKER_HOST": "unix:///x"}
+
+
+def test_a_server_is_told_where_this_shells_own_commands_look_for_it() -> None:
+    mine = {"XDG_STATE_HOME": "/srv/state", "SANDGATE_CONFIG": "/srv/s.toml"}
+
+    assert entry(place("cursor", {}, HOME, "linux"), PROGRAM, (), mine)["env"] == mine
+    assert "env" not in entry(place("cursor", {}, HOME, "linux"), PROGRAM, (), mine, "/var/run/docker.sock")
