@@ -1,6 +1,8 @@
 """What tests of the real thing share: real containers of our own images, real commands, all gone afterwards."""
 
+import os
 import shutil
+import ssl
 import tempfile
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +15,7 @@ from policy.question import CallerFacts, PathUse, Question, RunCommand, SessionF
 from policy.verdict import Access, Allow, Permit, permit
 from server.sandbox.docker_engine import DockerEngine, Surroundings
 from server.sandbox.docker_sandbox import DockerSandbox
-from server.sandbox.gate import variables
+from server.sandbox.gate import BUNDLE, variables
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.sandbox import HOME, LINK_DIR, Exit, Found, SandboxSpec
 from tests.real_engine import engine_url
@@ -125,6 +127,8 @@ async def engine(
 async def sandbox(spec: SandboxSpec = BASE, **changes: object) -> AsyncGenerator[DockerSandbox]:
     async with engine() as made:
         box = await made.create(replace(spec, **changes))  # type: ignore[arg-type]  # the tests name real fields
+        roots = ssl.get_default_verify_paths().cafile
+        shutil.copy(roots or os.devnull, box.directory / BUNDLE)  # whom to trust, as the gate says at the claim
         try:
             yield box
         finally:
