@@ -40,7 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as exc:
+    except (Exception, SystemExit, BaseExceptionGroup) as exc:
+        if _was_unread(exc):
+            return UNREAD
         if _is_of(exc, BrokenPipeError) and _reader_has_left():
             return UNREAD
         sentence = _sentence(exc)
@@ -59,6 +61,13 @@ def _sentence(exc: BaseException) -> str | None:
 
 def _is_of(exc: BaseException, kind: type[BaseException]) -> bool:
     return isinstance(exc, kind) or (isinstance(exc, BaseExceptionGroup) and exc.subgroup(kind) is not None)
+
+
+def _was_unread(exc: BaseException) -> bool:
+    """rich makes a SystemExit of a broken pipe, and what is still unsaid goes nowhere already."""
+    if isinstance(exc, BaseExceptionGroup):
+        return any(map(_was_unread, exc.exceptions))
+    return isinstance(exc, SystemExit) and isinstance(exc.__context__, BrokenPipeError)
 
 
 def _reader_has_left() -> bool:

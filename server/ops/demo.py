@@ -123,6 +123,7 @@ async def _session(tally: Tally, project: Path, config: Path, origin: Origin, en
         for step in _steps(project, origin):
             await _take(tally, client, step)
         await _show_record(tally)
+        await client.call_tool("session_close", {"session": "default"})  # nobody has to wonder later what it was
 
 
 def _program() -> list[str]:

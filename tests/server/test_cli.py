@@ -223,3 +223,12 @@ def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) ->
 
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"sandgate {version('sandgate')}\n"
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_table_that_nobody_reads_to_its_end_is_no_error(monkeypatch: pytest.MonkeyPatch, *, grouped: bool) -> None:
+    left = SystemExit(1)
+    left.__context__ = BrokenPipeError()
+    commanded(monkeypatch, BaseExceptionGroup("tasks", [left]) if grouped else left)
+
+    assert cli.main(["doctor"]) == cli.UNREAD
