@@ -41,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except (Exception, SystemExit, BaseExceptionGroup) as exc:
+        if type(exc) is EOFError:  # Ctrl-D at a question; a stream that ends too soon has a type of its own
+            print()
+            return INTERRUPTED
         if _was_unread(exc):
             return UNREAD
         if _is_of(exc, BrokenPipeError) and _reader_has_left():

@@ -232,3 +232,9 @@ def test_a_table_that_nobody_reads_to_its_end_is_no_error(monkeypatch: pytest.Mo
     commanded(monkeypatch, BaseExceptionGroup("tasks", [left]) if grouped else left)
 
     assert cli.main(["doctor"]) == cli.UNREAD
+
+
+def test_who_answers_no_question_any_more_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    commanded(monkeypatch, EOFError())
+
+    assert cli.main(["doctor"]) == cli.INTERRUPTED
