@@ -62,7 +62,7 @@ def test_without_python_and_without_apt_it_says_what_to_install(checkout: Path) 
 def test_it_says_first_what_it_will_do_and_what_needs_root(checkout: Path) -> None:
     said = setup(checkout).stdout
 
-    assert "about two minutes" in said
+    assert "two to five minutes" in said
     assert "no root" in said
     assert "as root on Debian or Ubuntu, installs docker.io" in said
 
