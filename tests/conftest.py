@@ -3,6 +3,7 @@
 `make test` runs files in two processes, and then these, which change or count what all that use an engine share.
 """
 
+import gc
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if str(item.path.relative_to(Path(__file__).parent)) in ALONE:
             item.add_marker("alone")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """An engine of Rego is put away by the thread that made it, not by whichever collects garbage next."""
+    uses = item.path.parent.name in {"judge", "ops"} or not {"judge", "RegoJudge"}.isdisjoint(vars(item.module))  # type: ignore[attr-defined]  # a test's
+    if uses and (nextitem is None or nextitem.path != item.path):
+        gc.collect()
 
 
 @pytest.fixture(scope="module")

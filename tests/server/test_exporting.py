@@ -11,10 +11,10 @@ from tests.server.record.receivers import collector, documents
 
 
 @pytest.mark.promise("audit.exported")
-def test_every_line_of_a_server_arrives_with_its_last(tmp_path: Path) -> None:
+def test_every_line_of_a_server_arrives_with_its_last(folder: Path) -> None:
     with collector() as posts:
         settings = f'[[audit.export]]\nname = "far"\nkind = "https"\nurl = "{posts.url}"\n'
-        home = Home(tmp_path, settings)
+        home = Home(folder, settings)
         server = RawServer.start(home)
         server.ask("tools/call", {"name": "session_list", "arguments": {}})
         assert server.process.stdin is not None

@@ -27,8 +27,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[HttpServer]:
-    with serving(Home(tmp_path, tokens(ann=ANN, bob=BOB))) as made:
+def server(folder: Path) -> Iterator[HttpServer]:
+    with serving(Home(folder, tokens(ann=ANN, bob=BOB))) as made:
         yield made
 
 
