@@ -115,13 +115,13 @@ async def test_it_ends_in_bounded_time_whatever_clients_hold_open(opened: tuple[
     host, port = server.url.removeprefix("http://").split(":")
     head = f"Host: {host}\r\nAuthorization: Bearer {ANN}\r\n"
     async with streamable(server, ANN) as client:
-        await client.call_tool("shell", {"command": "sleep 300", "wait_s": 0, "session": "work"})
+        await client.call_tool("shell", {"command": "sleep 300", "wait_s": 0, "session": "desk"})
         for said in (
             "",
             "GET / HTTP/1.1\r\n",
             f"GET /sse HTTP/1.1\r\n{head}\r\n",
             f"POST /mcp HTTP/1.1\r\n{head}Content-Length: 1000\r\nContent-Type: application/json\r\n\r\n" + "{",
-            f"PUT /files/work/a HTTP/1.1\r\n{head}Content-Length: 1000\r\n\r\nabc",
+            f"PUT /files/desk/a HTTP/1.1\r\n{head}Content-Length: 1000\r\n\r\nabc",
         ):
             sock = stack.enter_context(socket.create_connection((host, int(port))))
             sock.sendall(said.encode())

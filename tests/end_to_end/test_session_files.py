@@ -30,11 +30,11 @@ def server(folder: Path) -> Iterator[HttpServer]:
 
 @pytest.fixture
 async def work(server: HttpServer) -> Any:
-    """Ann's session `work`."""
+    """Ann's session `desk`."""
     async with streamable(server, ANN) as client:
-        await client.call_tool("session_open", {"session": "work"})
+        await client.call_tool("session_open", {"session": "desk"})
         yield client
-        await client.call_tool("session_close", {"session": "work"})
+        await client.call_tool("session_close", {"session": "desk"})
 
 
 def http(server: HttpServer, token: str | None = ANN) -> httpx.Client:
@@ -48,18 +48,18 @@ async def test_a_file_goes_in_and_comes_out_byte_for_byte_and_both_are_in_the_au
 ) -> None:
     content = bytes(range(256)) * 4000
     with http(server) as client:
-        put = client.put("/files/work/new folder/ä.bin", content=content)
-        again = client.put("/files/work/new folder/ä.bin?mode=create", content=b"x")
-        more = client.put("/files/work/new folder/ä.bin?mode=append", content=b"!")
-        got = client.get("/files/work/new folder/ä.bin")
-        head = client.head("/files/work/new folder/ä.bin")
+        put = client.put("/files/desk/new folder/ä.bin", content=content)
+        again = client.put("/files/desk/new folder/ä.bin?mode=create", content=b"x")
+        more = client.put("/files/desk/new folder/ä.bin?mode=append", content=b"!")
+        got = client.get("/files/desk/new folder/ä.bin")
+        head = client.head("/files/desk/new folder/ä.bin")
 
     assert (put.status_code, put.json()) == (201, {"path": "/workspace/new folder/ä.bin", "size": len(content)})
     assert again.status_code == 409
     assert more.status_code == 200
     assert got.content == content + b"!"
     assert head.headers["content-length"] == str(len(content) + 1)
-    read = await work.call_tool("exec", {"argv": ["sha256sum", "new folder/ä.bin"], "session": "work"})
+    read = await work.call_tool("exec", {"argv": ["sha256sum", "new folder/ä.bin"], "session": "desk"})
     assert hashlib.sha256(got.content).hexdigest() in text_of(read)
     started = [line for line in server.home.audit("call.started") if line["arguments"].get("by") == "http"]
     assert {line["tool"] for line in started} == {"file_read", "file_write"}
@@ -68,9 +68,9 @@ async def test_a_file_goes_in_and_comes_out_byte_for_byte_and_both_are_in_the_au
 
 async def test_a_browser_saves_what_it_gets_and_runs_none_of_it(server: HttpServer, work: Any) -> None:
     with http(server) as client:
-        client.put("/files/work/x%22%3B%0D.html", content=b"<script>alert(1)</script>")
-        got = client.get("/files/work/x%22%3B%0D.html")
-        absent = client.get("/files/work/<script>")
+        client.put("/files/desk/x%22%3B%0D.html", content=b"<script>alert(1)</script>")
+        got = client.get("/files/desk/x%22%3B%0D.html")
+        absent = client.get("/files/desk/<script>")
 
     assert got.status_code == 200
     for answer in (got, absent):
@@ -83,45 +83,45 @@ async def test_a_browser_saves_what_it_gets_and_runs_none_of_it(server: HttpServ
 
 @pytest.mark.promise("caller.known")
 async def test_anothers_session_is_no_session_and_nobody_gets_in_without_a_token(server: HttpServer, work: Any) -> None:
-    await work.call_tool("file_write", {"path": "note", "content": "hers", "session": "work"})
+    await work.call_tool("file_write", {"path": "note", "content": "hers", "session": "desk"})
     with http(server, BOB) as bob, http(server, None) as nobody:
-        answers = [bob.get("/files/work/note"), bob.put("/files/work/note", content=b"his")]
+        answers = [bob.get("/files/desk/note"), bob.put("/files/desk/note", content=b"his")]
         absent = bob.get("/files/nothing-there/note")
-        refused = [nobody.get("/files/work/note"), nobody.put("/files/work/note", content=b"x")]
+        refused = [nobody.get("/files/desk/note"), nobody.put("/files/desk/note", content=b"x")]
     async with streamable(server, BOB) as client:
-        with pytest.raises(MCPError, match="there is no session work"):
-            await client.read_resource("sandgate://work/note")
+        with pytest.raises(MCPError, match="there is no session desk"):
+            await client.read_resource("sandgate://desk/note")
         listed = text_of(await client.call_tool("session_list", {}))
 
     for answer in answers:
         assert answer.status_code == 404
-        assert answer.json()["error"] == absent.json()["error"].replace("nothing-there", "work")
+        assert answer.json()["error"] == absent.json()["error"].replace("nothing-there", "desk")
     assert [answer.status_code for answer in refused] == [401, 401]
-    assert "work" not in listed  # to ask made none
-    assert text_of(await work.call_tool("file_read", {"path": "note", "session": "work"})) == "hers"
+    assert "desk" not in listed  # to ask made none
+    assert text_of(await work.call_tool("file_read", {"path": "note", "session": "desk"})) == "hers"
 
 
 @pytest.mark.promise("files.handle")
 async def test_what_file_read_may_not_read_nobody_fetches_by_any_spelling(server: HttpServer, work: Any) -> None:
     spelled = ["/proc/1/environ", "../proc/1/environ", "a/../../proc/1/environ", "/proc/self/root/proc/1/environ"]
-    await work.call_tool("shell", {"command": "ln -s /proc/1/environ link", "session": "work"})
-    expected = await work.call_tool("file_read", {"path": "/proc/1/environ", "session": "work"})
+    await work.call_tool("shell", {"command": "ln -s /proc/1/environ link", "session": "desk"})
+    expected = await work.call_tool("file_read", {"path": "/proc/1/environ", "session": "desk"})
     assert expected.is_error
     with http(server) as client:
         for path in (*spelled, "link"):
             quoted = "/".join(part.replace("..", "%2e%2e") for part in path.split("/"))
-            answer = client.get(f"/files/work/{quoted}")
+            answer = client.get(f"/files/desk/{quoted}")
             assert answer.status_code in (403, 404), (path, answer.text)
             with pytest.raises(MCPError):
-                await work.read_resource(f"sandgate://work/{path}")
-        refused = client.get("/files/work//proc/1/environ").json()
+                await work.read_resource(f"sandgate://desk/{path}")
+        refused = client.get("/files/desk//proc/1/environ").json()
     assert refused["status"] == "denied"
     assert refused["rules"]
 
 
 async def test_bodies_and_files_are_bounded(server: HttpServer, work: Any) -> None:
     made = await work.call_tool(
-        "shell", {"command": "head -c 9M /dev/zero > fits; head -c 10M /dev/zero > large", "session": "work"}
+        "shell", {"command": "head -c 9M /dev/zero > fits; head -c 10M /dev/zero > large", "session": "desk"}
     )
     assert not made.is_error
 
@@ -130,12 +130,12 @@ async def test_bodies_and_files_are_bounded(server: HttpServer, work: Any) -> No
             yield bytes(MIB)
 
     with http(server) as client:
-        too_long = client.put("/files/work/a", content=bytes(MIB + 1))
-        undeclared = client.put("/files/work/a", content=pieces())
-        fits, large = client.get("/files/work/fits"), client.get("/files/work/large")
-        odd = [client.get("/files/work/"), client.get(f"/files/work/{'x' * 5000}"), client.get("/files/work/a%00b")]
-        modes = client.put("/files/work/a?mode=evil", content=b"x")
-        folder, absent = client.get("/files/work//workspace"), client.get("/files/work/none")
+        too_long = client.put("/files/desk/a", content=bytes(MIB + 1))
+        undeclared = client.put("/files/desk/a", content=pieces())
+        fits, large = client.get("/files/desk/fits"), client.get("/files/desk/large")
+        odd = [client.get("/files/desk/"), client.get(f"/files/desk/{'x' * 5000}"), client.get("/files/desk/a%00b")]
+        modes = client.put("/files/desk/a?mode=evil", content=b"x")
+        folder, absent = client.get("/files/desk//workspace"), client.get("/files/desk/none")
 
     assert (too_long.status_code, undeclared.status_code, large.status_code) == (413, 413, 413)
     assert "mode=append" in too_long.json()["error"]
@@ -147,12 +147,12 @@ async def test_bodies_and_files_are_bounded(server: HttpServer, work: Any) -> No
 
 
 async def test_whoever_goes_away_in_the_middle_costs_nothing(server: HttpServer, work: Any) -> None:
-    await work.call_tool("shell", {"command": "head -c 9M /dev/zero > big", "session": "work"})
+    await work.call_tool("shell", {"command": "head -c 9M /dev/zero > big", "session": "desk"})
     host, port = server.url.removeprefix("http://").split(":")
     head = f"Host: {host}\r\nAuthorization: Bearer {ANN}\r\n"
     for request in (
-        f"GET /files/work/big HTTP/1.1\r\n{head}\r\n",
-        f"PUT /files/work/half HTTP/1.1\r\n{head}Content-Length: 1000\r\n\r\nabc",
+        f"GET /files/desk/big HTTP/1.1\r\n{head}\r\n",
+        f"PUT /files/desk/half HTTP/1.1\r\n{head}Content-Length: 1000\r\n\r\nabc",
     ):
         for _ in range(file_routes.MOST_AT_ONCE + 1):  # one more than may be on their way at once
             with socket.create_connection((host, int(port))) as sock:
@@ -160,8 +160,8 @@ async def test_whoever_goes_away_in_the_middle_costs_nothing(server: HttpServer,
                 if request.startswith("GET"):
                     assert sock.recv(12) == b"HTTP/1.1 200"
     with http(server) as client:
-        assert client.put("/files/work/whole", content=b"x").status_code == 201
-        assert client.get("/files/work/half").status_code == 404
+        assert client.put("/files/desk/whole", content=b"x").status_code == 201
+        assert client.get("/files/desk/half").status_code == 404
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
