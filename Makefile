@@ -24,7 +24,7 @@ demo: setup
 
 test: setup
 	@sh scripts/setup --browser
-	$(BIN)/pytest -m "not soak and not alone" -n 2 --dist loadfile --session-timeout=780
+	$(BIN)/pytest -m "not soak and not alone" -n 2 --dist loadfile --session-timeout=840
 	$(BIN)/pytest -m "alone and not soak" --session-timeout=180
 
 soak: setup
