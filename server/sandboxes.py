@@ -91,6 +91,7 @@ def open_boxes(
         Room(settings.limits.sessions, each=settings.limits.sessions_each),
         ledger,
         Resting(Freezer(engine_of(settings), tasks), snapshots, audit.write),
+        usual=settings.environment,
         note=audit.write,
     )
     return Boxes(engine, pool, guards, copies, sessions, snapshots, images)

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 
+from server.sandbox import remarks
 from server.sandbox.allow_list import AllowList, Roles, demand
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.ledger import Entry, Ledger
@@ -43,7 +44,10 @@ log = logging.getLogger("sandgate")
 
 
 class Sessions:
-    """All sessions in this server's hands. `environments` is what the operator offers, by name."""
+    """All sessions in this server's hands.
+
+    environments: what the operator offers, by name. usual: of which a session is where nobody says.
+    """
 
     def __init__(
         self,
@@ -55,10 +59,12 @@ class Sessions:
         ledger: Ledger,
         resting: Resting,
         *,
+        usual: str = "",
         note: Note = lambda _kind, _facts: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._source, self._environments, self._folder, self.room = source, environments, folder, room
+        self._usual = usual
         self._allow, self._ledger, self._clock = allow, ledger, clock
         self._life = Lifecycle(source, room, ledger, resting, folder, note)
         self._open: dict[tuple[str, str], Session] = {}
@@ -78,17 +84,16 @@ class Sessions:
         """In our hands, or taken into them now: one that its server put down, or died with."""
         session = self._open.get((owner, name))
         for entry in self._ledger.free(owner, name) if session is None else ():
-            if self._ledger.take(entry) and (session := self._restored(entry)):
-                self._open[owner, name] = session
+            if entry.environment in self._environments and self._ledger.take(entry):
+                session = self._open[owner, name] = self._restored(entry)
                 break
         return session
 
-    def _restored(self, entry: Entry) -> Session | None:
-        """None where the operator offers its environment no more: it then stays as it is until it is."""
-        if entry.environment not in self._environments:
-            return None
+    def _restored(self, entry: Entry) -> Session:
+        """Only where the operator offers its environment: else it stays as it is until that is so."""
         session = self._session(entry, entry.spec(self._environments[entry.environment]), None)
         session.restore_jobs()
+        session.remarks = remarks.taken_up(entry, self._usual)
         return session
 
     def _session(self, entry: Entry, spec: SandboxSpec, box: Sandbox | None) -> Session:
@@ -236,21 +241,13 @@ class Sessions:
             raise SandboxFailed(f"the session cannot be written down, so it was not opened: {exc}") from exc
         session = self._session(entry, spec, sandbox)
         session.roles = roles
-        session.remarks = [*self._farewell(owner, name), *self._elsewhere(owner, name)]
+        session.remarks = [*self._farewell(owner, name), *remarks.begun_beside(self._ledger, entry, self._environments)]
         self._open[owner, name] = session
         return session
 
     def _farewell(self, owner: str, name: str) -> list[str]:
         told = self._farewells.pop((owner, name), None)
         return [told] if told else []
-
-    def _elsewhere(self, owner: str, name: str) -> list[str]:
-        """Hosts start a server twice: the second one's caller must not take its session for the first one's."""
-        if self._ledger.elsewhere(owner, name) is None:
-            return []
-        return [
-            f"another running server of these folders has a session {name} too; this one is separate, with files of its own"
-        ]
 
     # --- what there is -----------------------------------------------------------------------------------------------
 
@@ -269,16 +266,16 @@ class Sessions:
         """Without taking it: a question is not a use."""
         session = self._open.get((owner, name))
         for entry in self._ledger.free(owner, name) if session is None else ():
-            if session := self._restored(entry):
-                break
+            if entry.environment in self._environments:
+                return self._restored(entry)
         return session
 
     def of(self, owner: str) -> list[Session]:
         """In our hands, or in nobody's; the latter are only looked at."""
         ours = {name: session for (who, name), session in self._open.items() if who == owner}
         for entry in self._ledger.free(owner):
-            if entry.name not in ours and (session := self._restored(entry)):
-                ours[entry.name] = session
+            if entry.name not in ours and entry.environment in self._environments:
+                ours[entry.name] = self._restored(entry)
         return list(ours.values())
 
     def every(self) -> list[Session]:
