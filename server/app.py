@@ -41,7 +41,7 @@ from server.sandbox.snapshots import Snapshots
 from server.sandboxes import open_boxes, periods, scope, shares, workspaces, written_down
 from server.settings import ENVIRON, Settings
 from server.settings_files import Source
-from server.wariness import anomalies_for, awake, hold_still
+from server.wariness import anomalies_for, awake, hold_still, opened
 from server.watching import taking_up, watch
 from server.workshop import Workshop
 
@@ -102,7 +102,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             suspicions = Suspicions(SuspicionRows(settings.database))
             audit.listen((anomalies := anomalies_for(settings.anomalies, suspicions, audit.write)).hear)
             tasks.start_soon(anomalies.keep, partial(awake, sessions), partial(hold_still, sessions))
-            wary = WaryJudge(judge, suspicions)
+            wary = WaryJudge(judge, suspicions, partial(opened, sessions))
             gateway = Gateway(audit, limits, parser, wary, sessions, guard=boxes.guards, people=people, steps=steps)
             workshop = Workshop(gateway, snapshots)
             prepared = Prepared(

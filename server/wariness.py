@@ -1,6 +1,7 @@
 """What is unusual, as the settings say it."""
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,6 +31,12 @@ def anomalies_for(
 
 def awake(sessions: Sessions) -> list[tuple[str, str]]:
     return [(session.owner, session.name) for session in sessions.at_hand() if session.ready]
+
+
+def opened(sessions: Sessions, owner: str, name: str) -> float:
+    """When; infinite where the caller has none of that name."""
+    session = sessions.look(owner, name)
+    return session.opened if session else math.inf
 
 
 async def hold_still(sessions: Sessions, owner: str, name: str) -> None:

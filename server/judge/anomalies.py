@@ -1,7 +1,7 @@
 """What is unusual in what is recorded: bursts of denials, of bytes that leave, of new hosts, of failures.
 
 Counted for each caller over all of its sessions, for an agent may open as many as it likes. What follows, follows for the
-session in which it happened; for each further one as soon as it happens there too.
+session in which it happened and those that are opened later; for one from before as soon as it happens there too.
 """
 
 import logging

@@ -259,10 +259,10 @@ class Sessions:
         return self._environments[environment]
 
     def spec_of(self, owner: str, name: str, default: str) -> SandboxSpec:
-        session = self._look(owner, name)
+        session = self.look(owner, name)
         return session.spec if session else self.offered(default)
 
-    def _look(self, owner: str, name: str) -> Session | None:
+    def look(self, owner: str, name: str) -> Session | None:
         """Without taking it: a question is not a use."""
         session = self._open.get((owner, name))
         for entry in self._ledger.free(owner, name) if session is None else ():

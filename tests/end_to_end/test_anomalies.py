@@ -74,16 +74,24 @@ async def test_what_was_allowed_before_and_starts_after_stands_still_as_well(fol
         assert "frozen" in text_of(await client.call_tool("session_list", {}))
 
 
-async def test_after_a_restart_it_is_still_frozen_and_another_session_is_not(folder: Path) -> None:
+async def test_after_a_restart_it_is_still_frozen_and_no_new_session_is_a_way_round(folder: Path) -> None:
     home = Home(folder / "restart", f'{BASE}denials = {{count = 1, effect = "freeze"}}\n')
     home.folder.mkdir()
     async with connected(home) as client:
+        await client.call_tool("shell", {"command": "true", "session": "before"})
         await refusal(client, "shell", command="sudo id")
     async with connected(home) as client:
         assert "is frozen" in await refusal(client, "shell", command="echo hello")
-        other = structured(await client.call_tool("shell", {"command": "echo hello", "session": "other"}))
+        opened = await refusal(client, "session_open", session="new")
+        named = await refusal(client, "shell", command="echo hello", session="other")
+        before = structured(await client.call_tool("shell", {"command": "echo hello", "session": "before"}))
+        cli(home, "sessions", "release", "default")
+        after = structured(await client.call_tool("shell", {"command": "echo hello", "session": "other"}))
 
-    assert other["stdout"] == "hello\n"
+    for said in (opened, named):
+        assert "no new session is opened for you: your session default is frozen, because of 1 denials in 60 s" in said
+        assert "A person can release it with: sandgate sessions release default" in said
+    assert (before["stdout"], after["stdout"]) == ("hello\n", "hello\n")
 
 
 async def test_failing_files_put_each_further_call_to_a_person(folder: Path) -> None:

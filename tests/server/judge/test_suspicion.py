@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,13 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.now, self.rows = 100.0, SuspicionRows(folder / "sandgate.db")
         self.suspicions = Suspicions(self.rows, lambda: self.now)
+        self.opened = dict[str, float]()
 
     async def says(self, asked: Question, verdict: Verdict = ALLOW) -> Verdict:
-        return await WaryJudge(FixedJudge(verdict), self.suspicions).decide(asked)
+        return await WaryJudge(FixedJudge(verdict), self.suspicions, self._opened).decide(asked)
+
+    def _opened(self, _owner: str, name: str) -> float:
+        return self.opened.get(name, math.inf)
 
 
 @pytest.fixture
@@ -51,11 +56,45 @@ async def test_what_only_tells_or_ends_goes_on(house: House, tool: str) -> None:
     assert await house.says(question(tool)) == ALLOW
 
 
-async def test_other_sessions_and_other_callers_go_on(house: House) -> None:
+async def test_sessions_from_before_and_other_callers_go_on(house: House) -> None:
+    house.opened["other"] = house.now - 1
     house.suspicions.begin("ann", "work", Suspicion("freeze", "20 denials in 60 s"))
 
     assert await house.says(question(session="other")) == ALLOW
     assert await house.says(question(caller="bob")) == ALLOW
+
+
+async def test_no_later_session_of_the_caller_is_a_way_round_a_freeze(house: House) -> None:
+    house.suspicions.begin("ann", "work", Suspicion("freeze", "20 denials in 60 s"))
+    house.opened["raced"] = house.now + 0.1
+
+    for session in ("", "new", "raced"):
+        denied = await house.says(question("session_open", session))
+        assert isinstance(denied, Deny)
+        (rule,) = denied.rules
+        assert rule.reason.startswith(
+            "no new session is opened for you: your session work is frozen, because of 20 den"
+        )
+        assert rule.help.endswith("sandgate sessions release work")
+    house.rows.drop("ann", "work")
+    assert await house.says(question("session_open", "new")) == ALLOW
+
+
+async def test_what_another_server_froze_since_the_last_look_keeps_a_new_session_away_at_once(house: House) -> None:
+    assert await house.says(question(session="new")) == ALLOW
+    house.rows.put("ann", "work", "freeze", "another server saw it", house.now)
+
+    assert isinstance(await house.says(question(session="new")), Deny)
+
+
+async def test_of_what_is_held_against_a_caller_a_freeze_goes_before_an_ask(house: House) -> None:
+    house.suspicions.begin("ann", "asked", Suspicion("ask", "2 failed files in 60 s"))
+    later = await house.says(question(session="new"))
+    assert isinstance(later, Ask)
+    assert later.rules[0].reason.startswith("every call of your sessions later than asked is asked about")
+
+    house.suspicions.begin("ann", "work", Suspicion("freeze", "20 denials in 60 s"))
+    assert isinstance(await house.says(question(session="new")), Deny)
 
 
 async def test_where_each_call_is_asked_about_a_yes_gives_no_more_than_the_judge_would(house: House) -> None:
