@@ -13,6 +13,10 @@ WORKSPACE = "/workspace"
 SHARED = ("/tmp", "/var/tmp")  # noqa: S108 - the sandbox's own
 SHELLS = ("/bin/bash", "/bin/sh")
 PASSWD, MOST_PASSWD = "/etc/passwd", 1 << 20
+LOOKED_UP = {  # the engine writes them with a network, and there is none
+    "/etc/hosts": b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n",
+    "/etc/resolv.conf": b"nameserver 127.0.0.1\n",  # the relay's: names lead to the gate
+}
 BUNDLE = "/run/sandgate/ca.pem"  # the gate's certificate and the host's
 STORES = (  # where programs look that no variable reaches: GnuTLS, apt, libcurl in other programs, `env -i`
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
@@ -33,6 +37,9 @@ def provide(user: kernel.AsUser, home: str) -> None:
             _make_for(user, path, mode)
     with contextlib.suppress(OSError):
         _name(user, home)
+    for path, content in LOOKED_UP.items():
+        with contextlib.suppress(OSError):
+            _write(path, content)
     for path in STORES:
         with contextlib.suppress(OSError):
             _lead_to(BUNDLE, path)
@@ -95,6 +102,16 @@ def _name(user: kernel.AsUser, home: str) -> None:
         if b":%d:" % user.uid not in known:
             gap = "" if not known or known.endswith(b"\n") else "\n"
             os.write(handle, f"{gap}agent:x:{user.uid}:{user.gid}:agent:{home}:{shell()}\n".encode())
+    finally:
+        os.close(handle)
+
+
+def _write(path: str, content: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    handle = os.open(path, flags, 0o644)
+    try:
+        os.write(handle, content)
+        os.fchmod(handle, 0o644)  # the engine's empty one is 0755
     finally:
         os.close(handle)
 

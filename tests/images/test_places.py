@@ -92,7 +92,13 @@ async def test_landlock_holds_there_too(box: DockerSandbox) -> None:
 
 
 async def test_names_lead_to_the_relay(box: DockerSandbox) -> None:
-    assert "127.64.0." in await sh(box, "nslookup docs.example 127.0.0.1 2>&1")
+    assert "127.64.0." in await sh(box, "nslookup docs.example 2>&1")
+
+
+async def test_where_names_are_asked_is_the_agents_to_say(box: DockerSandbox) -> None:
+    assert await sh(
+        box, "cat /etc/resolv.conf; grep -c 127.0.0.1 /etc/hosts; stat -c '%a %u' /etc/resolv.conf /etc/hosts"
+    ) == ("nameserver 127.0.0.1\n1\n644 0\n644 0\n")
 
 
 @pytest.mark.parametrize("linked", ["workspace", "home", "tmp", "var"])

@@ -191,9 +191,11 @@ async def test_path_rules_hold_where_no_parser_looked(box: DockerSandbox) -> Non
 
 async def test_the_engine_holds_every_limit_of_the_specification(box: DockerSandbox) -> None:
     with client() as api:
-        host = api.inspect_container(f"sandgate-{box.id}")["HostConfig"]
+        told = api.inspect_container(f"sandgate-{box.id}")
+    host = told["HostConfig"]
 
-    assert host["NetworkMode"] == "none"
+    assert (host["NetworkMode"], told["Config"]["NetworkDisabled"]) == ("none", True)
+    assert not told["NetworkSettings"]["Networks"]
     assert host["CapDrop"] == ["ALL"]
     assert {name.removeprefix("CAP_") for name in host["CapAdd"]} == {"SETUID", "SETGID", "KILL", "SETPCAP"}
     assert (host["Memory"], host["MemorySwap"]) == (box.spec.memory_bytes, box.spec.memory_bytes)
