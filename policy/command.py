@@ -15,11 +15,13 @@ class Assign:
     """One `NAME=value` in front of a command, or a statement of its own; value is None where it is dynamic.
 
     appends: what is put behind the old value where that is all that happens (PATH=$PATH:/x: ":/x"), else None.
+    begins: what a dynamic value begins with (PATH=/x:$PATH: "/x:").
     """
 
     name: str
     value: str | None
     appends: str | None = None
+    begins: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,35 @@
 """What a person's yes is bound to beside the call itself: the session, and what the files hold that the command names.
 
-What such a file runs in turn is not looked at: a script that a Makefile calls, a module that a program imports.
+A variable or an option may lead a program to a file or a folder that it obeys (GIT_CONFIG_GLOBAL, core.hooksPath,
+PYTHONPATH, HOME): whatever its value may name is looked at, folders with everything in them. What such a file runs in
+turn is not: a script that a Makefile calls, a module that a program imports.
 """
 
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, zip_longest
 from typing import Final
 
-from policy.command import SimpleCommand
-from policy.path import normalise, within
+from policy.command import Assign, SimpleCommand
+from policy.path import area, normalise, within
 from policy.question import Question
 
-MOST_PATHS: Final = 256  # that are looked at for one call
+MOST_PATHS: Final = 1_000  # that are looked at for one call
 MOST_TEXT: Final = 100_000  # characters of all those paths, so that they fit into one request
 MOST_BYTES: Final = 32 << 20  # of all files together that are hashed: about 100 ms in a sandbox
 _LONGEST: Final = 4096  # what Linux opens
 _PROGRAMS: Final = (".venv/bin", ".local/bin", "bin")  # of a home: where a command may put what a bare name then runs
+
+_APART: Final = re.compile(r"[\s:;,=@'\"]+")  # what stands between several paths in one value
+_NO_PATH: Final = re.compile(r"[\0\n]|^[0-9]+$")
+_STANDS: Final = frozenset(
+    ("-C", "--directory", "--prefix", "--cwd", "--dir", "--work-tree")
+)  # what is implied there is held
+_FOR_ITSELF: Final = frozenset(
+    ("read", "mapfile", "readarray", "printf", "local", "getopts")
+)  # set no program's variable
 
 _MAKE = ("GNUmakefile", "makefile", "Makefile")
 _NODE = ("package.json", ".npmrc")
@@ -75,12 +88,31 @@ AT_HOME: Final = {
 
 @dataclass(frozen=True, slots=True)
 class HeldFile:
-    """A regular file as it was seen. sha256: of its first `hashed` bytes, which are all of them where they could be."""
+    """A regular file as it was seen. sha256: of its first `hashed` bytes, which are all of them where they could be.
+
+    Where the path ends in a slash it is a folder with everything in it, and entries are counted instead of bytes.
+    """
 
     path: str
     size: int
     hashed: int
     sha256: str
+
+    @property
+    def is_folder(self) -> bool:
+        return self.path.endswith("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Paths at which something may lie that a command obeys or sends: files, and folders that are held with all in them.
+
+    loose: what else it may obey and cannot be held, as sentences.
+    """
+
+    paths: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    loose: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,37 +120,99 @@ class Held:
     """What a yes is bound to beside the question.
 
     session: the id of the very session, not its name. disturbed: other commands run in it now, and may change the files
-    at any time. whole: every name was looked at. shows: what the call carries that its arguments do not show.
+    at any time. loose: what else could change, as sentences: then a yes is good for once only. shows: what the call
+    carries that its arguments do not show.
     """
 
     session: str = ""
     files: tuple[HeldFile, ...] = ()
     disturbed: bool = False
-    whole: bool = True
+    loose: tuple[str, ...] = ()
     shows: str = ""
 
 
-def named_files(question: Question) -> tuple[tuple[str, ...], bool]:
-    """Paths at which a file may lie that the command obeys or sends, and whether they are all: there are bounds.
+def named_files(question: Question) -> Named:
+    """What the command obeys or sends, as far as there are bounds.
 
     Those that are run come first. Those that it may only write are not among them.
     """
     home, roots = question.session.home, (*question.session.workspaces, question.session.home)
     here = [command for command in question.reading.commands if not command.elsewhere]
-    implied = (path for command in here for path in _implied(command, home, roots))
+    given = [path for command in here for path in _given(command, home)]
+    homes = (home, *(path for command in here for path in _homes(command, home)))
+    implied = (path for command in here for each in homes for path in _implied(command, each, roots))
     run = (path for command in here for path in _named(command, home, command.argv[:1]))
     named = (path for command in here for path in _named(command, home, command.argv))
     written = {use.resolved for use in question.paths if use.op in ("write", "delete")}
     read = {use.resolved for use in question.paths if use.op == "read"}
     found, room = dict[str, None](), MOST_TEXT
-    for path in (*implied, *run, *named, *sorted(read)):
+    loose = dict.fromkeys(sentence for command in here for sentence in _unknown(command))
+    for path in (*implied, *run, *given, *named, *sorted(read)):
         if path in found or (path in written and path not in read) or not 0 < len(path) < _LONGEST:
             continue
         room -= len(path)
         if len(found) == MOST_PATHS or room < 0:
-            return tuple(found), False
+            loose["it names more files than are looked at: the rest may change"] = None
+            break
         found[path] = None
-    return tuple(found), True
+    ours = (path for path in given if area(path, home, question.session.workspaces) in ("workspace", "tmp", "home"))
+    return Named(tuple(found), tuple(path for path in dict.fromkeys(ours) if path in found), tuple(loose))
+
+
+def held_to(named: Named, files: tuple[HeldFile, ...], session: str, *, disturbed: bool, shows: str) -> Held:
+    """What was named, as it was found."""
+    rest = (
+        f"{each.path} holds more than is looked at: the rest may change" for each in files if each.hashed < each.size
+    )
+    return Held(session, files, disturbed, (*named.loose, *rest), shows)
+
+
+def _given(command: SimpleCommand, home: str) -> Iterator[str]:
+    """What the values of variables and options may name: each a path, or several, or a command with some in it."""
+    stands = [normalise(text, cwd, home) for text in _stands(command) for cwd in _folders(command)]
+    for value in (*(each.value or each.appends or each.begins for each in command.assigns), *_values(command)):
+        for text in dict.fromkeys((value, *_APART.split(value))):
+            if text.startswith(("/", "~")):
+                yield normalise(text, "/", home)
+            elif text and not _NO_PATH.search(text):
+                yield from (normalise(text, cwd, home) for cwd in (*_folders(command), *stands))
+
+
+def _values(command: SimpleCommand) -> Iterator[str]:
+    """Of options and of NAME=VALUE, those left out that only say where a command stands."""
+    words = [word or known for word, known in zip_longest(command.argv, command.known, fillvalue="")]
+    for before, word in pairwise(words):
+        if "=" in word and word.partition("=")[0] not in _STANDS:
+            yield word.partition("=")[2].removeprefix("@")
+        elif word.startswith("-") and not word.startswith("--"):
+            yield word[2:]
+        elif before.startswith("-") and "=" not in before and before not in _STANDS:
+            yield word
+
+
+def _stands(command: SimpleCommand) -> Iterator[str]:
+    for before, word in pairwise(command.argv):
+        if before in _STANDS and word:
+            yield word
+
+
+def _homes(command: SimpleCommand, home: str) -> Iterator[str]:
+    """Other folders that programs may take for the home folder."""
+    for each in command.assigns:
+        if each.name == "HOME" and each.value:
+            yield from (normalise(each.value, cwd, home) for cwd in _folders(command))
+
+
+def _unknown(command: SimpleCommand) -> Iterator[str]:
+    """Variables that programs may obey and whose value is known only when it runs. A script's own have small letters."""
+    for each in command.assigns:
+        obeyed = each.name.isupper() or (command.argv and command.name not in _FOR_ITSELF)
+        if obeyed and _is_unknown(each):
+            yield f"{each.name} is known only when it runs: what it leads to may change"
+
+
+def _is_unknown(each: Assign) -> bool:
+    return each.value is None and each.appends is None
 
 
 def _folders(command: SimpleCommand) -> tuple[str, ...]:

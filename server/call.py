@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 
-from policy.held import MOST_BYTES, Held, named_files
+from policy.held import MOST_BYTES, Held, held_to, named_files
 from policy.path import area as path_area
 from policy.path import normalise
 from policy.path import uses as path_uses
@@ -318,10 +318,10 @@ async def _naming[R](path: str, doing: Awaitable[R]) -> R:
 
 async def _held(question: Question, session: Session, shows: str) -> Held:
     """What a yes to this is bound to beside it, looked at now: when it is asked for, and again right before it is used."""
-    paths, whole = named_files(question)
-    files = await session.sandbox.digests(paths, MOST_BYTES) if paths else ()
-    disturbed = bool(paths) and any(job.has_processes for job in session.jobs.values())
-    return Held(session.id, files, disturbed, whole, shows)
+    named = named_files(question)
+    files = await session.sandbox.digests(named.paths, named.folders, MOST_BYTES) if named.paths else ()
+    disturbed = bool(named.paths) and any(job.has_processes for job in session.jobs.values())
+    return held_to(named, files, session.id, disturbed=disturbed, shows=shows)
 
 
 async def _nothing(*_: object) -> None:

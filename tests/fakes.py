@@ -204,7 +204,7 @@ class FakeSandbox:
     async def ours(self, path: str, limit: int) -> bytes | None:
         return self.files.get(path)
 
-    async def digests(self, paths: Sequence[str], most_bytes: int) -> tuple[HeldFile, ...]:
+    async def digests(self, paths: Sequence[str], folders: Sequence[str], most_bytes: int) -> tuple[HeldFile, ...]:
         found = {path: self.files[path] for path in paths if path in self.files}
         return tuple(HeldFile(path, len(data), len(data), sha256(data).hexdigest()) for path, data in found.items())
 

@@ -4,14 +4,13 @@ Nothing here forks, blocks on a FIFO, follows a magic link, or opens the judged 
 """
 
 import contextlib
-import errno
 import itertools
 import os
 import stat
 import time
-from _sha2 import sha256  # type: ignore[import-not-found]  # hashlib would bring OpenSSL, 5 MB of every sandbox
 from collections.abc import Callable
 
+import digests
 import kernel
 import opening
 import writing
@@ -21,8 +20,6 @@ MAX_READ = 64 << 20
 MAX_ENTRIES = 100_000  # of a directory that are looked at: more would hold up the loop and be PID 1's memory
 MAX_LISTING = 800_000  # bytes of JSON, below what a frame may hold
 CHUNK = 1 << 19
-# No file that a command could read: 0 is what `opening` says of folders, FIFOs, and ways that lead nowhere.
-NOT_THERE = (0, errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
 
 type Answer = dict[str, object]
 type SendChunk = Callable[[bytes], None]
@@ -48,7 +45,7 @@ class Files:
                 return self._list(request)
             case "digest":
                 with self.user:
-                    return digests(request)
+                    return digests.answer(request)
             case other:
                 raise opening.Refused(f"unknown file request {other!r}")
 
@@ -161,44 +158,6 @@ def _entry(folder: int, name: str) -> Answer:
     except OSError as exc:
         return {"name": name, "type": os.strerror(exc.errno or 0), "size": 0}
     return {"name": name, "type": opening.kind(info.st_mode), "size": info.st_size, "mtime": int(info.st_mtime)}
-
-
-def digests(request: Answer) -> Answer:
-    """What the regular files among `paths` hold: sha256 of each, as far as `most` bytes of all go.
-
-    What is no such file, or may not be read by a command either, is left out; whatever else goes wrong is an error.
-    """
-    found: list[Answer] = []
-    room, paths = min(int(str(request["most"])), MAX_READ), request["paths"]
-    for path in paths if isinstance(paths, list) else []:
-        try:
-            digest = _digest(str(path), room)
-        except (OSError, opening.Refused) as exc:
-            number = exc.errno if isinstance(exc, OSError) else exc.number
-            if number not in NOT_THERE:
-                raise
-            continue
-        room -= int(str(digest["hashed"]))
-        found.append(digest)
-    return {"files": found}
-
-
-def _digest(path: str, room: int) -> Answer:
-    """Raises OSError or opening.Refused for what is no regular file, or may not be read."""
-    handle = opening.open_target(path)
-    try:
-        size = opening.regular(handle).st_size
-        file = opening.reopen(handle, os.O_RDONLY)
-        try:
-            whole, hashed = sha256(), 0
-            while data := os.pread(file, min(CHUNK, room - hashed), hashed):
-                whole.update(data)
-                hashed += len(data)
-        finally:
-            os.close(file)
-        return {"path": path, "size": size, "hashed": hashed, "sha256": whole.hexdigest()}
-    finally:
-        handle.close()
 
 
 def has_openat2() -> bool:

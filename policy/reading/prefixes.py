@@ -191,5 +191,6 @@ def assigned(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], tuple[Assign, .
         if not equals:
             return words[index:], tuple(assigns)
         held = Word(word.text, template=word.template.partition("=")[2])
-        assigns.append(Assign(name, value if word.text is not None else None, appended(name, held)))
+        known = (value, "") if word.text is not None else (None, value)
+        assigns.append(Assign(name, known[0], appended(name, held), known[1]))
     return (), tuple(assigns)

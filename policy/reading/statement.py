@@ -275,7 +275,9 @@ class Script(Commands):
             self.notes.literal |= word.latent
             bound = assignment.binding(assign, word, near)
             flow = changing(flow, setting(name, bound))
-            found.append(Assign(name, word.text, assignment.appended(name, word)))
+            appends = assignment.appended(name, word)
+            begins = word.begins if word.text is None and appends is None else ""
+            found.append(Assign(name, word.text, appends, begins))
         return tuple(found), flow
 
     def _look_inside(self, node: Node, context: Context, flow: Flow) -> Flow:

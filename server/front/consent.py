@@ -10,7 +10,7 @@ from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from pydantic import BaseModel, Field
 
 from policy.verdict import Denied
-from server.judge.approvals import NoSuchApproval, Scope
+from server.judge.approvals import NoSuchApproval, OnceOnly, Scope
 from server.parts import People, Progress
 from server.record.escaping import escaped, one_line
 from server.sandbox.jobs import Job
@@ -100,7 +100,11 @@ async def _answered(people: People, approval: str, action: str, content: Mapping
     try:
         said = content or {}
         scope: Scope = "session" if said.get("again") == "in this session" else "once"
-        await people.answer(approval, yes=action == "accept" and said.get("allow") is True, by=BY, scope=scope)
+        yes = action == "accept" and said.get("allow") is True
+        try:
+            await people.answer(approval, yes=yes, by=BY, scope=scope)
+        except OnceOnly:  # the text said so
+            await people.answer(approval, yes=yes, by=BY)
     except NoSuchApproval:
         return  # somebody else has answered, or it took too long: the call finds out which
 

@@ -22,6 +22,7 @@ type Scope = Literal["once", "session", "time"]  # how often a yes is good
 SESSION_S: Final = 7 * 86_400.0  # a yes for a session ends with it, and after a week in any case
 MOST_SHOWN: Final = 20_000  # characters of what a call brings along; how much more there is, is said
 _SCOPES: Final[tuple[Scope, ...]] = ("once", "time", "session")  # as the field `again` counts them
+_NEVER: Final = -1  # there, while a question waits that may be answered with once only
 _NOTHING: Final = Held()
 
 log = logging.getLogger("sandgate")
@@ -31,9 +32,16 @@ class NoSuchApproval(Exception):
     """There is no open question of that id: it was answered, it ran out, or it never was."""
 
 
+class OnceOnly(Exception):
+    """A yes for longer was meant for a call that may do something else the next time, by what cannot be held."""
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A question for a person. Times in seconds since 1970. `shown` is the whole call as it would run."""
+    """A question for a person. Times in seconds since 1970. `shown` is the whole call as it would run.
+
+    once_only: what it obeys cannot all be held, so that no yes to it is good again.
+    """
 
     id: str
     caller: str
@@ -46,6 +54,7 @@ class Approval:
     state: State
     answered_by: str = ""
     scope: Scope = "once"
+    once_only: bool = False
 
 
 class Rows(Protocol):
@@ -107,7 +116,7 @@ class Approvals:
             "asked": now,
             "ends": now + self._pending_s,
             "state": "pending",
-            "again": 0,
+            "again": _NEVER if held.loose else 0,
             "answered_by": "",
         }
         return await self._kept(lambda: self._rows.put(row))
@@ -120,8 +129,13 @@ class Approvals:
         self, approval: str, *, yes: bool, by: str, for_s: float | None = None, scope: Scope = "once"
     ) -> None:
         """`for_s`: the same call needs no further answer for so long, which is the scope `time`. Raises NoSuchApproval,
-        OSError."""
+        OnceOnly, OSError."""
         now, often = self._clock(), scope if for_s is None else "time"
+        asked = self._rows.find(approval, now) if yes and often != "once" else None
+        if asked and asked["again"] == _NEVER:
+            raise OnceOnly(
+                f"{approval} can be allowed once at a time only: what it obeys may change between two calls, as its text says"
+            )
         lasts = {"once": None, "time": for_s, "session": SESSION_S}[often] if yes else None
         ends = None if lasts is None else now + lasts
         again = _SCOPES.index(often) if ends else 0
@@ -186,13 +200,15 @@ def _shown(question: Question, held: Held) -> str:
 def _files_shown(held: Held) -> Iterator[str]:
     if held.files:
         yield f"(good only while these files stay as they are: {', '.join(map(_file_shown, held.files))})"
-    if not held.whole:
-        yield "(it names more files than are looked at: the rest may change)"
+    for sentence in held.loose:
+        yield f"(good for once only: {sentence})"
     if held.disturbed:
         yield "(other commands run in this session now, and can change its files at any moment)"
 
 
 def _file_shown(file: HeldFile) -> str:
+    if file.is_folder:
+        return f"{file.path} with all in it"
     part = "" if file.hashed == file.size else f" (the first {file.hashed} of {file.size} bytes)"
     return f"{file.path}{part}"
 
@@ -205,4 +221,5 @@ def _most_of(text: str) -> str:
 def _approval(row: Mapping[str, Any]) -> Approval:
     fields = ("id", "caller", "tool", "session", "shown", "asked", "ends", "state", "answered_by")
     told = {name: row[name] for name in fields}
-    return Approval(**told, reasons=tuple(json.loads(row["reasons"])), scope=_SCOPES[row["again"]])
+    reasons, again = tuple(json.loads(row["reasons"])), row["again"]
+    return Approval(**told, reasons=reasons, scope=_SCOPES[max(again, 0)], once_only=again == _NEVER)

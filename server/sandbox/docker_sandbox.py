@@ -168,15 +168,16 @@ class DockerSandbox:
         message = {"op": "file", "do": "search", "handle": found.handle, "access": access, **request}
         return (await self._link.ask(message))[1]
 
-    async def digests(self, paths: Sequence[str], most_bytes: int) -> tuple[HeldFile, ...]:
-        request = {"op": "file", "do": "digest", "paths": list(paths), "most": most_bytes}
+    async def digests(self, paths: Sequence[str], folders: Sequence[str], most_bytes: int) -> tuple[HeldFile, ...]:
+        asked = {*paths, *(f"{folder}/" for folder in folders)}
+        request = {"op": "file", "do": "digest", "paths": list(paths), "folders": list(folders), "most": most_bytes}
         said, _ = await self._link.ask(request)
         with _believing():
             found = [
                 (str(each["path"]), int(each["size"]), int(each["hashed"]), str(each["sha256"]))
                 for each in said["files"]
             ]
-            return tuple(HeldFile(*each) for each in found if each[0] in paths)
+            return tuple(HeldFile(*each) for each in found if each[0] in asked)
 
     async def put(self, archive: Iterator[bytes]) -> None:
         await self._engine.put(self.id, archive)

@@ -173,8 +173,9 @@ class Sandbox(Protocol):
 
     async def search(self, permit: Permit, found: Found, request: Mapping[str, Any]) -> bytes: ...
 
-    async def digests(self, paths: Sequence[str], most_bytes: int) -> tuple[HeldFile, ...]:
-        """Of the regular files among them, in that order; what is not there or cannot be read is left out."""
+    async def digests(self, paths: Sequence[str], folders: Sequence[str], most_bytes: int) -> tuple[HeldFile, ...]:
+        """Of the regular files among `paths`, in that order, and of those `folders` that are any, with all in them; what is
+        not there or cannot be read is left out."""
 
     async def put(self, archive: Iterator[bytes]) -> None:
         """Unpack tar at the root, as root: before anybody has used it, never later. Raises SandboxFailed."""

@@ -121,6 +121,31 @@ async def test_where_a_push_goes_by_a_file_at_home_is_part_of_the_yes(client: Cl
     assert "/.gitconfig" in agent.shown()
 
 
+async def test_a_swap_of_what_a_variable_or_an_option_leads_to_asks_again(client: Client, shared: Home) -> None:
+    agent = Agent(client, shared, "led")
+    await agent.put("Makefile", "include x.mk\n$(shell cat $(CONFIG)):\n\t@echo $@\n")
+    await agent.put("cfg", "good")
+    await agent.put("inc/x.mk", "all: good\n")
+    make = {"command": "CONFIG=cfg make -I inc"}
+    approval = asked(await agent.call("shell", **make))
+    agent.allow(approval)
+    assert "/workspace/cfg, /workspace/inc/ with all in it" in agent.shown()
+
+    await agent.put("cfg", "evil")
+    other = asked(await agent.call("shell", **make))
+    await agent.put("cfg", "good")
+    await agent.put("inc/y.mk", "")
+    assert len({approval, other, asked(await agent.call("shell", **make))}) == 3
+    await agent.call("shell", command="rm inc/y.mk")
+    assert structured(await agent.call("shell", **make))["stdout"] == "good\n"
+
+    loose = asked(await agent.call("shell", command="CONFIG=$(cat cfg) make -I inc"))
+    often = cli(shared, "approvals", "allow", loose, "--session")
+    assert (often.returncode, "once at a time only" in often.stderr) == (1, True)
+    assert "CONFIG is known only when it runs" in cli(shared, "approvals", "list").stdout
+    assert cli(shared, "approvals", "allow", loose).returncode == 0
+
+
 async def test_of_two_runs_on_a_yes_for_once_one_runs(client: Client, shared: Home) -> None:
     agent, results = Agent(client, shared, "race"), list[CallToolResult]()
 

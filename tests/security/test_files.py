@@ -251,9 +251,43 @@ async def test_what_files_hold_is_told_without_opening_anything_else(box: Docker
     )
     paths = [f"/workspace/d/{name}" for name in ("f", "link", "fifo", "big", "shut", "magic", "loop", "none", "")]
 
-    found = {file.path.rpartition("/")[2]: file for file in await box.digests(paths, 1_000_003)}
+    found = {file.path.rpartition("/")[2]: file for file in await box.digests(paths, (), 1_000_003)}
 
     assert found.keys() == {"f", "link", "big"}
     assert found["f"].sha256 == found["link"].sha256 == sha256(b"hi\n").hexdigest()
     assert (found["big"].size, found["big"].hashed) == (3_000_000, 1_000_003 - 6)
     assert found["big"].sha256 == sha256(bytes(1_000_003 - 6)).hexdigest()
+
+
+@pytest.mark.promise("approval.bound")
+async def test_a_folder_is_held_with_all_in_it(box: DockerSandbox) -> None:
+    async def held(name: str = "t") -> tuple[int, int, str]:
+        (found,) = await box.digests((), (f"/workspace/{name}", "/workspace/none"), 1_000_000)
+        assert found.path == f"/workspace/{name}/"
+        return found.size, found.hashed, found.sha256
+
+    await done(
+        box, "mkdir -p t/.git/hooks t/shut; echo a > t/.git/hooks/pre-push; ln -s /etc/passwd t/link; mkfifo t/fifo"
+    )
+    await done(box, "chmod 0 t/shut")
+    before = await held()
+    assert before[:2] == (6, 6)
+    changes = (
+        ("echo b > t/.git/hooks/pre-push", "echo a > t/.git/hooks/pre-push"),
+        ("chmod +x t/.git/hooks/pre-push", "chmod -x t/.git/hooks/pre-push"),
+        ("ln -sfn /etc/group t/link", "ln -sfn /etc/passwd t/link"),
+        ("touch t/.new", "rm t/.new"),
+        ("mv t/fifo t/other", "mv t/other t/fifo"),
+    )
+    for change, back in changes:
+        await done(box, change)
+        assert await held() != before, change
+        await done(box, back)
+        assert await held() == before, back
+
+    await done(
+        box, "ln -s /usr t/away; mkdir many; touch many/{1..2100}; mkdir large; head -c 2000000 /dev/zero > large/x"
+    )
+    assert (await held())[:2] == (7, 6)
+    assert (await held("many"))[:2] == (2_001, 2_000)
+    assert (await held("large"))[:2] == (1, 0)

@@ -18,7 +18,7 @@ from server.front.page.forms import Form, number
 from server.front.page.rendering import Rendering
 from server.front.page.threshold import Threshold
 from server.front.page.views import Answer, Query, Views
-from server.judge.approvals import NoSuchApproval
+from server.judge.approvals import NoSuchApproval, OnceOnly
 from server.judge.limits import TooMany
 from server.record.audit import AuditFailed
 
@@ -64,6 +64,8 @@ class Answers:
             )
         except NoSuchApproval:
             return _answered("late", name)
+        except OnceOnly as exc:
+            return await self.rendering.sentence(viewer, str(exc), HTTPStatus.BAD_REQUEST)
         return _answered(answer, name)
 
     async def said(self, viewer: Viewer, query: Query) -> str:

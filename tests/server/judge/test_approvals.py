@@ -11,7 +11,7 @@ import pytest
 from policy.held import Held, HeldFile
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, Ask, Rule
-from server.judge.approvals import Approval, Approvals, NobodyToAsk, NoSuchApproval
+from server.judge.approvals import Approval, Approvals, NobodyToAsk, NoSuchApproval, OnceOnly
 from server.record.approval_rows import MOST, ApprovalRows
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("approval.bound")]
@@ -177,17 +177,30 @@ async def test_a_yes_given_while_others_ran_is_as_good_where_none_do(rig: Rig) -
 async def test_what_is_not_held_or_not_shown_whole_is_said(rig: Rig) -> None:
     question = replace(QUESTION, act=replace(ACT, stdin=b"y" * 20_005))
     asked = await rig.approvals.wanted(
-        question, ASK, Held("s", (HeldFile("/w/big", 90, 5, ""),), disturbed=True, whole=False)
+        question, ASK, Held("s", (HeldFile("/w/big", 90, 5, ""),), disturbed=True, loose=("HOME is known",))
     )
     assert asked is not None
     for said in (
         "with this input, 20005 bytes",
         "[5 characters more",
         "/w/big (the first 5 of 90 bytes)",
-        "more files than are looked at",
+        "good for once only: HOME is known",
         "other commands run",
     ):
         assert said in asked.shown
+
+
+async def test_what_cannot_all_be_held_is_allowed_once_and_no_more(rig: Rig) -> None:
+    loose = Held("s", loose=("HOME is known only when it runs",))
+    asked = await rig.approvals.wanted(QUESTION, ASK, loose)
+    assert asked is not None
+    assert asked.once_only
+    for how in ({"scope": "session"}, {"for_s": 60.0}):
+        with pytest.raises(OnceOnly, match="once at a time only"):
+            rig.approvals.answer_now(asked.id, yes=True, by="carl", **how)
+    rig.approvals.answer_now(asked.id, yes=True, by="carl")
+    assert await rig.approvals.given(QUESTION, ASK, loose) is not None
+    assert await rig.approvals.given(QUESTION, ASK, loose) is None
 
 
 async def test_answers_outlive_the_server(rig: Rig, tmp_path: Path) -> None:
