@@ -1,15 +1,15 @@
-"""Shared by all tests: pure async code runs on both backends, what needs the real server on its own.
+"""Shared by all tests: pure async code runs on asyncio and trio, what drives the real thing on the one that knows it.
 
-`make test` runs files in two processes, and then these, which change or count what all that use an engine share.
+`make test` runs files in two processes, and then those of ALONE, which change or count what all that use an engine share.
 """
 
 import gc
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.folders import short_folder
 
 ALONE = {
     "security/test_disk.py": "room that others give back meanwhile hides what a sandbox takes",
@@ -20,11 +20,23 @@ ALONE = {
     "server/sandbox/test_socket_folder.py": "removes a volume of a name that is always the same",
 }
 
+REAL = {"conformance", "end_to_end", "security", "soak"}  # folders whose tests drive a real server or sandbox
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if str(item.path.relative_to(Path(__file__).parent)) in ALONE:
             item.add_marker("alone")
+    items[:] = [item for item in items if not (_on_trio(item) and _is_for_asyncio_alone(item))]
+
+
+def _on_trio(item: pytest.Item) -> bool:
+    called = getattr(item, "callspec", None)  # where a test has parameters at all
+    return called is not None and called.params.get("anyio_backend") == "trio"
+
+
+def _is_for_asyncio_alone(item: pytest.Item) -> bool:
+    return item.path.parent.name in REAL or item.get_closest_marker("asyncio_alone") is not None
 
 
 @pytest.hookimpl(trylast=True)
@@ -37,13 +49,18 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """Short, because socket paths below it are bounded; not pytest's own, which are long."""
-    made = Path(tempfile.mkdtemp(prefix="sg"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    """One for all tests of a file."""
+    with short_folder() as made:
+        yield made
 
 
-@pytest.fixture(params=["asyncio", "trio"])
+@pytest.fixture
+def own_folder() -> Iterator[Path]:
+    """One for one test."""
+    with short_folder() as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)

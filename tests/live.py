@@ -3,7 +3,6 @@
 import os
 import shutil
 import ssl
-import tempfile
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.gate import BUNDLE, variables
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.sandbox import HOME, LINK_DIR, Exit, Found, SandboxSpec
+from tests.folders import short_folder
 from tests.real_engine import engine_url
 
 BASE = SandboxSpec(image="sandgate/base", environment="base", memory_bytes=512 << 20, pids=128)
@@ -90,6 +90,13 @@ async def shell(sandbox: DockerSandbox, script: str, timeout_s: float = 20, acce
     return await run(sandbox, "/bin/bash", "--noprofile", "--norc", "-c", script, timeout_s=timeout_s, access=access)
 
 
+async def done(sandbox: DockerSandbox, script: str) -> str:
+    """What a script says that has to succeed."""
+    said = await shell(sandbox, script, timeout_s=60)
+    assert said.end.exit_code == 0, said.text
+    return said.text
+
+
 async def read_file(sandbox: DockerSandbox, path: str) -> tuple[Found, bytes]:
     """As the file tools do it: opened, and read by the very handle whose path is permitted."""
     found = await sandbox.resolve(path)
@@ -103,24 +110,23 @@ async def engine(
     find: Callable[[], str] = engine_url,
     seccomp: Path | None = None,
 ) -> AsyncGenerator[DockerEngine]:
-    folder = Path(tempfile.mkdtemp(prefix="sg"))
-    async with anyio.create_task_group() as tasks:
-        made = DockerEngine(
-            find=find,
-            directory=folder / "s",
-            server_id=folder.name,
-            seccomp=seccomp or seccomp_file(),
-            surroundings=Surroundings(variables(LINK_DIR)),
-            grace_s=grace_s,
-            tasks=tasks,
-            weakened=(weakened if weakened is not None else []).append,
-        )
-        try:
-            yield made
-        finally:
-            made.close()
-            tasks.cancel_scope.cancel()
-            shutil.rmtree(folder, ignore_errors=True)
+    with short_folder() as folder:
+        async with anyio.create_task_group() as tasks:
+            made = DockerEngine(
+                find=find,
+                directory=folder / "s",
+                server_id=folder.name,
+                seccomp=seccomp or seccomp_file(),
+                surroundings=Surroundings(variables(LINK_DIR)),
+                grace_s=grace_s,
+                tasks=tasks,
+                weakened=(weakened if weakened is not None else []).append,
+            )
+            try:
+                yield made
+            finally:
+                made.close()
+                tasks.cancel_scope.cancel()
 
 
 @asynccontextmanager

@@ -2,12 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Callable
 from typing import Any
 
 from fastmcp import Client
 from fastmcp.client.transports import SSETransport, StdioTransport, StreamableHttpTransport
-from steps import Answer, Report, Target
+from steps import Answer, Heard, Report, Target, progress, text
 
 
 def transport(target: Target) -> Any:
@@ -32,18 +31,13 @@ async def main() -> None:
         async def call(
             name: str,
             arguments: dict[str, Any],
-            heard: Callable[[str], None] | None = None,
+            heard: Heard = None,
             timeout_s: float | None = None,
         ) -> Answer:
-            async def told(_: float, __: float | None, message: str | None) -> None:
-                if heard:
-                    heard(message or "")
-
             done = await client.call_tool(
-                name, arguments, timeout=timeout_s, progress_handler=told if heard else None, raise_on_error=False
+                name, arguments, timeout=timeout_s, progress_handler=progress(heard), raise_on_error=False
             )
-            text = "\n".join(part.text for part in done.content if part.type == "text")
-            return Answer(text, done.structured_content, done.is_error)
+            return Answer(text(done.content), done.structured_content, done.is_error)
 
         await report.drive(call)
 

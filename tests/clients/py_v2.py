@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult
-from steps import Answer, Report, Target
+from steps import Answer, Heard, Report, Target, progress, text
 
 
 @asynccontextmanager
@@ -45,18 +45,13 @@ async def main() -> None:
         async def call(
             name: str,
             arguments: dict[str, Any],
-            heard: Callable[[str], None] | None = None,
+            heard: Heard = None,
             timeout_s: float | None = None,
         ) -> Answer:
-            async def told(_: float, __: float | None, message: str | None) -> None:
-                if heard:
-                    heard(message or "")
-
             done = await client.call_tool(
-                name, arguments, read_timeout_seconds=timeout_s, progress_callback=told if heard else None
+                name, arguments, read_timeout_seconds=timeout_s, progress_callback=progress(heard)
             )
-            text = "\n".join(part.text for part in done.content if part.type == "text")
-            return Answer(text, done.structured_content, bool(done.is_error))
+            return Answer(text(done.content), done.structured_content, bool(done.is_error))
 
         await report.drive(call)
 

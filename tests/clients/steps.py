@@ -15,6 +15,8 @@ HELD = "rm -f go; echo one; until [ -e go ]; do sleep 0.05; done; echo two; exit
 ASKED = "git push; echo went on"
 DEADLINE_S = 1.5  # of the command, where a client gives up without a word to the server
 
+type Heard = Callable[[str], None] | None  # told what a notification of progress says
+
 
 @dataclass
 class Target:
@@ -39,12 +41,27 @@ class Answer:
     is_error: bool
 
 
+def text(content: list[Any]) -> str:
+    """The text that a client found in a result."""
+    return "\n".join(part.text for part in content if part.type == "text")
+
+
+def progress(heard: Heard) -> Callable[[float, float | None, str | None], Awaitable[None]] | None:
+    """What a client calls with each notification; None where nobody listens, so that it asks for none."""
+
+    async def told(_: float, __: float | None, message: str | None) -> None:
+        if heard:
+            heard(message or "")
+
+    return told if heard else None
+
+
 class Call(Protocol):
     async def __call__(
         self,
         name: str,
         arguments: dict[str, Any],
-        heard: Callable[[str], None] | None = None,
+        heard: Heard = None,
         timeout_s: float | None = None,
     ) -> Answer: ...
 

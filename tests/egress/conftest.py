@@ -1,11 +1,10 @@
 import importlib
-import shutil
 import warnings
 from collections.abc import Iterator
 
 import pytest
 
-from tests.egress.world.town import Town, build
+from tests.egress.world.town import Town, opened
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # mitmproxy calls pyparsing by its old names when imported
@@ -14,9 +13,13 @@ with warnings.catch_warnings():
 
 @pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    built = build(tmp_path_factory.mktemp("town"))
-    yield built
-    built.gate.close()
-    built.secure.close()
-    built.plain.close()
-    shutil.rmtree(built.folder)
+    """Shared by all that leave it as they found it."""
+    with opened(tmp_path_factory.mktemp("town")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def own_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """For a file that fills, slows or counts it: no other file's business."""
+    with opened(tmp_path_factory.mktemp("own")) as made:
+        yield made

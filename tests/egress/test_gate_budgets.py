@@ -1,26 +1,21 @@
 """What one session may take, at a gate whose limits are small: it is refused in words, and its neighbour is not."""
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.egress.world.sandbox import Answer
-from tests.egress.world.town import Guest, Town, build
+from tests.egress.world.town import Guest, Town, opened
 
 LIMITS = {"connections": 16, "tls_per_second": 2, "tls_burst": 6, "upload_mb": 1, "download_mb": 2}
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    town = build(tmp_path_factory.mktemp("small"), limits=LIMITS)
-    yield town
-    town.gate.close()
-    town.secure.close()
-    town.plain.close()
-    shutil.rmtree(town.folder)
+    with opened(tmp_path_factory.mktemp("small"), limits=LIMITS) as made:
+        yield made
 
 
 def connect(guest: Guest) -> Answer:

@@ -10,7 +10,7 @@ import h2.exceptions
 import pytest
 
 from tests.egress.test_gate import UPGRADE
-from tests.egress.world.town import Guest, Town, build
+from tests.egress.world.town import Guest, opened
 
 CASES = 240
 BITS = [
@@ -90,15 +90,12 @@ def thrown(guest: Guest, dice: Dice) -> None:
 
 @pytest.mark.promise("egress.names_agree")
 def test_whatever_is_thrown_at_it_no_parser_falls_over(tmp_path: Path) -> None:
-    town: Town = build(tmp_path)
-    guest = town.session("allowed.test", "allowed.test:80")
-    for seed in range(CASES):
-        thrown(guest, Dice(seed, guest.at("allowed.test")))
-    with guest.tunnel("allowed.test") as sandbox:
-        assert sandbox.get(guest.at("allowed.test")).status == 200
-    town.gate.close()
-    town.secure.close()
-    town.plain.close()
+    with opened(tmp_path) as town:
+        guest = town.session("allowed.test", "allowed.test:80")
+        for seed in range(CASES):
+            thrown(guest, Dice(seed, guest.at("allowed.test")))
+        with guest.tunnel("allowed.test") as sandbox:
+            assert sandbox.get(guest.at("allowed.test")).status == 200
 
     assert "denied" not in town.arrived.decode("latin1")
     assert "gave up" not in town.gate.log

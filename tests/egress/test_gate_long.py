@@ -2,23 +2,13 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.egress.world.sandbox import Sandbox
-from tests.egress.world.town import Guest, Town, build
+from tests.egress.world.town import Guest, Town
 
 GROWTH_MB = 60
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    made = build(tmp_path_factory.mktemp("long"))
-    yield made
-    made.gate.close()
-    made.secure.close()
-    made.plain.close()
 
 
 def answered(guest: Guest) -> bool:
@@ -28,11 +18,11 @@ def answered(guest: Guest) -> bool:
 
 @pytest.mark.promise("secrets.outside")
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_an_answer_that_is_a_bomb_is_cut_where_it_has_to_be_opened(town: Town, encoding: str) -> None:
-    guest, neighbour = town.session("allowed.test"), town.session("allowed.test")
+def test_an_answer_that_is_a_bomb_is_cut_where_it_has_to_be_opened(own_town: Town, encoding: str) -> None:
+    guest, neighbour = own_town.session("allowed.test"), own_town.session("allowed.test")
     secret = {"name": "key", "value": "0123456789abcdef", "host": guest.at("allowed.test"), "headers": ["x-key"]}
-    assert town.gate.ask(op="secrets", secrets=[secret])["ok"]
-    before = town.gate.memory_mb()
+    assert own_town.gate.ask(op="secrets", secrets=[secret])["ok"]
+    before = own_town.gate.memory_mb()
     with guest.tunnel("allowed.test") as sandbox:
         sandbox.say(f"GET /encoded?{encoding}&bomb HTTP/1.1\r\nHost: {guest.at('allowed.test')}\r\n\r\n")
         got = 0
@@ -40,18 +30,18 @@ def test_an_answer_that_is_a_bomb_is_cut_where_it_has_to_be_opened(town: Town, e
             while data := sandbox.sock.recv(65536):
                 got += len(data)
         assert answered(neighbour)
-    assert town.gate.ask(op="secrets", secrets=[])["ok"]
+    assert own_town.gate.ask(op="secrets", secrets=[])["ok"]
 
     assert got < 100_000_000
     assert "far larger" in guest.refused(rule="egress.secret")["reason"]
-    assert town.gate.memory_mb() - before < 2 * GROWTH_MB  # one read's worth of it, opened and looked through
+    assert own_town.gate.memory_mb() - before < 2 * GROWTH_MB  # one read's worth of it, opened and looked through
 
 
 @pytest.mark.soak
 @pytest.mark.promise("egress.neighbours")
-def test_ten_thousand_connections_from_one_sandbox(town: Town) -> None:
-    greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
-    before, turned_away = town.gate.memory_mb(), 0
+def test_ten_thousand_connections_from_one_sandbox(own_town: Town) -> None:
+    greedy, neighbour = own_town.session("allowed.test"), own_town.session("allowed.test")
+    before, turned_away = own_town.gate.memory_mb(), 0
     for _ in range(20):
         with contextlib.ExitStack() as stack:
             for _ in range(500):
@@ -61,14 +51,14 @@ def test_ten_thousand_connections_from_one_sandbox(town: Town) -> None:
             assert answered(neighbour)
 
     assert turned_away > 2000
-    assert town.gate.memory_mb() - before < GROWTH_MB
-    assert len(town.gate.events("refused", greedy.name)) < 100
+    assert own_town.gate.memory_mb() - before < GROWTH_MB
+    assert len(own_town.gate.events("refused", greedy.name)) < 100
 
 
 @pytest.mark.soak
 @pytest.mark.promise("egress.neighbours")
-def test_a_head_that_takes_longer_than_ten_seconds_is_cut_however_slowly_it_comes(town: Town) -> None:
-    greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
+def test_a_head_that_takes_longer_than_ten_seconds_is_cut_however_slowly_it_comes(own_town: Town) -> None:
+    greedy, neighbour = own_town.session("allowed.test"), own_town.session("allowed.test")
     with contextlib.ExitStack() as stack:
         lines = [stack.enter_context(greedy.dial()) for _ in range(60)]
         lines += [stack.enter_context(greedy.tunnel("allowed.test")) for _ in range(20)]
@@ -97,9 +87,9 @@ def trickles(line: Sandbox) -> bool:
 
 @pytest.mark.soak
 @pytest.mark.promise("egress.neighbours")
-def test_half_open_peers_and_origins_that_stall_hold_a_session_up_and_nobody_else(town: Town) -> None:
-    greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
-    before = town.gate.memory_mb()
+def test_half_open_peers_and_origins_that_stall_hold_a_session_up_and_nobody_else(own_town: Town) -> None:
+    greedy, neighbour = own_town.session("allowed.test"), own_town.session("allowed.test")
+    before = own_town.gate.memory_mb()
     with contextlib.ExitStack() as stack:
         for number in range(120):
             sandbox = stack.enter_context(greedy.tunnel("allowed.test"))
@@ -108,5 +98,5 @@ def test_half_open_peers_and_origins_that_stall_hold_a_session_up_and_nobody_els
         for _ in range(20):
             assert answered(neighbour)
             time.sleep(0.5)
-        assert town.gate.memory_mb() - before < GROWTH_MB
+        assert own_town.gate.memory_mb() - before < GROWTH_MB
     assert answered(greedy)

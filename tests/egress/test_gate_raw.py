@@ -1,50 +1,30 @@
 """tcp:// entries: bytes that nobody reads, to one host and port, and said to be so."""
 
-import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 from tests.egress.world.town import Town
+from tests.speaker import GREETING, speaking
 
 
 @pytest.fixture(scope="module")
 def speaker() -> Iterator[int]:
-    """A server that speaks first, echoes in capitals, and hangs up at an `x`. Its port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=speak, args=[sock], daemon=True).start()
-
-    def speak(sock: socket.socket) -> None:
-        with sock:
-            sock.sendall(b"220 hello\n")
-            while (data := sock.recv(65536)) and data != b"x":
-                sock.sendall(data.upper())
-
-    threading.Thread(target=serve, daemon=True).start()
-    yield listener.getsockname()[1]
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
+    with speaking() as port:
+        yield port
 
 
 def test_a_server_may_speak_first_and_the_record_says_that_nobody_read(town: Town, speaker: int) -> None:
     guest = town.session(f"tcp://allowed.test:{speaker}")
     with guest.dial() as sandbox:
         accepted = sandbox.connect(f"allowed.test:{speaker}")
-        greeting = sandbox.read(10)
+        greeting = sandbox.read(len(GREETING))
         sandbox.say(b"\x00\x01 any bytes")
         echo = sandbox.read(12)
         sandbox.say(b"x")
         assert sandbox.ends()
 
-    assert (accepted.status, greeting, echo) == (200, b"220 hello\n", b"\x00\x01 ANY BYTES")
+    assert (accepted.status, greeting, echo) == (200, GREETING, b"\x00\x01 ANY BYTES")
     told = guest.flow(port=speaker)
     assert (told["scheme"], told["uninterpreted"], told["bytes_up"], told["bytes_down"]) == ("tcp", True, 13, 22)
 

@@ -1,7 +1,7 @@
 """One sandbox storms the gate: its neighbour is answered all the same, the gate stays small, and afterwards all is well."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import h2.config
@@ -11,19 +11,9 @@ import pytest
 
 from tests.egress.world.gate import eventually
 from tests.egress.world.sandbox import Sandbox, http2_get
-from tests.egress.world.town import Guest, Town, build
+from tests.egress.world.town import Guest, Town, opened
 
 GROWTH_MB = 60  # of the whole process, with a storm in it
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """A gate of its own: what these do to its memory is no other test's business."""
-    made = build(tmp_path_factory.mktemp("storm"))
-    yield made
-    made.gate.close()
-    made.secure.close()
-    made.plain.close()
 
 
 def rapid_reset(guest: Guest, stack: contextlib.ExitStack) -> None:
@@ -157,16 +147,16 @@ STORMS: list[Callable[[Guest, contextlib.ExitStack], None]] = [
 @pytest.mark.promise("egress.neighbours")
 @pytest.mark.parametrize("storm", STORMS, ids=lambda storm: storm.__name__)
 def test_beside_a_storm_a_neighbour_is_answered_and_the_gate_stays_small(
-    town: Town, storm: Callable[[Guest, contextlib.ExitStack], None]
+    own_town: Town, storm: Callable[[Guest, contextlib.ExitStack], None]
 ) -> None:
-    greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
-    before = town.gate.memory_mb()
+    greedy, neighbour = own_town.session("allowed.test"), own_town.session("allowed.test")
+    before = own_town.gate.memory_mb()
     with contextlib.ExitStack() as stack:
         storm(greedy, stack)
         with neighbour.tunnel("allowed.test") as sandbox:
             assert sandbox.get(neighbour.at("allowed.test")).status == 200
-        assert town.gate.memory_mb() - before < GROWTH_MB
-        assert len(town.gate.events("refused", greedy.name)) < 2000 / 10
+        assert own_town.gate.memory_mb() - before < GROWTH_MB
+        assert len(own_town.gate.events("refused", greedy.name)) < 2000 / 10
     eventually(lambda: _answered(greedy))
 
 
@@ -176,16 +166,13 @@ def _answered(guest: Guest) -> bool:
     return False
 
 
-def test_after_all_of_them_no_parser_gave_up(town: Town, tmp_path: Path) -> None:
-    made = build(tmp_path)
-    with contextlib.ExitStack() as stack:
-        for storm in (rapid_reset, continuation_flood, header_bomb, leavers):
-            storm(made.session("allowed.test", "allowed.test:80", "allowed.test:1"), stack)
-    with made.session("allowed.test").dial() as sandbox:
-        assert isinstance(sandbox, Sandbox)
-    made.gate.close()
-    made.secure.close()
-    made.plain.close()
+def test_after_all_of_them_no_parser_gave_up(own_town: Town, tmp_path: Path) -> None:
+    with opened(tmp_path) as made:
+        with contextlib.ExitStack() as stack:
+            for storm in (rapid_reset, continuation_flood, header_bomb, leavers):
+                storm(made.session("allowed.test", "allowed.test:80", "allowed.test:1"), stack)
+        with made.session("allowed.test").dial() as sandbox:
+            assert isinstance(sandbox, Sandbox)
 
     assert "gave up" not in made.gate.log
     assert "Traceback" not in made.gate.log

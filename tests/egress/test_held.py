@@ -4,8 +4,10 @@ import pytest
 
 from egress.held import HELD_BYTES, Held
 
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
-async def test_it_counts_until_it_is_lifted_and_anew_when_it_starts_again(anyio_backend: str) -> None:
+
+async def test_it_counts_until_it_is_lifted_and_anew_when_it_starts_again() -> None:
     held = Held(patience_s=0.01)
 
     assert await held.takes(HELD_BYTES)
@@ -17,7 +19,7 @@ async def test_it_counts_until_it_is_lifted_and_anew_when_it_starts_again(anyio_
 
 
 @pytest.mark.parametrize("how", ["lift", "restart"])
-async def test_what_is_too_much_waits_for_whoever_makes_sense_of_it(anyio_backend: str, how: str) -> None:
+async def test_what_is_too_much_waits_for_whoever_makes_sense_of_it(how: str) -> None:
     held = Held()
     await held.takes(HELD_BYTES)
     waiting = asyncio.create_task(held.takes(1))
@@ -29,16 +31,8 @@ async def test_what_is_too_much_waits_for_whoever_makes_sense_of_it(anyio_backen
     assert await waiting
 
 
-async def test_what_is_not_held_is_read_in_pieces_of_another_size(anyio_backend: str) -> None:
+async def test_what_is_not_held_is_read_in_pieces_of_another_size() -> None:
     held = Held()
     assert held.at_once(100, 200) == 100
     held.lift()
     assert held.at_once(100, 200) == 200
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-pytestmark = pytest.mark.anyio

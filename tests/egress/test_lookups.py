@@ -1,21 +1,11 @@
 """Names that nobody answers for: the session that asks for them waits, and its neighbour does not."""
 
 import contextlib
-from collections.abc import Iterator
 
 import pytest
 
 from tests.egress.world.sandbox import Sandbox
-from tests.egress.world.town import Town, build
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    made = build(tmp_path_factory.mktemp("lookups"))
-    yield made
-    made.gate.close()
-    made.secure.close()
-    made.plain.close()
+from tests.egress.world.town import Town
 
 
 def waits(sandbox: Sandbox) -> bool:
@@ -27,9 +17,9 @@ def waits(sandbox: Sandbox) -> bool:
 
 
 @pytest.mark.promise("egress.neighbours")
-def test_a_session_whose_names_nobody_answers_for_leaves_the_threads_to_its_neighbours(town: Town) -> None:
-    greedy, neighbour = town.session("*.other.test:80"), town.session("allowed.test")
-    where = f"dumb.other.test:{town.plain.port}"
+def test_a_session_whose_names_nobody_answers_for_leaves_the_threads_to_its_neighbours(own_town: Town) -> None:
+    greedy, neighbour = own_town.session("*.other.test:80"), own_town.session("allowed.test")
+    where = f"dumb.other.test:{own_town.plain.port}"
     with contextlib.ExitStack() as stack:
         lines = [stack.enter_context(greedy.dial()) for _ in range(100)]
         for line in lines:

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator
 
 import h2.config
 import h2.connection
@@ -14,18 +13,9 @@ from egress.pressure import LOOK_EVERY_S, Pressure, Total
 from egress.session import MOST_FLIGHTS
 from tests.egress.world.gate import eventually
 from tests.egress.world.sandbox import Sandbox, http2_get
-from tests.egress.world.town import Guest, Town, build
+from tests.egress.world.town import Guest, Town
 
 GROWTH_MB = 40
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    made = build(tmp_path_factory.mktemp("pressure"))
-    yield made
-    made.gate.close()
-    made.secure.close()
-    made.plain.close()
 
 
 def speaker(window: int) -> h2.connection.H2Connection:
@@ -43,18 +33,20 @@ def answered(guest: Guest) -> bool:
 
 
 @pytest.mark.promise("egress.neighbours")
-def test_what_a_client_does_not_take_is_not_read_from_the_origin_and_all_of_it_comes_when_it_does(town: Town) -> None:
-    greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
-    before, size = town.gate.memory_mb(), 200_000_000
+def test_what_a_client_does_not_take_is_not_read_from_the_origin_and_all_of_it_comes_when_it_does(
+    own_town: Town,
+) -> None:
+    greedy, neighbour = own_town.session("allowed.test"), own_town.session("allowed.test")
+    before, size = own_town.gate.memory_mb(), 200_000_000
     with greedy.tunnel("allowed.test", protocols=("h2",)) as sandbox:
         client = speaker(window=0)
         client.send_headers(1, http2_get(greedy.at("allowed.test"), f"/big?{size}"), end_stream=True)
         sandbox.say(client.data_to_send())
         assert [answered(neighbour) for _ in range(20)] == [True] * 20  # it has had time to take it all
-        assert town.gate.memory_mb() - before < GROWTH_MB
+        assert own_town.gate.memory_mb() - before < GROWTH_MB
         assert taken(sandbox, client, 30_000_000) >= 30_000_000
 
-    assert town.gate.memory_mb() - before < GROWTH_MB
+    assert own_town.gate.memory_mb() - before < GROWTH_MB
 
 
 def taken(sandbox: Sandbox, client: h2.connection.H2Connection, size: int) -> int:
@@ -69,9 +61,9 @@ def taken(sandbox: Sandbox, client: h2.connection.H2Connection, size: int) -> in
 
 
 @pytest.mark.promise("egress.neighbours")
-def test_what_an_origin_does_not_take_is_not_read_from_the_sandbox(town: Town) -> None:
-    greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
-    before, sent = town.gate.memory_mb(), 0
+def test_what_an_origin_does_not_take_is_not_read_from_the_sandbox(own_town: Town) -> None:
+    greedy, neighbour = own_town.session("allowed.test"), own_town.session("allowed.test")
+    before, sent = own_town.gate.memory_mb(), 0
     with greedy.tunnel("allowed.test", protocols=("h2",)) as sandbox:
         client = speaker(window=2**20)
         client.send_headers(1, http2_get(greedy.at("allowed.test"), "/stall", "POST"))
@@ -83,15 +75,15 @@ def test_what_an_origin_does_not_take_is_not_read_from_the_sandbox(town: Town) -
                 sandbox.say(frame)
                 sent += len(frame)
         assert answered(neighbour)
-        assert town.gate.memory_mb() - before < GROWTH_MB
+        assert own_town.gate.memory_mb() - before < GROWTH_MB
 
     assert sent < 50_000_000
 
 
 @pytest.mark.promise("egress.neighbours")
-def test_requests_that_never_end_are_so_many_and_no_more(town: Town) -> None:
-    greedy, neighbour = town.session("allowed.test"), town.session("allowed.test")
-    before, beyond = town.gate.memory_mb(), 7 * 90 - MOST_FLIGHTS
+def test_requests_that_never_end_are_so_many_and_no_more(own_town: Town) -> None:
+    greedy, neighbour = own_town.session("allowed.test"), own_town.session("allowed.test")
+    before, beyond = own_town.gate.memory_mb(), 7 * 90 - MOST_FLIGHTS
     head = [*http2_get(greedy.at("allowed.test"), "/stall", "POST"), ("x-large", "a" * 3000)]
     with contextlib.ExitStack() as stack:
         for _ in range(7):
@@ -100,15 +92,17 @@ def test_requests_that_never_end_are_so_many_and_no_more(town: Town) -> None:
             for stream in range(1, 180, 2):
                 client.send_headers(stream, head)
             sandbox.say(client.data_to_send())
-        eventually(lambda: refused(town, greedy) >= beyond)
+        eventually(lambda: refused(own_town, greedy) >= beyond)
         assert answered(neighbour)
-        assert town.gate.memory_mb() - before < 2 * GROWTH_MB
+        assert own_town.gate.memory_mb() - before < 2 * GROWTH_MB
 
-    assert refused(town, greedy) == beyond
+    assert refused(own_town, greedy) == beyond
 
 
-def refused(town: Town, guest: Guest) -> int:
-    return sum(event["count"] for event in town.gate.events("refused", guest.name) if event["rule"] == "egress.limit")
+def refused(own_town: Town, guest: Guest) -> int:
+    return sum(
+        event["count"] for event in own_town.gate.events("refused", guest.name) if event["rule"] == "egress.limit"
+    )
 
 
 def test_what_a_session_holds_is_not_counted_anew_by_each_that_waits() -> None:

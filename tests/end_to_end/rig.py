@@ -17,6 +17,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult, TextContent
 
+from server.ops.demo_origin import HOST
 from server.record.reading import lines
 from server.sandbox.installation import STATE_LABEL
 from tests.real_engine import client as docker_client
@@ -116,6 +117,11 @@ def _words(process: Path, what: str) -> bytes:
         return b""
 
 
+def believed(certificate: Path) -> str:
+    """Lines of [egress] by which the gate finds the demo's host on this machine, and believes who answers there."""
+    return f'resolve = {{"{HOST}" = "127.0.0.1"}}\nnetworks = ["127.0.0.1/32"]\nupstream_ca = "{certificate}"\n'
+
+
 @asynccontextmanager
 async def connected(home: Home, mode: Any = "auto") -> AsyncGenerator[Client]:
     async with Client(home.parameters(), mode=mode) as made:
@@ -124,6 +130,24 @@ async def connected(home: Home, mode: Any = "auto") -> AsyncGenerator[Client]:
 
 def text_of(result: CallToolResult) -> str:
     return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+
+
+async def called(client: Client, tool: str, **arguments: Any) -> CallToolResult:
+    """The result of a call that is let through."""
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, text_of(result)
+    return result
+
+
+async def text_from(client: Client, tool: str, **arguments: Any) -> str:
+    return text_of(await called(client, tool, **arguments))
+
+
+async def refused(client: Client, tool: str, **arguments: Any) -> str:
+    """What is said of a call that is not."""
+    result = await client.call_tool(tool, arguments)
+    assert result.is_error, text_of(result)
+    return text_of(result)
 
 
 def structured(result: CallToolResult) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from mcp import Client
 
 from tests.egress.world.certificates import FakeAuthority
-from tests.end_to_end.rig import structured, text_of
+from tests.end_to_end.rig import believed, structured, text_of
 from tests.real_git import git, repository
 
 HOST = "pkgs.test"
@@ -43,7 +43,7 @@ class Shop:
         """Of a server whose sandboxes may come here, and whose gate believes the shop."""
         return (
             f'environment = "{environment}"\n[policy]\nprofile = "open"\n[egress]\nallow = ["{HOST}:{self.port}"]\n'
-            f'resolve = {{"{HOST}" = "127.0.0.1"}}\nnetworks = ["127.0.0.1/32"]\nupstream_ca = "{self.authority}"\n'
+            f"{believed(self.authority)}"
         )
 
 

@@ -1,9 +1,6 @@
 """A server killed with -9 and the next one: what it owned is there, and what nobody can have any use for is not."""
 
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +10,6 @@ from tests.end_to_end.rig import Home, RawServer, until
 from tests.real_engine import client
 
 SETTINGS = 'environment = "base"\n[policy]\nprofile = "open"\n[sandbox]\ngrace_s = 12\n'
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="sg"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
 
 
 def text(answer: dict[str, Any]) -> str:
@@ -48,8 +37,10 @@ def killed_in_the_middle(home: Home) -> tuple[RawServer, set[str]]:
 
 @pytest.mark.promise("nothing.left")
 @pytest.mark.promise("result.truthful")
-def test_a_restarted_server_has_the_session_its_jobs_and_nothing_else_of_the_one_that_was_killed(folder: Path) -> None:
-    home = Home(folder, settings=SETTINGS)
+def test_a_restarted_server_has_the_session_its_jobs_and_nothing_else_of_the_one_that_was_killed(
+    own_folder: Path,
+) -> None:
+    home = Home(own_folder, settings=SETTINGS)
     _, before = killed_in_the_middle(home)
     second = RawServer.start(home)
     answer = second.shell("cat kept; ls; pgrep -f 'sleep 30[0]' | wc -l")
@@ -69,8 +60,8 @@ def test_a_restarted_server_has_the_session_its_jobs_and_nothing_else_of_the_one
 
 
 @pytest.mark.promise("nothing.left")
-def test_it_is_taken_over_before_the_first_call_and_frozen_ones_too(folder: Path) -> None:
-    home = Home(folder, settings=SETTINGS.replace("grace_s = 12", "grace_s = 8\nfreeze_after_s = 0.3\nidle = 0"))
+def test_it_is_taken_over_before_the_first_call_and_frozen_ones_too(own_folder: Path) -> None:
+    home = Home(own_folder, settings=SETTINGS.replace("grace_s = 12", "grace_s = 8\nfreeze_after_s = 0.3\nidle = 0"))
     first = RawServer.start(home)
     first.shell("echo kept > kept")
     until(lambda: bool(home.audit("session.frozen")), "it was not frozen", 20)
@@ -83,8 +74,8 @@ def test_it_is_taken_over_before_the_first_call_and_frozen_ones_too(folder: Path
 
 
 @pytest.mark.promise("session.alone")
-def test_a_probe_that_comes_first_takes_nothing_from_the_restarted_server(folder: Path) -> None:
-    home = Home(folder, settings=SETTINGS.replace("grace_s = 12", "grace_s = 20"))
+def test_a_probe_that_comes_first_takes_nothing_from_the_restarted_server(own_folder: Path) -> None:
+    home = Home(own_folder, settings=SETTINGS.replace("grace_s = 12", "grace_s = 20"))
     killed_in_the_middle(home)
     probe = RawServer.start(home)
     probe.ask("tools/list", {})
@@ -99,8 +90,8 @@ def test_a_probe_that_comes_first_takes_nothing_from_the_restarted_server(folder
 
 @pytest.mark.promise("nothing.left")
 @pytest.mark.promise("result.truthful")
-def test_where_the_next_server_comes_too_late_that_is_said(folder: Path) -> None:
-    home = Home(folder, settings=SETTINGS.replace("grace_s = 12", "grace_s = 1"))
+def test_where_the_next_server_comes_too_late_that_is_said(own_folder: Path) -> None:
+    home = Home(own_folder, settings=SETTINGS.replace("grace_s = 12", "grace_s = 1"))
     killed_in_the_middle(home)
     until(lambda: not sandboxes(home), "the sandboxes did not end by themselves", 20)
     second = RawServer.start(home)
@@ -109,4 +100,4 @@ def test_where_the_next_server_comes_too_late_that_is_said(folder: Path) -> None
     assert "the session default before this one is gone with its files" in text(answer)
     assert answer["structuredContent"]["stdout"] == ""
     second.end(signal.SIGTERM)
-    assert [path for path in (folder / "run").rglob("*") if path.is_socket()] == []
+    assert [path for path in (own_folder / "run").rglob("*") if path.is_socket()] == []

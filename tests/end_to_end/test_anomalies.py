@@ -12,7 +12,7 @@ from mcp import Client
 from server.ops.demo_origin import HOST
 from server.ops.demo_origin import serving as origin_serving
 from tests.end_to_end.http_rig import ANN, cli, serving, tokens
-from tests.end_to_end.rig import Home, connected, structured, text_of
+from tests.end_to_end.rig import Home, believed, connected, structured, text_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("anomaly.held")]
 
@@ -115,8 +115,7 @@ async def test_bytes_that_leave_and_hosts_that_are_new_are_recorded(folder: Path
         home = Home(
             folder / "egress",
             f'environment = "python"\n[anomalies]\nsent_mb = {{count = 2}}\nnew_hosts = {{count = 3, window_s = 600}}\n'
-            f'[egress]\nallow = ["{HOST}:{origin.port}"]\nresolve = {{"{HOST}" = "127.0.0.1"}}\n'
-            f'networks = ["127.0.0.1/32"]\nupstream_ca = "{origin.certificate}"\n',
+            f'[egress]\nallow = ["{HOST}:{origin.port}"]\n{believed(origin.certificate)}',
         )
         home.folder.mkdir()
         async with connected(home) as client:

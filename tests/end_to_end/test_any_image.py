@@ -1,6 +1,6 @@
 """A server whose only image is a busybox, static or linked against musl: commands, files and the network as a client sees them."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from mcp import Client
 
 from server.ops.demo_origin import HOST, Origin, serving
 from tests import foreign
-from tests.end_to_end.rig import Home, connected, text_of
+from tests.end_to_end.rig import Home, believed, text_from, text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -33,25 +33,12 @@ def home(folder: Path, origin: Origin, request: pytest.FixtureRequest) -> Iterat
         yield Home(
             folder,
             settings=f'environment = "tiny"\n[sandbox]\nimages = {{tiny = "{tag}", gone = "sandgate-test/gone:1"}}\n'
-            f'[egress]\nallow = ["{HOST}:{origin.port}"]\nresolve = {{"{HOST}" = "127.0.0.1"}}\n'
-            f'networks = ["127.0.0.1/32"]\nupstream_ca = "{origin.certificate}"\n[policy]\nallow = ["wget"]\n',
+            f'[egress]\nallow = ["{HOST}:{origin.port}"]\n{believed(origin.certificate)}[policy]\nallow = ["wget"]\n',
         )
 
 
-@pytest.fixture(scope="module")
-async def client(home: Home, anyio_backend: str) -> AsyncGenerator[Client]:
-    async with connected(home) as made:
-        yield made
-
-
-async def said(client: Client, tool: str, **arguments: object) -> str:
-    result = await client.call_tool(tool, arguments)
-    assert not result.is_error, text_of(result)
-    return text_of(result)
-
-
 async def test_a_script_runs_by_sh_and_that_is_said(client: Client) -> None:
-    told = await said(client, "shell", command="echo $((6 * 7)) && id -u")
+    told = await text_from(client, "shell", command="echo $((6 * 7)) && id -u")
 
     assert told.startswith("42\n1000\n")
     assert "[this image has no bash: /bin/sh ran the script]" in told
@@ -66,20 +53,20 @@ async def test_what_sh_would_run_is_judged(client: Client) -> None:
 
 
 async def test_a_program_runs_without_a_shell(client: Client) -> None:
-    assert (await said(client, "exec", argv=["ls", "-d", "/workspace"])).startswith("/workspace")
+    assert (await text_from(client, "exec", argv=["ls", "-d", "/workspace"])).startswith("/workspace")
 
 
 async def test_the_file_tools_work(client: Client) -> None:
-    await said(client, "file_write", path="a/b.txt", content="one\ntwo\n")
-    await said(client, "file_edit", path="a/b.txt", old="two", new="three")
+    await text_from(client, "file_write", path="a/b.txt", content="one\ntwo\n")
+    await text_from(client, "file_edit", path="a/b.txt", old="two", new="three")
 
-    assert "three" in await said(client, "file_read", path="a/b.txt")
-    assert "b.txt" in await said(client, "file_list", path="a")
-    assert "a/b.txt" in await said(client, "file_search", pattern="thr.e", path=".")
+    assert "three" in await text_from(client, "file_read", path="a/b.txt")
+    assert "b.txt" in await text_from(client, "file_list", path="a")
+    assert "a/b.txt" in await text_from(client, "file_search", pattern="thr.e", path=".")
 
 
 async def test_names_lead_to_the_gate_and_no_further(client: Client) -> None:
-    told = await said(client, "shell", command="wget -T 10 -q -O - http://elsewhere.example/ 2>&1; true")
+    told = await text_from(client, "shell", command="wget -T 10 -q -O - http://elsewhere.example/ 2>&1; true")
 
     assert "403" in told
     assert "[the gate refused elsewhere.example:80" in told

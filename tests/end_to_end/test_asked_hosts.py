@@ -1,6 +1,6 @@
 """A host that a person is asked about while the request waits: by the command line, and by a form in the client."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +10,12 @@ from mcp import Client
 from mcp.types import ElicitRequestParams, ElicitResult
 
 from server.front.bearers import digest
-from server.ops.demo_origin import HOST, Origin, serving
+from server.ops.demo_origin import HOST, Origin
 from tests.end_to_end.http_rig import ANN, BOB, cli, streamable
 from tests.end_to_end.http_rig import serving as serving_http
-from tests.end_to_end.rig import Home, connected, structured, text_of
+from tests.end_to_end.rig import Home, believed, connected, structured, text_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("approval.bound"), pytest.mark.promise("egress.only_gate")]
-
-
-@pytest.fixture(scope="module")
-def origin(folder: Path) -> Iterator[Origin]:
-    with serving(folder) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +23,8 @@ def home(folder: Path, origin: Origin) -> Home:
     return Home(
         folder,
         settings=f'[egress]\nask = ["*.{HOST.partition(".")[2]}:{origin.port}"]\nhold_s = 20\n'
-        f'resolve = {{"{HOST}" = "127.0.0.1"}}\nnetworks = ["127.0.0.1/32"]\nupstream_ca = "{origin.certificate}"\n',
+        f"{believed(origin.certificate)}",
     )
-
-
-@pytest.fixture(scope="module")
-async def client(home: Home, anyio_backend: str) -> AsyncGenerator[Client]:
-    async with connected(home) as made:
-        yield made
 
 
 async def one(home: Home, kind: str, **more: Any) -> dict[str, Any]:

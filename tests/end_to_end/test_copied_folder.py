@@ -1,11 +1,9 @@
 """A folder of the operator's in copy mode: as a client meets it, and as its person brings the changes back."""
 
 import os
-import shutil
 import socket
 import subprocess
-import tempfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import anyio.to_thread
@@ -20,10 +18,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def project() -> Iterator[Path]:
+def project(own_folder: Path) -> Path:
     """Where a person's own folder would lie: at a path that can exist inside as well."""
-    top = Path(tempfile.mkdtemp(prefix="sgp"))
-    top.chmod(0o755)
     files = {
         "a.txt": "one\n",
         ".gitignore": ".env\n*.o\n",
@@ -31,14 +27,13 @@ def project() -> Iterator[Path]:
         "gone.txt": "gone\n",
         "old.txt": "moved\n",
     }
-    made = repository(top / "project", files)
+    made = repository(own_folder / "project", files)
     (made / ".env").write_text("SECRET=1\n")
     (made / "data.bin").write_bytes(bytes(range(256)))
     if os.geteuid() == 0:
         for path in (made, *made.rglob("*")):
             os.chown(path, 1000, 1000, follow_symlinks=False)
-    yield made
-    shutil.rmtree(top)
+    return made
 
 
 @pytest.fixture

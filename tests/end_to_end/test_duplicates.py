@@ -4,7 +4,6 @@ import shutil
 import signal
 import sqlite3
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,11 +13,8 @@ from tests.end_to_end.rig import Home, RawServer, until
 
 
 @pytest.fixture
-def home() -> Iterator[Home]:
-    folder = Path(tempfile.mkdtemp(prefix="sg"))
-    folder.chmod(0o755)
-    yield Home(folder, settings='environment = "base"\n[sandbox]\nidle = 0\n')
-    shutil.rmtree(folder, ignore_errors=True)
+def home(own_folder: Path) -> Home:
+    return Home(own_folder, settings='environment = "base"\n[sandbox]\nidle = 0\n')
 
 
 def said(answer: dict[str, object]) -> str:

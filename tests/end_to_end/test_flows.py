@@ -2,43 +2,28 @@
 
 import json
 import subprocess
-from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import anyio
 import pytest
 from mcp import Client
 
-from server.ops.demo_origin import HOST, Origin, serving
-from tests.end_to_end.rig import PROGRAM, Home, connected, structured, text_of
+from server.ops.demo_origin import HOST, Origin
+from tests.end_to_end.rig import PROGRAM, Home, believed, called, connected, structured, text_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("egress.only_gate")]
-
-
-@pytest.fixture(scope="module")
-def origin(folder: Path) -> Iterator[Origin]:
-    with serving(folder) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
 def home(folder: Path, origin: Origin) -> Home:
     return Home(
         folder,
-        settings=f'[egress]\nallow = ["{HOST}:{origin.port}"]\nresolve = {{"{HOST}" = "127.0.0.1"}}\n'
-        f'networks = ["127.0.0.1/32"]\nupstream_ca = "{origin.certificate}"\n',
+        settings=f'[egress]\nallow = ["{HOST}:{origin.port}"]\n{believed(origin.certificate)}',
     )
 
 
-@pytest.fixture(scope="module")
-async def client(home: Home, anyio_backend: str) -> AsyncGenerator[Client]:
-    async with connected(home) as made:
-        yield made
-
-
 async def shell(client: Client, command: str) -> tuple[dict[str, object], str]:
-    result = await client.call_tool("shell", {"command": command})
-    assert not result.is_error, text_of(result)
+    result = await called(client, "shell", command=command)
     return structured(result), text_of(result)
 
 

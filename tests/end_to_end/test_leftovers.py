@@ -1,9 +1,6 @@
 """Whatever dies first: a while later there is no container, gate, socket or process of that server."""
 
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +13,8 @@ GRACE = "[sandbox]\ngrace_s = 2\n"
 
 
 @pytest.fixture
-def home() -> Iterator[Home]:
-    folder = Path(tempfile.mkdtemp(prefix="sg"))
-    folder.chmod(0o755)
-    yield Home(folder, settings=GRACE)
-    shutil.rmtree(folder, ignore_errors=True)
+def home(own_folder: Path) -> Home:
+    return Home(own_folder, settings=GRACE)
 
 
 def busy(home: Home) -> RawServer:

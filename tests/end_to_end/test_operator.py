@@ -2,27 +2,20 @@
 
 import json
 import subprocess
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import anyio.to_thread
 import pytest
 from mcp import Client
 
-from tests.end_to_end.rig import PROGRAM, Home, connected, structured
+from tests.end_to_end.rig import PROGRAM, Home, structured
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def home(folder: Path) -> Home:
     return Home(folder)
-
-
-@pytest.fixture
-async def client(home: Home) -> AsyncGenerator[Client]:
-    async with connected(home) as made:
-        yield made
 
 
 async def sandgate(home: Home, *argv: str, code: int = 0) -> str:

@@ -1,15 +1,12 @@
 """A sandbox that waited warm and one that was made for the call are the same to whoever gets them."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mcp import Client
 
 from server.ops.demo_origin import HOST, serving
-from tests.end_to_end.rig import Home, connected, structured, text_of, until
+from tests.end_to_end.rig import Home, believed, connected, structured, text_of, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("session.alone")]
 
@@ -32,14 +29,6 @@ curl -sS https://{refused}/ | sed -E 's/"decision_id": *"[^"]*"//'
 """
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="sg"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
-
-
 async def seen(client: Client, session: str, script: str) -> str:
     found = structured(await client.call_tool("shell", {"command": script, "session": session}))
     assert found["exit_code"] == 0 or found["stdout"], found
@@ -50,8 +39,8 @@ async def test_a_pooled_sandbox_and_a_cold_one_behave_the_same(folder: Path) -> 
     with serving(folder) as origin:
         also = f'"{HOST}:{origin.port}", "also.example"'
         settings = (
-            f'environment = "base"\n[policy]\nprofile = "open"\n[egress]\nallow = [{also}]\nresolve = {{"{HOST}" = "127.0.0.1"}}\n'
-            f'networks = ["127.0.0.1/32"]\nupstream_ca = "{origin.certificate}"\n'
+            f'environment = "base"\n[policy]\nprofile = "open"\n[egress]\nallow = [{also}]\n'
+            f"{believed(origin.certificate)}"
         )
         home = Home(folder, settings=settings)
         narrow = [f"{HOST}:{origin.port}"]

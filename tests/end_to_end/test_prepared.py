@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.rig import Home, connected
+from tests.end_to_end.rig import Home, connected, refused, text_from
 from tests.end_to_end.test_bad_machine import said
-from tests.end_to_end.test_snapshots import call, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -45,15 +44,18 @@ async def test_setup_runs_once_for_all_servers_and_anew_when_a_file_changes(plac
     home = Home(place, settings=SETUP, arguments=("--workspace", f"{folder_of_mine}:ro"))
     look = "cat ~/made/requirements.txt ~/made/when"
     async with connected(home) as first:
-        made = (await call(first, "shell", command=look)).splitlines()
+        made = (await text_from(first, "shell", command=look)).splitlines()
         assert made[:2] == ["first", "second"]
-        await call(first, "session_open", session="more")
-        assert (await call(first, "shell", command=look, session="more")).splitlines()[2] == made[2]
+        await text_from(first, "session_open", session="more")
+        assert (await text_from(first, "shell", command=look, session="more")).splitlines()[2] == made[2]
     async with connected(home) as second:
-        assert (await call(second, "shell", command=look)).splitlines()[2] == made[2]
+        assert (await text_from(second, "shell", command=look)).splitlines()[2] == made[2]
         (folder_of_mine / "requirements.txt").write_text("changed\n")
-        await call(second, "session_open", session="changed")
-        assert (await call(second, "shell", command=look, session="changed")).splitlines()[:2] == ["changed", "second"]
+        await text_from(second, "session_open", session="changed")
+        assert (await text_from(second, "shell", command=look, session="changed")).splitlines()[:2] == [
+            "changed",
+            "second",
+        ]
 
 
 def wheel(folder: Path) -> str:
@@ -82,9 +84,9 @@ cache_on = ["{package}"]
     home = Home(place, settings=settings, arguments=("--workspace", f"{folder_of_mine}:ro"))
     async with connected(home) as client:
         command = ["python", "-c", "import greeting; print(greeting.WORD)"]
-        assert (await call(client, "exec", argv=command)).splitlines()[0] == "hello"
-        await call(client, "session_open", session="more")
-        assert await call(client, "exec", argv=command, session="more") == "hello"
+        assert (await text_from(client, "exec", argv=command)).splitlines()[0] == "hello"
+        await text_from(client, "session_open", session="more")
+        assert await text_from(client, "exec", argv=command, session="more") == "hello"
 
 
 @pytest.mark.promise("call.permit")
@@ -92,7 +94,7 @@ async def test_setup_is_judged_and_recorded_under_the_operator(place: Path) -> N
     settings = 'environment = "data"\n[environments.data]\nimage = "base"\nsetup = ["true", "echo 2"]\n'
     home = Home(place, settings=settings)
     async with connected(home) as client:
-        await call(client, "shell", command="true")
+        await text_from(client, "shell", command="true")
 
     asked = [(line["tool"], line["caller"]) for line in home.audit("call.started")]
     assert asked == [
@@ -112,7 +114,7 @@ async def test_a_setup_that_the_policy_refuses_says_which_rule_and_runs_no_sessi
         told = await refused(client, "shell", command="true")
         assert "setup 2 of 2, `sudo true`: the policy does not let it run" in told
         assert "privilege.tools" in told
-        assert "no sessions" in await call(client, "session_list")
+        assert "no sessions" in await text_from(client, "session_list")
 
     assert home.images() == []
 

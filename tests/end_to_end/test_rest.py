@@ -1,9 +1,6 @@
 """Sessions that nobody uses come to rest and back, in a real server with short periods."""
 
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,14 +9,6 @@ from tests.end_to_end.rig import Home, RawServer, until
 from tests.real_engine import client
 
 SETTINGS = 'environment = "base"\n[policy]\nprofile = "open"\n[sandbox]\nidle = 0\ngrace_s = 3\n'
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="sg"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
 
 
 MOVES = ("session.parked", "session.resumed")
@@ -51,8 +40,8 @@ def paused(home: Home) -> bool:
         return all(api.inspect_container(name)["State"]["Paused"] for name in home.containers())
 
 
-def test_a_session_is_frozen_and_the_next_call_finds_it_as_it_was(folder: Path) -> None:
-    home = Home(folder, settings=f"{SETTINGS}freeze_after_s = 0.2\n")
+def test_a_session_is_frozen_and_the_next_call_finds_it_as_it_was(own_folder: Path) -> None:
+    home = Home(own_folder, settings=f"{SETTINGS}freeze_after_s = 0.2\n")
     server = RawServer.start(home)
     server.shell("echo kept > kept")
     until(lambda: paused(home), "it was not frozen", 10)
@@ -66,9 +55,9 @@ def test_a_session_is_frozen_and_the_next_call_finds_it_as_it_was(folder: Path) 
     assert home.containers() == []
 
 
-def test_a_session_is_parked_and_comes_back_with_its_files_environment_and_network(folder: Path) -> None:
+def test_a_session_is_parked_and_comes_back_with_its_files_environment_and_network(own_folder: Path) -> None:
     network = '[egress]\nallow = ["docs.example", "api.example"]\n'
-    home = Home(folder, settings=f"{SETTINGS}freeze_after_s = 0.2\npark_after_s = 0.5\n{network}")
+    home = Home(own_folder, settings=f"{SETTINGS}freeze_after_s = 0.2\npark_after_s = 0.5\n{network}")
     server = RawServer.start(home)
     opened = {"session": "work", "environment": "python", "network": ["docs.example"]}
     server.ask("tools/call", {"name": "session_open", "arguments": opened})
@@ -90,8 +79,8 @@ def test_a_session_is_parked_and_comes_back_with_its_files_environment_and_netwo
 
 
 @pytest.mark.promise("result.truthful")
-def test_a_session_outlives_a_server_that_ends_in_order(folder: Path) -> None:
-    home = Home(folder, settings=SETTINGS)
+def test_a_session_outlives_a_server_that_ends_in_order(own_folder: Path) -> None:
+    home = Home(own_folder, settings=SETTINGS)
     first = RawServer.start(home)
     first.shell(CHANGES)
     first.shell("echo said; sleep 300", wait_s=0.5)
@@ -111,8 +100,8 @@ def test_a_session_outlives_a_server_that_ends_in_order(folder: Path) -> None:
     second.end(signal.SIGTERM)
 
 
-def test_a_session_opened_for_a_time_ends_at_it(folder: Path) -> None:
-    home = Home(folder, settings=f"{SETTINGS}freeze_after_s = 0.2\n")
+def test_a_session_opened_for_a_time_ends_at_it(own_folder: Path) -> None:
+    home = Home(own_folder, settings=f"{SETTINGS}freeze_after_s = 0.2\n")
     server = RawServer.start(home)
     server.ask("tools/call", {"name": "session_open", "arguments": {"session": "short", "ttl_s": 1}})
     server.shell("sleep 300", session="short", background=True)
@@ -122,8 +111,8 @@ def test_a_session_opened_for_a_time_ends_at_it(folder: Path) -> None:
     server.end(signal.SIGTERM)
 
 
-def test_a_command_that_runs_on_is_never_held_up(folder: Path) -> None:
-    home = Home(folder, settings=f"{SETTINGS}freeze_after_s = 0.05\n")
+def test_a_command_that_runs_on_is_never_held_up(own_folder: Path) -> None:
+    home = Home(own_folder, settings=f"{SETTINGS}freeze_after_s = 0.05\n")
     server = RawServer.start(home)
     started = server.shell("for i in $(seq 15); do sleep 0.1; done; echo done", background=True)["structuredContent"]
     told = server.ask("tools/call", {"name": "job_output", "arguments": {"job": started["job"], "wait_s": 30}})
@@ -135,8 +124,8 @@ def test_a_command_that_runs_on_is_never_held_up(folder: Path) -> None:
 
 
 @pytest.mark.promise("nothing.left")
-def test_a_frozen_sandbox_does_not_outlive_a_server_that_was_killed(folder: Path) -> None:
-    home = Home(folder, settings=f"{SETTINGS}freeze_after_s = 0.2\n")
+def test_a_frozen_sandbox_does_not_outlive_a_server_that_was_killed(own_folder: Path) -> None:
+    home = Home(own_folder, settings=f"{SETTINGS}freeze_after_s = 0.2\n")
     server = RawServer.start(home)
     server.shell("echo kept > kept")
     until(lambda: paused(home), "it was not frozen", 10)

@@ -1,6 +1,6 @@
 """A secret of the operator's, used by a real program in a real sandbox that never holds it."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -9,7 +9,7 @@ from mcp import Client
 
 from tests.egress.world.certificates import FakeAuthority
 from tests.egress.world.origin import Origin
-from tests.end_to_end.rig import Home, connected, structured, text_of
+from tests.end_to_end.rig import Home, called, structured, text_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("secrets.outside")]
 
@@ -57,16 +57,8 @@ headers = ["x-printed"]
     return Home(folder, settings=settings, extra={"HOME_OF_IT": "77"})
 
 
-@pytest.fixture(scope="module")
-async def client(home: Home, anyio_backend: str) -> AsyncGenerator[Client]:
-    async with connected(home) as made:
-        yield made
-
-
 async def shell(client: Client, command: str) -> str:
-    result = await client.call_tool("shell", {"command": command})
-    assert not result.is_error, text_of(result)
-    return str(structured(result)["stdout"])
+    return str(structured(await called(client, "shell", command=command))["stdout"])
 
 
 async def test_a_program_uses_it_and_the_sandbox_never_holds_it(client: Client, home: Home, origin: Origin) -> None:

@@ -6,14 +6,13 @@ import subprocess
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import anyio
 import docker.errors
 import pytest
 from mcp import Client
 
-from tests.end_to_end.rig import PROGRAM, Home, RawServer, connected, text_of, until
+from tests.end_to_end.rig import PROGRAM, Home, RawServer, connected, refused, text_from, until
 from tests.real_engine import client as docker_client
 
 pytestmark = pytest.mark.anyio
@@ -40,48 +39,38 @@ async def client(home: Home, anyio_backend: str) -> AsyncGenerator[Client]:
         yield made
 
 
-async def call(client: Client, tool: str, **arguments: Any) -> str:
-    result = await client.call_tool(tool, arguments)
-    assert not result.is_error, text_of(result)
-    return text_of(result)
-
-
-async def refused(client: Client, tool: str, **arguments: Any) -> str:
-    result = await client.call_tool(tool, arguments)
-    assert result.is_error
-    return text_of(result)
-
-
 async def test_a_session_is_forked_and_restored_and_each_goes_its_own_way(client: Client) -> None:
-    await call(client, "shell", command="echo 1 > a; mkdir -p ~/.cfg; echo mine > ~/.cfg/x; chmod 700 a; touch gone")
-    said = await call(client, "session_snapshot", name="before")
+    await text_from(
+        client, "shell", command="echo 1 > a; mkdir -p ~/.cfg; echo mine > ~/.cfg/x; chmod 700 a; touch gone"
+    )
+    said = await text_from(client, "session_snapshot", name="before")
     assert "snapshot before of session default: environment base" in said
     assert "session_open(snapshot='before')" in said
-    await call(client, "shell", command="echo 2 > a; rm gone")
+    await text_from(client, "shell", command="echo 2 > a; rm gone")
 
-    opened = await call(client, "session_open", session="fork", snapshot="before")
+    opened = await text_from(client, "session_open", session="fork", snapshot="before")
     assert "environment base" in opened
-    fork = await call(client, "shell", session="fork", command="cat a ~/.cfg/x; stat -c %a a; ls; echo 3 > a")
+    fork = await text_from(client, "shell", session="fork", command="cat a ~/.cfg/x; stat -c %a a; ls; echo 3 > a")
     assert fork.splitlines() == ["1", "mine", "700", "a", "gone"]
 
-    await call(client, "session_close")
-    await call(client, "session_open", session="default", snapshot="before")
-    assert await call(client, "shell", command="cat a") == "1"
-    assert await call(client, "shell", command="cat a", session="fork") == "3"
+    await text_from(client, "session_close")
+    await text_from(client, "session_open", session="default", snapshot="before")
+    assert await text_from(client, "shell", command="cat a") == "1"
+    assert await text_from(client, "shell", command="cat a", session="fork") == "3"
 
 
 async def test_a_snapshot_outlives_its_session_and_its_server(home: Home) -> None:
     async with connected(home) as first:
-        await call(first, "shell", command="echo kept > a")
-        await call(first, "session_snapshot", name="before")
+        await text_from(first, "shell", command="echo kept > a")
+        await text_from(first, "session_snapshot", name="before")
     async with connected(home) as second:
-        assert "snapshot before: base" in await call(second, "session_list")
-        await call(second, "session_open", session="again", snapshot="before")
-        assert await call(second, "shell", command="cat a", session="again") == "kept"
+        assert "snapshot before: base" in await text_from(second, "session_list")
+        await text_from(second, "session_open", session="again", snapshot="before")
+        assert await text_from(second, "shell", command="cat a", session="again") == "kept"
 
 
 async def test_it_is_told_what_is_being_kept_while_it_is(client: Client) -> None:
-    await call(client, "shell", command="head -c 100000000 /dev/urandom > big")
+    await text_from(client, "shell", command="head -c 100000000 /dev/urandom > big")
     seen: list[str] = []
 
     async def heard(progress: float, total: float | None, message: str | None) -> None:
@@ -93,12 +82,12 @@ async def test_it_is_told_what_is_being_kept_while_it_is(client: Client) -> None
 
 
 async def test_the_oldest_gives_way_with_its_image_and_a_replaced_one_too(client: Client, home: Home) -> None:
-    await call(client, "shell", command="echo 1 > a")
+    await text_from(client, "shell", command="echo 1 > a")
     for name in ("one", "two", "two"):
-        await call(client, "session_snapshot", name=name)
+        await text_from(client, "session_snapshot", name=name)
     assert len(home.images()) == 2
 
-    assert "deleted to make room: one" in await call(client, "session_snapshot", name="three")
+    assert "deleted to make room: one" in await text_from(client, "session_snapshot", name="three")
 
     assert len(home.images()) == 2
     assert "there is no snapshot 'one'; yours: two, three" in (
@@ -109,8 +98,8 @@ async def test_the_oldest_gives_way_with_its_image_and_a_replaced_one_too(client
 @pytest.mark.promise("audit.chain")
 @pytest.mark.promise("call.permit")
 async def test_a_snapshot_is_judged_and_recorded_as_any_call(client: Client, home: Home) -> None:
-    await call(client, "shell", command="true")
-    await call(client, "session_snapshot", name="before")
+    await text_from(client, "shell", command="true")
+    await text_from(client, "session_snapshot", name="before")
 
     started = next(line for line in home.audit("call.started") if line["tool"] == "session_snapshot")
     assert started["arguments"] == {"name": "before"}
@@ -122,7 +111,7 @@ async def test_a_snapshot_is_judged_and_recorded_as_any_call(client: Client, hom
 
 @pytest.mark.promise("nothing.left")
 async def test_a_cancelled_snapshot_leaves_nothing_and_the_session_goes_on(client: Client, home: Home) -> None:
-    await call(client, "shell", command="head -c 300000000 /dev/urandom > big")
+    await text_from(client, "shell", command="head -c 300000000 /dev/urandom > big")
     begun = anyio.Event()
 
     async def heard(progress: float, total: float | None, message: str | None) -> None:
@@ -139,24 +128,24 @@ async def test_a_cancelled_snapshot_leaves_nothing_and_the_session_goes_on(clien
             await begun.wait()
         tasks.cancel_scope.cancel()
 
-    assert "snapshot" not in await call(client, "session_list")
-    assert await call(client, "shell", command="echo on") == "on"
+    assert "snapshot" not in await text_from(client, "session_list")
+    assert await text_from(client, "shell", command="echo on") == "on"
     await anyio.to_thread.run_sync(until, lambda: home.images() == [], "what was made is still there")
 
 
 async def test_one_of_a_fork_outlives_what_the_fork_came_from(client: Client, home: Home) -> None:
-    await call(client, "shell", command="echo 1 > a")
-    await call(client, "session_snapshot", name="first")
-    await call(client, "session_open", session="fork", snapshot="first")
-    await call(client, "shell", session="fork", command="echo 2 > b")
-    await call(client, "session_snapshot", session="fork", name="second")
-    await call(client, "session_close", session="fork")
+    await text_from(client, "shell", command="echo 1 > a")
+    await text_from(client, "session_snapshot", name="first")
+    await text_from(client, "session_open", session="fork", snapshot="first")
+    await text_from(client, "shell", session="fork", command="echo 2 > b")
+    await text_from(client, "session_snapshot", session="fork", name="second")
+    await text_from(client, "session_close", session="fork")
     delete = [PROGRAM, "snapshots", "delete", "first"]
     await anyio.run_process(delete, env=home.environ)
 
-    await call(client, "session_open", session="again", snapshot="second")
-    assert await call(client, "shell", session="again", command="cat a b") == "1\n2"
-    await call(client, "session_close", session="again")
+    await text_from(client, "session_open", session="again", snapshot="second")
+    assert await text_from(client, "shell", session="again", command="cat a b") == "1\n2"
+    await text_from(client, "session_close", session="again")
     await anyio.run_process([*delete[:-1], "second"], env=home.environ)
     await anyio.run_process([PROGRAM, "images", "prune"], env=home.environ)
     assert home.images() == []
@@ -165,30 +154,30 @@ async def test_one_of_a_fork_outlives_what_the_fork_came_from(client: Client, ho
 async def test_one_whose_image_somebody_removed_says_so_and_the_session_is_not_opened(
     client: Client, home: Home
 ) -> None:
-    await call(client, "shell", command="echo 1 > a")
-    await call(client, "session_snapshot", name="before")
-    await call(client, "session_close")
+    await text_from(client, "shell", command="echo 1 > a")
+    await text_from(client, "session_snapshot", name="before")
+    await text_from(client, "session_close")
     home.remove_images()
 
     said = await refused(client, "session_open", session="fork", snapshot="before")
 
     assert "files of snapshot before are not on the engine" in said
     assert "sandgate snapshots delete before" in said
-    assert "fork" not in await call(client, "session_list")
+    assert "fork" not in await text_from(client, "session_list")
 
 
 async def test_a_running_command_stands_still_and_goes_on(client: Client) -> None:
     count = "i=0; while true; do i=$((i+1)); echo $i; sleep 0.05; done"
-    await call(client, "shell", command=count, background=True)
-    await call(client, "session_snapshot", name="running")
+    await text_from(client, "shell", command=count, background=True)
+    await text_from(client, "session_snapshot", name="running")
 
-    counted = max(int(line) for line in (await call(client, "job_output")).splitlines() if line.isdecimal())
+    counted = max(int(line) for line in (await text_from(client, "job_output")).splitlines() if line.isdecimal())
     with anyio.fail_after(10):
-        while f"\n{counted + 1}\n" not in (read := await call(client, "job_output")):
+        while f"\n{counted + 1}\n" not in (read := await text_from(client, "job_output")):
             await anyio.sleep(0.05)
     assert "running" in read
-    await call(client, "session_open", session="fork", snapshot="running")
-    assert "sleep" not in await call(client, "exec", argv=["ps", "-eo", "args"], session="fork")
+    await text_from(client, "session_open", session="fork", snapshot="running")
+    assert "sleep" not in await text_from(client, "exec", argv=["ps", "-eo", "args"], session="fork")
 
 
 def paused(home: Home) -> bool:
@@ -217,7 +206,7 @@ def test_a_server_that_dies_while_it_takes_one_leaves_no_paused_sandbox_and_no_i
 
 
 async def test_a_bad_name_and_a_session_that_is_not_there_are_answers(client: Client) -> None:
-    await call(client, "shell", command="true")
+    await text_from(client, "shell", command="true")
     assert "1 to 64 letters" in await refused(client, "session_snapshot", name="a/b")
     assert "no session nowhere" in await refused(client, "session_snapshot", name="a", session="nowhere")
 
@@ -251,14 +240,15 @@ def trap() -> Iterator[str]:
 async def test_what_a_snapshot_has_planted_does_not_run_in_the_agent(home: Home, trap: str) -> None:
     trapped = Home(home.folder, settings=f'environment = "trap"\n[sandbox]\nimages = {{trap = "{trap}"}}\n')
     async with connected(trapped) as client:
-        await call(client, "exec", argv=["/usr/bin/python3", "-I", "-c", PLANT])
-        await call(client, "session_snapshot", name="planted")
-        await call(client, "session_open", session="fork", snapshot="planted")
+        await text_from(client, "exec", argv=["/usr/bin/python3", "-I", "-c", PLANT])
+        await text_from(client, "session_snapshot", name="planted")
+        await text_from(client, "session_open", session="fork", snapshot="planted")
 
         assert (
-            await call(client, "shell", session="fork", command="echo agent; ls /tmp | grep ran-as || true") == "agent"
+            await text_from(client, "shell", session="fork", command="echo agent; ls /tmp | grep ran-as || true")
+            == "agent"
         )
-        await call(client, "file_list", session="fork", path="/tmp")
+        await text_from(client, "file_list", session="fork", path="/tmp")
         await client.call_tool("shell", {"session": "fork", "command": "/usr/bin/python3 -c 'import json'"})
-        ran = await call(client, "shell", session="fork", command="ls /tmp | grep ran-as")
+        ran = await text_from(client, "shell", session="fork", command="ls /tmp | grep ran-as")
         assert ran == "ran-as-1000", "the trap is armed, for whoever starts a Python of his own"

@@ -1,12 +1,12 @@
 """Programs as they come, in a sandbox of ours, over TLS to an origin that only the gate believes."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mcp import Client
 
-from tests.end_to_end.rig import Home, connected
+from tests.end_to_end.rig import Home
 from tests.end_to_end.shop import HELLO, NO_PROXY, NOTHING, Shop, open_shop, said
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("egress.only_gate")]
@@ -34,9 +34,8 @@ def shop(folder: Path) -> Iterator[Shop]:
 
 
 @pytest.fixture(scope="module")
-async def client(folder: Path, shop: Shop, anyio_backend: str) -> AsyncGenerator[Client]:
-    async with connected(Home(folder, settings=shop.settings("python"))) as made:
-        yield made
+def home(folder: Path, shop: Shop) -> Home:
+    return Home(folder, settings=shop.settings("python"))
 
 
 @pytest.mark.parametrize("name", CLIENTS)

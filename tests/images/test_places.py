@@ -11,12 +11,7 @@ from server.sandbox.search import Line, Query, search
 from tests import foreign
 from tests.live import read_file, run, sandbox, using
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
 
 @pytest.fixture(scope="module")

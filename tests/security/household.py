@@ -5,14 +5,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import anyio
-from mcp import Client
-from mcp.types import CallToolResult
 
 from tests.egress.world.internet import Internet
-from tests.end_to_end.rig import Home, text_of
+from tests.end_to_end.rig import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +36,6 @@ class Household(Home):
         pid = self.gate()
         os.kill(pid, number)
         return pid
-
-
-async def called(client: Client, tool: str, **arguments: Any) -> CallToolResult:
-    result = await client.call_tool(tool, arguments)
-    assert not result.is_error, text_of(result)
-    return result
 
 
 async def eventually(fits: Callable[[], bool], what: str, seconds: float = 30) -> None:

@@ -1,9 +1,6 @@
 """uid 1000 against its agent: it cannot be killed, traced, read, impersonated or starved, and no command hides from it."""
 
 import os
-import shutil
-import tempfile
-from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,17 +19,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.promise("sandbox.survives")]
 CALL = "import ctypes, os, sys; l = ctypes.CDLL(None, use_errno=True); "
 CALL += "some = ctypes.create_string_buffer(8); part = ctypes.byref((ctypes.c_size_t * 2)(ctypes.addressof(some), 8)); "
 UNHELD = Access(write=("/",))  # as wide as a decision can be: what holds here holds without path rules
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def box(anyio_backend: str) -> AsyncGenerator[DockerSandbox]:
-    async with sandbox() as made:
-        yield made
 
 
 def others() -> str:
@@ -116,14 +102,12 @@ async def test_under_a_fork_bomb_a_close_removes_everything() -> None:
 
 
 @pytest.fixture
-def lent() -> Iterator[Mount]:
-    folder = Path(tempfile.mkdtemp(prefix="sgw"))
+def lent(own_folder: Path) -> Mount:
     if os.geteuid() == 0:
-        os.chown(folder, 1000, 1000)
-    made = check(folder, "rw", [], allow_root_owned=False).lent
+        os.chown(own_folder, 1000, 1000)
+    made = check(own_folder, "rw", [], allow_root_owned=False).lent
     assert isinstance(made, Mount)
-    yield made
-    shutil.rmtree(folder)
+    return made
 
 
 @pytest.mark.promise("sandbox.powerless")

@@ -1,32 +1,20 @@
 """What a command in a sandbox can be and reach, tried from inside a real one."""
 
-from collections.abc import AsyncGenerator
-
 import pytest
 
 from policy.verdict import Access
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.sandbox import FileRefused
-from tests.live import read_file, run, sandbox, shell, using
+from tests.live import read_file, run, shell, using
 from tests.real_engine import client
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("sandbox.powerless")]
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def box(anyio_backend: str) -> AsyncGenerator[DockerSandbox]:
-    async with sandbox() as made:
-        yield made
-
-
-async def test_a_command_is_nobody(box: DockerSandbox) -> None:
+async def test_a_command_is_nobody(lasting_box: DockerSandbox) -> None:
     said = await shell(
-        box, "id -u; id -G; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; nice; cat /proc/self/oom_score_adj"
+        lasting_box,
+        "id -u; id -G; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; nice; cat /proc/self/oom_score_adj",
     )
     lines = said.text.split()
 
@@ -71,8 +59,8 @@ async def test_a_command_is_nobody(box: DockerSandbox) -> None:
         "python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)'",
     ],
 )
-async def test_what_is_out_of_reach_stays_out_of_reach(box: DockerSandbox, attempt: str) -> None:
-    said = await shell(box, attempt)
+async def test_what_is_out_of_reach_stays_out_of_reach(lasting_box: DockerSandbox, attempt: str) -> None:
+    said = await shell(lasting_box, attempt)
 
     assert said.end.exit_code != 0, said.text
 
@@ -92,31 +80,31 @@ async def test_what_is_out_of_reach_stays_out_of_reach(box: DockerSandbox, attem
         'python3 -c \'import ctypes, struct; l = ctypes.CDLL(None); exit(l.syscall(437, -100, b"s3", struct.pack("QQQ", 0o101, 0o4755, 0), 24) < 0)\'',
     ],
 )
-async def test_no_file_ever_gets_a_setuid_bit(box: DockerSandbox, attempt: str) -> None:
-    await shell(box, f"cd /workspace && touch f && {attempt}")
-    said = await shell(box, "find /workspace /tmp -perm /6000 -not -type d")
+async def test_no_file_ever_gets_a_setuid_bit(lasting_box: DockerSandbox, attempt: str) -> None:
+    await shell(lasting_box, f"cd /workspace && touch f && {attempt}")
+    said = await shell(lasting_box, "find /workspace /tmp -perm /6000 -not -type d")
 
     assert said.text == ""
 
 
-async def test_files_without_such_a_bit_are_made_and_changed_freely(box: DockerSandbox) -> None:
+async def test_files_without_such_a_bit_are_made_and_changed_freely(lasting_box: DockerSandbox) -> None:
     said = await shell(
-        box,
+        lasting_box,
         "cd /tmp && install -m 755 /bin/true t && chmod 700 t && ./t && mkdir -p a/b && mv a/b c && ln t u && echo fine",
     )
 
     assert said.text == "fine\n"
 
 
-async def test_nothing_in_the_image_carries_a_setuid_bit(box: DockerSandbox) -> None:
-    said = await shell(box, "find / -xdev -perm /6000 -type f 2>/dev/null; true")
+async def test_nothing_in_the_image_carries_a_setuid_bit(lasting_box: DockerSandbox) -> None:
+    said = await shell(lasting_box, "find / -xdev -perm /6000 -type f 2>/dev/null; true")
 
     assert said.text == ""
 
 
 @pytest.mark.promise("egress.only_gate")
-async def test_there_is_no_interface_but_loopback(box: DockerSandbox) -> None:
-    said = await run(box, "ls", "/sys/class/net")
+async def test_there_is_no_interface_but_loopback(lasting_box: DockerSandbox) -> None:
+    said = await run(lasting_box, "ls", "/sys/class/net")
 
     assert said.text == "lo\n"
 
@@ -136,8 +124,8 @@ async def test_there_is_no_interface_but_loopback(box: DockerSandbox) -> None:
         'python3 -c \'import socket; s = socket.socket(16, 3, 0); s.send(b"\\x14\\0\\0\\0\\x18\\0\\5\\6" + b"\\0" * 12); r = s.recv(99); exit(int.from_bytes(r[16:20], "little", signed=True) != 0)\'',
     ],
 )
-async def test_no_packet_leaves_by_itself(box: DockerSandbox, attempt: str) -> None:
-    said = await shell(box, attempt)
+async def test_no_packet_leaves_by_itself(lasting_box: DockerSandbox, attempt: str) -> None:
+    said = await shell(lasting_box, attempt)
 
     assert said.end.exit_code != 0, said.text
 
@@ -153,53 +141,53 @@ async def test_no_packet_leaves_by_itself(box: DockerSandbox, attempt: str) -> N
         "/etc/shadow",
     ],
 )
-async def test_the_file_tools_reach_no_further_than_commands(box: DockerSandbox, path: str) -> None:
+async def test_the_file_tools_reach_no_further_than_commands(lasting_box: DockerSandbox, path: str) -> None:
     with pytest.raises(FileRefused):
-        await read_file(box, path)
+        await read_file(lasting_box, path)
 
 
 @pytest.mark.parametrize("kind", ["mkfifo pipe", "ln -s /dev/zero pipe", "mkdir pipe"])
-async def test_the_file_tools_read_regular_files_only_and_never_wait(box: DockerSandbox, kind: str) -> None:
-    await shell(box, f"cd /workspace && rm -rf pipe && {kind}")
+async def test_the_file_tools_read_regular_files_only_and_never_wait(lasting_box: DockerSandbox, kind: str) -> None:
+    await shell(lasting_box, f"cd /workspace && rm -rf pipe && {kind}")
 
     with pytest.raises(FileRefused):
-        await read_file(box, "/workspace/pipe")
+        await read_file(lasting_box, "/workspace/pipe")
 
 
 @pytest.mark.promise("files.handle")
-async def test_a_swapped_file_is_still_the_one_that_was_opened(box: DockerSandbox) -> None:
-    await shell(box, "cd /workspace && echo judged > target && echo other > other")
-    found = await box.resolve("/workspace/target")
-    await shell(box, "cd /workspace && ln -sf other target2 && mv target2 target")
-    content = await box.read(using(found.real), found, 100)
+async def test_a_swapped_file_is_still_the_one_that_was_opened(lasting_box: DockerSandbox) -> None:
+    await shell(lasting_box, "cd /workspace && echo judged > target && echo other > other")
+    found = await lasting_box.resolve("/workspace/target")
+    await shell(lasting_box, "cd /workspace && ln -sf other target2 && mv target2 target")
+    content = await lasting_box.read(using(found.real), found, 100)
 
     assert content.data == b"judged\n"
 
 
-async def test_path_rules_hold_where_no_parser_looked(box: DockerSandbox) -> None:
+async def test_path_rules_hold_where_no_parser_looked(lasting_box: DockerSandbox) -> None:
     narrow = Access(read=("/usr", "/lib", "/lib64", "/bin", "/etc", "/dev", "/workspace"), write=("/tmp",))
-    await shell(box, "echo x > /workspace/kept")
+    await shell(lasting_box, "echo x > /workspace/kept")
 
-    inside = await shell(box, 'python3 -c \'open("/tmp/fine", "w")\' && cat /workspace/kept', access=narrow)
-    written = await shell(box, 'python3 -c \'open("/workspace/new", "w")\'', access=narrow)
-    read = await shell(box, "python3 -c 'import os; os.system(\"cat /home/agent/.bashrc\")'", access=narrow)
+    inside = await shell(lasting_box, 'python3 -c \'open("/tmp/fine", "w")\' && cat /workspace/kept', access=narrow)
+    written = await shell(lasting_box, 'python3 -c \'open("/workspace/new", "w")\'', access=narrow)
+    read = await shell(lasting_box, "python3 -c 'import os; os.system(\"cat /home/agent/.bashrc\")'", access=narrow)
 
     assert inside.text == "x\n"
     assert "Permission denied" in written.text
     assert "Permission denied" in read.text
 
 
-async def test_the_engine_holds_every_limit_of_the_specification(box: DockerSandbox) -> None:
+async def test_the_engine_holds_every_limit_of_the_specification(lasting_box: DockerSandbox) -> None:
     with client() as api:
-        told = api.inspect_container(f"sandgate-{box.id}")
+        told = api.inspect_container(f"sandgate-{lasting_box.id}")
     host = told["HostConfig"]
 
     assert (host["NetworkMode"], told["Config"]["NetworkDisabled"]) == ("none", True)
     assert not told["NetworkSettings"]["Networks"]
     assert host["CapDrop"] == ["ALL"]
     assert {name.removeprefix("CAP_") for name in host["CapAdd"]} == {"SETUID", "SETGID", "KILL", "SETPCAP"}
-    assert (host["Memory"], host["MemorySwap"]) == (box.spec.memory_bytes, box.spec.memory_bytes)
-    assert (host["PidsLimit"], host["NanoCpus"]) == (box.spec.pids, int(box.spec.cpus * 1e9))
+    assert (host["Memory"], host["MemorySwap"]) == (lasting_box.spec.memory_bytes, lasting_box.spec.memory_bytes)
+    assert (host["PidsLimit"], host["NanoCpus"]) == (lasting_box.spec.pids, int(lasting_box.spec.cpus * 1e9))
     assert host["AutoRemove"] is True
     assert not host["Privileged"]
     assert any(option.startswith("seccomp=") for option in host["SecurityOpt"])

@@ -17,11 +17,6 @@ LIMIT = 256 * MIB
 FILL = "while head -c 20000000 /dev/zero >> /workspace/full; do :; done"
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture
 async def boxes(anyio_backend: str) -> AsyncGenerator[tuple[DockerSandbox, DockerSandbox]]:
     async with engine() as made:

@@ -28,11 +28,6 @@ pytestmark = [
 FILL = ("dd", "if=/dev/zero", "of=/workspace/full", "bs=1M", "count=100000")
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @contextmanager
 def mounted(kind: str, options: str, size: int) -> Iterator[Path]:
     """A fresh file system of that many bytes, gone afterwards."""

@@ -3,7 +3,6 @@
 import errno
 import os
 import signal
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import anyio
@@ -13,23 +12,12 @@ from policy.verdict import Access
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.ends import AGENT_OUT_OF_MEMORY, NO_PIDS, OOM_BESIDE
 from server.sandbox.sandbox import Exit, FileRefused, Running
-from tests.live import BASE, Said, background, command, engine, run, sandbox, shell
+from tests.live import BASE, Said, background, command, engine, run, shell
 from tests.real_engine import client
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("result.truthful")]
 
 TREE = "(setsid sleep 66 &); (setsid setsid bash -c 'trap \"\" TERM; sleep 66; sleep 66' & disown) & sleep 66 & "
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def box(anyio_backend: str) -> AsyncGenerator[DockerSandbox]:
-    async with sandbox() as made:
-        yield made
 
 
 async def over(said: Said) -> Exit:

@@ -10,119 +10,106 @@ import pytest
 from server.sandbox import edits, files
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.sandbox import FileRefused, Found, WriteMode
-from tests.live import read_file, sandbox, shell, using
+from tests.live import done, read_file, shell, using
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("files.handle")]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def box(anyio_backend: str) -> AsyncGenerator[DockerSandbox]:
-    async with sandbox() as made:
-        yield made
-
-
-async def done(box: DockerSandbox, script: str) -> str:
-    said = await shell(box, script)
-    assert said.end.exit_code == 0, said.text
-    return said.text
 
 
 async def write(box: DockerSandbox, found: Found, content: bytes, mode: WriteMode = "overwrite") -> files.Written:
     return await files.write(box, using(found.real), found, content, mode)
 
 
-async def test_a_link_is_followed_and_stays(box: DockerSandbox) -> None:
-    await done(box, "mkdir -p l; echo old > l/real; ln -sf real l/link; ln -sf missing l/dangling")
+async def test_a_link_is_followed_and_stays(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "mkdir -p l; echo old > l/real; ln -sf real l/link; ln -sf missing l/dangling")
 
-    assert (await write(box, await box.resolve("/workspace/l/link"), b"new\n")).path == "/workspace/l/real"
-    assert (await write(box, await box.resolve("/workspace/l/dangling"), b"made\n")).path == "/workspace/l/missing"
-    assert await done(box, "readlink l/link l/dangling; cat l/real l/missing; ls -A l") == (
+    assert (
+        await write(lasting_box, await lasting_box.resolve("/workspace/l/link"), b"new\n")
+    ).path == "/workspace/l/real"
+    assert (
+        await write(lasting_box, await lasting_box.resolve("/workspace/l/dangling"), b"made\n")
+    ).path == "/workspace/l/missing"
+    assert await done(lasting_box, "readlink l/link l/dangling; cat l/real l/missing; ls -A l") == (
         "real\nmissing\nnew\nmade\ndangling\nlink\nmissing\nreal\n"
     )
 
 
-async def test_another_name_of_the_file_keeps_what_it_had(box: DockerSandbox) -> None:
-    await done(box, "mkdir -p h; echo old > h/one; ln -f h/one h/two")
-    written = await write(box, await box.resolve("/workspace/h/one"), b"new\n")
+async def test_another_name_of_the_file_keeps_what_it_had(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "mkdir -p h; echo old > h/one; ln -f h/one h/two")
+    written = await write(lasting_box, await lasting_box.resolve("/workspace/h/one"), b"new\n")
 
     assert written.names == 2
-    assert await done(box, "cat h/one h/two") == "new\nold\n"
+    assert await done(lasting_box, "cat h/one h/two") == "new\nold\n"
 
 
-async def test_what_took_the_files_place_is_not_overwritten_by_an_edit(box: DockerSandbox) -> None:
+async def test_what_took_the_files_place_is_not_overwritten_by_an_edit(lasting_box: DockerSandbox) -> None:
     for swap in (
         "echo other > e/tmp; mv e/tmp e/f",
         "echo more >> e/f",
         "ln -sf /workspace/e/g e/f",
         "rm e/f; mkdir e/f",
     ):
-        await done(box, "rm -rf e; mkdir e; echo one > e/f; echo kept > e/g")
-        found = await box.resolve("/workspace/e/f")
-        await box.read(using(found.real), found, 100, keep=True)
-        await done(box, swap)
+        await done(lasting_box, "rm -rf e; mkdir e; echo one > e/f; echo kept > e/g")
+        found = await lasting_box.resolve("/workspace/e/f")
+        await lasting_box.read(using(found.real), found, 100, keep=True)
+        await done(lasting_box, swap)
         with pytest.raises(FileRefused, match="changed meanwhile"):
-            await box.write(using(found.real), found, b"two\n", "overwrite", unchanged=True)
-        assert await done(box, "cat e/g; ls -A e | grep -v -e f -e g || true") == "kept\n"
+            await lasting_box.write(using(found.real), found, b"two\n", "overwrite", unchanged=True)
+        assert await done(lasting_box, "cat e/g; ls -A e | grep -v -e f -e g || true") == "kept\n"
 
 
-async def test_what_appeared_meanwhile_is_not_overwritten(box: DockerSandbox) -> None:
-    await done(box, "mkdir -p a; rm -f a/*")
+async def test_what_appeared_meanwhile_is_not_overwritten(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "mkdir -p a; rm -f a/*")
     for mode in ("overwrite", "create", "append"):
-        found = await box.resolve(f"/workspace/a/{mode}")
-        await done(box, f"echo theirs > a/{mode}")
+        found = await lasting_box.resolve(f"/workspace/a/{mode}")
+        await done(lasting_box, f"echo theirs > a/{mode}")
         with pytest.raises(FileRefused, match="meanwhile"):
-            await write(box, found, b"ours\n", mode)
-    assert await done(box, "cat a/*; ls -A a") == "theirs\ntheirs\ntheirs\nappend\ncreate\noverwrite\n"
+            await write(lasting_box, found, b"ours\n", mode)
+    assert await done(lasting_box, "cat a/*; ls -A a") == "theirs\ntheirs\ntheirs\nappend\ncreate\noverwrite\n"
 
 
-async def test_a_folder_that_moved_takes_nothing_with_it(box: DockerSandbox) -> None:
-    await done(box, "rm -rf m hooks; mkdir m")
-    found = await box.resolve("/workspace/m/post-commit")
-    await done(box, "mv m hooks")
+async def test_a_folder_that_moved_takes_nothing_with_it(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "rm -rf m hooks; mkdir m")
+    found = await lasting_box.resolve("/workspace/m/post-commit")
+    await done(lasting_box, "mv m hooks")
     with pytest.raises(FileRefused, match="moved"):
-        await write(box, found, b"run me\n")
+        await write(lasting_box, found, b"run me\n")
 
-    assert await done(box, "ls -A hooks") == ""
+    assert await done(lasting_box, "ls -A hooks") == ""
 
 
-async def test_a_new_folder_that_is_turned_into_a_link_is_not_gone_through(box: DockerSandbox) -> None:
-    await done(box, "rm -rf n away; mkdir n away")
-    found = await box.resolve("/workspace/n/sub/f")
-    await done(box, "ln -s ../away n/sub")
+async def test_a_new_folder_that_is_turned_into_a_link_is_not_gone_through(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "rm -rf n away; mkdir n away")
+    found = await lasting_box.resolve("/workspace/n/sub/f")
+    await done(lasting_box, "ln -s ../away n/sub")
     with pytest.raises(FileRefused):
-        await write(box, found, b"x")
+        await write(lasting_box, found, b"x")
 
-    assert await done(box, "ls -A away") == ""
+    assert await done(lasting_box, "ls -A away") == ""
 
 
-async def test_a_full_disk_leaves_the_old_file_and_no_other(box: DockerSandbox) -> None:
-    await done(box, "mkdir -p /dev/shm/d; echo old > /dev/shm/d/f; head -c 63M /dev/zero > /dev/shm/d/fill")
+async def test_a_full_disk_leaves_the_old_file_and_no_other(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "mkdir -p /dev/shm/d; echo old > /dev/shm/d/f; head -c 63M /dev/zero > /dev/shm/d/fill")
     for mode in ("overwrite", "append"):
         with pytest.raises(FileRefused, match="No space left"):
-            await write(box, await box.resolve("/dev/shm/d/f"), bytes(4 << 20), mode)
-    assert await done(box, "ls -A /dev/shm/d; cat /dev/shm/d/f; rm -r /dev/shm/d") == "f\nfill\nold\n"
+            await write(lasting_box, await lasting_box.resolve("/dev/shm/d/f"), bytes(4 << 20), mode)
+    assert await done(lasting_box, "ls -A /dev/shm/d; cat /dev/shm/d/f; rm -r /dev/shm/d") == "f\nfill\nold\n"
 
 
-async def test_a_reader_sees_the_old_file_or_the_new_one(box: DockerSandbox) -> None:
-    await done(box, "printf 'a%.0s' {1..65536} > whole")
+async def test_a_reader_sees_the_old_file_or_the_new_one(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "printf 'a%.0s' {1..65536} > whole")
     watch = "import sys,time\nend=time.time()+3\nwhile time.time()<end:\n s=set(open('whole').read())\n if len(s)!=1: sys.exit(1)"
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(done, box, f'python3 -c "{watch}"')
+        tasks.start_soon(done, lasting_box, f'python3 -c "{watch}"')
         for letter in b"bcdefgh" * 8:
-            await write(box, await box.resolve("/workspace/whole"), bytes([letter]) * 65536)
+            await write(lasting_box, await lasting_box.resolve("/workspace/whole"), bytes([letter]) * 65536)
 
 
-async def test_a_file_that_is_judged_and_swapped_is_read_as_judged(box: DockerSandbox) -> None:
-    await done(box, "mkdir -p s; echo open > s/f; echo secret > s/g")
-    found = await box.resolve("/workspace/s/f")
-    await done(box, "mv s/g s/f")
+async def test_a_file_that_is_judged_and_swapped_is_read_as_judged(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "mkdir -p s; echo open > s/f; echo secret > s/g")
+    found = await lasting_box.resolve("/workspace/s/f")
+    await done(lasting_box, "mv s/g s/f")
 
-    assert (await box.read(using(found.real), found, 100)).data == b"open\n"
+    assert (await lasting_box.read(using(found.real), found, 100)).data == b"open\n"
 
 
 # Every kind of thing that a path can be, in turn and for ever: what is read is what that path was judged to be.
@@ -196,22 +183,22 @@ while not os.path.exists('stop'):
 
 
 async def test_folders_that_are_swapped_all_the_time_take_nothing_to_where_it_was_not_judged(
-    box: DockerSandbox,
+    lasting_box: DockerSandbox,
 ) -> None:
-    await done(box, "rm -rf folders; mkdir -p folders/pub folders/secret; touch folders/secret/mark")
+    await done(lasting_box, "rm -rf folders; mkdir -p folders/pub folders/secret; touch folders/secret/mark")
     made = number = 0
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(shell, box, f"python3 - <<'E'\n{FOLDERS}\nE", 120)
+        tasks.start_soon(shell, lasting_box, f"python3 - <<'E'\n{FOLDERS}\nE", 120)
         while not made or number < 150:
             number += 1
             with contextlib.suppress(FileRefused):
-                found = await box.resolve(f"/workspace/folders/pub/{number % 7}/f")
+                found = await lasting_box.resolve(f"/workspace/folders/pub/{number % 7}/f")
                 if found.real.startswith("/workspace/folders/pub/"):
-                    await write(box, found, b"x")
+                    await write(lasting_box, found, b"x")
                     made += 1
-        await done(box, "touch folders/stop")
+        await done(lasting_box, "touch folders/stop")
 
-    assert await done(box, "ls -A folders/secret; find folders -name '.sandgate*'") == "mark\n"
+    assert await done(lasting_box, "ls -A folders/secret; find folders -name '.sandgate*'") == "mark\n"
 
 
 REPLACE = """
@@ -223,35 +210,38 @@ for number in range(500):
 """
 
 
-async def test_edits_and_replacements_at_once_leave_one_whole_file_and_no_other(box: DockerSandbox) -> None:
-    await done(box, "mkdir -p log; echo start > log/log")
+async def test_edits_and_replacements_at_once_leave_one_whole_file_and_no_other(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "mkdir -p log; echo start > log/log")
     outcomes = set[str]()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(done, box, f"python3 - <<'E'\n{REPLACE}\nE")
+        tasks.start_soon(done, lasting_box, f"python3 - <<'E'\n{REPLACE}\nE")
         for number in range(60):
-            found = await box.resolve("/workspace/log/log")
+            found = await lasting_box.resolve("/workspace/log/log")
             try:
-                await edits.edit(box, using(found.real), found, edits.Change("start\n", f"start\nours{number}\n"))
+                await edits.edit(
+                    lasting_box, using(found.real), found, edits.Change("start\n", f"start\nours{number}\n")
+                )
                 outcomes.add("made")
             except FileRefused as exc:
                 outcomes.add(str(exc)[:20])
 
     assert outcomes <= {"made", "it changed meanwhile;"[:20]}
     assert (
-        await done(box, "ls -A log; head -1 log/log; sort -u log/log | grep -v ours") == "log\nstart\nstart\ntheirs\n"
+        await done(lasting_box, "ls -A log; head -1 log/log; sort -u log/log | grep -v ours")
+        == "log\nstart\nstart\ntheirs\n"
     )
 
 
 @pytest.mark.promise("approval.bound")
-async def test_what_files_hold_is_told_without_opening_anything_else(box: DockerSandbox) -> None:
+async def test_what_files_hold_is_told_without_opening_anything_else(lasting_box: DockerSandbox) -> None:
     await done(
-        box,
+        lasting_box,
         "mkdir -p d; cd d; echo hi > f; ln -s f link; mkfifo fifo; head -c 3000000 /dev/zero > big; echo no > shut; chmod 0 shut;"
         " ln -s /proc/self/exe magic; ln -s loop loop",
     )
     paths = [f"/workspace/d/{name}" for name in ("f", "link", "fifo", "big", "shut", "magic", "loop", "none", "")]
 
-    found = {file.path.rpartition("/")[2]: file for file in await box.digests(paths, (), 1_000_003)}
+    found = {file.path.rpartition("/")[2]: file for file in await lasting_box.digests(paths, (), 1_000_003)}
 
     assert found.keys() == {"f", "link", "big"}
     assert found["f"].sha256 == found["link"].sha256 == sha256(b"hi\n").hexdigest()

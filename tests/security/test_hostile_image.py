@@ -46,11 +46,6 @@ ENTRYPOINT ["/bin/sh", "-c", "touch /evil/entrypoint-ran"]
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def image() -> Iterator[str]:
     with foreign.built("hostile", HOSTILE) as tag:
         yield tag

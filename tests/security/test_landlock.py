@@ -39,11 +39,6 @@ ATTEMPTS = {
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def box(anyio_backend: str) -> AsyncGenerator[DockerSandbox]:
     async with sandbox(image="sandgate/python", environment="python") as made:
         await shell(

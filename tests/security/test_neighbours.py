@@ -1,9 +1,7 @@
 """Whatever one session's command does to the machine, another session's calls are answered and the server stays small."""
 
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import anyio
 import pytest
 from mcp import Client
 
-from tests.end_to_end.rig import Home, connected, structured, text_of
+from tests.end_to_end.rig import Home, called, connected, structured, text_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("sandbox.survives"), pytest.mark.timeout(300)]
 
@@ -36,15 +34,8 @@ STORMS = {
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[Home]:
-    folder = Path(tempfile.mkdtemp(prefix="sg"))
-    yield Home(folder, settings=SETTINGS)
-    shutil.rmtree(folder, ignore_errors=True)
+def home(folder: Path) -> Home:
+    return Home(folder, settings=SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +46,7 @@ async def client(home: Home, anyio_backend: str) -> AsyncGenerator[Client]:
 
 
 async def answer(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
-    result = await client.call_tool(tool, arguments)
-    assert not result.is_error, text_of(result)
-    return structured(result)
+    return structured(await called(client, tool, **arguments))
 
 
 def memory(home: Home, name: str) -> int:

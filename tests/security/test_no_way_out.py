@@ -6,7 +6,6 @@ from what arrived there, never from what the sandbox was told.
 
 import base64
 import json
-from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,25 +15,14 @@ from mcp import Client
 from tests.egress.world import probe
 from tests.egress.world.internet import WHY_NOT, Internet, possible
 from tests.egress.world.verdict import Case, Verdict
-from tests.end_to_end.rig import connected, structured, text_of
-from tests.security.household import Household, called
+from tests.end_to_end.rig import called, structured, text_of
+from tests.security.household import Household
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(not possible(), reason=WHY_NOT), pytest.mark.timeout(300)]
 
 FOLDER = Path(probe.__file__).parent
 CASES = [Case.parse(json.loads(line)) for line in (FOLDER / "cases.jsonl").read_text().splitlines()]
 SECRETS = ("real-value-of-the-key-0123456789", "real-value-of-the-other-987654321")
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def internet(folder: Path) -> Iterator[Internet]:
-    with Internet(folder) as made:
-        yield made
 
 
 def settings(folder: Path) -> str:
@@ -66,9 +54,8 @@ file = "{folder}/secret1"
 
 
 @pytest.fixture(scope="module")
-async def client(folder: Path, internet: Internet, anyio_backend: str) -> AsyncGenerator[Client]:
-    async with connected(Household(folder, settings(folder), internet=internet)) as made:
-        yield made
+def home(folder: Path, internet: Internet) -> Household:
+    return Household(folder, settings(folder), internet=internet)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ A program in a real sandbox asks again and again; what of it arrived is read at 
 import os
 import resource
 import signal
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,25 +18,14 @@ from tests.egress.world import steady
 from tests.egress.world.gate import alive
 from tests.egress.world.internet import WHY_NOT, Internet, Log, possible
 from tests.egress.world.zone import ZONE
-from tests.end_to_end.rig import connected, structured, text_of
-from tests.security.household import Household, called, eventually
+from tests.end_to_end.rig import called, structured, text_of
+from tests.security.household import Household, eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(not possible(), reason=WHY_NOT), pytest.mark.timeout(180)]
 
 STAYS, GOES = "allowed.test", "other.test"
 VALUE = "real-value-of-the-key-0123456789"
 MANY = 8  # that arrive: then whatever was under way before has arrived as well
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def internet(folder: Path) -> Iterator[Internet]:
-    with Internet(folder) as made:
-        yield made
 
 
 def settings(folder: Path, *allow: str) -> str:
@@ -60,12 +49,6 @@ file = "{folder}/value"
 @pytest.fixture(scope="module")
 def home(folder: Path, internet: Internet) -> Household:
     return Household(folder, settings(folder, STAYS, GOES), internet=internet)
-
-
-@pytest.fixture(scope="module")
-async def client(home: Household, anyio_backend: str) -> AsyncGenerator[Client]:
-    async with connected(home) as made:
-        yield made
 
 
 @dataclass(frozen=True, slots=True)

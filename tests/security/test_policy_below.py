@@ -16,11 +16,6 @@ STRICT = {"profile": "strict", "allow": ["python3"]}
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def box() -> AsyncGenerator[DockerSandbox]:
     async with sandbox(image="sandgate/python", environment="python") as made:
         yield made

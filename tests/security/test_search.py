@@ -1,6 +1,5 @@
 """A search shows what lies at the judged path, as file_read would, whatever is swapped, planted or stopped meanwhile."""
 
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import anyio
@@ -11,28 +10,11 @@ from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.pattern import read_pattern
 from server.sandbox.sandbox import FileRefused
 from server.sandbox.search import Query, Searched, search
-from tests.live import BASE, sandbox, shell, using
+from tests.live import BASE, done, sandbox, shell, using
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("files.handle")]
 
 NO_PROGRAMS = Access(execute=())  # ripgrep among them: the kernel refuses it, and the search does without
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def box(anyio_backend: str) -> AsyncGenerator[DockerSandbox]:
-    async with sandbox() as made:
-        yield made
-
-
-async def done(box: DockerSandbox, script: str) -> str:
-    said = await shell(box, script, timeout_s=60)
-    assert said.end.exit_code == 0, said.text
-    return said.text
 
 
 async def look(
@@ -75,8 +57,8 @@ python3 -c "print('x'*5000 + 'foo' + 'y'*5000)" > sub/long.txt
 """
 
 
-async def test_ripgrep_and_its_absence_give_the_same_answers(box: DockerSandbox) -> None:
-    await done(box, CORPUS)
+async def test_ripgrep_and_its_absence_give_the_same_answers(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, CORPUS)
     for pattern in (
         "foo", "(?i)FOO", "^foo$", "foo;$", r"\bfoo\b", r"a{1}", "a\\{1}", "[[]1[]]", r"\d{4}-\d\d", r"\w+_1", "größe", "Größe",
         "(?i)größe", "😀", "^$", "^", "x*", r"\s+foo", "[[:upper:]]{3}", "(def|return) ", r"\t", "caf. foo", r"\x{f6}", r"(?<n>o)o",
@@ -84,66 +66,71 @@ async def test_ripgrep_and_its_absence_give_the_same_answers(box: DockerSandbox)
     ):  # fmt: skip
         if not pattern:
             continue
-        by_ripgrep, by_python = await look(box, "same", pattern), await look(box, "same", pattern, access=NO_PROGRAMS)
+        by_ripgrep, by_python = (
+            await look(lasting_box, "same", pattern),
+            await look(lasting_box, "same", pattern, access=NO_PROGRAMS),
+        )
         assert lines(by_ripgrep) == lines(by_python), pattern
         assert by_ripgrep == by_python, pattern
-    assert lines(await look(box, "same", "foo")) == [
+    assert lines(await look(lasting_box, "same", "foo")) == [
         "same/a.py:1:def foo(a):", "same/a.py:4:foo", "same/crlf.txt:3:foo;", "same/latin.txt:1:caf\udce9 foo",
         "same/mark.txt:1:first foo", "same/sub/blank.txt:4:foo", "same/sub/end.txt:1:no newline foo",
         "same/sub/long.txt:1:..." + "x" * 80 + "foo" + "y" * 217 + "...", "same/wide.txt:1:foo",
     ]  # fmt: skip
 
 
-async def test_punctuation_after_a_backslash_is_itself_for_both(box: DockerSandbox) -> None:
+async def test_punctuation_after_a_backslash_is_itself_for_both(lasting_box: DockerSandbox) -> None:
     marks = "!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~ \\"
-    await done(box, "mkdir -p marks; cat > marks/f <<'E'\n" + "".join(f"{mark}q\n" for mark in marks) + "E")
+    await done(lasting_box, "mkdir -p marks; cat > marks/f <<'E'\n" + "".join(f"{mark}q\n" for mark in marks) + "E")
     for number, mark in enumerate(marks, 1):
         for pattern in (rf"^\{mark}q", rf"^[\{mark}]q"):
             if mark in "<>" and "[" not in pattern:
                 continue  # a word's beginning and end
             for access in (None, NO_PROGRAMS):
-                assert lines(await look(box, "marks", pattern, access=access)) == [f"marks/f:{number}:{mark}q"], pattern
+                assert lines(await look(lasting_box, "marks", pattern, access=access)) == [
+                    f"marks/f:{number}:{mark}q"
+                ], pattern
 
 
-async def test_what_only_ripgrep_can_do_is_said_where_there_is_none(box: DockerSandbox) -> None:
-    await done(box, "mkdir -p other; printf 'a\\n\u0434\u0436\\n' > other/f")
+async def test_what_only_ripgrep_can_do_is_said_where_there_is_none(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "mkdir -p other; printf 'a\\n\u0434\u0436\\n' > other/f")
 
-    assert lines(await look(box, "other", "^\\p{Cyrillic}+$")) == ["other/f:2:\u0434\u0436"]
-    assert "ripgrep" in (await look(box, "other", r"\p{Cyrillic}", access=NO_PROGRAMS)).error
+    assert lines(await look(lasting_box, "other", "^\\p{Cyrillic}+$")) == ["other/f:2:\u0434\u0436"]
+    assert "ripgrep" in (await look(lasting_box, "other", r"\p{Cyrillic}", access=NO_PROGRAMS)).error
 
 
-async def test_gitignore_of_the_folder_below_it_and_above_it_is_honoured(box: DockerSandbox) -> None:
+async def test_gitignore_of_the_folder_below_it_and_above_it_is_honoured(lasting_box: DockerSandbox) -> None:
     await done(
-        box,
+        lasting_box,
         "mkdir -p g/.git/hooks g/src/deep g/build g/.github; cd g; printf '*.log\\nbuild/\\n' > .gitignore; echo '!kept.log' > src/.gitignore;"
         "for f in .git/hooks/x src/a.log src/kept.log src/deep/b.log src/deep/kept.log build/x .github/w.yml x; do echo foo > $f; done",
     )
 
     everything = [".github/w.yml", "src/deep/kept.log", "src/kept.log", "x"]
-    assert lines(await look(box, "g", "foo")) == [f"g/{name}:1:foo" for name in everything]
-    assert lines(await look(box, "g/src/deep", "foo")) == ["g/src/deep/kept.log:1:foo"]
-    names = [hit.path.removeprefix("/workspace/g/") for hit in (await look(box, "g", glob="*")).hits]
+    assert lines(await look(lasting_box, "g", "foo")) == [f"g/{name}:1:foo" for name in everything]
+    assert lines(await look(lasting_box, "g/src/deep", "foo")) == ["g/src/deep/kept.log:1:foo"]
+    names = [hit.path.removeprefix("/workspace/g/") for hit in (await look(lasting_box, "g", glob="*")).hits]
     assert names == [".github/w.yml", ".gitignore", "src/.gitignore", "src/deep/kept.log", "src/kept.log", "x"]
-    assert lines(await look(box, "g/build", "foo")) == ["g/build/x:1:foo"]  # asked for by name
+    assert lines(await look(lasting_box, "g/build", "foo")) == ["g/build/x:1:foo"]  # asked for by name
 
 
-async def test_links_fifos_and_devices_are_neither_followed_nor_waited_for(box: DockerSandbox) -> None:
+async def test_links_fifos_and_devices_are_neither_followed_nor_waited_for(lasting_box: DockerSandbox) -> None:
     await done(
-        box,
+        lasting_box,
         "mkdir -p odd out; echo foo > out/f; cd odd; ln -s ../out l; ln -s ../out/f lf; mkfifo p; ln -s /dev/zero z;"
         "python3 -c \"import socket; socket.socket(socket.AF_UNIX).bind('s')\"; ln -s /proc/self/root r; echo foo > plain",
     )
 
-    assert lines(await look(box, "odd", "foo")) == ["odd/plain:1:foo"]
-    assert [(hit.path[15:], hit.is_link) for hit in (await look(box, "odd", glob="*")).hits] == [
+    assert lines(await look(lasting_box, "odd", "foo")) == ["odd/plain:1:foo"]
+    assert [(hit.path[15:], hit.is_link) for hit in (await look(lasting_box, "odd", glob="*")).hits] == [
         ("l", True), ("lf", True), ("plain", False), ("r", True), ("z", True),
     ]  # fmt: skip
-    assert lines(await look(box, "odd/lf", "foo")) == ["out/f:1:foo"]
+    assert lines(await look(lasting_box, "odd/lf", "foo")) == ["out/f:1:foo"]
 
 
-async def test_the_kernels_own_folders_are_not_searched(box: DockerSandbox) -> None:
-    found = await box.resolve("/")
-    seen = await search(box, using("/"), found, Query(None, "{comm,cpuinfo,zero,environ}", 50))
+async def test_the_kernels_own_folders_are_not_searched(lasting_box: DockerSandbox) -> None:
+    found = await lasting_box.resolve("/")
+    seen = await search(lasting_box, using("/"), found, Query(None, "{comm,cpuinfo,zero,environ}", 50))
 
     assert not [hit.path for hit in seen.hits if hit.path.startswith(("/proc", "/sys", "/dev"))]
 
@@ -160,62 +147,69 @@ while not os.path.exists('/workspace/stop'):
 
 
 @pytest.mark.parametrize("access", [None, NO_PROGRAMS])
-async def test_what_is_swapped_all_the_time_never_shows_another_file(box: DockerSandbox, access: Access | None) -> None:
-    await done(box, "rm -rf race secret stop; mkdir -p race/pub secret; echo open > race/pub/f; echo hidden > secret/f")
+async def test_what_is_swapped_all_the_time_never_shows_another_file(
+    lasting_box: DockerSandbox, access: Access | None
+) -> None:
+    await done(
+        lasting_box, "rm -rf race secret stop; mkdir -p race/pub secret; echo open > race/pub/f; echo hidden > secret/f"
+    )
     seen = set[str]()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(shell, box, f"python3 - <<'E'\n{SWAP}\nE", 60)
+        tasks.start_soon(shell, lasting_box, f"python3 - <<'E'\n{SWAP}\nE", 60)
         tries = 0
         while not seen or tries < 60:
             tries += 1
-            seen |= set(lines(await look(box, "race", "open|hidden|root", access=access)))
-        await done(box, "touch /workspace/stop")
+            seen |= set(lines(await look(lasting_box, "race", "open|hidden|root", access=access)))
+        await done(lasting_box, "touch /workspace/stop")
 
     assert seen <= {"race/pub/f:1:open", "race/pub/g:1:open", "race/aside/f:1:open"}
 
 
-async def test_a_folder_of_many_entries_is_looked_at_in_part_and_says_so(box: DockerSandbox) -> None:
+async def test_a_folder_of_many_entries_is_looked_at_in_part_and_says_so(lasting_box: DockerSandbox) -> None:
     many = "/dev/shm/many"  # in memory: a hundred thousand files are made in a second
-    await done(box, f"mkdir {many}; python3 -c \"for n in range(100_001): open(f'{many}/{{n:06}}', 'x').close()\"")
-
-    listing = await box.entries(using(many), await box.resolve(many), 5)
-    assert (listing.total, listing.whole, len(listing.entries)) == (100_000, False, 5)
-    assert (await look(box, many, "foo")).unread == 1
-    assert len((await look(box, many, glob="0000[0-9]*")).hits) in {99, 100}
-    await done(box, f"rm -r {many}")
-
-
-async def test_a_huge_sparse_file_is_not_read_through(box: DockerSandbox) -> None:
     await done(
-        box, "mkdir sparse; truncate -s 5G sparse/zeros; printf 'foo\\n' > sparse/text; truncate -s 900M sparse/text"
+        lasting_box, f"mkdir {many}; python3 -c \"for n in range(100_001): open(f'{many}/{{n:06}}', 'x').close()\""
     )
-    sparse = await look(box, "sparse", "foo")
+
+    listing = await lasting_box.entries(using(many), await lasting_box.resolve(many), 5)
+    assert (listing.total, listing.whole, len(listing.entries)) == (100_000, False, 5)
+    assert (await look(lasting_box, many, "foo")).unread == 1
+    assert len((await look(lasting_box, many, glob="0000[0-9]*")).hits) in {99, 100}
+    await done(lasting_box, f"rm -r {many}")
+
+
+async def test_a_huge_sparse_file_is_not_read_through(lasting_box: DockerSandbox) -> None:
+    await done(
+        lasting_box,
+        "mkdir sparse; truncate -s 5G sparse/zeros; printf 'foo\\n' > sparse/text; truncate -s 900M sparse/text",
+    )
+    sparse = await look(lasting_box, "sparse", "foo")
 
     assert (sparse.end, sparse.large, sparse.binary) == ("whole", 1, 1)
 
 
-async def test_a_pattern_that_never_ends_is_ended(box: DockerSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_pattern_that_never_ends_is_ended(lasting_box: DockerSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.sandbox.search.PATIENCE_S", 1.0)
-    await done(box, "mkdir -p slow; python3 -c \"print('a' * 5000)\" > slow/f; echo aab > slow/e")
-    found = await look(box, "slow", "(a|aa)+b|(a|a)+$x", access=NO_PROGRAMS)
+    await done(lasting_box, "mkdir -p slow; python3 -c \"print('a' * 5000)\" > slow/f; echo aab > slow/e")
+    found = await look(lasting_box, "slow", "(a|aa)+b|(a|a)+$x", access=NO_PROGRAMS)
 
     assert found.end in {"time", "whole"}
-    found = await look(box, "slow", "(a+a+)+b", access=NO_PROGRAMS)
+    found = await look(lasting_box, "slow", "(a+a+)+b", access=NO_PROGRAMS)
     assert found.end == "time"
-    assert (await look(box, "slow", "(a+a+)+b")).end == "whole"
+    assert (await look(lasting_box, "slow", "(a+a+)+b")).end == "whole"
 
 
 async def test_a_stopped_search_ends_and_says_that_it_is_not_whole(
-    box: DockerSandbox, monkeypatch: pytest.MonkeyPatch
+    lasting_box: DockerSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.sandbox.search.PATIENCE_S", 1.0)
-    await done(box, "mkdir -p stopped; for i in {1..2000}; do echo foo > stopped/$i; done")
+    await done(lasting_box, "mkdir -p stopped; for i in {1..2000}; do echo foo > stopped/$i; done")
     program = "import os,signal,time\nend=time.time()+4\nwhile time.time()<end:\n try: os.kill(-1,signal.SIGSTOP)\n except OSError: pass"
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(shell, box, f"python3 -c '{program}'")
+        tasks.start_soon(shell, lasting_box, f"python3 -c '{program}'")
         for _ in range(3):
-            assert (await look(box, "stopped", "foo")).end in {"whole", "time", "broken", "enough"}
-    assert (await box.resolve("/workspace/stopped")).exists
+            assert (await look(lasting_box, "stopped", "foo")).end in {"whole", "time", "broken", "enough"}
+    assert (await lasting_box.resolve("/workspace/stopped")).exists
 
 
 async def look_until_refused(box: DockerSandbox) -> None:
@@ -237,13 +231,13 @@ async def test_a_sandbox_full_of_processes_still_reads_writes_and_lists(anyio_ba
             tasks.cancel_scope.cancel()
 
 
-async def test_more_searches_than_may_run_at_once_are_told_to_wait(box: DockerSandbox) -> None:
+async def test_more_searches_than_may_run_at_once_are_told_to_wait(lasting_box: DockerSandbox) -> None:
     said = list[str]()
 
     async def one() -> None:
         try:
-            found = await box.resolve("/usr")
-            await search(box, using("/usr"), found, Query(read_pattern("nothing at all like this"), None, 10))
+            found = await lasting_box.resolve("/usr")
+            await search(lasting_box, using("/usr"), found, Query(read_pattern("nothing at all like this"), None, 10))
         except FileRefused as exc:
             said.append(str(exc))
 
@@ -255,29 +249,30 @@ async def test_more_searches_than_may_run_at_once_are_told_to_wait(box: DockerSa
     assert all("wait for one to end" in words for words in said)
 
 
-async def test_a_search_leaves_no_process(box: DockerSandbox) -> None:
-    await look(box, "", "foo")
+async def test_a_search_leaves_no_process(lasting_box: DockerSandbox) -> None:
+    await look(lasting_box, "", "foo")
     with anyio.fail_after(10):
-        while "agent.py" in (text := await done(box, "ps -eo uid,args | awk '$1 == 1000'")) or "rg " in text:
+        while "agent.py" in (text := await done(lasting_box, "ps -eo uid,args | awk '$1 == 1000'")) or "rg " in text:
             await anyio.sleep(0.05)
 
 
-async def test_a_search_reads_no_more_than_the_permit_lets_the_kernel(box: DockerSandbox) -> None:
-    await done(box, "mkdir -p k/a k/b; echo foo > k/a/f; echo foo > k/b/f")
-    found = await look(box, "k", "foo", access=Access(read=("/workspace/k/a", "/usr", "/lib", "/lib64")))
+async def test_a_search_reads_no_more_than_the_permit_lets_the_kernel(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "mkdir -p k/a k/b; echo foo > k/a/f; echo foo > k/b/f")
+    found = await look(lasting_box, "k", "foo", access=Access(read=("/workspace/k/a", "/usr", "/lib", "/lib64")))
 
     assert lines(found) == ["k/a/f:1:foo"]
     assert found.unread >= 1
 
 
-async def test_odd_names_and_deep_folders_are_found(box: DockerSandbox) -> None:
+async def test_odd_names_and_deep_folders_are_found(lasting_box: DockerSandbox) -> None:
     await done(
-        box, r"mkdir -p 'n/a b'; cd n; echo foo > 'a b/c:d'; echo foo > $'\xff'; echo foo > $'x\ny'; echo foo > '-f'"
+        lasting_box,
+        r"mkdir -p 'n/a b'; cd n; echo foo > 'a b/c:d'; echo foo > $'\xff'; echo foo > $'x\ny'; echo foo > '-f'",
     )
     deep = "import os\nos.chdir('/workspace/n')\nfor n in range(120):\n os.mkdir('d'*50); os.chdir('d'*50)\nopen('f','w').write('foo\\n')"
-    await done(box, f'python3 -c "{deep}"')
-    found = await look(box, "n", "foo")
+    await done(lasting_box, f'python3 -c "{deep}"')
+    found = await look(lasting_box, "n", "foo")
 
     assert [hit.path.removeprefix("/workspace/n/") for hit in found.hits] == ["-f", "a b/c:d", "x\ny", "\udcff"]
     assert found.unread == 1
-    await done(box, "rm -rf n")
+    await done(lasting_box, "rm -rf n")

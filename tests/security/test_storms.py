@@ -1,27 +1,14 @@
 """Bombs and storms of one command: the agent lives, answers, and tells the truth about what happened."""
 
-from collections.abc import AsyncGenerator
-
 import anyio
 import pytest
 
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.sandbox import Exit
-from tests.live import Said, command, read_file, run, sandbox, shell
+from tests.live import Said, command, read_file, run, shell
 from tests.real_engine import client
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("sandbox.survives")]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def box(anyio_backend: str) -> AsyncGenerator[DockerSandbox]:
-    async with sandbox() as made:
-        yield made
 
 
 async def until(box: DockerSandbox, script: str) -> None:

@@ -35,11 +35,6 @@ exec dockerd --host "unix://$PWD/d.sock" --data-root "$PWD/data" --exec-root "$P
 """
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture
 def remapped() -> Iterator[str]:
     """The address of an engine with userns-remap that has what a sandbox needs."""

@@ -7,27 +7,20 @@ import pytest
 
 from policy.question import RunCommand
 from policy.verdict import Allow, Ask, Denied, Deny, Permit, Rule, Verdict
-from server.call import Caller, FileAsk, Gateway, NoShell, RunAsk, Target
+from server.call import Caller, FileAsk, NoShell, RunAsk, Target
 from server.judge.approvals import Approvals
 from server.record.approval_rows import ApprovalRows
 from server.record.audit import AuditFailed
 from server.sandbox import reading
 from server.sandbox.jobs import Job
-from server.sandbox.room import Room
 from server.sandbox.sandbox import Found
 from server.sandbox.session import Session
-from server.sandbox.sessions import Sessions
+from tests.fake_gateway import gateway
 from tests.fakes import (
-    SPEC,
     FakeAudit,
     FakeSandbox,
     FakeSource,
     FixedJudge,
-    NoLimits,
-    PlainReader,
-    allow_list,
-    ledger,
-    resting,
 )
 
 pytestmark = pytest.mark.anyio
@@ -45,8 +38,7 @@ class Rig:
     def __init__(self, folder: Path, verdict: Verdict, box: FakeSandbox | None = None, **by_path: Verdict) -> None:
         self.box = box or FakeSandbox()
         self.audit, self.judge, self.source = FakeAudit(), FixedJudge(verdict), FakeSource([self.box])
-        sessions = Sessions(self.source, {"base": SPEC}, folder, allow_list(), Room(10), ledger(folder), resting())
-        self.gateway = Gateway(self.audit, NoLimits(), PlainReader(), self.judge, sessions)
+        self.gateway = gateway(folder, judge=self.judge, source=self.source, audit=self.audit)
 
     @property
     def trail(self) -> list[str]:

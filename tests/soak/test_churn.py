@@ -1,11 +1,8 @@
 """Many sessions, random deaths: afterwards the engine, the file system and the process table are as before."""
 
 import random
-import shutil
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +53,9 @@ CHOICES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture
-def home() -> Iterator[Home]:
-    folder = Path(tempfile.mkdtemp(prefix="sg"))
-    folder.chmod(0o755)
-    yield Home(folder, settings=SETTINGS)
-    shutil.rmtree(folder, ignore_errors=True)
+def home(own_folder: Path) -> Home:
+    return Home(own_folder, settings=SETTINGS)
 
 
 async def one_call(client: Client, dice: random.Random) -> str:

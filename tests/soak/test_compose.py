@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -65,11 +64,6 @@ def _here() -> dict[str, Any]:
         "volumes": [f"{ROOT}:{ROOT}:ro"],
     }
     return {"services": {"prepare": {"volumes": [socket_path]}, "server": {"volumes": [socket_path]}, "opa": stand_in}}
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")
@@ -158,20 +152,18 @@ def test_the_doctor_finds_all_promises_held_in_there(compose: Compose) -> None:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """Somebody's own, with a file of his."""
-    made = Path(tempfile.mkdtemp(prefix="sg"))
-    (made / "theirs").write_text("from the host")
-    for path in (made, made / "theirs"):
+def theirs(own_folder: Path) -> Path:
+    """Somebody's own folder, with a file of his."""
+    (own_folder / "theirs").write_text("from the host")
+    for path in (own_folder, own_folder / "theirs"):
         os.chown(path, USER_ID, USER_ID)
-    yield made
-    shutil.rmtree(made)
+    return own_folder
 
 
-async def test_a_client_that_starts_it_with_docker_run_has_it_on_stdio(compose: Compose, folder: Path) -> None:
+async def test_a_client_that_starts_it_with_docker_run_has_it_on_stdio(compose: Compose, theirs: Path) -> None:
     """As `sandgate install CLIENT --container -- --workspace DIR:rw` writes it down, but for the names of the volumes."""
     socket_path = engine_url().removeprefix("unix://")
-    told = entry(Place(folder), Path("sandgate"), ("--workspace", f"{folder}:rw"), {}, socket_path)
+    told = entry(Place(theirs), Path("sandgate"), ("--workspace", f"{theirs}:rw"), {}, socket_path)
     own = str(compose.folder / "sandgate.toml")
     (compose.folder / "sandgate.toml").write_text(f'[sandbox]\nsocket_volume = "{VOLUME}"\n')
     words = [word.replace("sandgate-run", VOLUME) for word in cast("list[str]", told["args"])]
@@ -183,7 +175,7 @@ async def test_a_client_that_starts_it_with_docker_run_has_it_on_stdio(compose: 
         result = await client.call_tool("shell", {"command": "cat theirs && echo from inside > ours"})
 
     assert text(result).startswith("from the host")
-    assert (folder / "ours").read_text() == "from inside\n"
+    assert (theirs / "ours").read_text() == "from inside\n"
     with docker_client() as api:
         api.remove_volume(f"{PROJECT}_stdio", force=True)
 

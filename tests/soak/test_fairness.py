@@ -21,11 +21,6 @@ EVERY_S = 0.05
 WORKERS = 200  # more than run and wait
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture
 def server(folder: Path) -> Iterator[HttpServer]:
     with serving(Home(folder, tokens(ann=ANN, bob=BOB))) as made:

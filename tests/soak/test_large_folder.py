@@ -2,10 +2,7 @@
 
 import os
 import pty
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -19,21 +16,8 @@ FOLDERS, EACH = 100, 1_000
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def top() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="sgl"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
-
-
-@pytest.fixture
-def project(top: Path) -> Path:
-    made = top / "project"
+def project(own_folder: Path) -> Path:
+    made = own_folder / "project"
     for folder in range(FOLDERS):
         (made / f"d{folder}").mkdir(parents=True)
         (made / f"node_modules/d{folder}").mkdir(parents=True)
@@ -69,9 +53,9 @@ def at_a_terminal(home: Home, *argv: str) -> tuple[int, str]:
 
 
 @pytest.mark.promise("workspace.copy")
-async def test_a_hundred_thousand_files_go_in_and_changes_come_back(top: Path, project: Path) -> None:
-    home = Home(top / "home", arguments=("--workspace", str(project)))
-    (top / "home").mkdir()
+async def test_a_hundred_thousand_files_go_in_and_changes_come_back(own_folder: Path, project: Path) -> None:
+    home = Home(own_folder / "home", arguments=("--workspace", str(project)))
+    (own_folder / "home").mkdir()
     told: list[tuple[float, str]] = []
 
     async def tell(progress: float, total: float | None, message: str | None) -> None:

@@ -1,8 +1,6 @@
 """What is asked of a server over and over does not stay in it: memory after thousands of calls, on stdio and over HTTP."""
 
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -37,13 +35,10 @@ def grown_kb(pid: int, one: Callable[[int], None]) -> int:
 
 
 @pytest.fixture
-def home() -> Iterator[Home]:
-    folder = Path(tempfile.mkdtemp(prefix="sg"))
-    folder.chmod(0o755)
-    made = Home(folder, LIMITS + "[http]\n" + tokens(ann=ANN, bob=BOB))
+def home(own_folder: Path) -> Iterator[Home]:
+    made = Home(own_folder, LIMITS + "[http]\n" + tokens(ann=ANN, bob=BOB))
     yield made
     made.remove_images()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
@@ -41,19 +40,6 @@ CLIENTS = {
     "uv": "UV_NO_CACHE=1 TOOLS/uv pip install -q --index-url SHOP/simple --target NEW brass && python3 NEW/brass.py",
 }
 DEAF = frozenset({"java", "uv"})  # they bring or keep certificates of their own, which only a variable changes
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="sgc"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 import itertools
 import json
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from tests.egress.world.certificates import FakeAuthority
 from tests.egress.world.gate import ROOT, Gate
 from tests.egress.world.origin import Origin
 from tests.egress.world.sandbox import Sandbox
+from tests.folders import short_folder
 
 NAMES = ("allowed.test", "*.allowed.test", "denied.test", "other.test", "xn--bcher-kva.test")
 TABLE = {
@@ -109,10 +110,11 @@ class Guest:
         return self.town.gate.event("flow", self.name, **fields)
 
 
-def build(folder: Path, **configure: Any) -> Town:
+@contextmanager
+def opened(folder: Path, **configure: Any) -> Iterator[Town]:
+    """Until left. `folder` has its authority and what it looked up."""
     authority = FakeAuthority(folder)
     log = folder / "lookups"
-    sockets = Path(tempfile.mkdtemp(prefix="sg", dir="/tmp"))  # the path of a unix socket may have 107 bytes
     gate = Gate(
         folder,
         [str(ROOT / "tests/egress/world/spied_gate.py")],
@@ -124,4 +126,11 @@ def build(folder: Path, **configure: Any) -> Town:
         "resolve": {"static.test": "127.0.0.1"},
     }
     gate.ready(**{**settings, **configure})
-    return Town(gate, Origin(authority.context(*NAMES)), Origin(None), log, sockets, itertools.count())
+    with short_folder() as sockets:
+        town = Town(gate, Origin(authority.context(*NAMES)), Origin(None), log, sockets, itertools.count())
+        try:
+            yield town
+        finally:
+            gate.close()
+            town.secure.close()
+            town.plain.close()

@@ -4,8 +4,6 @@ Bash runs in a jail of its own (jail.py), so that hostile commands are run as th
 """
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from policy.command import Reading
 from policy.reading.script import read_script
+from tests.folders import short_folder
 from tests.policy.reader import answer
 from tests.policy.reading.jail import CWD, HOME, Jail, Ran
 from tests.policy.reading.scripts import DIRECTORY_SCRIPTS, SCRIPTS, SOUP
@@ -28,15 +27,11 @@ SLOW = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 
 @pytest.fixture(scope="module")
 def jail() -> Iterator[Jail]:
-    folder = Path(tempfile.mkdtemp(prefix="sandgate-jail-"))  # not below pytest's own folder, which nobody may enter
-    folder.chmod(0o755)
-    built = Jail.build(folder / "root")
-    try:
+    with short_folder() as folder:  # not pytest's own, which nobody else may enter
+        built = Jail.build(folder / "root")
         if not built.works():
             pytest.skip("this machine gives us no namespaces (unshare) to run bash in")
         yield built
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def matches(words: Sequence[str], pattern: Sequence[str | None]) -> bool:

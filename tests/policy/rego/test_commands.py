@@ -18,7 +18,7 @@ BUNDLE = Path(__file__).parents[3] / "policy" / "rego"
 HOME, WORKSPACES = "/home/agent", ("/workspace",)
 EFFECTS: dict[type[Verdict], str] = {Allow: "allow", Ask: "ask", Deny: "deny"}
 ENOUGH = {"allow": ["allow"], "ask": ["ask", "deny"], "deny": ["deny"]}
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
 
 def lines(name: str) -> list[dict[str, Any]]:
@@ -36,11 +36,6 @@ async def question(parser: ShellParser, text: str) -> Question:
     act = RunCommand(("bash", "-c", text), "/workspace", b"", 300, background=False)
     session, paths = SessionFacts("default", "python"), uses(reading, HOME, WORKSPACES)
     return Question(CallerFacts("local"), "shell", session, act, {"command": text}, reading, paths)
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.mark.promise("policy.strictest_wins")

@@ -9,12 +9,7 @@ from tests.policy.rego.test_commands import EFFECTS, verdicts
 
 CORPUS = [json.loads(line) for line in (Path(__file__).parents[1] / "corpus.jsonl").read_text().splitlines()]
 DECIDED = [case for case in CORPUS if "effect" in case]
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
 
 async def test_a_command_of_the_corpus_gets_the_effect_it_needs() -> None:

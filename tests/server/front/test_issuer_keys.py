@@ -14,12 +14,7 @@ from jwt.algorithms import RSAAlgorithm
 from server.front.issuer_keys import AGAIN_S, KEPT_S, IssuerKeys
 from server.http_settings import JwtSettings
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"  # uvicorn's, the only one under which keys are asked for
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
 
 class Issuer:

@@ -1,24 +1,12 @@
 from pathlib import Path
 
-from policy.verdict import Allow
 from server.app import App
-from server.call import Gateway
 from server.front.mcp_server import build, front_of
 from server.page_door import PageDoor
 from server.record.metrics import Metrics, Standing
-from server.sandbox.room import Room
-from server.sandbox.sessions import Sessions
 from server.settings import Settings
+from tests.fake_gateway import gateway
 from tests.fakes import (
-    SPEC,
-    FakeAudit,
-    FakeSource,
-    FixedJudge,
-    NoLimits,
-    PlainReader,
-    allow_list,
-    ledger,
-    resting,
     snapshots,
 )
 
@@ -31,10 +19,8 @@ async def standing() -> Standing:
 
 
 def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> None:
-    sessions = Sessions(FakeSource(), {"base": SPEC}, tmp_path, allow_list(), Room(1), ledger(tmp_path), resting())
-    gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
     app = App(
-        gateway,
+        gateway(tmp_path),
         Settings(environment="base"),
         snapshots(tmp_path),
         lambda: None,

@@ -9,25 +9,18 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
 from policy.verdict import Allow, Deny, Rule
-from server.call import Caller, Gateway
+from server.call import Caller
 from server.front.answers import answering
 from server.front.front import Front
 from server.front.session_tools import SessionTools
-from server.sandbox.room import Room
-from server.sandbox.sessions import Sessions
 from server.sandbox.snapshots import Snapshots
 from tests.end_to_end.rig import text_of
+from tests.fake_gateway import gateway
 from tests.fakes import (
     SPEC,
-    FakeAudit,
     FakeImages,
     FakeSource,
     FixedJudge,
-    NoLimits,
-    PlainReader,
-    allow_list,
-    ledger,
-    resting,
     snapshots,
 )
 
@@ -50,16 +43,8 @@ class World:
     judge: FixedJudge = field(default_factory=lambda: FixedJudge(Allow()))
 
     def __post_init__(self) -> None:
-        sessions = Sessions(
-            self.source,
-            {"base": SPEC, "other": replace(SPEC, environment="other")},
-            self.folder / "out",
-            allow_list(),
-            Room(10),
-            ledger(self.folder),
-            resting(),
-        )
-        self.gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), self.judge, sessions)
+        two = {"base": SPEC, "other": replace(SPEC, environment="other")}
+        self.gateway = gateway(self.folder, judge=self.judge, source=self.source, environments=two)
         self.snapshots: Snapshots = snapshots(self.folder, self.images)
 
     def of(self, caller: str) -> SessionTools:

@@ -6,24 +6,13 @@ import pytest
 from mcp.server import MCPServer
 from mcp.types import Tool
 
-from policy.verdict import Allow
-from server.call import Caller, Gateway
+from server.call import Caller
 from server.front.front import Front
 from server.front.results import Shape
 from server.front.tools import offered
-from server.sandbox.room import Room
-from server.sandbox.sessions import Sessions
 from server.settings import ALL_GROUPS, ToolGroup
+from tests.fake_gateway import gateway
 from tests.fakes import (
-    SPEC,
-    FakeAudit,
-    FakeSource,
-    FixedJudge,
-    NoLimits,
-    PlainReader,
-    allow_list,
-    ledger,
-    resting,
     snapshots,
 )
 
@@ -31,9 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def listed(folder: Path, groups: tuple[ToolGroup, ...] = ALL_GROUPS, shape: Shape = "both") -> list[Tool]:
-    sessions = Sessions(FakeSource(), {"base": SPEC}, folder, allow_list(), Room(1), ledger(folder), resting())
-    gateway = Gateway(FakeAudit(), NoLimits(), PlainReader(), FixedJudge(Allow()), sessions)
-    front = Front(gateway, lambda: Caller("ann"), "base", shape, snapshots(folder))
+    front = Front(gateway(folder), lambda: Caller("ann"), "base", shape, snapshots(folder))
     return await MCPServer[None]("test", tools=offered(front, groups)).list_tools()
 
 

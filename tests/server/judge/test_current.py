@@ -11,7 +11,7 @@ from server.judge.current import CurrentJudge
 from server.judge.rego import RegoJudge
 from tests.server.judge.judging import BUNDLE, asks, command, custom_rule, ids
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
 
 PUSH = asks(command("git", "push"))
@@ -19,11 +19,6 @@ SLOW = """findings contains {"effect": "ask", "reason": "slow", "help": "-"} if 
 \tinput.call.command == "slow"
 \tcount([1 | some i in numbers.range(1, 700); some j in numbers.range(1, 700); i * j == 7]) > 0
 }"""
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def test_from_the_next_question_on_the_new_judge_answers() -> None:

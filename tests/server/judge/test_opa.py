@@ -20,13 +20,8 @@ from server.judge.opa_address import BadOpaAddress, OpaAddress
 from tests.server.judge.judging import asks, command, ids, opens
 from tests.server.judge.oracle import Answer, Handler, from_engine, oracle, serving
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 LIST = asks(command("ls", "-l"))
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"  # the client library is built on it
 
 
 async def ask(url: str, *, deadline_s: float = 5.0, ca: Path | None = None, token: str | None = None) -> Verdict:

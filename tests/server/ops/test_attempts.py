@@ -13,13 +13,8 @@ from server.ops.trial import HELD, broken, judged
 from tests.live import BASE, engine, sandbox
 from tests.real_engine import run
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 LAXEST = {"defaultAction": "SCMP_ACT_ALLOW"}
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def outcomes(checks: list[Check]) -> dict[str, str]:

@@ -9,12 +9,7 @@ from server.ops.demo_origin import Origin
 from server.ops.gate_trial import gate
 from tests.live import sandbox
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
 
 @pytest.mark.soak  # the relay waits twelve seconds for a gate that may be starting

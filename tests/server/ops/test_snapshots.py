@@ -20,12 +20,7 @@ from tests.real_engine import engine_url
 from tests.server.ops.commands import Said, machine, refused
 
 __all__ = ["machine"]  # a fixture
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
 
 @pytest.fixture(scope="module")

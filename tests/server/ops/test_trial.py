@@ -9,12 +9,7 @@ from server.ops.trial import limits, said
 from server.sandbox.sandbox import MIB
 from tests.live import BASE, sandbox
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
 
 async def test_what_a_script_prints_and_how_it_ends_is_told() -> None:

@@ -17,12 +17,7 @@ from server.record.sink import native
 from server.record.trail import Trail
 from tests.server.record.receivers import Posts, collector, documents, written
 
-pytestmark = [pytest.mark.anyio, pytest.mark.promise("audit.exported")]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone, pytest.mark.promise("audit.exported")]
 
 
 @asynccontextmanager

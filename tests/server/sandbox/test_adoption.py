@@ -1,8 +1,6 @@
 """One engine object stands for the server that died, a second one for the next; the container between them is real."""
 
-import shutil
-import tempfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,19 +15,7 @@ from server.sandbox.sandbox import SandboxLost
 from tests.live import BASE, Said, command, shell
 from tests.real_engine import client, engine_url
 
-pytestmark = [pytest.mark.anyio, pytest.mark.promise("nothing.left")]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def runtime() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="sg"))
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone, pytest.mark.promise("nothing.left")]
 
 
 @asynccontextmanager
@@ -55,53 +41,53 @@ def there(sandbox_id: str) -> bool:
 
 
 async def test_a_sandbox_whose_server_died_is_taken_over_with_its_files_and_without_its_processes(
-    runtime: Path,
+    own_folder: Path,
 ) -> None:
-    box = await left(runtime)
-    async with server(runtime, "two") as second:
+    box = await left(own_folder)
+    async with server(own_folder, "two") as second:
         taken = await second.adopt(BASE, box.id, box.key)
         said = await shell(taken, "cat kept; ls; pgrep -f 'sleep 30[0]' | wc -l; echo $PATH | tr : '\\n' | head -1")
         assert said.text.splitlines()[:3] == ["kept", "kept", "0"]
         assert taken.key != box.key
-        assert not (runtime / "one" / box.id).exists()
+        assert not (own_folder / "one" / box.id).exists()
         await taken.close()
         assert not there(box.id)
 
 
-async def test_one_that_is_left_asleep_is_woken_to_be_taken_over(runtime: Path) -> None:
-    box = await left(runtime)
+async def test_one_that_is_left_asleep_is_woken_to_be_taken_over(own_folder: Path) -> None:
+    box = await left(own_folder)
     with client() as api:
         api.pause(f"sandgate-{box.id}")
-    async with server(runtime, "two") as second:
+    async with server(own_folder, "two") as second:
         taken = await second.adopt(BASE, box.id, box.key)
         assert (await shell(taken, "cat kept")).text == "kept\n"
         await taken.close()
 
 
-async def test_one_that_shows_another_key_is_destroyed(runtime: Path) -> None:
-    box = await left(runtime)
-    async with server(runtime, "two") as second:
+async def test_one_that_shows_another_key_is_destroyed(own_folder: Path) -> None:
+    box = await left(own_folder)
+    async with server(own_folder, "two") as second:
         with pytest.raises(SandboxLost, match="not the one that was left"):
             await second.adopt(BASE, box.id, "another")
 
     assert not there(box.id)
 
 
-async def test_one_that_is_taken_over_twice_waits_for_the_third(runtime: Path) -> None:
-    box = await left(runtime)
-    async with server(runtime, "two") as second:
+async def test_one_that_is_taken_over_twice_waits_for_the_third(own_folder: Path) -> None:
+    box = await left(own_folder)
+    async with server(own_folder, "two") as second:
         again = await second.adopt(BASE, box.id, box.key)
-    async with server(runtime, "three") as third:
+    async with server(own_folder, "three") as third:
         taken = await third.adopt(BASE, box.id, again.key)
         assert (await shell(taken, "cat kept")).text == "kept\n"
         await taken.close()
 
 
-async def test_one_that_is_gone_is_lost(runtime: Path) -> None:
-    box = await left(runtime)
+async def test_one_that_is_gone_is_lost(own_folder: Path) -> None:
+    box = await left(own_folder)
     with client() as api:
         api.remove_container(f"sandgate-{box.id}", force=True, v=True)
-    async with server(runtime, "two") as second:
+    async with server(own_folder, "two") as second:
         with pytest.raises(SandboxLost, match="it is gone"):
             await second.adopt(BASE, box.id, box.key)
 

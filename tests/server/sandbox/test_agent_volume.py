@@ -15,6 +15,8 @@ from server.sandbox.sandbox import AGENT
 from tests.live import BASE, engine, run
 from tests.real_engine import client
 
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
+
 
 def agent_image(api: docker.APIClient) -> str:
     return str(api.inspect_image("sandgate/agent")["Id"])  # type: ignore[no-untyped-call]  # docker's types leave it out
@@ -115,11 +117,6 @@ def test_what_no_sandbox_uses_is_removed_and_what_one_uses_stays(another: str) -
         assert ours in volumes(api)
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def works(made: DockerEngine) -> bool:
     box = await made.create(BASE)
     said = await run(box, "true")
@@ -127,7 +124,6 @@ async def works(made: DockerEngine) -> bool:
     return said.end.exit_code == 0
 
 
-@pytest.mark.anyio
 async def test_a_volume_that_somebody_removed_is_there_again_for_the_next_sandbox() -> None:
     async with engine() as made:
         assert await works(made)
@@ -136,7 +132,6 @@ async def test_a_volume_that_somebody_removed_is_there_again_for_the_next_sandbo
         assert await works(made)
 
 
-@pytest.mark.anyio
 @pytest.mark.promise("nothing.left")
 async def test_a_server_removes_what_an_earlier_version_left(another: str) -> None:
     with client() as api:
@@ -147,7 +142,6 @@ async def test_a_server_removes_what_an_earlier_version_left(another: str) -> No
         assert old not in volumes(api)
 
 
-@pytest.mark.anyio
 async def test_a_sandbox_cannot_change_its_agent() -> None:
     with client() as api:
         name = name_of(agent_image(api))

@@ -1,7 +1,4 @@
 import hashlib
-import shutil
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +13,10 @@ from server.sandbox.telling import HEAD, BadReading, records
 from tests.fakes import FakeSandbox, FakeSource
 from tests.live import ACCESS, BASE, engine, shell, using
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 END = HEAD.pack(b".", 0, 0, 0, 0)
 SHA = hashlib.sha256(b"x").digest()
 FILE = Entry("file", 0o644, SHA.hex())
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def record(kind: bytes, path: str, blob: bytes = b"", mode: int = 0o644, size: int = 0) -> bytes:
@@ -87,14 +79,12 @@ async def test_a_hash_that_is_none_is_not_believed() -> None:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="sgch"))
-    (made / "a").write_text("x")
-    (made / "a").chmod(0o644)
-    (made / "d").mkdir()
-    (made / "d/b").write_text("b")
-    yield made
-    shutil.rmtree(made)
+def folder(own_folder: Path) -> Path:
+    (own_folder / "a").write_text("x")
+    (own_folder / "a").chmod(0o644)
+    (own_folder / "d").mkdir()
+    (own_folder / "d/b").write_text("b")
+    return own_folder
 
 
 @pytest.mark.promise("workspace.copy")

@@ -1,8 +1,5 @@
 import hashlib
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,20 +17,13 @@ from tests.fakes import SPEC, FakeSandbox, FakeSource
 from tests.live import ACCESS, BASE, engine, shell
 from tests.real_git import git, repository
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 KEY = b"k" * 32
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="sgc"))
-    yield made / "project"
-    shutil.rmtree(made)
+def folder(own_folder: Path) -> Path:
+    return own_folder / "project"
 
 
 def copy_of(folder: Path) -> Copy:

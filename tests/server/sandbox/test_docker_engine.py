@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,21 +15,14 @@ from server.sandbox.workspaces import check
 from tests.live import ACCESS, BASE, engine, sandbox, shell
 from tests.real_engine import client
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="sgw"))
+def folder(own_folder: Path) -> Path:
     if os.geteuid() == 0:
-        os.chown(made, 1000, 1000)
-    yield made
-    shutil.rmtree(made)
+        os.chown(own_folder, 1000, 1000)
+    return own_folder
 
 
 def lent(folder: Path, mode: str) -> Mount:

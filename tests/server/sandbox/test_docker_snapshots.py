@@ -22,14 +22,9 @@ from server.sandbox.snapshots import SnapshotFailed
 from tests.live import BASE, engine, sandbox, shell
 from tests.real_engine import client, engine_url
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
 ROOM = 512 * MIB
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture

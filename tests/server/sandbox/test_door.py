@@ -1,11 +1,8 @@
 import os
-import shutil
 import socket
 import stat
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -21,10 +18,8 @@ KNOCK = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.ar
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="sg"))
-    yield made / "one/box"
-    shutil.rmtree(made)
+def folder(own_folder: Path) -> Path:
+    return own_folder / "one/box"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an agent is root in its container, which only root can stand for")

@@ -9,13 +9,7 @@ from server.sandbox.sandbox import SandboxFailed, SandboxLost
 from tests.live import sandbox, shell
 from tests.real_engine import client, engine_url
 
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """A writable folder under attack from inside, in real sandboxes: what holds, and each limit of it."""
 
 import os
-import shutil
 import subprocess
-import tempfile
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,24 +21,16 @@ from tests.live import ACCESS, BASE, command, engine, run, shell
 from tests.real_git import git, repository
 from tests.server.sandbox.test_copies import Cold
 
-pytestmark = [pytest.mark.anyio, pytest.mark.promise("workspace.rw")]
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone, pytest.mark.promise("workspace.rw")]
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    top = Path(tempfile.mkdtemp(prefix="sgg"))
-    top.chmod(0o755)
-    made = repository(top / "project", {"a": "a\n", ".envrc": "true\n", ".github/workflows/ci.yml": "x\n"})
+def folder(own_folder: Path) -> Path:
+    made = repository(own_folder / "project", {"a": "a\n", ".envrc": "true\n", ".github/workflows/ci.yml": "x\n"})
     if os.geteuid() == 0:
         for path in (made, *made.rglob("*")):
             os.chown(path, 1000, 1000)
-    yield made
-    shutil.rmtree(top)
+    return made
 
 
 def lent(folder: Path, base: SandboxSpec = SPEC) -> SandboxSpec:

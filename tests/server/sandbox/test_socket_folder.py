@@ -1,8 +1,6 @@
 """A sandbox whose sockets lie on a volume, as a server in a container has them: it sees its own folder and no other."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,27 +17,20 @@ from tests.end_to_end.rig import until
 from tests.live import BASE, shell
 from tests.real_engine import client, engine_url
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 NAME = f"sandgate-test-{os.getpid()}"  # one that a killed run left names a folder that is gone
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def volume() -> Iterator[SocketVolume]:
-    """A volume that is a folder of this machine, short enough for sockets."""
-    root = Path(tempfile.mkdtemp(prefix="sg"))
+def volume(own_folder: Path) -> Iterator[SocketVolume]:
+    """A volume that is a folder of this machine."""
     with client() as api:
-        api.create_volume(NAME, driver="local", driver_opts={"type": "none", "o": "bind", "device": str(root)})
+        api.create_volume(NAME, driver="local", driver_opts={"type": "none", "o": "bind", "device": str(own_folder)})
         try:
-            yield SocketVolume(NAME, root)
+            yield SocketVolume(NAME, own_folder)
         finally:
             until(lambda: not api.containers(all=True, filters={"volume": NAME}), "the engine has removed both")
             api.remove_volume(NAME, force=True)
-            shutil.rmtree(root)
 
 
 @asynccontextmanager
