@@ -12,7 +12,6 @@ import pytest
 from tests.folders import short_folder
 
 ALONE = {
-    "security/test_disk.py": "room that others give back meanwhile hides what a sandbox takes",
     "server/ops/test_snapshots.py": "sweeps what installations left that are gone",
     "server/sandbox/test_agent_volume.py": "removes the volume that every sandbox mounts",
     "server/sandbox/test_docker_snapshots.py": "sweeps, as above",

@@ -12,10 +12,11 @@ PATIENCE_S: Final = 5.0  # an agent that waits dials twice a second
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A sandbox's PID 1, as the host numbers it, and the environment that its image gives."""
+    """A sandbox's PID 1, as the host numbers it, the environment that its image gives, and whether its disk has a quota."""
 
     pid: int
     env: tuple[str, ...]
+    disk_quota: bool
 
 
 def find_left(url: str, sandbox_id: str) -> Left:
@@ -25,7 +26,8 @@ def find_left(url: str, sandbox_id: str) -> Left:
         told = get_json(url, f"{container}/json", PATIENCE_S)
         if told["State"]["Paused"]:
             post(url, f"{container}/unpause", PATIENCE_S)  # where that fails, its agent does not come
-        return Left(int(told["State"]["Pid"]), tuple(told["Config"]["Env"] or ()))
+        quota = bool(told["HostConfig"].get("StorageOpt"))
+        return Left(int(told["State"]["Pid"]), tuple(told["Config"]["Env"] or ()), quota)
     except (Unreachable, KeyError, TypeError, ValueError) as exc:
         raise SandboxLost(f"it is gone: {exc}") from exc
 

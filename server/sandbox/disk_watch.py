@@ -1,7 +1,8 @@
-"""Where the engine has no quota: what sandboxes write is measured, and the commands of one that writes too much end.
+"""Where the engine has no quota: what sandboxes hold is weighed, and the commands of one that holds too much end.
 
-The room on the engine's file system costs nothing to look at, so it is looked at often. Only where it has shrunk is each
-sandbox measured: the engine walks its writable layer for that.
+The room on the engine's file system costs nothing to look at, so it is looked at often. Sandboxes are weighed, which takes
+a walk through their files, where that room has changed, and now and then while any command runs: what one writes can be
+hidden in that room by others who free as much.
 """
 
 import time
@@ -14,52 +15,73 @@ import anyio
 from server.sandbox.sandbox import MIB, SandboxFailed, SandboxLost
 
 LOOK_EVERY_S = 0.5
-STEPS = 16  # of a limit: a sixteenth less room is worth a measurement
+STEPS = 16  # of a limit: a sixteenth less room, or more, is worth a weighing
 LEAST_STEP_BYTES = 16 * MIB
 RESTS, LONGEST_REST_S = 9, 10.0  # a busy host is no reason to walk through all files all the time
+WEIGH_EVERY_S, SHARE = 10.0, 100  # while commands run, whatever the room says; a hundredth of the time at most
 RESERVE_BYTES = 1024 * MIB  # of the host's: with less, whoever still grows is stopped, whatever his limit
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Bytes of one sandbox. whole: nothing of it can have been missed. guessed: holes in files may have been counted."""
+
+    size: int
+    whole: bool = True
+    guessed: bool = False
 
 
 @dataclass
 class _Box:
-    """One sandbox. `most_room`: what the file system had when it had most, since the sandbox is there."""
+    """One sandbox. `most_room`: what the file system had when it had most, since the sandbox is there; `held_then`: what
+    all sandboxes together held at that moment."""
 
     limit: int
     stop: Callable[[], Awaitable[None]]
     most_room: int
+    held_then: int
     stop_at: int
     used: int = 0
+    weighed: int = 0
 
 
 class DiskWatch:
-    """`room`: bytes free where the engine keeps its containers, None where nobody knows. `measure`: sandbox -> bytes."""
+    """`room`: bytes free where the engine keeps its containers, None where nobody knows. `weigh`: sandbox -> its weight."""
 
     def __init__(
         self,
         room: Callable[[], int | None],
-        measure: Callable[[], Awaitable[Mapping[str, int]]],
+        weigh: Callable[[], Awaitable[Mapping[str, Weight]]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._room, self._measure, self._clock = room, measure, clock
+        self._room, self._weigh, self._clock = room, weigh, clock
         self._boxes: dict[str, _Box] = {}
-        self._seen = 0  # the room at the last measurement, or the most since
-        self._measuring = anyio.Lock()
+        self._most = self._least = 0  # the room since the last weighing
+        self._weighing = anyio.Lock()
         self._rests_until = 0.0  # by the clock
+        self._due_at = 0.0  # as well, where commands run
+        self._stirred = False
 
     def enter(self, identity: str, limit: int, stop: Callable[[], Awaitable[None]]) -> None:
         """`stop` ends the sandbox's commands and says why."""
         room = self._room() or 0
-        self._boxes[identity] = _Box(limit, stop, room, limit)
-        self._seen = max(self._seen, room)
+        if not self._boxes:
+            self._most = self._least = room
+            self._due_at = self._clock() + WEIGH_EVERY_S
+        self._boxes[identity] = _Box(limit, stop, room, self._held, limit)
 
     def leave(self, identity: str) -> None:
         self._boxes.pop(identity, None)
 
+    def stir(self) -> None:
+        """Something runs in a sandbox, or a file was written."""
+        self._stirred = True
+
     async def is_full(self, identity: str) -> bool:
-        """Whether it holds as much as it may; measured anew where it did at the last look."""
+        """Whether it holds as much as it may; weighed anew where it did at the last look."""
         box = self._boxes.get(identity)
         if box is not None and box.used >= box.limit:
-            await self._measure_all()
+            await self._weigh_all()
         return box is not None and box.used >= box.limit
 
     async def serve(self) -> None:
@@ -72,29 +94,47 @@ class DiskWatch:
         if room is None or not self._boxes:
             return
         for box in self._boxes.values():
-            box.most_room = max(box.most_room, room)
-        self._seen = max(self._seen, room)
+            if room > box.most_room:
+                box.most_room, box.held_then = room, self._held
+        self._most, self._least = max(self._most, room), min(self._least, room)
         step = max(LEAST_STEP_BYTES, min(box.limit for box in self._boxes.values()) // STEPS)
-        shrank = self._seen - room >= step or (room < RESERVE_BYTES and room < self._seen)
-        if shrank and self._clock() >= self._rests_until:
-            await self._measure_all()
+        moved = max(self._most - room, room - self._least) >= step or (room < RESERVE_BYTES and room < self._most)
+        now = self._clock()
+        if (moved and now >= self._rests_until) or (self._stirred and now >= self._due_at):
+            await self._weigh_all()
 
-    async def _measure_all(self) -> None:
-        async with self._measuring:
+    @property
+    def _held(self) -> int:
+        return sum(box.weighed for box in self._boxes.values())
+
+    async def _weigh_all(self) -> None:
+        async with self._weighing:
+            self._stirred = False
             began = self._clock()
             with suppress(SandboxFailed):  # the engine does not answer: the next look asks again
-                sizes = await self._measure()
+                weights = await self._weigh()
                 took = self._clock() - began
                 self._rests_until = began + took + min(LONGEST_REST_S, took * RESTS)
+                self._due_at = began + max(WEIGH_EVERY_S, took * SHARE)
                 room = self._room() or 0
-                self._seen = room
-                for identity, box in list(self._boxes.items()):
-                    await _judge(box, sizes.get(identity, 0), room)
+                self._most = self._least = room
+                found = [(box, weights[identity]) for identity, box in self._boxes.items() if identity in weights]
+                for box, weight in found:
+                    box.weighed = weight.size
+                for box, weight in found:
+                    await _judge(box, _used(box, weight, room, self._held), room)
 
 
-async def _judge(box: _Box, measured: int, room: int) -> None:
-    """Holes in files are measured as if they were full, so it holds no more than the file system lost meanwhile."""
-    before, box.used = box.used, min(measured, max(0, box.most_room - room))
+def _used(box: _Box, weight: Weight, room: int, held: int) -> int:
+    """What cannot be seen of it is taken for what the file system lost meanwhile, beyond what is seen of all."""
+    lost = max(0, box.most_room - room)
+    if weight.guessed:
+        return min(weight.size, lost)
+    return weight.size + (0 if weight.whole else max(0, lost - max(0, held - box.held_then)))
+
+
+async def _judge(box: _Box, used: int, room: int) -> None:
+    before, box.used = box.used, used
     step = max(LEAST_STEP_BYTES, box.limit // STEPS)
     scarce = room < RESERVE_BYTES and box.used >= before + LEAST_STEP_BYTES
     if box.used >= box.stop_at or scarce:

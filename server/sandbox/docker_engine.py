@@ -21,7 +21,7 @@ from requests import RequestException
 from server.sandbox.adoption import PATIENCE_S, find_left, move_here
 from server.sandbox.agent_link import AgentLink
 from server.sandbox.agent_volume import NotFilled, fill, name_of, tidy
-from server.sandbox.disk_watch import DiskWatch
+from server.sandbox.disk_watch import DiskWatch, Weight
 from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox, not_held, shell_of
 from server.sandbox.door import arrival, check_key, door
 from server.sandbox.ends import AGENT_OUT_OF_MEMORY
@@ -30,9 +30,10 @@ from server.sandbox.gate import added
 from server.sandbox.image_build import ImageMissing, ImageOutdated, how_to_build, require
 from server.sandbox.image_recipe import AGENT as AGENT_IMAGE
 from server.sandbox.image_recipe import REPOSITORY, known_images, recipe
-from server.sandbox.orphans import SERVER_LABEL, Orphans
+from server.sandbox.orphans import SANDBOX_LABEL, SERVER_LABEL, Orphans
 from server.sandbox.placeholders import Placeholders
 from server.sandbox.sandbox import AGENT, Exit, NoSuchImage, SandboxFailed, SandboxLost, SandboxSpec
+from server.sandbox.scales import Scales
 from server.sandbox.socket_folder import LinkMount, bound
 
 START_PATIENCE_S = 20.0
@@ -90,10 +91,10 @@ class DockerEngine:
         self._agent_image = ""  # its digest, once it was looked at
         self._weakened, self._said = weakened, set[str]()
         self._starting: set[str] = set()  # whose threads are at work
-        self._adopted: set[str] = set()  # which have another server's label
         self._disk_quota = True  # until the engine says otherwise
         self._data_root: Path | None = None  # where the engine keeps its containers, if that is on this machine
-        self._disk = DiskWatch(self._room, self._measure)
+        self._disk = DiskWatch(self._room, self._weigh)
+        self._scales = Scales(lambda: self._docker().api, self._find_agent, self._labels, self._say)
         self._room_said: int | None = None
         self._watching = False
 
@@ -107,7 +108,7 @@ class DockerEngine:
                 pid = await anyio.to_thread.run_sync(self._start, spec, identity, folder, abandon_on_cancel=True)
                 link = AgentLink(await arrival(listener, pid))
                 self._tasks.start_soon(link.serve)
-                sandbox = await self._welcome(spec, identity, link)
+                sandbox = await self._welcome(spec, identity, link, pid)
             self._sweep_once()
             return sandbox
         except BaseException as exc:
@@ -137,13 +138,14 @@ class DockerEngine:
                 self._tasks.start_soon(link.serve)
                 await link.greeted.wait()
                 check_key(link, key)
-                sandbox = await self._welcome(spec, identity, link)
+                if not left.disk_quota:
+                    await anyio.to_thread.run_sync(self._without_quota, abandon_on_cancel=True)
+                sandbox = await self._welcome(spec, identity, link, left.pid)
         except (TimeoutError, OSError, NoEngine, SandboxFailed, SandboxLost) as exc:
             with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
                 await self.destroy(identity, link)
             why = str(exc) or f"its agent did not come back within {PATIENCE_S:.0f} s"
             raise SandboxLost(f"its server ended, and its sandbox could not be taken over: {why}") from exc
-        self._adopted.add(identity)
         self._sweep_once()
         return sandbox
 
@@ -193,12 +195,7 @@ class DockerEngine:
     def _create(self, spec: SandboxSpec, identity: str, folder: Path) -> dict[str, Any]:
         """With a disk quota where the engine has one; where it refuses that, without, and that is said."""
         api = self._docker().api
-        labels = {
-            **(self._orphans.labels if self._orphans else {}),
-            LABEL: self.server_id,
-            "sandgate.sandbox": identity,
-        }
-        settings = spec.container(f"sandgate-{identity}", labels)
+        settings = spec.container(f"sandgate-{identity}", {**self._labels, SANDBOX_LABEL: identity})
         options = spec.host_config(self._link(folder, api.api_version), name_of(self._agent_image), self._seccomp)
         quota = {"storage_opt": {"size": str(spec.disk_bytes)}} if self._disk_quota else {}
         try:
@@ -206,20 +203,27 @@ class DockerEngine:
         except APIError as exc:
             if not self._disk_quota or "storage-opt" not in str(exc.explanation):
                 raise
-            self._disk_quota = False
-            self._data_root = _here(self._find(), api.info().get("DockerRootDir"))
-            self._say(
-                "The engine cannot limit a sandbox's disk (it takes overlay2 on XFS with pquota): what it holds is measured, "
-                "and its commands are stopped once that is too much."
-            )
+            self._without_quota()
             return dict(api.create_container(host_config=_host_config(api, options), **settings))
+
+    def _without_quota(self) -> None:
+        self._disk_quota = False
+        self._data_root = _here(self._find(), self._docker().api.info().get("DockerRootDir"))
+        self._say(
+            "The engine cannot limit a sandbox's disk (it takes overlay2 on XFS with pquota): what it holds is measured, "
+            "and its commands are stopped once that is too much."
+        )
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        return {**(self._orphans.labels if self._orphans else {}), LABEL: self.server_id}
 
     def _say(self, sentence: str) -> None:
         if sentence not in self._said:
             self._said.add(sentence)
             self._weakened(sentence)
 
-    async def _welcome(self, spec: SandboxSpec, identity: str, link: AgentLink) -> DockerSandbox:
+    async def _welcome(self, spec: SandboxSpec, identity: str, link: AgentLink, pid: int) -> DockerSandbox:
         key = secrets.token_hex(16)
         await link.say({"op": "welcome", "key": key, "grace_s": self._grace_s})
         await link.greeted.wait()
@@ -233,7 +237,7 @@ class DockerEngine:
         for sentence in not_held(sandbox.landlock_abi):
             self._say(sentence)
         link.why_lost = lambda: self._why_lost(identity)
-        self._watch_disk(spec, identity, link)
+        self._watch_disk(spec, identity, link, pid)
         return sandbox
 
     # --- why it was lost ---------------------------------------------------------------------------------------------
@@ -260,10 +264,11 @@ class DockerEngine:
 
     # --- disk --------------------------------------------------------------------------------------------------------
 
-    def _watch_disk(self, spec: SandboxSpec, identity: str, link: AgentLink) -> None:
+    def _watch_disk(self, spec: SandboxSpec, identity: str, link: AgentLink, pid: int) -> None:
         if self._disk_quota:
             return
         link.on_beat = self._hear_room
+        self._scales.place(identity, pid, [mount.target for mount in spec.mounts])
         self._disk.enter(identity, spec.disk_bytes, lambda: link.stop_all("disk_full"))
         if not self._watching:
             self._watching = True
@@ -279,21 +284,12 @@ class DockerEngine:
         return found.f_bavail * found.f_frsize
 
     def _hear_room(self, size: int, _files: int) -> None:
-        """What an agent sees of the file system below it; asked where the engine's folders are not this machine's."""
+        """What an agent sees of the file system below it while something runs: asked where that is not this machine's."""
         self._room_said = size
+        self._disk.stir()
 
-    async def _measure(self) -> Mapping[str, int]:
-        return await anyio.to_thread.run_sync(self._sizes, abandon_on_cancel=True)
-
-    def _sizes(self) -> dict[str, int]:
-        try:
-            api, ours = self._docker().api, {"label": f"{LABEL}={self.server_id}"}
-            found = api.containers(size=True, filters=ours)
-            for identity in tuple(self._adopted):
-                found += api.containers(size=True, filters={"name": f"sandgate-{identity}"})
-        except (APIError, DockerException, RequestException, NoEngine) as exc:
-            raise SandboxFailed(f"the Docker engine does not say what its sandboxes hold: {_first_line(exc)}") from exc
-        return {entry["Labels"]["sandgate.sandbox"]: int(entry.get("SizeRw") or 0) for entry in found}
+    async def _weigh(self) -> Mapping[str, Weight]:
+        return await anyio.to_thread.run_sync(self._scales.weigh, abandon_on_cancel=True)
 
     # --- what others left --------------------------------------------------------------------------------------------
 
@@ -312,7 +308,6 @@ class DockerEngine:
 
     async def destroy(self, identity: str, link: AgentLink | None) -> None:
         self._disk.leave(identity)
-        self._adopted.discard(identity)
         if link is not None:
             with suppress(SandboxLost):
                 await link.say({"op": "close"})
@@ -331,6 +326,7 @@ class DockerEngine:
             raise SandboxFailed(f"the Docker engine did not take the files: {_first_line(exc)}") from exc
 
     def _remove(self, identity: str) -> None:
+        self._scales.take_off(identity)
         with suppress(
             NoEngine, NotFound, APIError, DockerException
         ):  # auto-remove is often first; what is gone is gone
@@ -342,6 +338,7 @@ class DockerEngine:
         return self._client
 
     def close(self) -> None:
+        self._scales.close()
         if self._client is not None:
             self._client.close()
         with suppress(OSError):

@@ -58,6 +58,48 @@ async def test_who_fills_the_disk_is_stopped_with_that_status_and_the_neighbour_
     await write(ours, "/workspace/more", b"x")
 
 
+async def test_room_that_a_neighbour_frees_meanwhile_hides_nothing() -> None:
+    async with engine() as made:
+        neighbour = await made.create(SMALL)
+        await run(neighbour, "fallocate", "-l", "240M", "/workspace/much")
+        ours = await made.create(SMALL)
+        half = await run(ours, "fallocate", "-l", "150M", "/workspace/half")
+        await run(neighbour, "rm", "/workspace/much")
+        said = await shell(ours, "fallocate -l 150M /workspace/more; sleep 40", timeout_s=60)
+        beside = await run(neighbour, "true")
+        await ours.close()
+        await neighbour.close()
+
+    assert (half.end.status, said.end.status, beside.end.status) == ("exited", "disk_full", "exited")
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        pytest.param("exec 3>full; rm full; fallocate -l 300M /proc/self/fd/3", id="a file without a name"),
+        pytest.param("touch empty; fallocate -n -l 300M empty", id="room set aside beyond the end of a file"),
+        pytest.param(
+            "exec python3 -c '\n"
+            "import os, socket, time\n"
+            "a, b = socket.socketpair()\n"
+            'held = os.open("f", os.O_CREAT | os.O_RDWR)\n'
+            "os.posix_fallocate(held, 0, 300 << 20)\n"
+            'os.unlink("f")\n'
+            'socket.send_fds(a, [b"x"], [held])\n'
+            "os.close(held)\n"
+            "time.sleep(40)'",
+            id="a file that nobody holds, under way in a socket",
+        ),
+    ],
+)
+async def test_what_no_folder_shows_counts_as_well(boxes: tuple[DockerSandbox, DockerSandbox], fill: str) -> None:
+    ours, neighbour = boxes
+    said = await shell(ours, f"{fill}; sleep 40", timeout_s=60)
+
+    assert said.end.status == "disk_full"
+    assert (await run(neighbour, "true")).end.status == "exited"
+
+
 async def test_a_file_of_holes_fills_nothing(boxes: tuple[DockerSandbox, DockerSandbox]) -> None:
     ours, _ = boxes
     said = await shell(ours, "truncate -s 10G /workspace/holes && sleep 1.5 && stat -c %s /workspace/holes")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -11,7 +12,7 @@ from server.sandbox.adoption import find_left, move_here
 from server.sandbox.docker_engine import DockerEngine, Surroundings
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.image_recipe import seccomp_file
-from server.sandbox.sandbox import SandboxLost
+from server.sandbox.sandbox import MIB, SandboxLost
 from tests.live import BASE, Said, command, shell
 from tests.real_engine import client, engine_url
 
@@ -81,6 +82,19 @@ async def test_one_that_is_taken_over_twice_waits_for_the_third(own_folder: Path
         taken = await third.adopt(BASE, box.id, again.key)
         assert (await shell(taken, "cat kept")).text == "kept\n"
         await taken.close()
+
+
+@pytest.mark.promise("sandbox.disk")
+async def test_what_was_taken_over_still_has_its_share_of_the_disk_and_no_more(own_folder: Path) -> None:
+    small = replace(BASE, disk_bytes=64 * MIB)
+    async with server(own_folder, "one") as first:
+        box = await first.create(small)
+    async with server(own_folder, "two") as second:
+        taken = await second.adopt(small, box.id, box.key)
+        said = await shell(taken, "fallocate -l 100M /workspace/much; sleep 40", timeout_s=60)
+        await taken.close()
+
+    assert said.end.status == "disk_full"
 
 
 async def test_one_that_is_gone_is_lost(own_folder: Path) -> None:

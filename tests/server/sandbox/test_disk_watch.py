@@ -2,7 +2,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
-from server.sandbox.disk_watch import RESERVE_BYTES, DiskWatch
+from server.sandbox.disk_watch import RESERVE_BYTES, WEIGH_EVERY_S, DiskWatch, Weight
 from server.sandbox.sandbox import MIB, SandboxFailed
 
 pytestmark = pytest.mark.anyio
@@ -12,16 +12,17 @@ ROOM = 50 * GIB
 
 
 class Disk:
-    """A file system with sandboxes on it, as the engine measures them; `holes` are measured but take no room."""
+    """A file system with sandboxes on it, and what is seen of them; where the engine is asked, holes are counted."""
 
     def __init__(self, limit: int = 1 * GIB, room: int = ROOM) -> None:
         self.room: int | None = room
         self.sizes: dict[str, int] = {}
+        self.unseen_of, self.guessed = set[str](), False
         self.measured = 0
         self.stopped: list[str] = []
         self.fails = False
         self.now, self.takes = 0.0, 0.0
-        self.watch = DiskWatch(lambda: self.room, self.measure, lambda: self.now)
+        self.watch = DiskWatch(lambda: self.room, self.weigh, lambda: self.now)
         for name in ("ours", "theirs"):
             self.watch.enter(name, limit, self.stopping(name))
 
@@ -31,16 +32,20 @@ class Disk:
 
         return stop
 
-    async def measure(self) -> Mapping[str, int]:
+    async def weigh(self) -> Mapping[str, Weight]:
         self.measured += 1
         self.now += self.takes
         if self.fails:
             raise SandboxFailed("no answer")
-        return dict(self.sizes)
+        return {
+            name: Weight(size, whole=name not in self.unseen_of, guessed=self.guessed)
+            for name, size in self.sizes.items()
+        }
 
-    async def write(self, name: str, size: int, holes: int = 0) -> None:
+    async def write(self, name: str, size: int, *, holes: int = 0, unseen: int = 0, freed: int = 0) -> None:
+        """`freed`: what others give back in the same moment."""
         self.sizes[name] = self.sizes.get(name, 0) + size + holes
-        self.room = (self.room or 0) - size
+        self.room = (self.room or 0) - size - unseen + freed
         await self.watch.look()
 
 
@@ -55,7 +60,7 @@ async def test_who_writes_more_than_his_limit_is_stopped_and_nobody_else() -> No
     assert not await disk.watch.is_full("theirs")
 
 
-async def test_little_writing_costs_no_measurement() -> None:
+async def test_little_writing_costs_no_weighing() -> None:
     disk = Disk()
     for _ in range(6):
         await disk.write("ours", 10 * MIB)
@@ -83,8 +88,9 @@ async def test_who_writes_on_after_a_stop_is_stopped_again() -> None:
     assert disk.stopped == ["ours", "ours"]
 
 
-async def test_holes_in_files_are_not_held_against_anybody() -> None:
+async def test_holes_that_an_engine_counts_are_not_held_against_anybody() -> None:
     disk = Disk()
+    disk.guessed = True
     await disk.write("ours", 100 * MIB, holes=10 * GIB)
 
     assert disk.measured == 1
@@ -129,7 +135,7 @@ async def test_who_left_is_forgotten_and_an_unknown_room_is_no_reason() -> None:
     assert disk.measured == 0
 
 
-async def test_a_measurement_that_takes_long_is_followed_by_a_rest() -> None:
+async def test_a_weighing_that_takes_long_is_followed_by_a_rest() -> None:
     disk = Disk(limit=100 * GIB)
     disk.takes = 0.5
     for _ in range(5):
@@ -139,3 +145,49 @@ async def test_a_measurement_that_takes_long_is_followed_by_a_rest() -> None:
     disk.now += 5
     await disk.watch.look()
     assert disk.measured == 2
+
+
+async def test_room_that_others_free_in_the_same_moment_hides_nothing_for_long() -> None:
+    disk = Disk()
+    await disk.write("ours", 1100 * MIB, freed=1100 * MIB)
+    disk.watch.stir()
+    disk.now += WEIGH_EVERY_S
+    await disk.watch.look()
+
+    assert disk.stopped == ["ours"]
+
+
+async def test_more_room_than_before_is_looked_into_at_once() -> None:
+    disk = Disk()
+    await disk.write("ours", 1100 * MIB, freed=1300 * MIB)
+
+    assert disk.stopped == ["ours"]
+
+
+async def test_where_nothing_runs_and_no_room_changes_nothing_is_weighed() -> None:
+    disk = Disk()
+    for _ in range(3):
+        disk.now += WEIGH_EVERY_S
+        await disk.watch.look()
+    assert disk.measured == 0
+
+
+async def test_while_commands_run_a_hundredth_of_the_time_goes_into_weighing() -> None:
+    disk = Disk()
+    disk.takes = 1.0
+    for _ in range(600):
+        disk.now += 0.5
+        disk.watch.stir()
+        await disk.watch.look()
+
+    assert disk.measured == 3
+
+
+async def test_what_cannot_be_seen_of_one_is_what_the_disk_lost_and_nobody_is_seen_to_have() -> None:
+    disk = Disk()
+    disk.unseen_of = {"ours"}
+    await disk.write("theirs", 900 * MIB)
+    assert disk.stopped == []
+
+    await disk.write("ours", 300 * MIB, unseen=800 * MIB)
+    assert disk.stopped == ["ours"]

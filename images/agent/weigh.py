@@ -1,0 +1,205 @@
+"""What sandboxes hold on the engine's disk, counted from outside, where nothing in one can hide it or stand in the way.
+
+Not part of the agent: a container of its own runs it, which sees the engine's processes and, through them, its folders.
+Standard library only. A line of input is a question, {name: [pid of its first process, folders that are lent to it]};
+a line of output is an answer, [name, bytes, whole], and [] ends them. It ends itself where nobody asks.
+"""
+
+import errno
+import json
+import os
+import select
+import stat
+import sys
+import time
+from collections.abc import Iterator
+
+PATIENCE_S = 60.0  # without a question
+BUDGET_S = 8.0  # for one sandbox: about 2 million files
+LEAST = 1024  # bytes of any file, also an empty one: it takes an inode, and those run out as well
+LOOK_EVERY = 1000  # entries, at the clock
+MOST_UNLINKED = 100_000  # that are told apart
+GONE = (errno.ENOENT, errno.ESRCH, errno.ENOTDIR, errno.ELOOP)  # it went, or was swapped, since it was listed
+MEMORY = {"tmpfs", "ramfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"}  # bounded as memory, or nothing
+
+
+class TooMuch(Exception):
+    """More than can be counted in the time there is."""
+
+
+class Load:
+    """One sandbox's files, as they are added up."""
+
+    def __init__(self) -> None:
+        self.size, self.whole = 0, True
+        self._until, self._looked = time.monotonic() + BUDGET_S, 0
+        self._unlinked: set[tuple[int, int]] = set()
+
+    def add(self, found: os.stat_result) -> None:
+        """Blocks, so holes are nothing and room that was set aside counts; of a file with several names each has a part."""
+        self.size += max(LEAST, found.st_blocks * 512) // max(1, found.st_nlink if stat.S_ISREG(found.st_mode) else 1)
+        self.look()
+
+    def add_unlinked(self, found: os.stat_result) -> None:
+        """A file without a name, once, however many hold it open."""
+        if (found.st_dev, found.st_ino) not in self._unlinked:
+            if len(self._unlinked) >= MOST_UNLINKED:
+                raise TooMuch
+            self._unlinked.add((found.st_dev, found.st_ino))
+            self.add(found)
+
+    def look(self) -> None:
+        self._looked += 1
+        if self._looked % LOOK_EVERY == 0 and time.monotonic() > self._until:
+            raise TooMuch
+
+    def missed(self, exc: OSError) -> None:
+        self.whole = self.whole and exc.errno in GONE
+
+
+def weigh(pid: int, lent: list[str], tasks: dict[int, list[tuple[int, bool]]]) -> Load:
+    """`tasks`: by the device of their root, each with whether its mappings are to be looked at."""
+    load = Load()
+    try:
+        root, others = os.stat(f"/proc/{pid}/root").st_dev, list(_volumes(pid, lent))
+        devices = {root, *(os.stat(other).st_dev for other in others)}
+        for top in (_upper(pid), *others):
+            _walk(top, load)
+        for task, maps in tasks.get(root, ()):
+            _held_open(task, devices, load, maps=maps)
+    except TooMuch:
+        load.whole = False
+    except (OSError, LookupError):
+        load.whole = False
+    return load
+
+
+def _upper(pid: int) -> str:
+    """The writable layer, as the process sees it that the engine started the sandbox with."""
+    with open(f"/proc/{pid}/status") as lines:
+        parent = next(line.split()[1] for line in lines if line.startswith("PPid:"))
+    for target, options, _ in _mounts(pid):
+        if target == "/":
+            above = next(option for option in options if option.startswith("upperdir="))
+            return f"/proc/{parent}/root{above.removeprefix('upperdir=')}"
+    raise LookupError("its root is no overlay")
+
+
+def _volumes(pid: int, lent: list[str]) -> Iterator[str]:
+    """What else is its own to write on: the volumes that an image declares."""
+    for target, options, kind in _mounts(pid):
+        ours = any(target == folder or target.startswith(f"{folder}/") for folder in ("/", "/etc", *lent))
+        if target != "/" and not ours and kind not in MEMORY and "ro" not in options:
+            yield f"/proc/{pid}/root{target}"
+
+
+def _mounts(pid: int) -> Iterator[tuple[str, list[str], str]]:
+    """Target, options and kind of each."""
+    with open(f"/proc/{pid}/mountinfo") as lines:
+        for line in lines:
+            mount, _, source = line.partition(" - ")
+            target, options = mount.split(" ")[4:6]
+            kind, _, above = source.rstrip("\n").split(" ", 2)
+            yield _plain(target), [*options.split(","), *_plain(above).split(",")], kind
+
+
+def _plain(name: str) -> str:
+    return name.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
+
+
+def _walk(top: str, load: Load) -> None:
+    """Folder by folder, each opened by its name in the one above: what is swapped for a link leads nowhere."""
+    open_folders = [_Folder(os.open(top, os.O_RDONLY | os.O_DIRECTORY))]
+    try:
+        while open_folders:
+            below = open_folders[-1].next_folder(load)
+            if below is None:
+                open_folders.pop().close()
+            else:
+                open_folders.append(below)
+    finally:
+        for folder in open_folders:
+            folder.close()
+
+
+class _Folder:
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._entries = os.scandir(handle)
+
+    def next_folder(self, load: Load) -> "_Folder | None":
+        for entry in self._entries:
+            try:
+                found = entry.stat(follow_symlinks=False)
+                load.add(found)
+                if stat.S_ISDIR(found.st_mode):
+                    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+                    return _Folder(os.open(entry.name, flags, dir_fd=self._handle))
+            except OSError as exc:
+                load.missed(exc)
+        return None
+
+    def close(self) -> None:
+        self._entries.close()
+        os.close(self._handle)
+
+
+def _tasks() -> dict[int, list[tuple[int, bool]]]:
+    """Every thread, for each may have a table of open files of its own."""
+    found: dict[int, list[tuple[int, bool]]] = {}
+    for process in (name for name in os.listdir("/proc") if name.isdigit()):
+        try:
+            threads = os.listdir(f"/proc/{process}/task")
+        except OSError:
+            continue
+        maps = True  # of the first that lives: they share them
+        for thread in threads:
+            try:
+                device = os.stat(f"/proc/{thread}/root").st_dev
+            except OSError:
+                continue
+            found.setdefault(device, []).append((int(thread), maps))
+            maps = False
+    return found
+
+
+def _held_open(task: int, devices: set[int], load: Load, *, maps: bool) -> None:
+    for folder in ("fd", *(["map_files"] if maps else ())):
+        try:
+            names = os.listdir(f"/proc/{task}/{folder}")
+        except OSError as exc:
+            load.missed(exc)
+            continue
+        for name in names:
+            load.look()
+            try:
+                found = os.stat(f"/proc/{task}/{folder}/{name}")
+                if found.st_nlink == 0 and found.st_dev in devices:
+                    load.add_unlinked(found)
+                elif stat.S_ISSOCK(found.st_mode) and _carries(task, name):
+                    load.whole = False  # what is under way in a socket is held by nobody whom one could ask
+            except OSError as exc:
+                load.missed(exc)
+
+
+def _carries(task: int, name: str) -> bool:
+    with open(f"/proc/{task}/fdinfo/{name}") as lines:
+        return any(line.startswith("scm_fds:") and line.split()[1] != "0" for line in lines)
+
+
+def main() -> None:
+    while select.select([0], [], [], PATIENCE_S)[0] and (line := sys.stdin.readline()):
+        asked, tasks = json.loads(line), _tasks()
+        for name, (pid, lent) in asked.items():
+            load = weigh(pid, lent, tasks)
+            _say([name, load.size, load.whole])
+        _say([])
+
+
+def _say(answer: list[object]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

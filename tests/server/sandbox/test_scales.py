@@ -1,0 +1,158 @@
+"""Whatever a command does with what it writes, it is seen from outside; with the real engine."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from server.sandbox.disk_watch import Weight
+from server.sandbox.docker_sandbox import DockerSandbox
+from server.sandbox.image_recipe import AGENT, recipe
+from server.sandbox.sandbox import MIB
+from server.sandbox.scales import UNWEIGHED, Scales
+from tests.live import Said, background, sandbox, shell
+from tests.real_engine import client
+
+pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone, pytest.mark.promise("sandbox.disk")]
+
+SIZE = 48 * MIB
+SLACK = 2 * MIB  # what an agent and a shell leave
+BEGIN = f"""
+import ctypes, mmap, os, socket, threading
+os.chdir('/workspace')
+def full(name, *, named=False):
+    made = os.open(name, os.O_CREAT | os.O_RDWR)
+    os.posix_fallocate(made, 0, {SIZE})
+    if not named: os.unlink(name)
+    return made
+"""
+END = "\nprint('done', flush=True)\ninput()"
+
+
+@pytest.fixture(scope="module")
+async def box(anyio_backend: str) -> AsyncGenerator[DockerSandbox]:
+    async with sandbox() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def scales(box: DockerSandbox) -> AsyncGenerator[Scales]:
+    said: list[str] = []
+    with client() as api:
+        made = Scales(lambda: api, lambda _: recipe(AGENT).tag, {"sandgate.test": box.id}, said.append)
+        made.place(box.id, int(api.inspect_container(f"sandgate-{box.id}")["State"]["Pid"]), [])
+        yield made
+        made.close()
+    assert said == []
+
+
+async def weight(scales: Scales, box: DockerSandbox) -> Weight:
+    return (await anyio.to_thread.run_sync(scales.weigh))[box.id]
+
+
+@asynccontextmanager
+async def doing(box: DockerSandbox, program: str) -> AsyncGenerator[None]:
+    """While a command has done that, and holds what it holds."""
+    said = Said()
+    job = await box.run(background("python3", "-c", BEGIN + program + END), said)
+    try:
+        with anyio.fail_after(20):
+            while b"done" not in said.out:
+                assert not said.over.is_set(), said.text
+                await anyio.sleep(0.01)
+        yield
+    finally:
+        await job.stop(9, "killed", 1)
+        await said.over.wait()
+        await shell(box, "chmod 700 /workspace/d; rm -rf /workspace/*")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param("full('f', named=True)", id="a plain file"),
+        pytest.param("os.fchmod(full('f', named=True), 0)\nos.mkdir('d'); os.rename('f', 'd/f'); os.chmod('d', 0)", id="a closed folder"),
+        pytest.param(f"fd = os.open('f', os.O_CREAT | os.O_RDWR)\nctypes.CDLL(None).fallocate(fd, 1, ctypes.c_long(0), ctypes.c_long({SIZE}))", id="set aside beyond the end"),
+        pytest.param("full('f', named=True)\nfor n in range(5): os.link('f', f'f{n}')\nos.unlink('f'); os.rename('f0', 'f')\nfor n in range(1, 5): os.unlink(f'f{n}')", id="several names"),
+        pytest.param("held = full('f')", id="no name"),
+        pytest.param("held = full('f')\nagain = os.dup(held)", id="no name, held twice"),
+        pytest.param("held = full('f')\nctypes.CDLL(None).prctl(4, 0, 0, 0, 0)", id="no name, of one whom nobody may look at"),
+        pytest.param("held = full('f')\nmapped = mmap.mmap(held, 4096)\nos.close(held)", id="only mapped"),
+        pytest.param("def other():\n    ctypes.CDLL(None).unshare(0x400)\n    full('f')\n    ready.set()\n    threading.Event().wait()\nready = threading.Event()\nthreading.Thread(target=other, daemon=True).start()\nready.wait()", id="a thread with open files of its own"),
+        pytest.param("at = os.getcwd()\nfor n in range(300):\n    os.mkdir('d'); os.chdir('d')\nfull('f', named=True)\nos.chdir(at)", id="far down"),
+    ],
+)  # fmt: skip
+async def test_what_it_holds_is_seen(box: DockerSandbox, scales: Scales, program: str) -> None:
+    before = await weight(scales, box)
+    async with doing(box, program):
+        found = await weight(scales, box)
+
+    assert found.whole
+    assert SIZE <= found.size - before.size <= SIZE + SLACK
+    assert (await weight(scales, box)).size <= before.size + SLACK
+
+
+async def test_what_is_under_way_between_two_processes_is_known_to_be_missing(
+    box: DockerSandbox, scales: Scales
+) -> None:
+    send = "held = full('f')\na, b = socket.socketpair()\nsocket.send_fds(a, [b'x'], [held])\nos.close(held)"
+    async with doing(box, send):
+        assert not (await weight(scales, box)).whole
+
+    assert (await weight(scales, box)).whole
+
+
+async def test_holes_and_memory_weigh_nothing(box: DockerSandbox, scales: Scales) -> None:
+    before = await weight(scales, box)
+    holes = f"os.truncate(os.open('f', os.O_CREAT | os.O_RDWR), 10 << 30)\nm = os.memfd_create('m')\nos.posix_fallocate(m, 0, {SIZE})"
+    async with doing(box, holes):
+        found = await weight(scales, box)
+
+    assert found.whole
+    assert found.size - before.size <= SLACK
+
+
+async def test_an_empty_file_weighs_its_inode(box: DockerSandbox, scales: Scales) -> None:
+    before = await weight(scales, box)
+    async with doing(box, "os.mkdir('d')\nfor n in range(5_000): os.close(os.open(f'd/{n}', os.O_CREAT))"):
+        found = await weight(scales, box)
+
+    assert found.size - before.size >= 5_000 * 1024
+
+
+async def test_one_that_ended_is_made_again_and_none_is_left_with_the_last_sandbox() -> None:
+    async with sandbox() as box:
+        with client() as api:
+            label = {"label": f"sandgate.test={box.id}"}
+            scales = Scales(lambda: api, lambda _: recipe(AGENT).tag, {"sandgate.test": box.id}, lambda _: None)
+            scales.place(box.id, int(api.inspect_container(f"sandgate-{box.id}")["State"]["Pid"]), [])
+            assert (await weight(scales, box)).whole
+            (container,) = api.containers(filters=label)
+            assert container["HostConfig"]["NetworkMode"] == "none"
+
+            api.kill(container["Id"])
+            assert (await weight(scales, box)).whole
+            await anyio.to_thread.run_sync(scales.take_off, box.id)
+            assert api.containers(all=True, filters=label) == []
+
+
+async def test_where_nobody_may_look_the_engine_is_asked_and_that_is_said(box: DockerSandbox) -> None:
+    said: list[str] = []
+    with client() as api:
+        scales = Scales(lambda: api, lambda _: "no-such-image", {}, said.append)
+        scales.place(box.id, 0, [])
+        found = await weight(scales, box)
+
+    assert found.guessed
+    assert said == [UNWEIGHED]
+
+
+async def test_a_sandbox_that_is_gone_is_not_taken_for_an_empty_one(box: DockerSandbox, scales: Scales) -> None:
+    scales.place("gone", 4_000_000, [])
+    with anyio.fail_after(30):
+        weights = await anyio.to_thread.run_sync(scales.weigh)
+    scales.take_off("gone")
+
+    assert not weights["gone"].whole
+    assert weights[box.id].whole
