@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 
+from server.answers import asking
 from server.call import Gateway
 from server.change import Change
 from server.control import Control
@@ -23,7 +24,6 @@ from server.judges import judging
 from server.keyring import Keyring
 from server.limiting import limits_for
 from server.page_door import PageDoor
-from server.record.approval_rows import ApprovalRows
 from server.record.metrics import Metrics, Standing
 from server.record.steps import Steps
 from server.record.store import Store
@@ -59,6 +59,7 @@ class App:
     copying: Callable[[], Copying | None]  # how far a folder is on its way into a session
     close: Callable[[], Awaitable[None]]  # ends every sandbox; for a way out that cannot unwind
     note: Callable[[str, Mapping[str, Any]], None]  # a line of the audit that is about no call
+    tell_answers: Callable[[], None]  # what people answered, into the audit
     standing: Callable[[], Awaitable[Standing]]
     metrics: Metrics
     page: PageDoor
@@ -78,7 +79,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     steps = Steps(metrics.observe)
     store, page = Store(settings.database), PageDoor()
     with own(settings.runtime_dir, settings.state_dir, server_id, lambda: written_down(store)) as folders:
-        people = Approvals(ApprovalRows(settings.database), settings.approvals.pending_s)
+        people, answers = asking(settings, audit.write)
         held = HostQuestions(people, sessions_of := Late(), audit.write, settings.egress.hold_s)
         link = egress_link(settings, audit, sessions_of, keyring, held.asked)
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
@@ -118,6 +119,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 partial(held.keep, link, judge),
                 Caretaker(sessions, periods(settings), shares(settings)).keep,
                 Control(gateway, boxes.copies, folders.sockets, page).serve,
+                answers.keep,
             ):
                 tasks.start_soon(keep)
             for export in exports:
@@ -126,6 +128,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             tasks.start_soon(watch, change.files, change.take_up)
 
             async def close() -> None:
+                answers.tell()
                 await _put_down(prepared, sessions, pool)
                 boxes.engine.close()
                 folders.remove()
@@ -143,6 +146,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                     lambda: boxes.copies.now,
                     close,
                     audit.write,
+                    answers.tell,
                     partial(_standing, pool, sessions, people),
                     metrics,
                     page,

@@ -21,7 +21,7 @@ type Scope = Literal["once", "session", "time"]  # how often a yes is good
 
 SESSION_S: Final = 7 * 86_400.0  # a yes for a session ends with it, and after a week in any case
 MOST_SHOWN: Final = 20_000  # characters of what a call brings along; how much more there is, is said
-_SCOPES: Final[tuple[Scope, ...]] = ("once", "time", "session")  # as the field `again` counts them
+SCOPES: Final[tuple[Scope, ...]] = ("once", "time", "session")  # as the field `again` counts them
 _NEVER: Final = -1  # there, while a question waits that may be answered with once only
 _NOTHING: Final = Held()
 
@@ -138,7 +138,7 @@ class Approvals:
             )
         lasts = {"once": None, "time": for_s, "session": SESSION_S}[often] if yes else None
         ends = None if lasts is None else now + lasts
-        again = _SCOPES.index(often) if ends else 0
+        again = SCOPES.index(often) if ends else 0
         if not self._rows.answer(approval, "allowed" if yes else "denied", by, now, ends, again):
             raise NoSuchApproval(
                 f"no question {approval} waits for an answer; `sandgate approvals list` shows what does"
@@ -222,4 +222,4 @@ def _approval(row: Mapping[str, Any]) -> Approval:
     fields = ("id", "caller", "tool", "session", "shown", "asked", "ends", "state", "answered_by")
     told = {name: row[name] for name in fields}
     reasons, again = tuple(json.loads(row["reasons"])), row["again"]
-    return Approval(**told, reasons=reasons, scope=_SCOPES[max(again, 0)], once_only=again == _NEVER)
+    return Approval(**told, reasons=reasons, scope=SCOPES[max(again, 0)], once_only=again == _NEVER)

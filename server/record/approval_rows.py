@@ -1,6 +1,10 @@
-"""Questions for a person and their answers, as rows of the installation's database: one for all its servers and the CLI."""
+"""Questions for a person and their answers, as rows of the installation's database: one for all its servers and the CLI.
 
-from collections.abc import Mapping
+Each answer is a row of its own beside them until a server has written it into the audit, whoever gave it.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,13 +27,27 @@ _TABLE: Final = """
         answered_by TEXT NOT NULL
     ) STRICT
 """
+_ANSWERS: Final = """
+    CREATE TABLE IF NOT EXISTS approval_answers (
+        number INTEGER PRIMARY KEY,
+        approval TEXT NOT NULL,
+        caller TEXT NOT NULL,
+        tool TEXT NOT NULL,
+        session TEXT NOT NULL,
+        state TEXT NOT NULL,
+        again INTEGER NOT NULL,
+        ends REAL NOT NULL,
+        answered REAL NOT NULL,
+        answered_by TEXT NOT NULL
+    ) STRICT
+"""
 
 
 class ApprovalRows:
     """Each method raises OSError where the database cannot be used."""
 
     def __init__(self, database: Path) -> None:
-        self._database = Database(database, (_TABLE,))
+        self._database = Database(database, (_TABLE, _ANSWERS))
 
     def put(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """The live question bound to the same, or this one as a new row."""
@@ -65,7 +83,7 @@ class ApprovalRows:
                 " WHERE id = ? AND state = 'pending' AND ends > ?",
                 (state, by, again, ends, approval, now),
             )
-            return done.rowcount == 1
+            return _noted(rows, done, approval, state, now)
 
     def revoke(self, approval: str, by: str, now: float) -> bool:
         """Whether there was a yes of that id in force. The question stays, answered with no."""
@@ -74,7 +92,16 @@ class ApprovalRows:
                 "UPDATE approvals SET state = 'denied', answered_by = ? WHERE id = ? AND state = 'allowed' AND ends > ?",
                 (by, approval, now),
             )
-            return done.rowcount == 1
+            return _noted(rows, done, approval, "revoked", now)
+
+    def tell_answers(self, tell: Callable[[Mapping[str, Any]], None]) -> None:
+        """Each answer that was told to nobody yet, oldest first, to one of all servers; where `tell` raises, again later."""
+        if not self._database.select("approval_answers", {}, "number"):
+            return
+        with self._database.changing() as rows:
+            for row in rows.execute("SELECT * FROM approval_answers ORDER BY number").fetchall():
+                tell(dict(row))
+            rows.execute("DELETE FROM approval_answers")
 
     def find(self, approval: str, now: float) -> Mapping[str, Any] | None:
         with self._database.changing() as rows:
@@ -88,3 +115,15 @@ class ApprovalRows:
         with self._database.changing() as rows:
             found = rows.execute("SELECT * FROM approvals WHERE ends > ? ORDER BY asked, id", (now,))
             return [dict(row) for row in found]
+
+
+def _noted(rows: sqlite3.Connection, done: sqlite3.Cursor, approval: str, state: str, now: float) -> bool:
+    """Whether it was an answer to anything; then it is to be told."""
+    if done.rowcount == 1:
+        told = "approval, caller, tool, session, state, again, ends, answered, answered_by"
+        kept = "id, caller, tool, session, ?, again, ends, ?, answered_by"
+        rows.execute(
+            f"INSERT INTO approval_answers ({told}) SELECT {kept} FROM approvals WHERE id = ?",  # noqa: S608 - constants
+            (state, now, approval),
+        )
+    return done.rowcount == 1

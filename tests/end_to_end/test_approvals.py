@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from mcp import Client, MCPError
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
@@ -59,9 +60,24 @@ async def test_a_no_is_told_to_the_agent(home: Home) -> None:
     async with connected(home) as client:
         approval = asked(await client.call_tool("shell", PUSH))
         cli(home, "approvals", "deny", approval)
+        with anyio.fail_after(20):
+            while not (written := home.audit("approval.answered")):  # before the agent asks again, if it ever does
+                await anyio.sleep(0.05)
         answer = await client.call_tool("shell", PUSH)
     assert structured(answer)["status"] == "denied"
     assert "A person said no" in text_of(answer)
+    assert [(line["approval"], line["answer"]) for line in written] == [(approval, "deny")]
+    assert written[0]["by"].endswith("at the command line")
+
+
+async def test_an_answer_given_while_no_server_runs_is_recorded_by_the_next(home: Home) -> None:
+    async with connected(home) as client:
+        approval = asked(await client.call_tool("shell", PUSH))
+    cli(home, "approvals", "allow", approval, "--session")
+    cli(home, "approvals", "revoke", approval)
+    async with connected(home) as client:
+        await client.call_tool("session_list", {})
+    assert [line["answer"] for line in home.audit("approval.answered")] == ["session", "revoke"]
 
 
 async def test_a_yes_is_not_for_another_text(home: Home) -> None:

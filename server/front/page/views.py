@@ -51,7 +51,7 @@ class Views:
         return sum(each.state == "pending" for each in await self.questions(viewer))
 
     async def answer(self, question: Approval, answer: Answer, viewer: Viewer, for_s: float | None) -> None:
-        """What the person says of it; recorded. Raises NoSuchApproval where somebody else was quicker."""
+        """What the person says of it. Raises NoSuchApproval where somebody else was quicker."""
         by = f"{viewer.caller.id} on the page"
 
         def write() -> None:
@@ -62,8 +62,7 @@ class Views:
             self.approvals.answer_now(question.id, yes=answer != "deny", by=by, for_s=for_s, scope=scope)
 
         await anyio.to_thread.run_sync(write)
-        told = {"approval": question.id, "caller": question.caller, "answer": answer, "by": by, "for_s": for_s}
-        self.app.note("approval.answered", told)
+        self.app.tell_answers()
 
     async def standing(self, path: str, viewer: Viewer) -> object:
         """Equal to what it was before where that view would show the same again: to find out costs less than to show it."""

@@ -26,6 +26,7 @@ def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> N
         lambda: None,
         nothing,
         lambda *_: None,
+        lambda: None,
         standing,
         Metrics(),
         PageDoor(),

@@ -1,5 +1,6 @@
 """Rows that two processes share: what one writes the other reads, and a broken file is an OSError."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,28 @@ def test_a_yes_is_taken_back_once_and_a_question_is_none(tmp_path: Path) -> None
     rows.answer("a-1", "allowed", "carl", 11, 60.0, again=1)
     assert [rows.revoke("a-1", "carl", 12) for _ in range(2)] == [True, False]
     assert rows.take("b", 13) is None
+
+
+def test_each_answer_is_told_once_whoever_gave_it(tmp_path: Path) -> None:
+    one, other = (ApprovalRows(tmp_path / "sandgate.db") for _ in range(2))
+    told = list[Mapping[str, Any]]()
+    one.tell_answers(told.append)
+    one.put(ROW)
+    one.answer("a-1", "allowed", "carl", 11, None)
+    one.answer("a-1", "denied", "late", 11, None)
+    one.revoke("a-1", "dora", 12)
+
+    def fails(_: Mapping[str, Any]) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        other.tell_answers(fails)
+    for rows in (other, one):
+        rows.tell_answers(told.append)
+    assert [(row["approval"], row["state"], row["answered_by"], row["answered"]) for row in told] == [
+        ("a-1", "allowed", "carl", 11),
+        ("a-1", "revoked", "dora", 12),
+    ]
 
 
 def test_a_broken_file_is_an_oserror(tmp_path: Path) -> None:

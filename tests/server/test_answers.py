@@ -1,0 +1,65 @@
+"""What people answered stands in the audit, once, also where that could not be written at first."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.answers import Answers
+from server.record.approval_rows import ApprovalRows
+from server.record.audit import AuditFailed
+from tests.server.record.test_approval_rows import ROW
+
+pytestmark = pytest.mark.promise("approval.bound")
+
+
+class Lines:
+    def __init__(self) -> None:
+        self.full, self.written = False, list[tuple[str, Mapping[str, Any]]]()
+
+    def write(self, kind: str, fields: Mapping[str, Any]) -> None:
+        if self.full:
+            raise AuditFailed("no space left")
+        self.written.append((kind, fields))
+
+
+@pytest.mark.parametrize(
+    ("state", "ends", "again", "answer"),
+    [
+        ("allowed", None, 0, "once"),
+        ("allowed", 71.0, 1, "time"),
+        ("allowed", 611.0, 2, "session"),
+        ("denied", None, 0, "deny"),
+    ],
+)
+def test_an_answer_is_a_line(tmp_path: Path, state: str, ends: float | None, again: int, answer: str) -> None:
+    rows, lines = ApprovalRows(tmp_path / "sandgate.db"), Lines()
+    rows.put(ROW)
+    rows.answer("a-1", state, "carl", 11, ends, again)
+    Answers(rows, lines.write).tell()
+
+    (written,) = lines.written
+    lasts = {"for_s": round(ends - 11)} if ends else {}
+    about = {"approval": "a-1", "caller": "ann", "session": "s", "tool": "shell", "answer": answer, "by": "carl"}
+    assert written == ("approval.answered", about | lasts)
+
+
+def test_one_that_is_taken_back_is_another_line_and_none_is_lost_where_no_line_can_be_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows, lines = ApprovalRows(tmp_path / "sandgate.db"), Lines()
+    answers = Answers(rows, lines.write)
+    rows.put(ROW)
+    rows.answer("a-1", "allowed", "carl", 11, 60.0, again=1)
+    rows.revoke("a-1", "dora", 12)
+    lines.full = True
+    for _ in range(3):
+        answers.tell()
+    assert [record.message for record in caplog.records] == [
+        "what a person answered is not in the audit yet: no space left"
+    ]
+    lines.full = False
+    for _ in range(2):
+        answers.tell()
+    assert [(line["answer"], line["by"]) for _, line in lines.written] == [("time", "carl"), ("revoke", "dora")]
