@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from loop import READ, WRITE, Loop, listening
 from resolver import Names, Resolver
+from whose import QUESTION
 
 PROXY = ("127.0.0.1", 3128)  # for programs that know HTTP_PROXY; passed through as it is
 MOST_CONNECTIONS = 200
@@ -22,7 +23,6 @@ REPLY_S = 15.0
 MOST_WAITING_S = 0.25  # for the agent's word on whose connection it is; after it, nobody's
 GATE_S = 12.0  # how long a connection is held while the gate is not there: at a start, or after it died
 LINGER_S = 5.0
-QUESTION = struct.Struct("!I4sH4sH")  # to the agent: a number, the program's address and port, ours
 MARKED = b"\0mark"  # how what is said of a connection begins
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 seconds: close with RST
 

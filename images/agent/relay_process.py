@@ -9,8 +9,6 @@ import struct
 import time
 from collections.abc import Callable
 
-import relay
-
 GATE = "/run/sandgate/egress.sock"
 UID = 1001  # and gid
 OPEN_FILES = 1024
@@ -86,6 +84,8 @@ class RelayProcess:
 def _serve(asking: socket.socket, ports: tuple[int, ...]) -> None:
     """The process's whole life, with no way back to the agent's uid."""
     try:
+        import relay  # noqa: PLC0415 - while the agent goes on, which never needs it; another uid could not read it
+
         kept = os.dup2(asking.fileno(), 3)
         os.closerange(kept + 1, 1 << 16)  # the line to the server is not for it
         resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))

@@ -11,10 +11,8 @@ import signal
 import stat
 import time
 from collections.abc import Callable
-from typing import NoReturn
 
 import kernel
-import look
 import opening
 import spawn
 
@@ -76,12 +74,15 @@ class Searches:
             return opening.reopen(handle, os.O_RDONLY)
 
     def _fork(self, root: int, real: str, request: Answer, ruleset: int | None) -> tuple[int, int]:
+        import look  # noqa: PLC0415 - for all searches to come: at the agent's start it would hold up the first command
+
         ours, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(theirs, True)
+        searched = look.Look(theirs, real, int(str(request["most"])))
         try:
             pid = os.fork()
             if pid == 0:
-                self._look(root, theirs, real, request, ruleset)
+                self._look(root, theirs, ruleset, lambda: searched.run(root, request))
         except OSError:
             os.close(ours)
             raise
@@ -89,7 +90,7 @@ class Searches:
             os.close(theirs)
         return pid, ours
 
-    def _look(self, root: int, out: int, real: str, request: Answer, ruleset: int | None) -> NoReturn:
+    def _look(self, root: int, out: int, ruleset: int | None, run: Callable[[], None]) -> None:
         """The child's whole life; it never returns into the agent's loop."""
         try:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
@@ -99,7 +100,7 @@ class Searches:
             for first, end in ((3, low), (low + 1, high), (high + 1, 1 << 16)):
                 os.closerange(first, end)  # the line to the server is not for it
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-            look.Look(out, real, int(str(request["most"]))).run(root, request)
+            run()
         finally:
             os._exit(1)
 

@@ -8,12 +8,25 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 import kernel
 import tree
-from relay import QUESTION
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # as in loop.py
+    from typing import Protocol
+
+    class Marked(Protocol):
+        """A command that runs. `mark` is its server's word for it."""
+
+        mark: str
+
+        @property
+        def root(self) -> int:
+            """The process that all of its own are below."""
+
+
+QUESTION = struct.Struct("!I4sH4sH")  # of the relay: a number, the program's address and port, the relay's own
 NUMBER = struct.Struct("!I")
 LOOK_S = 0.005  # of the processor, for one; a sandbox with some dozens of processes takes a tenth of it
 SHARE, BURST_S = 0.1, 0.1  # of it, for all
@@ -21,20 +34,10 @@ MOST_TABLE = 1 << 18  # bytes of the kernel's list of sockets: 1,700 of them
 INODE = 6  # the field, counted after the two addresses
 
 
-class Marked(Protocol):
-    """A command that runs. `mark` is its server's word for it."""
-
-    mark: str
-
-    @property
-    def root(self) -> int:
-        """The process that all of its own are below."""
-
-
 class Whose:
     """Called with a question of the relay's; the answer is its number and the mark, empty where that is not known."""
 
-    def __init__(self, user: kernel.AsUser, running: Callable[[], Iterable[Marked]]) -> None:
+    def __init__(self, user: kernel.AsUser, running: Callable[[], Iterable["Marked"]]) -> None:
         self._user, self._running = user, running
         self._left, self._at = BURST_S, time.monotonic()
 

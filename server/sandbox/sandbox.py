@@ -26,7 +26,7 @@ AGENT = (
         f"TZDIR={AGENT_DIR}/none",
     ),  # no locale or time zone file of the image is read
     *(f"{_RUNTIME}/lib/ld.so", "--inhibit-cache", "--library-path", f"{_RUNTIME}/lib"),
-    *(f"{_RUNTIME}/bin/python3", "-I", "-S", "-B", "-X", "utf8", f"{_RUNTIME}/agent/agent.py"),
+    *(f"{_RUNTIME}/bin/python3", "-I", "-S", "-B", "-X", "utf8", f"{_RUNTIME}/agent/agent.pyc"),
 )
 USER_ID = 1000  # of commands, and of everything in the image's home
 MIB = 1 << 20
