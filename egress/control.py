@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 from egress.allowlist import Allowlist
 from egress.asking import Answer
-from egress.budget import Limits
-from egress.destination import Address, Destination, Network, address_of, networks, normal_host
+from egress.destination import Destination
 from egress.secrets import Secret
 from egress.session import decision_ids
+from egress.setup import Setup
 from egress.swap import TOKEN, Placeholders
 
 LONGEST_LINE = 4 * 1024 * 1024
@@ -31,15 +31,7 @@ class Unanswerable(ValueError):
 class Doors(Protocol):
     """What the server can ask for. Errors are ValueError or OSError, whose text goes back."""
 
-    def configure(
-        self,
-        *,
-        upstream_ca: str | None,
-        listed: tuple[Network, ...],
-        hosts: Mapping[str, Address],
-        learning: bool,
-        limits: Limits,
-    ) -> None: ...
+    def configure(self, setup: Setup) -> None: ...
 
     def keep(self, secrets: Sequence[Secret]) -> None: ...
 
@@ -105,7 +97,7 @@ class Control:
 async def _do(doors: Doors, message: Mapping[str, Any]) -> None:
     match message:
         case {"op": "configure"}:
-            _configure(doors, message)
+            doors.configure(Setup.parse(message))
         case {"op": "ping"}:
             return  # whoever asks wants to know whether anybody is there
         case {"op": "secrets", "secrets": list(secrets)}:
@@ -144,23 +136,3 @@ def _placeholders(told: Mapping[str, str]) -> Placeholders:
     if not all(TOKEN.search(text) for text in found):
         raise Unanswerable("A placeholder is not of the form that the gate looks for.")
     return found
-
-
-def _configure(doors: Doors, message: Mapping[str, Any]) -> None:
-    mode = message.get("mode", "enforce")
-    if mode not in {"enforce", "learn"}:
-        raise Unanswerable(f"The mode is `enforce` or `learn`, not {mode!r}.")
-    doors.configure(
-        upstream_ca=message.get("upstream_ca"),
-        listed=networks(message.get("networks") or ()),
-        hosts={normal_host(name): _address(name, text) for name, text in (message.get("resolve") or {}).items()},
-        learning=mode == "learn",
-        limits=Limits.parse(message.get("limits") or {}),
-    )
-
-
-def _address(name: str, text: str) -> Address:
-    address = address_of(text)
-    if address is None:
-        raise Unanswerable(f"The host table sends {name} to {text!r}, which is not an address.")
-    return address

@@ -3,7 +3,7 @@
 import asyncio
 import resource
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mitmproxy.master import Master
@@ -13,7 +13,7 @@ from egress.asking import Answer
 from egress.budget import Budget, Limits
 from egress.cause import cause
 from egress.connection import Connection
-from egress.destination import Address, Destination, Network
+from egress.destination import Destination
 from egress.dial import Dialler
 from egress.gate import Gate
 from egress.journal import Journal
@@ -22,6 +22,7 @@ from egress.pressure import Pressure
 from egress.refusal import UNAVAILABLE, Refusal
 from egress.secrets import Secret
 from egress.session import Session, most_lines
+from egress.setup import Setup
 from egress.swap import Placeholders
 from egress.trust import system_trust
 from egress.turns import Turns
@@ -48,20 +49,12 @@ class Listeners:
         self._turns = Turns()
         self._descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
-    def configure(
-        self,
-        *,
-        upstream_ca: str | None,
-        listed: tuple[Network, ...],
-        hosts: Mapping[str, Address],
-        learning: bool,
-        limits: Limits,
-    ) -> None:
+    def configure(self, setup: Setup) -> None:
         self._master.options.update(  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
-            ssl_verify_upstream_trusted_ca=upstream_ca or system_trust()
+            ssl_verify_upstream_trusted_ca=setup.upstream_ca or system_trust()
         )
-        self._gate.dialler = Dialler(listed, hosts)
-        self._learning, self._limits = learning, limits
+        self._gate.dialler = Dialler(setup.listed, setup.hosts)
+        self._learning, self._limits = setup.learning, setup.limits
 
     async def open(self, session: str, path: Path) -> None:
         """Listen for a session; asking again for the same socket is no error."""

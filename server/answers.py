@@ -4,12 +4,13 @@ The command line writes no line of its own, for only a server has the secrets at
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import anyio
 
 from server.judge.approvals import SCOPES, Approvals
+from server.note import Note
 from server.record.approval_rows import ApprovalRows
 from server.record.audit import AuditFailed
 from server.settings import Settings
@@ -23,7 +24,7 @@ log = logging.getLogger("sandgate")
 class Answers:
     """`write` adds a line to the audit."""
 
-    def __init__(self, rows: ApprovalRows, write: Callable[[str, Mapping[str, Any]], None]) -> None:
+    def __init__(self, rows: ApprovalRows, write: Note) -> None:
         self._rows, self._write, self._failed = rows, write, False
 
     async def keep(self) -> None:
@@ -43,7 +44,7 @@ class Answers:
             self._failed = True
 
 
-def asking(settings: Settings, write: Callable[[str, Mapping[str, Any]], None]) -> tuple[Approvals, Answers]:
+def asking(settings: Settings, write: Note) -> tuple[Approvals, Answers]:
     """Where questions are put and answered, and what tells of the answers."""
     rows = ApprovalRows(settings.database)
     return Approvals(rows, settings.approvals.pending_s), Answers(rows, write)

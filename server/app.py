@@ -2,11 +2,10 @@
 
 import secrets
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import anyio
 
@@ -23,6 +22,7 @@ from server.judge.suspicion import Suspicions, WaryJudge
 from server.judges import judging
 from server.keyring import Keyring
 from server.limiting import limits_for
+from server.note import Note
 from server.page_door import PageDoor
 from server.record.metrics import Metrics, Standing
 from server.record.steps import Steps
@@ -58,7 +58,7 @@ class App:
     snapshots: Snapshots
     copying: Callable[[], Copying | None]  # how far a folder is on its way into a session
     close: Callable[[], Awaitable[None]]  # ends every sandbox; for a way out that cannot unwind
-    note: Callable[[str, Mapping[str, Any]], None]  # a line of the audit that is about no call
+    note: Note  # a line of the audit that is about no call
     tell_answers: Callable[[], None]  # what people answered, into the audit
     standing: Callable[[], Awaitable[Standing]]
     metrics: Metrics

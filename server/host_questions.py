@@ -5,7 +5,7 @@ taken back: then open connections are cut as well.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Protocol, assert_never
 
@@ -19,13 +19,13 @@ from policy.verdict import Allow, Ask, Deny, Verdict
 from server.flows import Late
 from server.judge.approvals import Approval
 from server.judge.decision import HostList
+from server.note import Note
 from server.sandbox.session import Session
 
 LOOK_EVERY_S = 0.25  # at the answers, which another process may write down: at all of them at once
 MOST_WAITING = 256  # questions of all sandboxes; the gate bounds each one's
 LONGEST = 500  # characters of a path in the audit
 
-type Write = Callable[[str, Mapping[str, Any]], None]
 
 log = logging.getLogger("sandgate")
 
@@ -63,7 +63,7 @@ async def hosts_of(judge: Judge, roles: tuple[str, ...]) -> HostList | None:
 class HostQuestions:
     """`hold_s`: how long a request is held; its question stays for as long as any."""
 
-    def __init__(self, people: People, late: Late, write: Write, hold_s: float) -> None:
+    def __init__(self, people: People, late: Late, write: Note, hold_s: float) -> None:
         self._people, self._late, self._write, self._hold_s = people, late, write, hold_s
         self._waiting: dict[str, anyio.Event] = {}  # by question: set once it was answered, or ran out
         self._granted: dict[tuple[str, str, int], set[str]] = {}  # by sandbox, host and port: which yes

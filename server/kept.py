@@ -1,12 +1,13 @@
 """What is kept of sandboxes beyond their end, and how the settings bound it: one making for the server and the CLI."""
 
+from server.note import Note
 from server.record.snapshot_rows import SnapshotRows
 from server.sandbox.disk_watch import RESERVE_BYTES
 from server.sandbox.docker_snapshots import DockerSnapshots
 from server.sandbox.engine import find_engine
 from server.sandbox.installation import Installation
 from server.sandbox.sandbox import MIB
-from server.sandbox.snapshots import Note, Retention, Snapshots
+from server.sandbox.snapshots import Retention, Snapshots
 from server.settings import ENVIRON, HOME, Settings
 
 

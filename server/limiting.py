@@ -1,7 +1,8 @@
 """The limits of calls as the settings say them."""
 
-from server.judge.limits import Limits, Line, Note, Pace
+from server.judge.limits import Limits, Line, Pace
 from server.limit_settings import LimitSettings, ToolLimits
+from server.note import Note
 
 
 def limits_for(settings: LimitSettings, note: Note) -> Limits:

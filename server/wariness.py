@@ -2,21 +2,20 @@
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from server.anomaly_settings import AnomalySettings
 from server.judge.anomalies import Anomalies, Bound
 from server.judge.suspicion import Suspicions
+from server.note import Note
 from server.record.audit import AuditFailed
 from server.sandbox.sessions import NoSuchSession, Sessions
 
 log = logging.getLogger("sandgate")
 
 
-def anomalies_for(
-    settings: AnomalySettings, suspicions: Suspicions, note: Callable[[str, Mapping[str, Any]], None]
-) -> Anomalies:
+def anomalies_for(settings: AnomalySettings, suspicions: Suspicions, note: Note) -> Anomalies:
     asked = {name: getattr(settings, name) for name in AnomalySettings.model_fields}
     bounds = {name: Bound(bound.count, bound.window_s, bound.effect) for name, bound in asked.items()}
 

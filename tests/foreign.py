@@ -43,7 +43,6 @@ COPY --from=build /usr/lib/x86_64-linux-musl/libc.so /lib/ld-musl-x86_64.so.1
 RUN ["/bin/busybox", "--install", "/bin"]
 ENV PATH=/bin
 """  # a busybox linked against musl and nothing else; two minutes
-ELF = b"\x7fELF"
 
 
 def busybox() -> bytes:

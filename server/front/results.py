@@ -66,11 +66,10 @@ class RunResult(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A stream's text within a bound, and where to read on if some was left out."""
+    """A stream's text within a bound; it says itself where to read on if some was left out."""
 
     text: str
-    left_out: int
-    resume: int
+    left_out: int  # bytes
 
 
 def clip(job: Job, stream: Stream, max_chars: int) -> Clip:
@@ -79,7 +78,7 @@ def clip(job: Job, stream: Stream, max_chars: int) -> Clip:
     if spool.total <= max_chars * UTF8_LONGEST:
         text = spool.read(0, spool.total).data.decode("utf-8", "replace")
         if len(text) <= max_chars:
-            return Clip(text, 0, spool.total)
+            return Clip(text, 0)
     half = max_chars // 2
     head = _whole_lines(spool.read(0, half).data, keep="start")
     tail_from = max(len(head), spool.total - half)
@@ -87,7 +86,7 @@ def clip(job: Job, stream: Stream, max_chars: int) -> Clip:
     left_out = spool.total - len(head) - len(tail)
     call = f'job_output(job="{job.name}", stream="{stream}", offset={len(head)})'
     note = f"\n[{left_out} bytes left out; {call} reads on]\n"
-    return Clip(head.decode("utf-8", "replace") + note + tail.decode("utf-8", "replace"), left_out, len(head))
+    return Clip(head.decode("utf-8", "replace") + note + tail.decode("utf-8", "replace"), left_out)
 
 
 def _whole_lines(data: bytes, keep: Literal["start", "end"]) -> bytes:

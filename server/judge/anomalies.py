@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import anyio
 
 from server.judge.suspicion import Suspicion, Suspicions
+from server.note import Note
 
 MOST_KEYS: Final = 10_000  # callers, addresses, calls, hosts of one caller: the one heard of longest ago is forgotten
 LOOK_EVERY_S: Final = 0.2
@@ -22,7 +23,6 @@ MB: Final = 1 << 20
 
 log = logging.getLogger("sandgate")
 
-type Note = Callable[[str, Mapping[str, Any]], None]
 type Awake = Callable[[], Iterable[tuple[str, str]]]  # owner, session: where commands could run now
 type Hold = Callable[[str, str], Any]  # owner, session -> an awaitable: its commands stand still
 

@@ -13,6 +13,8 @@ from typing import Any, Final, Never
 
 import anyio
 
+from server.note import Note
+
 IDLE_S: Final = 3600.0  # a caller not heard of for this long is forgotten
 MAX_CALLERS: Final = 10_000
 LATER_S: Final = 1.0  # when to try again where only the end of what runs would help
@@ -21,9 +23,6 @@ REFUSED_AFTER_S: Final = 0.1  # so that who asks again at once is slowed
 MOST_SLOWED: Final = 64  # of one caller
 FREES: Final = frozenset({"job_stop", "session_close"})  # what ends things never waits behind what runs
 NO_TOOLS: Final = MappingProxyType[str, "Pace"]({})
-
-
-type Note = Callable[[str, Mapping[str, Any]], None]
 
 
 def _unheard(_kind: str, _fields: Mapping[str, Any]) -> None:

@@ -15,7 +15,6 @@ from typing import Final
 from server.ops.demo_origin import certificate
 
 _BLOCK: Final = bytes(256 * 1024)
-_STARTED_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)

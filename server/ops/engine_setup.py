@@ -37,10 +37,9 @@ _TELL: Final[Say] = partial(print, flush=True)  # before what apt-get prints by 
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """`private_pid`: the process of our own engine, None where it does not run; `sentence` is for a person."""
+    """`sentence` is for a person."""
 
     engine: Engine | None
-    private_pid: int | None
     sentence: str
 
 
@@ -60,12 +59,11 @@ def ensure(environ: Mapping[str, str], home: Path, state_dir: Path, say: Say = _
 
 
 def status(environ: Mapping[str, str], home: Path, state_dir: Path) -> EngineStatus:
-    pid = private_engine.running_pid(state_dir)
     try:
         engine = find_engine(environ, home, state_dir)
     except NoEngine as missing:
-        return EngineStatus(None, pid, str(missing))
-    return EngineStatus(engine, pid, describe(engine))
+        return EngineStatus(None, str(missing))
+    return EngineStatus(engine, describe(engine))
 
 
 def stop(state_dir: Path, say: Say = _TELL) -> bool:

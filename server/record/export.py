@@ -6,7 +6,7 @@ It follows the file, so no call waits for it, and what a dead server had not sen
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Final
 import anyio
 import anyio.to_thread
 
+from server.note import Note
 from server.record.audit import AuditFailed
 from server.record.sink import NotNow, Sink
 from server.record.trail import Line, Place, Trail
@@ -27,8 +28,6 @@ DROPPED: Final = "server.export_dropped"
 NUMBERS: Final = 3  # in a cursor: the last line sent, and where the next begins
 
 log = logging.getLogger("sandgate")
-
-type Note = Callable[[str, Mapping[str, Any]], None]
 
 
 @dataclass

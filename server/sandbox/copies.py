@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from os import fstat
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 import anyio.to_thread
@@ -21,6 +21,7 @@ from server.sandbox.host_folder import Held, Swapped, opened
 from server.sandbox.manifest import INSIDE, Sent, seal, unseal
 from server.sandbox.sandbox import MIB, Copy, Sandbox, SandboxFailed, SandboxLost, SandboxSpec
 from server.sandbox.sending import Sending
+from server.sandbox.source import Source
 from server.sandbox.survey import Survey, TooMuch, survey
 
 MAX_RECORD: Final = 64 * MIB
@@ -40,20 +41,6 @@ class Copying:
         if not self.total:
             return f"looking through {self.source}"
         return f"copying {self.source}: {self.done} of {self.total} files, {self.megabytes} MB"
-
-
-class Source(Protocol):
-    """Where sandboxes come from: the pool."""
-
-    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> Sandbox: ...
-
-    async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str, allow: tuple[AllowEntry, ...]) -> Sandbox: ...
-
-    async def release(self, sandbox: Sandbox) -> None: ...
-
-    def bind(self, sandbox: Sandbox, allow: tuple[AllowEntry, ...]) -> None: ...
-
-    def calls(self, sandbox: Sandbox, decisions: tuple[str, ...]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

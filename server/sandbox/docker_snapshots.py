@@ -10,7 +10,8 @@ import docker
 import docker.errors
 import requests
 
-from server.sandbox.engine import NoEngine, Unreachable, get
+from server.sandbox.docker_client import docker_client
+from server.sandbox.engine import NoEngine, Unreachable
 from server.sandbox.installation import STATE_LABEL, Installation
 from server.sandbox.sandbox import LINK_DIR, MIB
 from server.sandbox.snapshots import REPOSITORY, Committed, ImageGone, SnapshotFailed, StoredImage, Tell
@@ -155,13 +156,8 @@ class DockerSnapshots:
     @contextmanager
     def _engine(self) -> Iterator[docker.APIClient]:
         try:
-            url = self._find()
-            get(url, "/_ping")  # the docker package leaks its socket where nobody answers
-            client = docker.APIClient(base_url=url, version="auto", timeout=PATIENCE_S)
-            try:
+            with docker_client(self._find(), PATIENCE_S) as client:
                 yield client
-            finally:
-                client.close()
         except (NoEngine, Unreachable) as exc:
             raise SnapshotFailed(f"the Docker engine does not answer ({exc}); nothing was changed") from exc
         except docker.errors.NotFound as exc:

@@ -5,42 +5,28 @@ aside. Between the two a command can leave it for a moment, and what a person ru
 """
 
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
 
 import anyio
 import anyio.to_thread
 
+from server.note import Note
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.host_folder import Swapped
 from server.sandbox.protected import Linked, Moved, guards, move_aside
 from server.sandbox.sandbox import Mount, Sandbox, SandboxFailed, SandboxSpec
 from server.sandbox.session import Session
+from server.sandbox.source import Source
 
 LOOK_AGAIN_S = 2.0
 
 log = logging.getLogger("sandgate")
 
 
-class Source(Protocol):
-    """Where sandboxes come from: the pool."""
-
-    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> Sandbox: ...
-
-    async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str, allow: tuple[AllowEntry, ...]) -> Sandbox: ...
-
-    async def release(self, sandbox: Sandbox) -> None: ...
-
-    def bind(self, sandbox: Sandbox, allow: tuple[AllowEntry, ...]) -> None: ...
-
-    def calls(self, sandbox: Sandbox, decisions: tuple[str, ...]) -> None: ...
-
-
 class Guards:
     """`note` is told of each path that was moved aside."""
 
-    def __init__(self, source: Source, note: Callable[[str, Mapping[str, Any]], None]) -> None:
+    def __init__(self, source: Source, note: Note) -> None:
         self._source, self._note = source, note
         self._known: dict[str, frozenset[str]] = {}  # by sandbox: targets of what was there when it was made
         self._running: dict[str, Session] = {}  # with commands that outlived their calls

@@ -15,7 +15,8 @@ import requests
 
 from server.sandbox.agent_volume import ensure, tidy
 from server.sandbox.debian import SUITE, NoDebian, bootstrap
-from server.sandbox.engine import HOST_NETWORK_LABEL, Unreachable, get
+from server.sandbox.docker_client import docker_client
+from server.sandbox.engine import HOST_NETWORK_LABEL, Unreachable
 from server.sandbox.image_recipe import (
     AGENT,
     BASE,
@@ -160,12 +161,8 @@ def list_images(engine_url: str) -> list[ImageState]:
 @contextmanager
 def _engine(engine_url: str, timeout_s: int) -> Iterator[docker.APIClient]:
     try:
-        get(engine_url, "/_ping")  # the docker package leaks its socket where nobody answers
-        client = docker.APIClient(base_url=engine_url, version="auto", timeout=timeout_s)
-        try:
+        with docker_client(engine_url, timeout_s) as client:
             yield client
-        finally:
-            client.close()
     except (docker.errors.DockerException, requests.RequestException, Unreachable) as error:
         raise BuildFailed(f"The engine at {engine_url} failed: {_first_line(error)}") from error
 

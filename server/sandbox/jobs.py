@@ -35,10 +35,6 @@ class NoSuchJob(Exception):
     """The session has no job of that name, or none at all."""
 
 
-class TooManyJobs(Exception):
-    """As many commands run in the session as one may have."""
-
-
 class InputRefused(Exception):
     """The job takes no input: it is over, its input was closed, or it has not read what it was sent before."""
 

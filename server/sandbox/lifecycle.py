@@ -1,46 +1,27 @@
 """What happens to one session between its making and its end: awake, at rest, awake again. Whoever calls has its turn."""
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 import anyio.to_thread
 
+from server.note import Note
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.ledger import Entry, Ledger, logged
 from server.sandbox.resting import Resting
 from server.sandbox.room import Room
 from server.sandbox.sandbox import NoSuchImage, Sandbox, SandboxFailed, SandboxLost, SandboxSpec
 from server.sandbox.session import Session
-
-
-class Source(Protocol):
-    """Where sandboxes come from: the pool."""
-
-    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> Sandbox: ...
-
-    async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str, allow: tuple[AllowEntry, ...]) -> Sandbox: ...
-
-    async def release(self, sandbox: Sandbox) -> None: ...
-
-    def bind(self, sandbox: Sandbox, allow: tuple[AllowEntry, ...]) -> None: ...
-
-    def calls(self, sandbox: Sandbox, decisions: tuple[str, ...]) -> None: ...
-
-
-class Notes(Protocol):
-    """A line of the audit."""
-
-    def __call__(self, kind: str, fields: Mapping[str, Any], /) -> None: ...
+from server.sandbox.source import Source
 
 
 class Lifecycle:
     """`folder` has a folder for what each session's commands wrote."""
 
-    def __init__(self, source: Source, room: Room, ledger: Ledger, resting: Resting, folder: Path, note: Notes) -> None:
+    def __init__(self, source: Source, room: Room, ledger: Ledger, resting: Resting, folder: Path, note: Note) -> None:
         self._source, self._room, self._ledger, self._resting = source, room, ledger, resting
         self._folder, self._note = folder, note
         self._owners: dict[str, str] = {}  # whose each sandbox is, as long as it has its place

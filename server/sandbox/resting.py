@@ -2,11 +2,12 @@
 sandbox is gone."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import anyio
 
+from server.note import Note
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
 from server.sandbox.session import Session
 from server.sandbox.snapshots import HasFiles, Kind, NoSuchSnapshot, Snapshot, SnapshotFailed
@@ -45,16 +46,10 @@ class Keeps(Protocol):
     async def delete(self, owner: str, name: str, kind: Kind = ...) -> None: ...
 
 
-class Notes(Protocol):
-    """A line of the audit."""
-
-    def __call__(self, kind: str, fields: Mapping[str, Any], /) -> None: ...
-
-
 class Resting:
     """Each step is taken whole or not at all; whoever takes one has the session's turn."""
 
-    def __init__(self, freezer: Freezes, keeper: Keeps, note: Notes) -> None:
+    def __init__(self, freezer: Freezes, keeper: Keeps, note: Note) -> None:
         self._freezer, self._keeper, self._note = freezer, keeper, note
 
     async def freeze(self, session: Session) -> None:

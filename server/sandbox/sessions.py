@@ -7,20 +7,21 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from weakref import WeakValueDictionary
 
 import anyio
 
+from server.note import Note
 from server.sandbox import remarks
 from server.sandbox.allow_list import AllowList, Roles, demand
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.ledger import Entry, Ledger
-from server.sandbox.lifecycle import Lifecycle, Source
+from server.sandbox.lifecycle import Lifecycle
 from server.sandbox.resting import Resting
 from server.sandbox.room import Full, Room
 from server.sandbox.sandbox import Sandbox, SandboxFailed, SandboxLost, SandboxSpec
 from server.sandbox.session import Session
+from server.sandbox.source import Source
 
 
 class NoSuchSession(Exception):
@@ -37,7 +38,6 @@ class NoSuchEnvironment(Exception):
 
 # What a session is made from, found out only where one is made: an environment may have to be prepared first.
 type Start = Callable[[], Awaitable[SandboxSpec]]
-type Note = Callable[[str, Mapping[str, Any]], None]  # a line of the audit
 
 
 log = logging.getLogger("sandgate")

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, Protocol
 import anyio
 import anyio.to_thread
 
+from server.note import Note
 from server.sandbox.lock_file import LockFile
 from server.sandbox.sandbox import MIB, SandboxSpec
 
@@ -28,7 +29,6 @@ SLACK: Final = 256 * MIB  # beside the disk limit: what is held to that is block
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 type Kind = Literal["named", "parked", "prepared"]
-type Note = Callable[[str, Mapping[str, Any]], None]  # a line of the audit
 type Tell = Callable[[str], None]  # what is being done, for whoever waits; called from a thread
 
 log = logging.getLogger("sandgate")

@@ -1,9 +1,9 @@
 """Where people come in and go out, and what stands before everything else: only who is known looks, only forms of ours act."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -12,6 +12,7 @@ from starlette.routing import Route
 from server.front.page.entrance import Admitted, Entrance, Viewer, bearer, is_same
 from server.front.page.forms import Form, read_form
 from server.front.page.rendering import Rendering
+from server.note import Note
 
 NOT_OURS: Final = (
     "This did not come from a page of this server's, so nothing was done. Go back and try again; where a proxy stands "
@@ -27,7 +28,7 @@ type Do = Callable[[Request, Viewer, Form], Awaitable[Response]]
 class Threshold:
     entrance: Entrance
     rendering: Rendering
-    note: Callable[[str, Mapping[str, Any]], None]  # a line of the audit
+    note: Note  # a line of the audit
 
     def routes(self) -> list[Route]:
         return [

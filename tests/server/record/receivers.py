@@ -132,9 +132,6 @@ class Posts:
     says: bytes = b"{}"
     url: str = ""
 
-    def bodies(self, count: int) -> list[bytes]:
-        return [body for _, body in self.heard.first(count)]
-
 
 @contextmanager
 def collector(context: ssl.SSLContext | None = None) -> Iterator[Posts]:

@@ -2,7 +2,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,6 @@ from tests.egress.world.origin import Origin
 from tests.egress.world.sandbox import Answer, Sandbox
 
 pytestmark = pytest.mark.anyio
-
-Fetch = Callable[[str], Awaitable[Answer]]
 
 
 class Setup:
