@@ -14,6 +14,7 @@ from mcp.server.stdio import stdio_server
 
 from server.app import App, open_app
 from server.call import Caller
+from server.front.backlog import Backlog
 from server.front.file_resource import add_files
 from server.front.front import Front
 from server.front.host_shape import shape_for_host
@@ -101,10 +102,12 @@ async def _serve_client(mcp: MCPServer[Any]) -> None:
         if pipes is None:
             await mcp.run_stdio_async()
             return
-        lines, answers = pipes[0], OneAtATime(pipes[1])
-        async with stdio_server(WellFormed(lines, answers), answers) as (read, write):  # type: ignore[arg-type]  # all that it asks of files
+        answers = OneAtATime(pipes[1])
+        messages = WellFormed(pipes[0], answers)
+        async with stdio_server(messages, answers) as (read, write):  # type: ignore[arg-type]  # all that it asks of files
+            messages.room = (waiting := Backlog(write)).room
             served = mcp._lowlevel_server  # noqa: SLF001 - run_stdio_async() takes no streams
-            await served.run(read, write, served.create_initialization_options())
+            await served.run(read, waiting, served.create_initialization_options())
 
 
 async def _first_link(app: App, tasks: anyio.abc.TaskGroup) -> str:

@@ -4,10 +4,11 @@ JSON-RPC 2.0, section 5: -32700 where it is no JSON, -32600 where it is no reque
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, Protocol, Self
 
 import anyio
+import anyio.lowlevel
 from mcp.types import INVALID_REQUEST, PARSE_ERROR, JSONRPCNotification, jsonrpc_message_adapter
 from pydantic import ValidationError
 
@@ -35,15 +36,17 @@ class OneAtATime:
 
 
 class WellFormed:
-    """An async iterator of those lines that are messages."""
+    """An async iterator of those lines that are messages; the next is looked for once there is `room` for its answer."""
 
     def __init__(self, lines: AsyncIterator[str], answers: Writer) -> None:
         self._lines, self._answers = lines, answers
+        self.room: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint_if_cancelled
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> str:
+        await self.room()
         async for line in self._lines:
             if not line.strip():
                 continue
