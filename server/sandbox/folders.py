@@ -5,7 +5,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +29,14 @@ class Folders:
     known: Callable[[], frozenset[str]]
 
     def remove(self) -> None:
-        """Ours, but for what may still wait to be adopted. Nobody takes us for alive after this."""
+        """Ours and dead servers', but for what may still wait to be adopted. Nobody takes us for alive after this."""
         kept = self.known()
         for place in (self.servers / self.server_id, self.sockets):
             _remove(place, kept)
+        with suppress(OSError):  # else the next server does it
+            for place in (self.servers, self.sockets.parent):
+                with _alone(place):
+                    _sweep(place, self.known)
 
     def alive(self, server_id: str) -> bool:
         """Whether a server of this installation lives, this one included."""

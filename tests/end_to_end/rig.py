@@ -117,9 +117,9 @@ def _words(process: Path, what: str) -> bytes:
         return b""
 
 
-def believed(certificate: Path) -> str:
-    """Lines of [egress] by which the gate finds the demo's host on this machine, and believes who answers there."""
-    return f'resolve = {{"{HOST}" = "127.0.0.1"}}\nnetworks = ["127.0.0.1/32"]\nupstream_ca = "{certificate}"\n'
+def believed(certificate: Path, host: str = HOST) -> str:
+    """Lines of [egress] by which the gate finds a host, the demo's, on this machine, and believes who answers there."""
+    return f'resolve = {{"{host}" = "127.0.0.1"}}\nnetworks = ["127.0.0.1/32"]\nupstream_ca = "{certificate}"\n'
 
 
 @asynccontextmanager

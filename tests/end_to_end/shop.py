@@ -43,7 +43,7 @@ class Shop:
         """Of a server whose sandboxes may come here, and whose gate believes the shop."""
         return (
             f'environment = "{environment}"\n[policy]\nprofile = "open"\n[egress]\nallow = ["{HOST}:{self.port}"]\n'
-            f"{believed(self.authority)}"
+            f"{believed(self.authority, HOST)}"
         )
 
 
@@ -84,6 +84,12 @@ class _Counter(http.server.SimpleHTTPRequestHandler):
     def __init__(self, *arguments: object, asked: list[str], directory: str) -> None:
         self._asked = asked
         super().__init__(*arguments, directory=directory)  # type: ignore[arg-type]  # http.server's three
+
+    def end_headers(self) -> None:
+        """What has a version in its name never changes, and says so, as an index's files do."""
+        if self.path.endswith((".whl", ".tgz")):
+            self.send_header("Cache-Control", "max-age=31536000, immutable")
+        super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         if args:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.rig import Home, connected, refused, text_from
+from tests.end_to_end.shop import HELLO, open_shop
+from tests.end_to_end.shop import said as said_in
 from tests.end_to_end.test_bad_machine import said
 
 pytestmark = pytest.mark.anyio
@@ -87,6 +89,39 @@ cache_on = ["{package}"]
         assert (await text_from(client, "exec", argv=command)).splitlines()[0] == "hello"
         await text_from(client, "session_open", session="more")
         assert await text_from(client, "exec", argv=command, session="more") == "hello"
+
+
+# Image, what fills the cache once, what a session then does, and what it need not fetch again. See shop.py for SHOP and NEW.
+CACHES = {
+    "pip": (
+        "python",
+        "pip download -q --no-deps -d /tmp/wheels --index-url SHOP/simple brass && rm -r /tmp/wheels",
+        "pip install -q --index-url SHOP/simple --target NEW brass && python3 NEW/brass.py",
+        "GET /brass-1.0-py3-none-any.whl",
+    ),
+    "npm": (
+        "node",
+        "npm cache add --registry SHOP/npm/ brass",
+        "cd NEW && npm install --prefer-offline --registry SHOP/npm/ brass && node -e 'require(\"brass\")'",
+        "GET /brass-1.0.0.tgz",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["pip", pytest.param("npm", marks=pytest.mark.soak)])  # node is built on request
+async def test_a_cache_that_setup_filled_is_warm_in_every_session(place: Path, name: str) -> None:
+    image, fill, use, fetch = CACHES[name]
+    with open_shop(place) as shop:
+        fill = fill.replace("SHOP", shop.url)
+        warm = f'[environments.warm]\nimage = "{image}"\nsetup = ["{fill}"]\n'
+        async with connected(Home(place, settings=shop.settings("warm") + warm)) as client:
+            await text_from(client, "session_open", session="first")
+            assert [line for line in shop.asked if line.startswith(fetch)]
+            shop.asked.clear()
+            assert HELLO in await said_in(client, shop, use)
+
+        assert shop.asked
+        assert not [line for line in shop.asked if line.startswith(fetch)]
 
 
 @pytest.mark.promise("call.permit")

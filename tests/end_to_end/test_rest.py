@@ -19,6 +19,7 @@ mkdir -p ~/lib; echo 'print("module")' > ~/lib/m.py; rm -rf /workspace/gone
 FOUND = (
     "cat kept /tmp/kept; stat -c '%A %U %s' ~/mode; PYTHONPATH=~/lib python3 -m m; ls -l link | grep -o 'link -> kept'"
 )
+SURROUNDINGS = "pwd; id; umask; ulimit -a; export -p"  # where and as what a command runs
 REFUSED = "curl -sS https://elsewhere.example/"
 
 
@@ -61,15 +62,19 @@ def test_a_session_is_parked_and_comes_back_with_its_files_environment_and_netwo
     server = RawServer.start(home)
     opened = {"session": "work", "environment": "python", "network": ["docs.example"]}
     server.ask("tools/call", {"name": "session_open", "arguments": opened})
-    server.shell(f"{CHANGES}; ls -la /workspace /tmp ~ > /tmp/before", session="work")
+    server.shell(CHANGES, session="work")
+    before = output(server.shell(SURROUNDINGS, session="work"))
     until(lambda: home.containers() == [], "it was not parked", 20)
     refused = output(server.shell(REFUSED, session="work"))
     after = output(server.shell(FOUND, session="work"))
+    surroundings = output(server.shell(SURROUNDINGS, session="work"))
     listed = server.ask("tools/call", {"name": "session_list", "arguments": {}})
 
     assert "docs.example" in refused
     assert "api.example" not in refused
     assert after.splitlines() == ["kept", "kept", "-rwxr-x--- agent 3", "module", "link -> kept"]
+    assert "VIRTUAL_ENV=" in before
+    assert surroundings == before
     assert "work: python" in listed["content"][0]["text"]
     assert [line["kind"] for line in home.audit("session.") if line["kind"] in MOVES][:2] == [
         "session.parked",
@@ -111,15 +116,18 @@ def test_a_session_opened_for_a_time_ends_at_it(own_folder: Path) -> None:
     server.end(signal.SIGTERM)
 
 
-def test_a_command_that_runs_on_is_never_held_up(own_folder: Path) -> None:
-    home = Home(own_folder, settings=f"{SETTINGS}freeze_after_s = 0.05\n")
+def test_what_runs_on_is_never_held_up(own_folder: Path) -> None:
+    """Neither a command nor what one left behind, however long nobody asks."""
+    home = Home(own_folder, settings=f"{SETTINGS}freeze_after_s = 0.05\npark_after_s = 0.1\n")
     server = RawServer.start(home)
-    started = server.shell("for i in $(seq 15); do sleep 0.1; done; echo done", background=True)["structuredContent"]
-    told = server.ask("tools/call", {"name": "job_output", "arguments": {"job": started["job"], "wait_s": 30}})
+    counting = "for i in $(seq 15); do sleep 0.1; done; echo done"
+    server.shell(f"setsid sh -c 'sleep 1; {counting} > /tmp/left' >/dev/null 2>&1 & {counting}", background=True)
+    told = server.ask("tools/call", {"name": "job_output", "arguments": {"wait_s": 30}})
+    until(lambda: home.containers() == [], "it was not parked when all of it was over", 20)
 
     assert "done" in told["content"][0]["text"]
-    assert home.audit("session.frozen") == []
-    until(lambda: paused(home), "it was not frozen when the command was over", 10)
+    assert output(server.shell("cat /tmp/left")) == "done\n"
+    assert [line["kind"] for line in home.audit("session.")][:2] == ["session.frozen", "session.parked"]
     server.end(signal.SIGTERM)
 
 

@@ -118,7 +118,9 @@ import os, socket
 os.chdir('/workspace/race')
 held = os.open('secret', os.O_RDONLY)
 targets = ['open', '/proc/self/root/workspace/race/secret', f'/proc/{os.getpid()}/fd/{held}', '/dev/zero', '/proc/1/environ',
-           f'/proc/{os.getpid()}/cwd/secret', '/etc/hostname', 'missing/f', 'way', 'secret']
+           f'/proc/{os.getpid()}/cwd/secret', '/etc/hostname', 'missing/f', 'way', 'secret', './' * 2044 + 'secret', '/dev/tty',
+           b's\\xe9cret', b'\\xff' * 255]
+os.link('secret', b's\\xe9cret')
 open('begun', 'w').close()
 while not os.path.exists('stop'):
     for target in targets:

@@ -17,36 +17,6 @@ from tests.end_to_end.rig import Home
 COMMANDS_OF = 1000  # uid
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What must be after the soak as it was before."""
-
-    containers: frozenset[str]
-    images: frozenset[str]
-    volumes: frozenset[str]
-    mounts: frozenset[str]
-    processes: Counter[str] = field(hash=False)
-
-    @classmethod
-    def look(cls, api: docker.APIClient, home: Home) -> "Machine":
-        root = api.info()["DockerRootDir"]
-        mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-        return cls(
-            containers=frozenset(entry["Id"] for entry in api.containers(all=True) if _is_of(entry, servers(home))),
-            images=frozenset(entry["Id"] for entry in api.images(all=True)),
-            volumes=frozenset(entry["Name"] for entry in api.volumes()["Volumes"] or []),
-            mounts=frozenset(point for point in mounts if point.startswith(root)),
-            processes=Counter(home.processes()),
-        )
-
-    def beyond(self, before: "Machine") -> str:
-        """What is more or less than it was, empty where nothing is."""
-        sets = {
-            name: getattr(self, name) ^ getattr(before, name) for name in ("containers", "images", "volumes", "mounts")
-        }
-        return "; ".join(f"{name} {sorted(found)}" for name, found in sets.items() if found) + "; ".join(self.processes)
-
-
 def servers(home: Home) -> frozenset[str]:
     """Every server that this home has had."""
     audit = home.folder / "state/audit/audit.jsonl"
@@ -65,6 +35,7 @@ class Chaos:
     home: Home
     dice: random.Random
     dealt: Counter[str] = field(default_factory=Counter)
+    shimless: list[str] = field(default_factory=list)  # containers whose shim was killed
 
     def strike(self) -> None:
         """Something of a random sandbox, unless that ends by itself at this moment."""
@@ -87,6 +58,7 @@ class Chaos:
     def shim(self, container: str) -> None:
         parent = int(Path(f"/proc/{self._init(container)}/stat").read_text().rpartition(")")[2].split()[1])
         assert Path(f"/proc/{parent}/comm").read_text().startswith("containerd-shim")
+        self.shimless.append(container)
         os.kill(parent, signal.SIGKILL)
 
     def server(self) -> None:
@@ -96,4 +68,7 @@ class Chaos:
                 self.dealt["server"] += 1
 
     def _init(self, container: str) -> int:
-        return int(self.api.inspect_container(container)["State"]["Pid"])
+        pid = int(self.api.inspect_container(container)["State"]["Pid"])
+        if not pid:  # it has just ended, and a signal to 0 would be to ourselves
+            raise ProcessLookupError
+        return pid

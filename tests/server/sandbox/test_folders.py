@@ -71,6 +71,19 @@ def test_a_server_that_ends_leaves_only_what_may_be_adopted(tmp_path: Path) -> N
     assert not ours.alive("one")
 
 
+def test_a_server_that_ends_takes_along_what_it_adopted_of_a_dead_one(tmp_path: Path) -> None:
+    runtime, state = tmp_path / "run", tmp_path / "state"
+    waiting = runtime / "dead/waiting"
+    waiting.mkdir(parents=True)
+    runtime.chmod(0o700)
+    written = {"waiting"}
+    with own(runtime, state, "one", lambda: frozenset(written)):
+        written.clear()
+        assert waiting.exists()
+
+    assert [path for path in runtime.iterdir() if path.is_dir()] == []
+
+
 def test_servers_that_share_only_the_state_leave_each_others_sockets_alone(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with own(tmp_path / "run", state, "one", none) as one, own(tmp_path / "other", state, "two", none) as two:
