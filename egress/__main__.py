@@ -1,9 +1,8 @@
 """`python -P -m egress --control-fd N --ca-dir DIR`: one mitmproxy, embedded, that ends when its server does."""
 
 import argparse
-import asyncio
 import ctypes
-import gc
+import json
 import logging
 import os
 import resource
@@ -13,24 +12,11 @@ import threading
 import time
 from pathlib import Path
 
-from mitmproxy.addons.core import Core
-from mitmproxy.addons.proxyserver import Proxyserver
-from mitmproxy.addons.tlsconfig import TlsConfig
-from mitmproxy.master import Master
-from mitmproxy.options import Options
-
 from egress import authority, java_trust
-from egress.control import Control
-from egress.dial import PinnedLoop
-from egress.gate import Gate
-from egress.huffman import quicken
-from egress.journal import Journal
-from egress.listener import Listeners
 from egress.trust import system_trust
 
 FEWEST_DESCRIPTORS = 1024
 GRACE_S = 2.0
-TICK_S = 1.0
 _PR_SET_DUMPABLE = 4
 
 
@@ -63,53 +49,11 @@ def die_with(descriptor: int) -> None:
     os._exit(1)
 
 
-def options(ca_dir: Path) -> Options:
-    return Options(
-        confdir=str(ca_dir), mode=[], upstream_cert=False, rawtcp=False, http2=True, http3=False, websocket=True
-    )
-
-
-def harden(master: Master) -> None:
-    """Options that the addons themselves bring; what is not said here is mitmproxy's default."""
-    master.options.update(  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
-        connection_strategy="lazy",  # dial nobody before a request was judged
-        validate_inbound_headers=True,
-        store_streamed_bodies=False,
-    )
-
-
-async def run(control: Control, ca_dir: Path, ca_cert: Path) -> None:
-    master = Master(options(ca_dir), event_loop=asyncio.get_running_loop())
-    journal = Journal(control.tell)
-    gate = Gate(journal)
-    mine = (Core(), Proxyserver(), TlsConfig(), gate)  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
-    master.addons.add(*mine)  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
-    harden(master)
-    listeners = Listeners(master, gate, journal)
-    async with asyncio.TaskGroup() as tasks:
-        proxy = tasks.create_task(master.run())
-        clock = tasks.create_task(tick(listeners, gate, control))
-        gc.freeze()  # what is there now stays: no sweep has to look through it, in the middle of somebody's request
-        control.tell({"event": "ready", "ca_cert": str(ca_cert)})
-        await control.serve(listeners)
-        await listeners.close_all()
-        clock.cancel()
-        master.shutdown()  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
-        await proxy
-
-
-async def tick(listeners: Listeners, gate: Gate, control: Control) -> None:
-    loop = asyncio.get_running_loop()
-    while True:
-        await asyncio.sleep(TICK_S)
-        listeners.look_at_clock(loop.time())
-        gate.unrecorded = control.unheard
-
-
-async def start(descriptor: int, ca_dir: Path) -> None:
+def publish(descriptor: int, ca_dir: Path) -> None:
+    """Make or check the authority, and say where its certificate is: a sandbox can be had before the gate listens."""
     ca_cert = authority.ready(ca_dir)
     java_trust.publish(ca_dir, ca_cert, system_trust())
-    await run(await Control.over(descriptor), ca_dir, ca_cert)
+    os.write(descriptor, json.dumps({"event": "authority", "ca_cert": str(ca_cert)}).encode() + b"\n")
 
 
 def main(arguments: list[str]) -> None:
@@ -122,9 +66,10 @@ def main(arguments: list[str]) -> None:
     try:
         raise_descriptors()
         close_to_others()
-        quicken()
-        with asyncio.Runner(loop_factory=PinnedLoop) as runner:
-            runner.run(start(chosen.control_fd, chosen.ca_dir.absolute()))
+        publish(chosen.control_fd, chosen.ca_dir.absolute())
+        from egress.proxy import serve  # noqa: PLC0415 - half a second, which nobody has to wait for with the certificate
+
+        serve(chosen.control_fd, chosen.ca_dir.absolute())
     except (CannotStart, authority.AuthorityUnusable, OSError) as error:
         sys.exit(f"egress: {error}")
 

@@ -1,7 +1,7 @@
 """The server's line to the gate: one inherited socket, a JSON object a line.
 
 The server asks (configure, secrets, ping, open, bind, calls, cut, close), each with an id that the answer carries; the gate
-also tells of itself (ready, flow, refused), and asks (ask) what the server then says (answer). When the line ends, so does the
+also tells of itself (authority, ready, flow, refused), and asks (ask) what the server then says (answer). When the line ends, so does the
 gate.
 """
 

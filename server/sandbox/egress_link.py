@@ -91,6 +91,7 @@ class EgressLink:
         self._up = anyio.Event()
         self._asked_for = anyio.Event()
         self._ca_cert: Path | None = None
+        self._trusted = anyio.Event()
         self._last_words = ""
         self._group: TaskGroup | None = None
 
@@ -112,9 +113,19 @@ class EgressLink:
         """Start the process in the background now, so that the first `open` need not wait for it."""
         self._asked_for.set()
 
+    async def trusted(self) -> Path:
+        """The certificate that a sandbox must trust, in PEM, once it is on the disk: long before the process listens.
+
+        Raises GateDown where that takes more than 15 s.
+        """
+        self.start()
+        with anyio.move_on_after(READY_S):
+            await self._trusted.wait()
+        return self.ca_cert
+
     @property
     def ca_cert(self) -> Path:
-        """The certificate that a sandbox must trust, in PEM; GateDown before the process was first ready."""
+        """As `trusted`; GateDown where no process has said so yet."""
         if self._ca_cert is None:
             raise GateDown("The egress process has not been ready yet.")
         return self._ca_cert
@@ -265,13 +276,16 @@ class EgressLink:
     async def _introduce(self, running: EgressWire) -> None:
         """Wait for the process to be ready, tell it everything, and only then let others ask it."""
         with anyio.fail_after(READY_S):
+            await running.trusted.wait()
+            self._ca_cert = running.ca_cert
+            self._trusted.set()
             await running.ready.wait()
             secrets = await self._secrets() if self._secrets else ()
         await running.ask(self._settings.configure)
         await _tell_secrets(running, secrets)
         for session in list(self._wanted):
             await self._restore(running, session)
-        self._ca_cert, self._last_words = running.ca_cert, ""
+        self._last_words = ""
         self._up.set()
 
     async def _restore(self, running: EgressWire, session: str) -> None:

@@ -46,6 +46,7 @@ class EgressWire:
         self._writable = anyio.Event()
         self._replies: dict[int, _Reply] = {}
         self._last = 0
+        self.trusted = anyio.Event()  # its certificate is on the disk
         self.ready = anyio.Event()
         self.buried = anyio.Event()
         self.ca_cert: Path | None = None
@@ -123,8 +124,10 @@ class EgressWire:
                 if reply := self._replies.get(number):
                     reply.ok, reply.error = ok, str(message.get("error", ""))
                     reply.arrived.set()
-            case {"event": "ready", "ca_cert": str(path)}:
+            case {"event": "authority", "ca_cert": str(path)}:
                 self.ca_cert = Path(path)
+                self.trusted.set()
+            case {"event": "ready"}:
                 self.ready.set()
             case {"event": _}:
                 self._on_event(message)

@@ -81,20 +81,24 @@ class Gate:
         self._placeholders = placeholders or Placeholders()
         self._attached: dict[str, _Attached] = {}
 
+    def expect(self) -> None:
+        """A sandbox is on its way. What it would have to wait for in the installation's very first start begins now."""
+        if not self._authority.exists():
+            self._link.start()
+
     async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None) -> None:
         """Give a new sandbox its listener, and its list where it is claimed already.
 
-        Returns at once, except in the installation's very first start; until the gate listens, the sandbox's relay
-        holds what its programs send.
+        Returns at once, except in the installation's very first start, whose certificate has to be made; until the gate
+        listens, the sandbox's relay holds what its programs send.
         """
         attached = self._attached[sandbox_id] = _Attached()
         self._link.start()
-        if self._authority.exists():
-            self._write_trust(sandbox_id)
-            self._tasks.start_soon(self._open, sandbox_id, allow, attached)
-        else:
-            await self._open(sandbox_id, allow, attached)
-            self._write_trust(sandbox_id)
+        if not self._authority.exists():
+            with suppress(GateDown):
+                await self._link.trusted()
+        self._write_trust(sandbox_id)
+        self._tasks.start_soon(self._open, sandbox_id, allow, attached)
 
     async def _open(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, attached: _Attached) -> None:
         if sandbox_id not in self._attached:

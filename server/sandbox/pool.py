@@ -26,6 +26,8 @@ class Makes(Protocol):
 class Gate(Protocol):
     """The egress gate as the pool sees it: a listener for each sandbox, a list bound to it at the claim."""
 
+    def expect(self) -> None: ...
+
     async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None) -> None: ...
 
     def bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None: ...
@@ -100,6 +102,7 @@ class Pool:
         return None
 
     async def _make(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...] | None) -> Sandbox:
+        self._gate.expect()
         async with self._making:
             sandbox = await self._maker.create(spec)
         await self._attached(sandbox, allow)

@@ -111,7 +111,7 @@ def test_hooks_are_called_by_these_names() -> None:
 async def _with_options() -> Options:
     options = Options()
     master = Master(options)
-    master.addons.add(core.Core(), proxyserver.Proxyserver(), tlsconfig.TlsConfig())  # type: ignore[no-untyped-call]  # as in egress.__main__
+    master.addons.add(core.Core(), proxyserver.Proxyserver(), tlsconfig.TlsConfig())  # type: ignore[no-untyped-call]  # as in egress.proxy
     return options
 
 

@@ -98,6 +98,15 @@ async def test_entering_starts_nothing(setup: Setup) -> None:
     assert not (setup.folder / "ca").exists()
 
 
+async def test_its_certificate_is_there_before_it_listens(setup: Setup) -> None:
+    async with setup.link() as link:
+        made = await link.trusted()
+        assert pid_of(link) is None
+        assert made == link.ca_cert
+        assert b"BEGIN CERTIFICATE" in made.read_bytes()
+        assert (made.parent / "java.p12").exists()
+
+
 async def test_a_list_that_cannot_be_meant_is_refused_in_one_sentence_and_the_old_one_holds(setup: Setup) -> None:
     async with opened(setup) as link:
         await link.bind("s", [setup.where])

@@ -92,8 +92,12 @@ async def test_events_arrive_in_order_however_they_are_cut() -> None:
     events: list[dict[str, Any]] = []
     async with wired(events) as (wire, gate):
         gate.sock.sendall(b"".join(b'{"event": "flow", "number": %d}\n' % number for number in range(100)))
-        gate.sock.sendall(b'{"event": "rea')
-        gate.sock.sendall(b'dy", "ca_cert": "/ca.pem"}\n')
+        gate.sock.sendall(b'{"event": "author')
+        gate.sock.sendall(b'ity", "ca_cert": "/ca.pem"}\n')
+        with anyio.fail_after(5):
+            await wire.trusted.wait()
+        assert not wire.ready.is_set()
+        gate.says(event="ready")
         with anyio.fail_after(5):
             await wire.ready.wait()
 

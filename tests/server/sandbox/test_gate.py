@@ -16,9 +16,16 @@ class FakeLink(EgressLink):
 
     def __init__(self, *, down: bool = False) -> None:
         self.down, self.said = down, list[tuple[str, object]]()
+        self.made = Path()  # where its certificate will be
 
     def start(self) -> None:
         self.said.append(("start", None))
+
+    async def trusted(self) -> Path:
+        if self.down:
+            raise GateDown("it is down")
+        self.made.write_text("OUR NEW CERTIFICATE\n")
+        return self.made
 
     async def open(
         self,
@@ -72,6 +79,26 @@ async def test_a_sandbox_trusts_the_gate_and_the_system(tmp_path: Path) -> None:
 
     assert (tmp_path / "box" / BUNDLE).read_text() == "OUR CERTIFICATE\nTHEIR CERTIFICATES\n"
     assert (tmp_path / "box" / JAVA_STORE).read_text() == "THE SAME FOR JAVA\n"
+
+
+@pytest.mark.parametrize("down", [False, True])
+async def test_in_the_very_first_start_the_certificate_is_waited_for_and_not_the_gate(
+    tmp_path: Path, *, down: bool
+) -> None:
+    link = FakeLink(down=down)
+    async with anyio.create_task_group() as tasks:
+        ours = gate(tmp_path, link, tasks)
+        ours.expect()
+        assert link.said == []
+        link.made = tmp_path / "authority.pem"
+        link.made.unlink()
+        ours.expect()
+        assert link.said == [("start", None)]
+        await ours.attach("box", None)
+        assert ("open", "egress.sock") not in link.said
+        trusted = (tmp_path / "box" / BUNDLE).read_text()
+
+    assert trusted == ("" if down else "OUR NEW CERTIFICATE\n") + "THEIR CERTIFICATES\n"
 
 
 async def test_a_gate_that_is_down_holds_nobody_up(tmp_path: Path) -> None:

@@ -37,6 +37,10 @@ class Maker:
 @dataclass
 class FakeGate:
     said: list[tuple[str, str]] = field(default_factory=list)
+    expected: int = 0
+
+    def expect(self) -> None:
+        self.expected += 1
 
     async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None) -> None:
         self.said.append(("attach" if allow is None else "attach with its list", sandbox_id))
@@ -134,6 +138,20 @@ async def test_a_cold_sandbox_never_listens_without_its_list_and_a_warm_one_wait
         await settled()
 
     assert gate.said[:3] == [("attach with its list", "box0"), ("attach", "box1"), ("bind", "box1")]
+
+
+async def test_the_gate_hears_of_a_sandbox_before_it_is_made() -> None:
+    gate, heard = FakeGate(), list[int]()
+
+    class Listening(Maker):
+        async def create(self, spec: SandboxSpec) -> FakeSandbox:
+            heard.append(gate.expected)
+            return await super().create(spec)
+
+    async with anyio.create_task_group() as tasks:
+        await Pool(Listening(), gate, tasks, Demand(0), note).claim(SPEC, ())
+
+    assert heard == [1]
 
 
 async def test_a_failing_engine_is_told_to_whoever_claims() -> None:
