@@ -201,7 +201,7 @@ class DockerEngine:
         try:
             return dict(api.create_container(host_config=_host_config(api, options | quota), **settings))
         except APIError as exc:
-            if not self._disk_quota or "storage-opt" not in str(exc.explanation):
+            if not quota or "storage-opt" not in str(exc.explanation):
                 raise
             self._without_quota()
             return dict(api.create_container(host_config=_host_config(api, options), **settings))

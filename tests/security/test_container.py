@@ -52,6 +52,13 @@ async def test_a_command_is_nobody(lasting_box: DockerSandbox) -> None:
         "echo 1000 > /proc/self/oom_score_adj && echo -1000 > /proc/self/oom_score_adj",
         "echo b > /proc/sysrq-trigger",
         "echo 1 > /proc/sys/kernel/core_pattern",
+        "cat /proc/kcore | grep -q .",
+        "cat /proc/keys | grep -q .",
+        "cat /proc/timer_list | grep -q .",
+        "ls -A /sys/firmware | grep -q .",
+        "ls -A /proc/acpi | grep -q .",
+        "touch /proc/sys/vm/drop_caches",
+        "echo 1 > /proc/irq/default_smp_affinity",
         "python3 -c 'import os; os.setuid(0)'",
         "python3 -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'",
         "python3 -c 'import socket; socket.socket(40, socket.SOCK_STREAM)'",
@@ -189,6 +196,8 @@ async def test_the_engine_holds_every_limit_of_the_specification(lasting_box: Do
     assert (host["Memory"], host["MemorySwap"]) == (lasting_box.spec.memory_bytes, lasting_box.spec.memory_bytes)
     assert (host["PidsLimit"], host["NanoCpus"]) == (lasting_box.spec.pids, int(lasting_box.spec.cpus * 1e9))
     assert host["AutoRemove"] is True
+    assert {"/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"} <= set(host["MaskedPaths"])
+    assert {"/proc/bus", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"} <= set(host["ReadonlyPaths"])
     assert not host["Privileged"]
     assert any(option.startswith("seccomp=") for option in host["SecurityOpt"])
     assert "no-new-privileges" in host["SecurityOpt"]

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from policy.verdict import Access, Allow
+from policy.verdict import Access, Allow, Deny
 from server.judge.rego import RegoJudge
 from server.sandbox.docker_sandbox import DockerSandbox
 from tests.live import run, sandbox, shell
-from tests.server.judge.judging import BUNDLE, asks, command
+from tests.server.judge.judging import BUNDLE, asks, command, opens
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("policy.kernel")]
 STRICT = {"profile": "strict", "allow": ["python3"]}
@@ -79,3 +79,15 @@ async def test_a_limit_a_program_in_memory_runs(box: DockerSandbox) -> None:
     )
 
     assert "curl " in await python(box, memory, held)
+
+
+async def test_a_limit_a_deny_below_an_allowed_folder_binds_no_script(box: DockerSandbox) -> None:
+    """Documented, not wished: Landlock cannot take away from what it allows, so such a rule holds where it can be read."""
+    settings = {"paths": [{"glob": "/workspace/keys/**", "ops": ["read"], "effect": "deny"}]}
+    await shell(box, "mkdir -p /workspace/keys && echo kept > /workspace/keys/one")
+    judge = RegoJudge.load(BUNDLE, settings)
+    named = await judge.decide(opens("/workspace/keys/one"))
+    judge.close()
+
+    assert isinstance(named, Deny)
+    assert "kept" in await python(box, "print(open('/workspace/keys/one').read())", await access(settings))

@@ -19,6 +19,32 @@ from tests.real_engine import client, engine_url
 pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone, pytest.mark.promise("nothing.left")]
 
 
+RACE = """
+import os, socket, threading, time
+until, met = time.monotonic() + 15, threading.Event()
+def race():
+    while time.monotonic() < until and not met.is_set():
+        s = socket.socket(socket.AF_UNIX)
+        try:
+            s.connect('/run/sandgate/control.sock')
+            s.send(b'\\0' * 64)
+            data = s.recv(1)
+        except ConnectionResetError:
+            data = b''
+        except OSError:
+            time.sleep(0.01)
+            continue
+        finally:
+            s.close()
+        print('heard' if data else 'hung up', flush=True)
+        met.set()
+racers = [threading.Thread(target=race) for _ in range(20)]
+for each in racers: each.start()
+print('racing', flush=True)
+for each in racers: each.join()
+"""
+
+
 @asynccontextmanager
 async def server(runtime: Path, name: str) -> AsyncGenerator[DockerEngine]:
     """Leaving it closes the lines to its agents and nothing else, as a death does."""
@@ -72,6 +98,24 @@ async def test_one_that_shows_another_key_is_destroyed(own_folder: Path) -> None
             await second.adopt(BASE, box.id, "another")
 
     assert not there(box.id)
+
+
+@pytest.mark.promise("sandbox.powerless")
+async def test_whoever_else_dials_when_the_server_comes_back_is_hung_up_on(own_folder: Path) -> None:
+    """Twenty that dial all the time, as commands do that outlived the server's loss; one byte would be an order heard."""
+    box = await left(own_folder)
+    with client() as api:
+        made = api.exec_create(f"sandgate-{box.id}", ["python3", "-c", RACE], user="1000")
+        racers = api.exec_start(made["Id"], stream=True)
+        assert next(racers) == b"racing\n"
+        async with server(own_folder, "two") as second:
+            taken = await second.adopt(BASE, box.id, box.key)
+            assert (await shell(taken, "cat kept")).text == "kept\n"
+            said = b"".join(await anyio.to_thread.run_sync(lambda: list(racers)))
+            await taken.close()
+
+    assert b"heard" not in said
+    assert b"hung up" in said
 
 
 async def test_one_that_is_taken_over_twice_waits_for_the_third(own_folder: Path) -> None:

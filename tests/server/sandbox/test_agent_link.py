@@ -2,6 +2,10 @@
 
 import json
 import socket
+import threading
+import tracemalloc
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -171,6 +175,95 @@ async def test_answers_for_nobody_are_passed_over() -> None:
 
     assert heard.end is not None
     assert heard.end.status == "exited"
+
+
+async def test_frames_of_several_commands_may_come_in_any_order_and_each_has_its_own() -> None:
+    ours, theirs = socket.socketpair()
+    link, first, second = AgentLink(ours), Heard(), Heard()
+    with theirs:
+        await link.run({"argv": ["one"]}, first)
+        await link.run({"argv": ["two"]}, second)
+        for number, stream, data in ((2, 1, b"b"), (1, 2, b"a"), (3, 1, b"nobody's"), (2, 2, b"bb"), (1, 1, b"aa")):
+            theirs.sendall(frame(JOB, JOB_HEAD.pack(number, stream) + data))
+        theirs.sendall(said(ENDED | USAGE | {"job": 2, "exit_code": 2}) + said(ENDED | USAGE | {"exit_code": 1}))
+        theirs.shutdown(socket.SHUT_WR)
+        await link.serve()
+
+    assert (first.data, second.data) == ([(2, b"a"), (1, b"aa")], [(1, b"b"), (2, b"bb")])
+    assert first.end is not None
+    assert second.end is not None
+    assert (first.end.exit_code, second.end.exit_code) == (1, 2)
+
+
+@pytest.mark.promise("sandbox.survives")
+async def test_what_is_said_again_or_too_early_changes_nothing() -> None:
+    """Ends, answers and output of commands that are over, or were not begun: the same frames once more."""
+    ours, theirs = socket.socketpair()
+    link, first, second = AgentLink(ours), Heard(), Heard()
+    end = said(ENDED | USAGE | {"exit_code": 5, "left": 1})
+    early = said(ENDED | USAGE | {"job": 2, "exit_code": 9}) + frame(JOB, JOB_HEAD.pack(2, 1) + b"early")
+    with theirs:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(link.serve)
+            await link.run({"argv": ["one"]}, first)
+            theirs.sendall(early + end + frame(JOB, JOB_HEAD.pack(1, 1) + b"late") + end * 3)
+            theirs.sendall(said({"ev": "gone", "job": 1}) * 3 + said(ENDED | USAGE | {"exit_code": 6}))
+            await until(lambda: first.gone)
+            await link.run({"argv": ["two"]}, second)
+            theirs.sendall(end + said({"ev": "answer", "id": 1, "ok": True}) * 2)
+            theirs.sendall(said(ENDED | USAGE | {"job": 2, "exit_code": 7}))
+            await until(lambda: second.end is not None)
+            tasks.cancel_scope.cancel()
+
+    assert first.end is not None
+    assert second.end is not None
+    assert (first.end.exit_code, second.end.exit_code) == (5, 7)
+    assert first.data == second.data == []
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    with anyio.fail_after(5):
+        while not holds():
+            await anyio.sleep(0.001)
+
+
+@pytest.mark.promise("sandbox.survives")
+async def test_an_agent_that_floods_its_line_costs_no_other_its_answers_and_the_server_no_memory() -> None:
+    lying, honest = socket.socketpair(), socket.socketpair()
+    flood = b"".join(
+        [said({"ev": "answer", "id": 77, "ok": True}), said({"ev": "hello"}), frame(FILE, FILE_HEAD.pack(77) + b"x" * 900_000)]
+    )  # fmt: skip
+    links = [AgentLink(lying[0]), AgentLink(honest[0])]
+
+    def pour() -> None:
+        with suppress(OSError):
+            while True:
+                lying[1].sendall(flood)
+
+    def answer() -> None:
+        with suppress(OSError):
+            while asked := honest[1].recv(1 << 16):
+                number = json.loads(asked[HEAD.size :])["id"]
+                honest[1].sendall(said({"ev": "answer", "id": number, "ok": True}))
+
+    tracemalloc.start()
+    try:
+        async with anyio.create_task_group() as tasks:
+            for link in links:
+                tasks.start_soon(link.serve)
+            for work in (pour, answer):
+                threading.Thread(target=work, daemon=True).start()
+            with anyio.fail_after(20):
+                for _ in range(50):
+                    await links[1].ask({"op": "ping"})
+            tasks.cancel_scope.cancel()
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        for sock in (*lying, *honest):
+            sock.close()
+
+    assert most < 16 * MAX_BODY
 
 
 async def test_a_refusal_carries_the_agents_reason() -> None:
