@@ -182,6 +182,12 @@ def _days(text: str) -> float:
     return days
 
 
+def _list(commands: Any, name: str, words: str, work: str) -> argparse.ArgumentParser:
+    listing = _add(commands, name, words, work)
+    listing.add_argument("--json", action="store_true", help="for programs")
+    return listing
+
+
 def _group(commands: Any, name: str, words: str) -> Any:
     return commands.add_parser(name, help=words, description=words).add_subparsers(metavar="COMMAND", required=True)
 
@@ -211,7 +217,7 @@ def _serve_words(commands: Any) -> None:
 
 NOT_HELD = (
     "it is good only while the files that the call names hold what they hold now, also those that make, npm, pytest, git "
-    "and the like read unasked; not covered is what such a file runs in turn"
+    "and the like read unasked, and what its variables and options lead to; not covered is what such a file runs in turn"
 )
 
 
@@ -228,7 +234,7 @@ def _init_words(commands: Any) -> None:
 
 def _approval_words(commands: Any) -> None:
     approvals = _group(commands, "approvals", "what agents may only do with a person's yes")
-    _add(approvals, "list", "what waits, each call shown whole", "approvals:listed")
+    _list(approvals, "list", "what waits, each call shown whole", "approvals:listed")
     allow = _add(approvals, "allow", f"say yes to one, for once; {NOT_HELD}", "approvals:allow")
     allow.add_argument("id", help="as the list and the agent's answer name it")
     often = allow.add_mutually_exclusive_group()
@@ -246,7 +252,7 @@ def _token_words(commands: Any) -> None:
     new.add_argument("name", help="whom it stands for")
     new.add_argument("--role", action="append", default=[], metavar="ROLE", help="what the policy knows them as (user)")
     new.add_argument("--days", type=_count, metavar="N", help="how long it is good (default: until it is revoked)")
-    _add(token, "list", "names, roles, ends", "tokens:listed")
+    _list(token, "list", "names, roles, ends", "tokens:listed")
     revoke = _add(token, "revoke", "no longer accept it; servers that run take that up by themselves", "tokens:revoke")
     revoke.add_argument("name")
 
@@ -302,15 +308,14 @@ def _image_words(commands: Any) -> None:
     )
     build.add_argument("--ca-bundle", type=Path, metavar="FILE", help="certificates of a network that intercepts TLS")
     build.add_argument("--force", action="store_true", help="build all anew")
-    _add(images, "list", "what there is, prepared environments among it", "set_up:images_list")
+    _list(images, "list", "what there is, prepared environments among it", "set_up:images_list")
     prune = _add(images, "prune", "remove prepared environments that no session uses, and leftovers", "snapshots:prune")
     prune.add_argument("--unused-for", type=_days, default=0.0, metavar="DAYS", help="only those (default 0: all)")
 
 
 def _session_words(commands: Any) -> None:
     sessions = _group(commands, "sessions", "what running servers have open")
-    listing = _add(sessions, "list", "all of them, with their owners and what runs", "sessions:listed")
-    listing.add_argument("--json", action="store_true", help="for programs")
+    listing = _list(sessions, "list", "all of them, with their owners and what runs", "sessions:listed")
     close = _add(sessions, "close", "end one, whatever runs in it; its files are gone", "sessions:close")
     close.add_argument("session", help="by name or id")
     release = _add(sessions, "release", "let one go on in which something unusual happened", "sessions:release")
@@ -322,8 +327,7 @@ def _session_words(commands: Any) -> None:
 
 def _snapshot_words(commands: Any) -> None:
     snapshots = _group(commands, "snapshots", "files of sessions that agents have kept")
-    listing = _add(snapshots, "list", "all of them, with their owners and sizes", "snapshots:listing")
-    listing.add_argument("--json", action="store_true", help="for programs")
+    _list(snapshots, "list", "all of them, with their owners and sizes", "snapshots:listing")
     delete = _add(snapshots, "delete", "delete some of them", "snapshots:delete")
     delete.add_argument("names", nargs="+", metavar="NAME")
     delete.add_argument("--owner", help="whose, where several callers have one of that name")
@@ -383,9 +387,9 @@ def _audit_words(commands: Any) -> None:
         "where the chain stands: number, hash and time of its last line, to be kept elsewhere",
         "audit:head",
     )
-    tail = _add(audit, "tail", "the newest lines", "audit:tail")
+    tail = _list(audit, "tail", "the newest lines; at a terminal as much of each as fits", "audit:tail")
     tail.add_argument("-n", type=_count, default=20, metavar="LINES", help="how many (default 20)")
-    show = _add(audit, "show", "everything under one decision", "audit:show")
+    show = _list(audit, "show", "everything under one decision", "audit:show")
     show.add_argument("decision", help="as printed with a refusal, such as d-0123456789abcdef")
     for parser in (*audit.choices.values(),):
         parser.add_argument("--file", type=Path, help="another audit file")

@@ -3,7 +3,7 @@
 No sentence in here holds any of a value, or of what a command said on its way to one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from subprocess import DEVNULL, PIPE  # noqa: TID251  two constants for anyio.run_process
 from typing import Final
@@ -36,11 +36,29 @@ async def value_of(secret: SecretSettings, environ: Mapping[str, str]) -> str:
 def at_hand(secret: SecretSettings, environ: Mapping[str, str]) -> str | None:
     """Its value where no command has to be run for it; none where it cannot be had just now."""
     try:
-        if secret.env is not None:
-            return _from_environment(secret.env, environ).strip("\r\n")
-        return _from_file(secret.file).strip("\r\n") if secret.file is not None else None
+        return _text_at_hand(secret, environ) or None
     except NoValue:
         return None
+
+
+def _text_at_hand(secret: SecretSettings, environ: Mapping[str, str]) -> str:
+    if secret.env is not None:
+        return _from_environment(secret.env, environ).strip("\r\n")
+    return _from_file(secret.file).strip("\r\n") if secret.file is not None else ""
+
+
+def lacking(secrets: Iterable[SecretSettings], environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each that cannot be had just now. No command is run for that."""
+    found: list[str] = []
+    for secret in secrets:
+        try:
+            if secret.env is not None or secret.file is not None:
+                _checked(_text_at_hand(secret, environ))
+        except NoValue as exc:
+            found.append(
+                f"the secret {secret.name} has no value: {exc}; requests to {secret.host} that need it are refused"
+            )
+    return found
 
 
 def _from_environment(name: str, environ: Mapping[str, str]) -> str:

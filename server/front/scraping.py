@@ -1,4 +1,4 @@
-"""/metrics: what a Prometheus server fetches, for a caller with the role auditor."""
+"""/metrics: what a Prometheus server fetches, for a caller who sees what is everybody's."""
 
 from http import HTTPStatus
 
@@ -8,8 +8,7 @@ from starlette.routing import Route
 
 from server.app import App
 from server.front.caller import NoCaller, request_caller
-
-AUDITOR = "auditor"  # may see what is everybody's
+from server.front.page.entrance import SEES_ALL
 
 
 def metrics_route(app: App) -> Route:
@@ -18,8 +17,10 @@ def metrics_route(app: App) -> Route:
             caller = request_caller()
         except NoCaller as exc:
             return JSONResponse({"error": str(exc)}, HTTPStatus.UNAUTHORIZED, headers={"www-authenticate": "Bearer"})
-        if AUDITOR not in caller.roles:
-            told = f"metrics are everybody's: this needs the role {AUDITOR} (sandgate token new NAME --role {AUDITOR})"
+        if not SEES_ALL & set(caller.roles):
+            told = (
+                "metrics are everybody's: this needs the role auditor or admin (sandgate token new NAME --role auditor)"
+            )
             return JSONResponse({"error": told}, HTTPStatus.FORBIDDEN)
         text, kind = app.metrics.render(await app.standing())
         return Response(text, media_type=kind)

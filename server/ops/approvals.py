@@ -2,7 +2,9 @@
 
 import argparse
 import getpass
+import json
 import time
+from dataclasses import asdict
 from typing import Final
 
 from server.judge.approvals import Approval, Approvals, Scope
@@ -22,8 +24,11 @@ def _approvals() -> Approvals:
     return Approvals(ApprovalRows(settings.database), settings.approvals.pending_s)
 
 
-def listed(_: argparse.Namespace) -> int:
+def listed(arguments: argparse.Namespace) -> int:
     live = _approvals().live()
+    if arguments.json:
+        print(json.dumps([asdict(each) for each in live], indent=2))
+        return 0
     waiting = [each for each in live if each.state == "pending"]
     for each in waiting:
         print(shown(each, time.time()))

@@ -3,6 +3,8 @@
 import argparse
 import json
 import os
+import shutil
+import sys
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -60,8 +62,9 @@ def _anchors(told: str) -> list[Anchor]:
 
 
 def tail(arguments: argparse.Namespace) -> int:
+    wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for _, line in deque(lines(audit_file(arguments.file)), arguments.n):
-        print(_line(line))
+        print(json.dumps(line) if arguments.json else _line(line)[:wide])
     return 0
 
 
@@ -69,7 +72,7 @@ def show(arguments: argparse.Namespace) -> int:
     wanted = arguments.decision
     found = [line for _, line in lines(audit_file(arguments.file)) if wanted in _decisions(line)]
     for line in found:
-        print(json.dumps(line, indent=2))
+        print(json.dumps(line, indent=None if arguments.json else 2))
     if not found:
         raise BadInput(f"no line of the audit belongs to {wanted}; `sandgate audit tail` shows the newest decisions")
     return 0
@@ -80,8 +83,8 @@ def _decisions(line: dict[str, Any]) -> list[str]:
 
 
 def _line(line: dict[str, Any]) -> str:
-    """One line for people: when, what, which decision, and what matters of the rest."""
+    """For people: when, what, which decision, and what matters of the rest."""
     told = ("time", "kind", "decision_id", "previous")
     rest = {name: value for name, value in line.items() if name not in told and value not in (None, "", [], {})}
     when, kind, decision = (str(line.get(name) or "-") for name in told[:3])
-    return f"{when} {kind:18} {decision:18} {json.dumps(rest)[:200]}"
+    return f"{when} {kind:18} {decision:18} {json.dumps(rest)}"

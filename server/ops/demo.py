@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from mcp.types import CallToolResult, TextContent
 from rich.console import Console
 from rich.text import Text
 
+from server.judge.approvals import Approvals, NoSuchApproval
 from server.ops.demo_origin import HOST, Origin, serving
+from server.record.approval_rows import ApprovalRows
 from server.record.reading import lines, verify
 from server.sandbox.engine import find_engine
 from server.sandbox.image_build import require
@@ -57,6 +60,7 @@ class Tally:
     expected: int = 0
     total: int = 0
     decisions: dict[str, str] = field(default_factory=dict)
+    asked: str = ""  # the question that is put to a person
 
     def count(self, *, holds: bool) -> None:
         self.total += 1
@@ -124,6 +128,16 @@ async def _session(tally: Tally, project: Path, config: Path, origin: Origin, en
             await _take(tally, client, step)
         await _show_record(tally)
         await client.call_tool("session_close", {"session": "default"})  # nobody has to wonder later what it was
+        _take_back(tally)
+
+
+def _take_back(tally: Tally) -> None:
+    """What it asked a person is answered with no, so that it does not wait among the person's own."""
+    settings = load()
+    people = Approvals(ApprovalRows(settings.database), settings.approvals.pending_s)
+    with suppress(NoSuchApproval):  # somebody has answered it
+        if tally.asked:
+            people.answer_now(tally.asked, yes=False, by="the demo")
 
 
 def _program() -> list[str]:
@@ -247,7 +261,9 @@ async def _take(tally: Tally, client: Client, step: Step) -> None:
         console.print(Text(f"    | {line[:150]}"))
     holds = step.holds(result, text)
     tally.count(holds=holds)
-    tally.decisions[step.title] = str((result.structured_content or {}).get("decision_id", ""))
+    said = result.structured_content or {}
+    tally.decisions[step.title] = str(said.get("decision_id", ""))
+    tally.asked = str((said.get("approval") or {}).get("id", "")) or tally.asked
     mark = "[green]as expected[/]" if holds else "[red]NOT as expected[/]"
     console.print(f"    {mark}: {step.expected}\n")
 

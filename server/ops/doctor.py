@@ -34,6 +34,7 @@ from server.sandbox.image_recipe import AGENT, BASE, recipe, seccomp_file
 from server.sandbox.sandbox import LINK_DIR, SandboxSpec
 from server.sandbox.sessions import NoSuchEnvironment
 from server.sandboxes import link_of, written_down
+from server.secret_values import lacking
 from server.settings import ENVIRON, HOME, Settings
 from server.settings_files import load, settings_files
 
@@ -100,6 +101,8 @@ def examine(settings: Settings, tell: Tell) -> None:
     tell(self_tests.clock(info, last, now))
     for number, sentence in enumerate(settings.warnings(), 1):
         tell(warn(f"settings_{number}", sentence, "Take it out of the settings where it is not wanted."))
+    for number, sentence in enumerate(lacking(settings.secret, ENVIRON), 1):
+        tell(warn(f"secret_{number}", f"{sentence}.", "Put it there; running servers see a file within a second."))
 
 
 def _guarded(name: str, look: Callable[[], object], tell: Tell) -> None:

@@ -13,7 +13,8 @@ from server.record.steps import JsonLines
 from server.record.traces import sent_to
 from server.sandbox.workspaces import parse
 from server.sandboxes import workspaces
-from server.settings import ALL_GROUPS, BadSettings, Settings
+from server.secret_values import lacking
+from server.settings import ALL_GROUPS, ENVIRON, BadSettings, Settings
 from server.settings_files import Source
 
 
@@ -33,6 +34,8 @@ def serve(arguments: argparse.Namespace) -> int:
     workspaces(settings, source.files)  # what cannot be lent is an error, before anything is said of what is
     for sentence in settings.warnings():
         print(f"sandgate: weakened: {sentence}", file=sys.stderr)
+    for sentence in lacking(settings.secret, ENVIRON):
+        print(f"sandgate: {sentence}", file=sys.stderr)
     if settings.telemetry.log == "json":
         for handler in logging.getLogger().handlers:
             handler.setFormatter(JsonLines())

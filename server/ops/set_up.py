@@ -2,9 +2,11 @@
 
 import argparse
 import ipaddress
+import json
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from server.ops import engine_setup, presets
 from server.ops import images as image_words
 from server.ops import install as clients
 from server.ops.policy import verdict_of
-from server.ops.snapshots import prepared_table
+from server.ops.snapshots import prepared_facts, prepared_table
 from server.ops.user_settings import NotSaved, parsed, save
 from server.sandbox.engine import find_engine
 from server.sandbox.image_build import list_images
@@ -60,6 +62,8 @@ def _allow(what: str) -> int:
         return 0
     if table == "policy":
         _demand_liftable(what)
+    else:
+        _demand_reachable(what, path)
     entries.append(what)
     entries.multiline(multiline=True)
     save(path, tomlkit.dumps(document))
@@ -91,6 +95,21 @@ def _demand_liftable(command: str) -> None:
     if isinstance(verdict, Deny) and lasting:
         rule = lasting[0]
         raise NotSaved(f"{command} is denied by {rule.id}, which no list lifts: {rule.reason} Nothing was changed")
+
+
+def _demand_reachable(entry: str, file: Path) -> None:
+    """The gate refuses addresses that are not public whatever the list of hosts says. Raises NotSaved."""
+    host = entry.removeprefix(RAW).partition(":")[0]
+    try:
+        address = ipaddress.IPv4Address(host)
+    except ValueError:
+        return  # a name: where it leads to is looked at with each request
+    networks = [ipaddress.ip_network(network) for network in load().egress.networks]
+    if not address.is_global and not any(address in network for network in networks):
+        raise NotSaved(
+            f"{host} is no public address, and those are out of reach whatever is allowed; where all sandboxes may reach it,"
+            f' add to [egress] in {file}: networks = ["{host}/32"], then ask again. Nothing was changed'
+        )
 
 
 def _is_host(what: str) -> bool:
@@ -211,8 +230,12 @@ def _company_certificates() -> Path | None:
     return Path(named) if named and Path(named).is_file() else None
 
 
-def images_list(_: argparse.Namespace) -> int:
+def images_list(arguments: argparse.Namespace) -> int:
     engine = find_engine(ENVIRON, HOME, load().state_dir)
+    if arguments.json:
+        images = [asdict(state) for state in list_images(engine.url)]
+        print(json.dumps({"images": images, "prepared": prepared_facts()}, indent=2))
+        return 0
     console = Console()
     console.print(image_words.table(list_images(engine.url)))
     if prepared := prepared_table():

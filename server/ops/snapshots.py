@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 import anyio
 from rich.console import Console
@@ -93,14 +93,23 @@ def _chosen(every: Sequence[Snapshot], name: str, owner: str | None) -> Snapshot
 
 def prepared_table() -> Table | None:
     """None where there are none."""
+    made = Table("prepared environment", "state", "size", "made", box=None)
+    for snapshot, state in _prepared():
+        made.add_row(snapshot.environment, state, _size(snapshot.size_bytes), _ago(snapshot.created))
+    return made if made.rows else None
+
+
+def prepared_facts() -> list[dict[str, Any]]:
+    """The same for programs; sizes in bytes, times in seconds since 1970."""
+    return [{**asdict(snapshot), "state": state} for snapshot, state in _prepared()]
+
+
+def _prepared() -> list[tuple[Snapshot, str]]:
+    """Each with whether anything stands on it."""
     with _kept() as kept:
         found = [snapshot for snapshot in kept.snapshots.every() if snapshot.kind == "prepared"]
         used = _in_use(kept.images) if found else frozenset[str]()
-    made = Table("prepared environment", "state", "size", "made", box=None)
-    for snapshot in found:
-        state = "in use" if snapshot.image in used else "ready"
-        made.add_row(snapshot.environment, state, _size(snapshot.size_bytes), _ago(snapshot.created))
-    return made if found else None
+    return [(snapshot, "in use" if snapshot.image in used else "ready") for snapshot in found]
 
 
 def _in_use(images: DockerSnapshots) -> frozenset[str]:

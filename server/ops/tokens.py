@@ -1,6 +1,7 @@
 """`sandgate token`: who may call a server over HTTP with a static token. Only hashes are kept."""
 
 import argparse
+import json
 import secrets
 import sys
 from datetime import UTC, datetime, timedelta
@@ -47,8 +48,11 @@ def new(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def listed(_: argparse.Namespace) -> int:
+def listed(arguments: argparse.Namespace) -> int:
     tokens = load().http.tokens
+    if arguments.json:
+        print(json.dumps([token.model_dump(mode="json") for token in tokens], indent=2))
+        return 0
     for token in tokens:
         until = f"until {token.expires}" if token.expires else "for ever"
         print(f"{token.name:20} {', '.join(token.roles):20} {until:18} sha256 {token.sha256[:12]}")

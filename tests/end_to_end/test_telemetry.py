@@ -48,6 +48,9 @@ class _Takes(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
+CHIEF = "sgt_chief-0123456789abcdef"
+
+
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     made = Collector()
@@ -58,7 +61,9 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="module")
 def server(folder: Path, collector: Collector) -> Iterator[HttpServer]:
-    settings = tokens(ann=ANN, bob=BOB).replace('name = "bob"', 'name = "bob"\nroles = ["auditor"]')
+    settings = tokens(ann=ANN, bob=BOB, chief=CHIEF)
+    for name, role in (("bob", "auditor"), ("chief", "admin")):
+        settings = settings.replace(f'name = "{name}"', f'name = "{name}"\nroles = ["{role}"]')
     traces = f'[telemetry]\ntraces = "http://127.0.0.1:{collector.server_port}/v1/traces"\nlog = "json"\n'
     home = Home(folder, traces + settings)
     with serving(home) as made:
@@ -77,11 +82,12 @@ def scraped(server: HttpServer) -> dict[tuple[str, frozenset[str]], float]:
 
 
 @pytest.mark.promise("caller.known")
-async def test_metrics_are_for_auditors_alone(server: HttpServer) -> None:
+async def test_metrics_are_for_who_sees_what_is_everybodys(server: HttpServer) -> None:
     assert server.get("/metrics").status_code == httpx.codes.UNAUTHORIZED
     refused = server.get("/metrics", authorization=f"Bearer {ANN}")
     assert refused.status_code == httpx.codes.FORBIDDEN
     assert "auditor" in refused.text
+    assert server.get("/metrics", authorization=f"Bearer {CHIEF}").status_code == httpx.codes.OK
 
 
 async def test_calls_are_counted_and_each_step_of_their_path_is_timed(server: HttpServer) -> None:

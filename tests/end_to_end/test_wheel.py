@@ -77,6 +77,7 @@ async def test_it_lists_its_tools_to_a_client(installed: Installed) -> None:
 
 def test_the_demo_goes_as_it_says(installed: Installed) -> None:
     last = installed.run("demo", timeout_s=100).strip().splitlines()[-1]
+    assert "nothing waits" in installed.run("approvals", "list")
     words = last.split()
 
     assert (words[0], words[2], words[4:]) == ("demo:", "of", ["as", "expected"])

@@ -5,7 +5,7 @@ import pytest
 
 from server import secret_values
 from server.network_settings import SecretSettings
-from server.secret_values import NoValue, value_of
+from server.secret_values import NoValue, lacking, value_of
 
 pytestmark = pytest.mark.anyio
 
@@ -48,3 +48,18 @@ async def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) ->
 
     with pytest.raises(NoValue, match="did not end"):
         await value_of(secret(command=("sleep", "60")), {"PATH": "/usr/bin:/bin"})
+
+
+async def test_what_is_not_there_is_said_beforehand_and_no_command_is_run_for_that(tmp_path: Path) -> None:
+    (tmp_path / "value").write_text("from-a-file\n")
+    (tmp_path / "short").write_text("x\n")
+    places = ({"file": tmp_path / "value"}, {"env": "HERE"}, {"command": ("touch", str(tmp_path / "ran"))})
+    assert lacking([secret(**where) for where in places], {"HERE": "from-a-variable"}) == []
+    assert not (tmp_path / "ran").exists()
+
+    said = lacking([secret(file=tmp_path / "gone"), secret(env="HERE"), secret(file=tmp_path / "short")], {})
+    assert [sentence.partition("; requests to a.test")[0] for sentence in said] == [
+        f"the secret key has no value: {tmp_path}/gone cannot be read: No such file or directory",
+        "the secret key has no value: the server's environment has no HERE",
+        "the secret key has no value: it has 1 characters; 8 to 8192 are possible",
+    ]

@@ -1,9 +1,18 @@
-"""What a person reads before they answer."""
+"""What a person, or a program of theirs, reads before they answer."""
+
+import json
 
 import pytest
 
+from server import cli
 from server.judge.approvals import Approval
 from server.ops.approvals import shown
+from server.record.approval_rows import ApprovalRows
+from server.settings_files import load
+from tests.server.ops.commands import Said, machine
+from tests.server.record.test_approval_rows import ROW
+
+__all__ = ["machine"]  # a fixture
 
 
 @pytest.mark.promise("approval.bound")
@@ -16,3 +25,14 @@ def test_the_whole_call_is_shown_and_nothing_in_it_is_obeyed() -> None:
         "  | git push",
         r"  | \x1b[1A\u202e",
     ]
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_program_reads_the_same(capsys: Said) -> None:
+    assert cli.main(["approvals", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    ApprovalRows(load().database).put({**ROW, "ends": 4e9, "shown": "git push\x1b[2K"})
+
+    assert cli.main(["approvals", "list", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["id"], told["state"], told["shown"]) == ("a-1", "pending", "git push\x1b[2K")

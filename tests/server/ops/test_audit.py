@@ -49,6 +49,28 @@ def test_the_newest_lines_come_last_and_are_as_many_as_asked_for(capsys: Said, a
     assert server.split()[1:3] == ["server.ended", "-"]
 
 
+def test_a_line_is_whole_but_at_a_terminal_where_it_is_as_long_as_that_is_wide(
+    capsys: Said, audit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = Audit(audit, "interval")
+    ours.write("call.started", {"decision_id": "d-3", "arguments": {"command": "x" * 500}})
+    ours.close()
+    monkeypatch.setenv("COLUMNS", "100")
+
+    assert cli.main(["audit", "tail", "-n", "1"]) == 0
+    assert "x" * 500 in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert cli.main(["audit", "tail", "-n", "1"]) == 0
+    assert len(capsys.readouterr().out.rstrip("\n")) == 100
+    assert cli.main(["audit", "tail", "-n", "2", "--json"]) == 0
+    assert [json.loads(line)["kind"] for line in capsys.readouterr().out.splitlines()] == [
+        "server.ended",
+        "call.started",
+    ]
+    assert cli.main(["audit", "show", "d-1", "--json"]) == 0
+    assert [json.loads(line)["kind"] for line in capsys.readouterr().out.splitlines()][-1] == "call.ended"
+
+
 def test_fewer_lines_than_asked_for_are_all_of_them(capsys: Said, audit: Path) -> None:
     assert cli.main(["audit", "tail"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 5

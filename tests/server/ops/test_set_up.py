@@ -113,7 +113,7 @@ def test_where_nothing_can_be_written_the_sentence_says_why(capsys: Said, machin
         ("example.com", "egress"),
         ("*.example.com", "egress"),
         ("example.com:8443", "egress"),
-        ("10.1.2.3", "egress"),
+        ("9.9.9.9", "egress"),
         ("my_host.xn--p1ai", "egress"),
         ("git push", "policy"),
         ("make", "policy"),
@@ -188,6 +188,18 @@ def test_a_link_into_somebodys_dotfiles_stays_a_link(machine: Path, mine: Path) 
 
     assert mine.is_symlink()
     assert read(machine / "dotfiles/sandgate.toml")["policy"]["allow"] == ["ls"]
+
+
+@pytest.mark.parametrize("what", ["10.0.0.1", "192.168.1.5:8443", "127.0.0.1", "tcp://169.254.169.254:80"])
+def test_an_address_that_no_sandbox_reaches_is_not_allowed_for_show(capsys: Said, mine: Path, what: str) -> None:
+    said = refused(capsys, "allow", what)
+    address = what.removeprefix("tcp://").partition(":")[0]
+    assert f'networks = ["{address}/32"]' in said
+    assert not mine.exists()
+
+    mine.write_text(f'[egress]\nnetworks = ["{address}/32"]\n')
+    assert cli.main(["allow", what]) == 0
+    assert read(mine)["egress"]["allow"] == [what]
 
 
 @pytest.mark.parametrize("what", ["example.com", "git push"])

@@ -1,5 +1,6 @@
 """`sandgate token`: made once, kept as a hash, with the rest of the file as it was."""
 
+import json
 import os
 import subprocess
 import tomllib
@@ -32,6 +33,14 @@ def test_a_new_token_is_shown_once_and_kept_as_a_hash(tmp_path: Path) -> None:
     assert "expires" in kept
     assert token not in file_of(tmp_path).read_text()
     assert "Authorization" in made.stderr
+
+
+def test_a_program_reads_who_has_one_and_no_token(tmp_path: Path) -> None:
+    token = sandgate(tmp_path, "token", "new", "ann", "--days", "30").stdout.strip()
+    (told,) = json.loads(sandgate(tmp_path, "token", "list", "--json").stdout)
+
+    assert (told["name"], told["roles"], told["sha256"]) == ("ann", ["user"], digest(token))
+    assert told["expires"] > "2026"
 
 
 def test_the_rest_of_the_file_stays_as_it_is(tmp_path: Path) -> None:
