@@ -1,5 +1,6 @@
 """The link to the gate as the settings say, and the lines of the audit that it causes."""
 
+import hmac
 import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from server.keyring import Keyring
 from server.record.audit import Audit
 from server.sandbox.egress_link import EgressLink
+from server.sandbox.manifest import key_of
 from server.sandbox.placeholders import Lent, Placeholders
 from server.sandbox.sessions import Sessions
 from server.settings import ENVIRON, Settings
@@ -26,7 +28,9 @@ def authority(settings: Settings) -> Path:
 
 
 def lent_by(settings: Settings) -> Placeholders:
-    return Placeholders(tuple(Lent(secret.name, secret.variable, secret.prefix) for secret in settings.secret))
+    """A server's end changes none: its sessions go on, and so do files of theirs that hold one."""
+    lent = tuple(Lent(secret.name, secret.variable, secret.prefix) for secret in settings.secret)
+    return Placeholders(lent, hmac.digest(key_of(settings.state_dir), b"placeholders", "sha256"))
 
 
 def system_roots() -> Path | None:

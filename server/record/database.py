@@ -13,12 +13,13 @@ BUSY_S: Final = 5.0  # another server's write takes a millisecond
 
 
 class Database:
-    """One connection, for any thread; `tables` are made where they are not there. Nothing is created before something is
+    """One connection, for any thread; `tables` are made where they are not there, and so is what was `added` to them later:
+    table, column, how it is declared. Nothing is created before something is
     kept. Raises OSError where the file cannot be used, and then has changed nothing. Field names are ours, never a caller's.
     """
 
-    def __init__(self, path: Path, tables: Sequence[str]) -> None:
-        self._path, self._tables = path, tables
+    def __init__(self, path: Path, tables: Sequence[str], added: Sequence[tuple[str, str, str]] = ()) -> None:
+        self._path, self._tables, self._added = path, tables, added
         self._lock = threading.Lock()
         self._open: sqlite3.Connection | None = None
         self._has_tables = False
@@ -35,8 +36,8 @@ class Database:
                 connection = self._open or self._connect()
                 with connection:
                     connection.execute("BEGIN IMMEDIATE")
-                    for table in () if self._has_tables else self._tables:
-                        connection.execute(table)
+                    if not self._has_tables:
+                        self._make(connection)
                     yield connection
                 self._has_tables = True
             except sqlite3.Error as exc:
@@ -62,6 +63,13 @@ class Database:
             if self._open is not None:
                 self._open.close()
                 self._open = None
+
+    def _make(self, connection: sqlite3.Connection) -> None:
+        for table in self._tables:
+            connection.execute(table)
+        for table, column, how in self._added:
+            if column not in {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}:
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {how}")
 
     def _connect(self) -> sqlite3.Connection:
         self._open = _connected(self._path)

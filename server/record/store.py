@@ -23,7 +23,8 @@ TABLES: Final = (
         hosts TEXT NOT NULL,
         opened REAL NOT NULL,
         used REAL NOT NULL,
-        ends REAL
+        ends REAL,
+        lent_as TEXT NOT NULL DEFAULT ''
     ) STRICT""",
     """CREATE TABLE IF NOT EXISTS jobs (
         session TEXT NOT NULL,
@@ -34,13 +35,15 @@ TABLES: Final = (
         PRIMARY KEY (session, name)
     ) STRICT""",
 )
+# Of tables that an earlier version made.
+ADDED: Final = (("sessions", "lent_as", "TEXT NOT NULL DEFAULT ''"),)
 
 
 class Store:
     """Each method raises OSError where the database cannot be used."""
 
     def __init__(self, database: Path) -> None:
-        self._database = Database(database, TABLES)
+        self._database = Database(database, TABLES, ADDED)
 
     # --- sessions ----------------------------------------------------------------------------------------------------
 

@@ -229,7 +229,9 @@ class DockerEngine:
         await link.greeted.wait()
         if not link.hello:
             raise SandboxFailed(f"the agent in a sandbox of {spec.image} ended at once; run: sandgate images build")
-        env = self._surroundings.of(identity, self._image_env[spec.image], spec.home, shell_of(link.hello) or "/bin/sh")
+        env = self._surroundings.of(
+            spec.lent_as or identity, self._image_env[spec.image], spec.home, shell_of(link.hello) or "/bin/sh"
+        )
         sandbox = DockerSandbox(self, spec, identity, link, env, key)
         await _compare_mounts(sandbox)
         if spec.landlock_required and not sandbox.landlock_abi:

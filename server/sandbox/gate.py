@@ -55,6 +55,7 @@ def added(image: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass
 class _Attached:
+    lent_as: str
     opened: anyio.Event = field(default_factory=anyio.Event)
     decisions: tuple[str, ...] = ()
 
@@ -86,13 +87,13 @@ class Gate:
         if not self._authority.exists():
             self._link.start()
 
-    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None) -> None:
-        """Give a new sandbox its listener, and its list where it is claimed already.
+    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, lent_as: str = "") -> None:
+        """Give a new sandbox its listener, and its list where it is claimed already. lent_as: see SandboxSpec.
 
         Returns at once, except in the installation's very first start, whose certificate has to be made; until the gate
         listens, the sandbox's relay holds what its programs send.
         """
-        attached = self._attached[sandbox_id] = _Attached()
+        attached = self._attached[sandbox_id] = _Attached(lent_as or sandbox_id)
         self._link.start()
         if not self._authority.exists():
             with suppress(GateDown):
@@ -105,7 +106,7 @@ class Gate:
             return  # detached before its turn came
         try:
             socket = self._directory / sandbox_id / SOCKET
-            await self._link.open(sandbox_id, socket, allow, self._placeholders.by_name(sandbox_id))
+            await self._link.open(sandbox_id, socket, allow, self._placeholders.by_name(attached.lent_as))
         except (GateDown, GateRefused):
             pass  # the link tries on by itself; until then this sandbox has no network
         else:

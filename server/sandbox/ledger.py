@@ -28,6 +28,7 @@ class Entry:
     """A session as it is written down. sandbox and key: its container and what its agent shows; empty where it is parked.
 
     folders: targets of what is lent to it. hosts: what it narrowed its network to. opened, used, ends: seconds since 1970.
+    lent_as: its first sandbox, whose placeholders it keeps.
     """
 
     scope: str
@@ -45,13 +46,15 @@ class Entry:
     opened: float
     used: float
     ends: float | None = None
+    lent_as: str = ""
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def spec(self, environment: SandboxSpec) -> SandboxSpec:
         """How its sandbox is made: by what the operator offers now, as far as it is not the session's own."""
         mounts = tuple(mount for mount in environment.mounts if mount.target in self.folders)
         copies = tuple(copy for copy in environment.copies if copy.target in self.folders)
-        return replace(environment, image=self.image, user=self.user, mounts=mounts, copies=copies)
+        own = replace(environment, image=self.image, user=self.user, mounts=mounts, copies=copies)
+        return replace(own, lent_as=self.lent_as)
 
 
 class Records(Protocol):
@@ -155,6 +158,7 @@ class Ledger:
             hosts=hosts,
             opened=now,
             used=now,
+            lent_as=sandbox.id,
         )
 
     def enter(self, entry: Entry) -> None:

@@ -20,10 +20,10 @@ class Lent:
 
 @dataclass(frozen=True, slots=True)
 class Placeholders:
-    """One for each secret and sandbox. They are computed, not kept: 128 bits of a MAC under a key of this server's."""
+    """One for each secret and sandbox. They are computed, not kept: 128 bits of a MAC under a key that is ours alone."""
 
     lent: tuple[Lent, ...] = ()
-    _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def by_name(self, sandbox_id: str) -> dict[str, str]:
         """What the gate is told: secret to placeholder."""
@@ -34,5 +34,5 @@ class Placeholders:
         return {secret.variable: self._text(secret, sandbox_id) for secret in self.lent}
 
     def _text(self, secret: Lent, sandbox_id: str) -> str:
-        mac = hmac.new(self._key, f"{sandbox_id}/{secret.name}".encode(), hashlib.sha256)
+        mac = hmac.new(self.key, f"{sandbox_id}/{secret.name}".encode(), hashlib.sha256)
         return f"{secret.prefix}{MARK}{mac.hexdigest()[:32]}"

@@ -28,7 +28,7 @@ class Gate(Protocol):
 
     def expect(self) -> None: ...
 
-    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None) -> None: ...
+    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, lent_as: str = "") -> None: ...
 
     def bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None: ...
 
@@ -111,7 +111,7 @@ class Pool:
 
     async def _attached(self, sandbox: Sandbox, allow: tuple[AllowEntry, ...] | None) -> None:
         try:
-            await self._gate.attach(sandbox.id, allow)
+            await self._gate.attach(sandbox.id, allow, sandbox.spec.lent_as)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await sandbox.close()

@@ -234,6 +234,7 @@ class SandboxSpec:
     user: tuple[int, int] = (USER_ID, USER_ID)  # uid and gid of commands: the owner's where a folder is lent
     runtime: str | None = None
     landlock_required: bool = False
+    lent_as: str = ""  # the sandbox whose placeholders it has: its session's first; empty: it is that itself
 
     @property
     def workspaces(self) -> tuple[str, ...]:

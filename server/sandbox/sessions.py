@@ -239,7 +239,7 @@ class Sessions:
         except OSError as exc:
             await self._life.let_go(sandbox)
             raise SandboxFailed(f"the session cannot be written down, so it was not opened: {exc}") from exc
-        session = self._session(entry, spec, sandbox)
+        session = self._session(entry, replace(spec, lent_as=entry.lent_as), sandbox)
         session.roles = roles
         session.remarks = [*self._farewell(owner, name), *remarks.begun_beside(self._ledger, entry, self._environments)]
         self._open[owner, name] = session

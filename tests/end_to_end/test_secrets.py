@@ -9,7 +9,7 @@ from mcp import Client
 
 from tests.egress.world.certificates import FakeAuthority
 from tests.egress.world.origin import Origin
-from tests.end_to_end.rig import Home, called, structured, text_of
+from tests.end_to_end.rig import Home, called, connected, structured, text_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("secrets.outside")]
 
@@ -99,6 +99,23 @@ async def test_every_sandbox_has_another_placeholder(client: Client) -> None:
     result = await client.call_tool("shell", {"command": "echo $API_KEY", "session": opened["session"]})
 
     assert structured(result)["stdout"] != await shell(client, "echo $API_KEY")
+
+
+async def test_a_file_that_holds_one_is_as_good_after_a_rest_and_with_another_server(
+    home: Home, own_folder: Path, origin: Origin
+) -> None:
+    """As a program's own settings do that keep a token: the session comes back with its environment as it was."""
+    mine = Home(own_folder, settings=home.settings, extra=home.extra)
+    async with connected(mine) as first:
+        before = await shell(first, "echo Authorization: $API_KEY > ~/head; echo $API_KEY; export -p")
+    async with connected(mine) as second:
+        after = await shell(second, "echo $API_KEY; export -p")
+        await shell(second, f"curl -sS -H @$HOME/head https://api.example:{origin.port}/kept")
+        await called(second, "session_close")
+
+    assert "sandgate_" in before
+    assert after == before
+    assert [line["secrets"] for line in mine.audit("egress.flow")] == [["key"]]
 
 
 async def test_no_value_is_in_the_record_or_in_a_log_or_on_a_command_line(client: Client, home: Home) -> None:

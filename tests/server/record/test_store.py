@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from server.record.store import Store
+from server.record.database import Database, insert
+from server.record.store import TABLES, Store
 
 ROW: dict[str, Any] = {
     "id": "s1",
@@ -23,6 +24,7 @@ ROW: dict[str, Any] = {
     "opened": 1.0,
     "used": 1.0,
     "ends": None,
+    "lent_as": "box",
 }
 
 
@@ -43,6 +45,17 @@ def test_what_is_put_is_found_by_another_connection_the_last_used_first(tmp_path
 
     assert names(Store(tmp_path / "x.db"), owner="ann") == ["s2", "s1"]
     assert other.sessions(id="s1") == [ROW]
+
+
+def test_a_database_of_an_earlier_version_gets_what_its_tables_lack(tmp_path: Path) -> None:
+    before = tuple(table.replace(",\n        lent_as TEXT NOT NULL DEFAULT ''", "") for table in TABLES)
+    with Database(tmp_path / "x.db", before).changing() as rows:
+        insert(rows, "sessions", {name: value for name, value in ROW.items() if name != "lent_as"})
+    assert before != TABLES
+    assert "lent_as" not in Store(tmp_path / "x.db").sessions()[0]
+    Store(tmp_path / "x.db").put_session(ROW | {"id": "s2"})
+
+    assert [row["lent_as"] for row in Store(tmp_path / "x.db").sessions()] == ["", "box"]
 
 
 def test_of_all_that_try_to_take_a_session_one_has_it(tmp_path: Path) -> None:

@@ -81,7 +81,9 @@ async def test_a_parked_session_has_no_sandbox_and_the_next_call_makes_one_of_it
 
     assert await server.sessions.find_or_open("ann", "work", "base") is session
     assert parked == ("parked", None, True, 0)
-    assert session.sandbox.spec == replace(SPEC, image="kept:1")
+    assert session.sandbox.spec == replace(
+        SPEC, image="kept:1", lent_as="box0"
+    )  # whose placeholders its files may hold
     assert server.source.allowed == [("docs.example",), ("docs.example",)]
     assert (session.state, server.room.used) == ("live", 1)
 

@@ -1,14 +1,19 @@
 import re
+from pathlib import Path
 
 import pytest
 
+from server.flows import lent_by
+from server.network_settings import SecretSettings
+from server.sandbox.manifest import key_of
 from server.sandbox.placeholders import Lent, Placeholders
+from server.settings import Settings
 
 LENT = (Lent("one", "ONE"), Lent("two", "TWO", "sk-"))
 
 
 @pytest.mark.promise("secrets.outside")
-def test_each_secret_and_sandbox_has_its_own_and_no_two_servers_agree() -> None:
+def test_each_secret_and_sandbox_has_its_own_and_no_two_keys_agree() -> None:
     placeholders = Placeholders(LENT)
     texts = [
         *placeholders.by_name("a").values(),
@@ -25,6 +30,15 @@ def test_the_sandbox_and_the_gate_are_told_the_same() -> None:
     told = placeholders.by_name("a")
 
     assert placeholders.variables("a") == {"ONE": told["one"], "TWO": told["two"]}
+
+
+def test_a_server_that_has_the_key_tells_the_same(tmp_path: Path) -> None:
+    """A session goes on with another server, and its files with what was written there."""
+    secret = SecretSettings(name="one", variable="ONE", host="api.example", file=tmp_path / "value")
+    settings = Settings(state_dir=tmp_path, secret=(secret,))
+
+    assert lent_by(settings).variables("a") == lent_by(settings).variables("a")
+    assert lent_by(settings).key != key_of(tmp_path)
 
 
 def test_its_key_is_not_shown() -> None:

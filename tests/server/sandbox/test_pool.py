@@ -42,7 +42,7 @@ class FakeGate:
     def expect(self) -> None:
         self.expected += 1
 
-    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None) -> None:
+    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, lent_as: str = "") -> None:
         self.said.append(("attach" if allow is None else "attach with its list", sandbox_id))
 
     def bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None:
@@ -220,7 +220,7 @@ async def test_a_warm_sandbox_that_died_is_replaced_before_somebody_wants_it() -
 
 
 class DeafGate(FakeGate):
-    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None) -> None:
+    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, lent_as: str = "") -> None:
         raise SandboxFailed("no certificate")
 
 

@@ -93,7 +93,7 @@ async def test_a_session_starts_from_the_specification_it_is_given_and_none_is_m
 
     session = await sessions(tmp_path, source).open("ann", "fork", "base", (), spec=start, alone=True)
 
-    assert session.spec == start
+    assert session.spec == replace(start, lent_as=session.sandbox.id)
     assert source.wanted == [(start, True)]
 
 
@@ -268,7 +268,7 @@ async def test_what_a_question_looks_at_stays_in_nobodys_hands(tmp_path: Path) -
     listed = [(session.name, session.state) for session in second.of("ann")]
 
     assert listed == [("work", "waiting")]
-    assert second.spec_of("ann", "work", "other") == SPEC
+    assert second.spec_of("ann", "work", "other") == replace(SPEC, lent_as="box0")
     assert [entry.server for entry in ledger(tmp_path).every()] == ["one"]
 
 
