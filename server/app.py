@@ -24,6 +24,7 @@ from server.keyring import Keyring
 from server.limiting import limits_for
 from server.note import Note
 from server.page_door import PageDoor
+from server.questions import Questions
 from server.record.metrics import Metrics, Standing
 from server.record.steps import Steps
 from server.record.store import Store
@@ -104,7 +105,16 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             audit.listen((anomalies := anomalies_for(settings.anomalies, suspicions, audit.write)).hear)
             tasks.start_soon(anomalies.keep, partial(awake, sessions), partial(hold_still, sessions))
             wary = WaryJudge(judge, suspicions, partial(opened, sessions))
-            gateway = Gateway(audit, limits, parser, wary, sessions, guard=boxes.guards, people=people, steps=steps)
+            gateway = Gateway(
+                audit,
+                limits,
+                Questions(parser, sessions),
+                wary,
+                sessions,
+                guard=boxes.guards,
+                people=people,
+                steps=steps,
+            )
             workshop = Workshop(gateway, snapshots)
             prepared = Prepared(
                 recipes(settings, spaces), snapshots, boxes.images.identify, workshop, settings.state_dir, tasks

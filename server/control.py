@@ -22,7 +22,8 @@ import anyio.to_thread
 
 from policy.question import Op
 from policy.verdict import Denied, Permit
-from server.call import Caller, FileAsk, Gateway, Target
+from server.asks import Caller, FileAsk, Target
+from server.call import Gateway
 from server.page_door import NoPage, PageDoor
 from server.record.audit import AuditFailed
 from server.sandbox.changes import Changes, changes, contents

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import anyio
 
-from server.call import BASH, Caller, FileAsk, Gateway, RunAsk, SessionAsk, Target
+from server.asks import BASH, Caller, FileAsk, RunAsk, SessionAsk, Target
+from server.call import Gateway
 from server.parts import Progress
 from server.sandbox import files
 from server.sandbox.jobs import Job

@@ -6,6 +6,7 @@ from pathlib import Path
 from policy.verdict import Allow
 from server.call import Gateway
 from server.parts import Audit, Judge
+from server.questions import Questions
 from server.sandbox.room import Room
 from server.sandbox.sandbox import SandboxSpec
 from server.sandbox.sessions import Sessions
@@ -30,4 +31,5 @@ def gateway(
         ledger(folder),
         resting(),
     )
-    return Gateway(audit or FakeAudit(), NoLimits(), PlainReader(), judge or FixedJudge(Allow()), sessions)
+    questions = Questions(PlainReader(), sessions)
+    return Gateway(audit or FakeAudit(), NoLimits(), questions, judge or FixedJudge(Allow()), sessions)

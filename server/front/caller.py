@@ -6,7 +6,7 @@ from mcp.server.auth.provider import AccessToken
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from server.call import Caller
+from server.asks import Caller
 
 
 class NoCaller(Exception):

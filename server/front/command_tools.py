@@ -8,7 +8,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from server.call import BASH, Caller, RunAsk, SessionAsk
+from server.asks import BASH, Caller, RunAsk, SessionAsk
 from server.front.consent import following
 from server.front.front import Front
 from server.front.parameters import (

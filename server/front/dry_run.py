@@ -6,7 +6,8 @@ from typing import Any
 
 from policy.question import Op, Question
 from policy.verdict import Verdict
-from server.call import BASH, Caller, FileAsk, Gateway, RunAsk, SessionAsk, Target
+from server.asks import BASH, Caller, FileAsk, RunAsk, SessionAsk, Target, never
+from server.call import Gateway
 from server.front.parameters import given
 from server.judge.host_patterns import BadHost
 
@@ -37,7 +38,7 @@ async def dry_run(gateway: Gateway, caller: Caller, target: Target, asked: Asked
         if asked.path is not None:
             tool = {"read": "file_read", "list": "file_list"}.get(asked.op, "file_write")
             return await gateway.check_path(
-                caller, FileAsk[None](tool, target, asked.op, asked.path, asked.arguments, _never)
+                caller, FileAsk[None](tool, target, asked.op, asked.path, asked.arguments, never)
             )
         if asked.host is not None:
             try:
@@ -51,7 +52,3 @@ async def dry_run(gateway: Gateway, caller: Caller, target: Target, asked: Asked
 
 def _command(target: Target, text: str, arguments: Mapping[str, Any]) -> RunAsk:
     return RunAsk("shell", target, (*BASH, text), text, None, b"", 300, 45, background=False, arguments=arguments)
-
-
-async def _never(*_: object) -> None:
-    raise AssertionError("a dry run does nothing")

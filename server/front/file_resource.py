@@ -11,7 +11,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.types import TextContent
 
 from policy.verdict import Permit
-from server.call import FileAsk
+from server.asks import FileAsk
 from server.front.answers import told
 from server.front.front import Front
 from server.front.parameters import LONGEST_PATH

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from policy.verdict import Denied, Permit
-from server.call import Caller, FileAsk
+from server.asks import Caller, FileAsk
 from server.front.answers import told
 from server.front.caller import NoCaller
 from server.front.front import Front

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from policy.question import Op
-from server.call import FileAsk
+from server.asks import FileAsk
 from server.front.file_showing import MOST_ENTRIES, show_edited, show_entries, show_read, show_written
 from server.front.front import Front
 from server.front.parameters import FilePath, OptionalCount, OptionalText, SessionName, given

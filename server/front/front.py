@@ -4,7 +4,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from server.call import Caller, Gateway, Target
+from server.asks import Caller, Target
+from server.call import Gateway
 from server.front.page.entrance import ANSWERS
 from server.front.results import Shape
 from server.sandbox.copies import Copying

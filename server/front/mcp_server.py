@@ -13,7 +13,7 @@ from mcp.server import MCPServer
 from mcp.server.stdio import stdio_server
 
 from server.app import App, open_app
-from server.call import Caller
+from server.asks import Caller
 from server.front.backlog import Backlog
 from server.front.file_resource import add_files
 from server.front.front import Front

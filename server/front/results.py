@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from policy.question import Question, RunCommand
 from policy.verdict import Allow, Ask, Denied, Deny, Rule, Verdict
-from server.call import Ran
+from server.asks import Ran
 from server.sandbox.jobs import Job, Stream
 from server.sandbox.sandbox import Exit
 

@@ -8,7 +8,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from server.call import Caller, SessionAsk, Target
+from server.asks import Caller, SessionAsk, Target
 from server.front.dry_run import Asked, dry_run
 from server.front.front import Front
 from server.front.parameters import LONGEST_PATH, MAX_COMMAND, OptionalText, SessionName, given

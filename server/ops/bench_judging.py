@@ -7,7 +7,7 @@ from typing import Final
 
 from policy.path import uses
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
-from server.call import BASH
+from server.asks import BASH
 from server.judge.engine import Engine
 from server.judge.shfmt import ShellParser, locate
 from server.judges import judging

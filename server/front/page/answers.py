@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from policy.question import Op
 from policy.verdict import Allow, Ask, Denied, Deny
-from server.call import Target
+from server.asks import Target
 from server.front.dry_run import Asked, dry_run
 from server.front.page.entrance import Viewer
 from server.front.page.forms import Form, number

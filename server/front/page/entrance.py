@@ -16,7 +16,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from server.call import Caller
+from server.asks import Caller
 
 MOST_VISITS: Final = 1_000  # browsers at once; the one that came longest ago gives way
 MOST_OF_ONE: Final = 50  # of one caller, so that nobody signs everybody else out

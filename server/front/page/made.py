@@ -3,7 +3,7 @@
 from starlette.applications import Starlette
 
 from server.app import App
-from server.call import Caller
+from server.asks import Caller
 from server.front.bearers import Bearers
 from server.front.caller import caller_of
 from server.front.doorway import origin_of

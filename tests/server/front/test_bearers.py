@@ -9,7 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from server.call import Caller
+from server.asks import Caller
 from server.front.bearers import Bearers, digest
 from server.front.caller import caller_of
 from server.http_settings import HttpSettings, JwtSettings, TokenSettings

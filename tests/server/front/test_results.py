@@ -5,7 +5,7 @@ from mcp.types import CallToolResult, TextContent
 
 from policy.question import RunCommand
 from policy.verdict import Allow, Ask, Denied, Deny, Rule
-from server.call import Ran
+from server.asks import Ran
 from server.front.results import REFUSAL_TEXT, clip, refusal, run_result
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Exit

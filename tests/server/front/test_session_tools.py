@@ -9,7 +9,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
 from policy.verdict import Allow, Deny, Rule
-from server.call import Caller
+from server.asks import Caller
 from server.front.answers import answering
 from server.front.front import Front
 from server.front.session_tools import SessionTools

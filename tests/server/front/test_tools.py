@@ -6,7 +6,7 @@ import pytest
 from mcp.server import MCPServer
 from mcp.types import Tool
 
-from server.call import Caller
+from server.asks import Caller
 from server.front.front import Front
 from server.front.results import Shape
 from server.front.tools import offered

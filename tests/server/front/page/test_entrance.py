@@ -4,7 +4,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from server.call import Caller
+from server.asks import Caller
 from server.front.page.entrance import (
     LINK_S,
     MOST_LINKS,
