@@ -45,6 +45,26 @@ def test_a_second_server_of_the_same_folders_has_its_own_session_and_says_so(hom
     until(lambda: not home.processes(), "a process is left")
 
 
+@pytest.mark.promise("session.alone")
+def test_of_two_servers_at_once_one_has_what_an_earlier_one_left(home: Home) -> None:
+    first = RawServer.start(home)
+    first.shell("echo first > mine")
+    first.end(signal.SIGTERM)
+    both = [RawServer.start(home) for _ in range(2)]
+    for server in both:
+        server.last += 1
+        call = {"name": "shell", "arguments": {"command": "cat mine || true"}}
+        server.tell("tools/call", call, id=server.last)
+    answers = sorted((said(server.answer_to(server.last)) for server in both), key=lambda text: text != "first")
+
+    assert answers[0] == "first"
+    assert "No such file" in answers[1]
+    assert "another running server of these folders has a session default too" in answers[1]
+    for server in both:
+        server.ask("tools/call", {"name": "session_close", "arguments": {}})
+        server.end(signal.SIGTERM)
+
+
 @pytest.mark.promise("nothing.left")
 def test_a_probe_that_lists_tools_writes_nothing_down_and_takes_nothing(home: Home) -> None:
     first = RawServer.start(home)

@@ -110,6 +110,26 @@ async def test_commands_run_as_the_owner_of_the_folder(folder: Path) -> None:
     assert (folder / "made").stat().st_uid == 1234
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to root")
+async def test_in_a_folder_of_roots_commands_are_nobody_special(folder: Path) -> None:
+    mount = lent(folder, "rw")
+    os.chown(folder, 0, 0)
+    folder.chmod(0o755)
+    (folder / "shut").write_text("root's own\n")
+    (folder / "shut").chmod(0o600)
+    (folder / "shared").mkdir()
+    (folder / "shared").chmod(0o777)
+    async with sandbox(mounts=(mount,)) as box:
+        access = replace(ACCESS, write=(*ACCESS.write, str(folder)))
+        said = await shell(
+            box, f"cd {folder}; id -u; cat shut; touch new; chmod 777 .; echo x > shared/made", access=access
+        )
+
+    assert said.out == b"1000\n"
+    assert said.err.count(b"denied") + said.err.count(b"not permitted") == 3
+    assert (folder / "shared/made").stat().st_uid == 1000
+
+
 @pytest.mark.promise("session.alone")
 async def test_two_sandboxes_share_nothing() -> None:
     async with engine() as made:

@@ -72,6 +72,19 @@ async def test_a_fork_has_the_files_owners_modes_and_environment_and_the_source_
         assert (await shell(box, "cat /workspace/a")).text == "2\n"
 
 
+async def test_forks_stand_on_one_copy_and_hold_only_what_they_change(images: DockerSnapshots) -> None:
+    async with sandbox() as box:
+        await shell(box, "head -c 30000000 /dev/urandom >/workspace/big")
+        spec = replace(BASE, image=keep(images, box))
+    async with sandbox(spec) as one, sandbox(spec) as two:
+        said = await shell(one, "echo x >/workspace/small; stat -c %s /workspace/big")
+        with client() as api:
+            found = [api.containers(size=True, filters={"name": f"sandgate-{fork.id}"})[0] for fork in (one, two)]
+
+    assert said.text == "30000000\n"
+    assert all(held.get("SizeRw", 0) < MIB for held in found)
+
+
 async def test_a_frozen_sandbox_is_kept_and_stays_frozen(images: DockerSnapshots) -> None:
     async with sandbox() as box:
         await shell(box, "echo cold >/workspace/a")
