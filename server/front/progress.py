@@ -1,7 +1,7 @@
 """Output as it comes, as MCP progress: a notification when there is news, and one every 5 s when there is none."""
 
 import codecs
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 import anyio
@@ -22,13 +22,14 @@ def streaming(ctx: Context[Any, Any]) -> Progress:
     """Tell the client of a job's output until cancelled; the client's own token decides whether anything is sent."""
 
     async def progress(job: Job) -> None:
-        readers = {stream: _Reader(job, stream) for stream in ("stdout", "stderr")}
+        readers = [_Reader(job, stream) for stream in ("stdout", "stderr")]
         step = 0
         while job.end is None:
-            with anyio.move_on_after(HEARTBEAT_S):
-                await job.news()
+            if not (news := _newest(readers)):  # what came before anybody listened is no news to the job
+                with anyio.move_on_after(HEARTBEAT_S):
+                    await job.news()
+                news = _newest(readers)
             step += 1
-            news = "".join(reader.newest() for reader in readers.values())
             await ctx.report_progress(step, message=news or f"still running ({step})")
             await anyio.sleep(PAUSE_S)
 
@@ -98,3 +99,7 @@ class _Reader:
         piece = self._spool.read(start, self._spool.total - start)
         self._offset = piece.next_offset
         return self._decoder.decode(piece.data)
+
+
+def _newest(readers: Iterable[_Reader]) -> str:
+    return "".join(reader.newest() for reader in readers)

@@ -5,7 +5,7 @@ import anyio
 import pytest
 from mcp.server.mcpserver import Context
 
-from server.front.progress import MAX_MESSAGE, streaming, telling, while_copying
+from server.front.progress import HEARTBEAT_S, MAX_MESSAGE, streaming, telling, while_copying
 from server.sandbox.copies import Copying
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Exit
@@ -47,6 +47,19 @@ async def test_output_is_told_as_it_comes_and_each_step_is_further(job: Job) -> 
 
     assert [message for _, message in told] == ["one\n", "two\n"]
     assert [step for step, _ in told] == sorted({step for step, _ in told})
+
+
+async def test_what_came_before_anybody_listened_is_told_at_once(job: Job) -> None:
+    ctx = FakeContext()
+    job.write(1, b"one\n")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(streaming(cast("Context[Any, Any]", ctx)), job)
+        with anyio.fail_after(HEARTBEAT_S / 2):
+            while not ctx.told:
+                await anyio.sleep(0.01)
+        tasks.cancel_scope.cancel()
+
+    assert ctx.told == [(1, "one\n")]
 
 
 async def test_a_character_cut_in_two_is_told_whole(job: Job) -> None:
