@@ -6,10 +6,13 @@ and, for each client-NAME.txt, by `echo PACKAGE... | scripts/setup --uv pip comp
 langchain-mcp-adapters.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -23,11 +26,13 @@ def node_modules() -> Path:
     """The folder with what tests/clients/package-lock.json names, and our programs beside it, which import from it."""
     place = INSTALLED / "clients"
     place.mkdir(parents=True, exist_ok=True)
-    for file in (*CLIENTS.glob("package*.json"), *CLIENTS.glob("*.mjs")):
-        shutil.copy(file, place / file.name)
-    if not _is_current(place / ".from", lock := CLIENTS / "package-lock.json"):
-        _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], place)
-        _note(place / ".from", lock)
+    with _nobody_else(place):
+        for file in (*CLIENTS.glob("package*.json"), *CLIENTS.glob("*.mjs")):
+            if not (place / file.name).exists() or (place / file.name).read_bytes() != file.read_bytes():
+                shutil.copy(file, place / file.name)
+        if not _is_current(place / ".from", lock := CLIENTS / "package-lock.json"):
+            _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], place)
+            _note(place / ".from", lock)
     return place
 
 
@@ -48,17 +53,27 @@ def python(name: str) -> str:
     place, lock = INSTALLED / f"client-{name}", ROOT / "requirements" / f"client-{name}.txt"
     made = place / "bin" / "python"
     uv = ["sh", str(ROOT / "scripts" / "setup"), "--uv"]
-    if not _is_current(place / ".from", lock):
-        if not made.exists():
-            _run([*uv, "venv", "--quiet", "--python", "3.13", str(place)], ROOT)
-        _run([*uv, "pip", "sync", "--quiet", "--require-hashes", "--python", str(made), str(lock)], ROOT)
-        _note(place / ".from", lock)
+    with _nobody_else(place):
+        if not _is_current(place / ".from", lock):
+            if not made.exists():
+                _run([*uv, "venv", "--quiet", "--python", "3.13", str(place)], ROOT)
+            _run([*uv, "pip", "sync", "--quiet", "--require-hashes", "--python", str(made), str(lock)], ROOT)
+            _note(place / ".from", lock)
     return str(made)
 
 
 def trusting() -> dict[str, str]:
     """What node needs of our environment to trust the machine's certificates."""
     return {name: os.environ[name] for name in ("NODE_EXTRA_CA_CERTS",) if name in os.environ}
+
+
+@contextmanager
+def _nobody_else(place: Path) -> Iterator[None]:
+    """Clients are played side by side, and files in two processes: what is not there yet is installed once."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _run(argv: list[str], folder: Path) -> None:

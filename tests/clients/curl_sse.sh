@@ -1,7 +1,8 @@
 #!/bin/sh
-# The oldest kind of client: curl alone, protocol 2024-11-05 over SSE. URL of /sse and a token; prints the server's events.
+# The oldest kind of client: curl alone, protocol 2024-11-05 over SSE. URL of /sse, a token, a session;
+# prints the server's events.
 set -eu
-URL=$1 TOKEN=$2
+URL=$1 TOKEN=$2 SESSION=$3
 ROOT=${URL%/sse}
 EVENTS=$(mktemp)
 curl -sN -m 60 -H "Authorization: Bearer $TOKEN" "$URL" >"$EVENTS" &
@@ -27,10 +28,18 @@ heard '"id":1'
 post '{"jsonrpc":"2.0","method":"notifications/initialized"}'
 post '{"jsonrpc":"2.0","id":2,"method":"tools/list"}'
 heard '"id":2'
-post '{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"shell","arguments":{"command":"rm -f go; echo one; until [ -e go ]; do sleep 0.05; done; exit 3","session":"work","timeout_s":30},"_meta":{"progressToken":"p"}}}'
-heard 'notifications/progress'
-post '{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"exec","arguments":{"argv":["touch","go"],"session":"work"}}}'
+call() { # id, tool, its arguments; the id is the progress token as well
+    post '{"jsonrpc":"2.0","id":'"$1"',"method":"tools/call","params":{"name":"'"$2"'","arguments":{"session":"'"$SESSION"'",'"$3"'},"_meta":{"progressToken":'"$1"'}}}'
+}
+call 3 shell '"command":"rm -f go; echo one; until [ -e go ]; do sleep 0.05; done; exit 3","timeout_s":30'
+heard '"progressToken":3'
+call 4 exec '"argv":["touch","go"]'
 heard '"id":3'
-post '{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"shell","arguments":{"command":"sudo id","session":"work"}}}'
-heard '"id":4'
+call 5 shell '"command":"sudo id"'
+heard '"id":5'
+call 6 shell '"command":"echo begun; exec -a cancelled-curl sleep 61"'
+heard '"progressToken":6'
+post '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":6}}'
+call 7 shell '"command":"while ps -eo args | grep -q ^cancelled-curl; do sleep 0.05; done","timeout_s":30'
+heard '"id":7'
 sed -n 's/^data: //p' "$EVENTS"

@@ -18,7 +18,8 @@ def transport(target: Target) -> Any:
 
 
 async def main() -> None:
-    report, target = Report(), Target.of_arguments()
+    target = Target.of_arguments()
+    report = Report(target.session)
 
     async def answer(message: str, *_: Any) -> dict[str, bool]:
         report.asked.append(message)

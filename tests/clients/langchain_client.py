@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from langchain.agents import create_agent
@@ -12,8 +13,9 @@ from langchain_core.messages import AIMessage, ToolMessage
 from langchain_mcp_adapters.callbacks import Callbacks
 from langchain_mcp_adapters.client import MultiServerMCPClient
 from langchain_mcp_adapters.tools import load_mcp_tools
+from mcp.shared.exceptions import McpError
 from mcp.types import ElicitResult
-from steps import ASKED, RUN, Target
+from steps import ASKED, RUN, Answer, Target, Work, short, text
 
 
 class Scripted(GenericFakeChatModel):
@@ -24,10 +26,9 @@ class Scripted(GenericFakeChatModel):
         return self
 
 
-def script(commands: list[str]) -> Iterator[AIMessage]:
-    for number, command in enumerate(commands):
-        call = {"name": "shell", "args": {"command": command, "session": "work"}, "id": f"c{number}"}
-        yield AIMessage(content="", tool_calls=[call])
+def script(calls: list[dict[str, Any]]) -> Iterator[AIMessage]:
+    for number, given in enumerate(calls):
+        yield AIMessage(content="", tool_calls=[{"name": "shell", "args": given, "id": f"c{number}"}])
     yield AIMessage(content="done")
 
 
@@ -39,7 +40,22 @@ def connection(target: Target) -> dict[str, Any]:
     return {"transport": transport, "url": target.address[0], "headers": target.headers}
 
 
+async def ran(tools: Any, calls: list[dict[str, Any]]) -> tuple[Scripted, list[Any]]:
+    model = Scripted(messages=script(calls))
+    return model, (await create_agent(model, tools).ainvoke({"messages": [("user", "go")]}))["messages"]
+
+
+def work(session: Any, name: str) -> Work:
+    async def call(tool: str, arguments: dict[str, Any], *_: Any, **__: Any) -> Answer:
+        done = await session.call_tool(tool, arguments)
+        return Answer(text(done.content), done.structuredContent, done.isError)
+
+    return Work(call, name)
+
+
 async def main() -> None:
+    target = Target.of_arguments()
+    patience_s = short(target)
     progress: list[str] = []
     asked: list[str] = []
 
@@ -51,14 +67,29 @@ async def main() -> None:
         return ElicitResult(action="accept", content={"allow": True})
 
     callbacks = Callbacks(on_progress=told, on_elicitation=answer)
-    client = MultiServerMCPClient({"sandgate": connection(Target.of_arguments())}, callbacks=callbacks)
-    model = Scripted(messages=script([RUN, "sudo id", ASKED]))
+    client = MultiServerMCPClient({"sandgate": connection(target)}, callbacks=callbacks)
     async with client.session("sandgate") as session:  # client.get_tools() alone would start a server for each call
-        tools = await load_mcp_tools(session, callbacks=callbacks, server_name="sandgate")
-        done = await create_agent(model, tools).ainvoke({"messages": [("user", "go")]})
-    outputs = [json.dumps(said.content) for said in done["messages"] if isinstance(said, ToolMessage)]
-    found = {"tools": model.offered, "outputs": outputs, "said": done["messages"][-1].content}
-    print(json.dumps({**found, "progress": "".join(progress), "asked": asked}))
+        tools, ours = (
+            await load_mcp_tools(session, callbacks=callbacks, server_name="sandgate"),
+            work(session, target.session),
+        )
+        model, messages = await ran(tools, [ours.told(command) for command in (RUN, "sudo id", ASKED)])
+        stopped = asyncio.create_task(ran(tools, [ours.sleeping("cancelled-run")]))
+        cancelled = await ours.dropped(stopped, "cancelled-run")
+        await ours.call("session_close", {"session": target.session})
+    hasty = {**connection(target), "session_kwargs": {"read_timeout_seconds": timedelta(seconds=patience_s)}}
+    async with MultiServerMCPClient({"sandgate": hasty}).session("sandgate") as session:
+        tools, ours = await load_mcp_tools(session), work(session, target.session)
+        late = ""
+        try:
+            await ran(tools, [ours.told("exec -a timed-out-run sleep 61", timeout_s=patience_s + 2)])
+        except McpError as exc:  # it is the agent's to handle
+            late = str(exc)
+        timed_out = await ours.until("timed-out-run", runs=False)
+        await ours.call("session_close", {"session": target.session})
+    outputs = [json.dumps(said.content) for said in messages if isinstance(said, ToolMessage)]
+    found = {"tools": model.offered, "outputs": outputs, "said": messages[-1].content, "progress": "".join(progress)}
+    print(json.dumps({**found, "asked": asked, "gone": [cancelled, timed_out], "late": [late]}))
 
 
 asyncio.run(main())

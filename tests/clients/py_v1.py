@@ -3,10 +3,11 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
+import anyio
 import httpx
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.sse import sse_client
@@ -36,14 +37,15 @@ async def connected(target: Target) -> AsyncIterator[tuple[Any, Any]]:
 
 
 async def main() -> None:
-    report = Report()
+    target = Target.of_arguments()
+    report = Report(target.session)
 
     async def answer(_: Any, params: Any) -> ElicitResult:
         report.asked.append(params.message)
         return ElicitResult(action="accept", content={"allow": True})
 
     async with (
-        connected(Target.of_arguments()) as (read, write),
+        connected(target) as (read, write),
         ClientSession(read, write, elicitation_callback=answer) as session,
     ):
         report.protocol = str((await session.initialize()).protocolVersion)
@@ -64,4 +66,5 @@ async def main() -> None:
         await report.drive(call)
 
 
-asyncio.run(main())
+with suppress(anyio.BrokenResourceError):  # it stumbles where the answer to what it gave up comes while it leaves
+    asyncio.run(main())

@@ -29,7 +29,8 @@ async def transport(target: Target) -> AsyncIterator[Any]:
 
 
 async def main() -> None:
-    report, target = Report(), Target.of_arguments()
+    target = Target.of_arguments()
+    report = Report(target.session)
 
     async def answer(_: Any, params: Any) -> ElicitResult:
         report.asked.append(params.message)

@@ -1,7 +1,7 @@
 // What every client written in JavaScript does, and tells as one JSON object: the same as steps.py.
-// Arguments of a program: MODE, then `stdio PROGRAM ARGUMENTS...`, or `http URL TOKEN`, or `sse URL TOKEN`.
-const DEADLINE_S = 1.5;
-export const [mode, kind, ...address] = process.argv.slice(2);
+// Arguments of a program: MODE and SESSION, then `stdio PROGRAM ARGUMENTS...`, or `http URL TOKEN`, or `sse URL TOKEN`.
+const DEADLINE_S = 5;
+export const [mode, session, kind, ...address] = process.argv.slice(2);
 export const requestInit = { headers: { Authorization: `Bearer ${address[1]}` } };
 export const about = { name: "a client of another maker", version: "1" };
 export const asked = [];
@@ -15,11 +15,11 @@ export function answer({ params }) {
 export async function drive(client, protocol, call) {
   const { tools } = await client.listTools();
   const shell = (command, more = {}, options = undefined) =>
-    call("shell", { command, session: "work", ...more }, options);
+    call("shell", { command, session, ...more }, options);
   const text = (result) => result.content.map((part) => part.text).join("\n");
   const until = async (mark, runs) => {
     for (let i = 0; i < 200; i++) {
-      const seen = await call("exec", { argv: ["ps", "-eo", "args"], session: "work" });
+      const seen = await call("exec", { argv: ["ps", "-eo", "args"], session });
       if (seen.isError) throw new Error(text(seen));
       if (text(seen).includes(`\n${mark} `) === runs) return true;
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -35,9 +35,9 @@ export async function drive(client, protocol, call) {
   const ran = await new Promise((resolve, reject) => {
     const onprogress = ({ message }) => {
       progress.push(message);
-      if (message.includes("one")) call("exec", { argv: ["touch", "go"], session: "work" }).catch(reject);
+      if (message.includes("one")) call("exec", { argv: ["touch", "go"], session }).catch(reject);
     };
-    shell(held, { timeout_s: 30 }, { onprogress }).then(resolve, reject);
+    shell(held, { timeout_s: 60 }, { onprogress }).then(resolve, reject);
   });
   const refused = await shell("sudo id");
   const allowed = await shell("git push; echo went on");
@@ -49,6 +49,7 @@ export async function drive(client, protocol, call) {
   const cancelled = await until("aborted-js", false);
   await failing(sleeping("timed-out-js", { timeout: 700 }));
   const timedOut = await until("timed-out-js", false);
+  await call("session_close", { session });
   await client.close();
   console.log(
     JSON.stringify({

@@ -1,6 +1,7 @@
 """What every client written in Python does, and tells as one JSON object: list, run, be refused, be asked, cancel, time out.
 
-Arguments of a program: MODE (auto or legacy), then `stdio PROGRAM ARGUMENTS...`, or `http URL TOKEN`, or `sse URL TOKEN`.
+Arguments of a program: MODE (auto or legacy) and SESSION, then `stdio PROGRAM ARGUMENTS...`, or `http URL TOKEN`, or
+`sse URL TOKEN`.
 """
 
 import asyncio
@@ -13,7 +14,8 @@ from typing import Any, Protocol
 RUN = "echo one; sleep 1; echo two; exit 3"
 HELD = "rm -f go; echo one; until [ -e go ]; do sleep 0.05; done; echo two; exit 3"  # until we have heard of it
 ASKED = "git push; echo went on"
-DEADLINE_S = 1.5  # of the command, where a client gives up without a word to the server
+DEADLINE_S = 5.0  # of a command, where a client gives up without a word to the server
+PATIENCE_S = 0.7  # of the client that gives up
 
 type Heard = Callable[[str], None] | None  # told what a notification of progress says
 
@@ -21,17 +23,23 @@ type Heard = Callable[[str], None] | None  # told what a notification of progres
 @dataclass
 class Target:
     mode: str
+    session: str
     kind: str
     address: list[str]
 
     @classmethod
     def of_arguments(cls) -> "Target":
-        mode, kind, *address = sys.argv[1:]
-        return cls(mode, kind, address)
+        mode, session, kind, *address = sys.argv[1:]
+        return cls(mode, session, kind, address)
 
     @property
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.address[1]}"}
+
+
+def short(target: Target) -> float:
+    """Seconds of patience for a whole connection: over stdio a server starts within them, on a machine that is busy."""
+    return 20 if target.kind == "stdio" else 5
 
 
 @dataclass
@@ -70,16 +78,19 @@ class Call(Protocol):
 class Report:
     """`asked` is filled by the client's own elicitation handler, where it has one."""
 
+    session: str
     protocol: str = ""
     tools: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     async def drive(self, call: Call) -> None:
-        ran, progress = await _heard(call)
-        refused = await call("shell", _in_work("sudo id"))
-        allowed = await call("shell", _in_work(ASKED))
-        cancelled = await _given_up(call, f"cancelled-{self.protocol}", _cancel)
-        timed_out = await _given_up(call, f"timed-out-{self.protocol}", _time_out)
+        work = Work(call, self.session)
+        ran, progress = await work.heard()
+        refused = await work.shell("sudo id")
+        allowed = await work.shell(ASKED)
+        cancelled = await work.cancelled("cancelled-py")
+        timed_out = await work.timed_out("timed-out-py")
+        await call("session_close", {"session": self.session})
         print(
             json.dumps(
                 {
@@ -97,52 +108,61 @@ class Report:
         )
 
 
-async def _heard(call: Call) -> tuple[Answer, str]:
-    """A command that goes on only once its progress has been heard."""
-    progress: list[str] = []
-    heard = asyncio.Event()
+@dataclass
+class Work:
+    """What is done in one session."""
 
-    def told(message: str) -> None:
-        progress.append(message)
-        if "one" in message:
-            heard.set()
+    call: Call
+    session: str
 
-    running = asyncio.create_task(call("shell", _in_work(HELD, timeout_s=30), heard=told))
-    await asyncio.wait_for(heard.wait(), 25)
-    await call("exec", {"argv": ["touch", "go"], "session": "work"})
-    return await running, "".join(progress)
+    async def shell(self, command: str, **more: Any) -> Answer:
+        return await self.call("shell", self.told(command), **more)
 
+    def told(self, command: str, **more: Any) -> dict[str, Any]:
+        return {"command": command, "session": self.session, **more}
 
-def _in_work(command: str, **more: Any) -> dict[str, Any]:
-    return {"command": command, "session": "work", **more}
+    def sleeping(self, mark: str) -> dict[str, Any]:
+        return self.told(f"exec -a {mark} sleep 61", timeout_s=DEADLINE_S)
 
+    async def heard(self) -> tuple[Answer, str]:
+        """A command that goes on only once its progress has been heard."""
+        progress: list[str] = []
+        heard = asyncio.Event()
 
-async def _given_up(call: Call, mark: str, give_up: Callable[[Call, dict[str, Any], str], Awaitable[None]]) -> bool:
-    """Whether the command that the client gave up has ended: at once where it was told, else by its own deadline."""
-    await give_up(call, _in_work(f"exec -a {mark} sleep 61", timeout_s=DEADLINE_S), mark)
-    return await _until(call, mark, runs=False)
+        def told(message: str) -> None:
+            progress.append(message)
+            if "one" in message:
+                heard.set()
 
+        running = asyncio.create_task(self.call("shell", self.told(HELD, timeout_s=60), heard=told))
+        await asyncio.wait_for(heard.wait(), 55)
+        await self.call("exec", {"argv": ["touch", "go"], "session": self.session})
+        return await running, "".join(progress)
 
-async def _cancel(call: Call, arguments: dict[str, Any], mark: str) -> None:
-    task = asyncio.create_task(call("shell", arguments))
-    assert await _until(call, mark, runs=True)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async def cancelled(self, mark: str) -> bool:
+        """Whether the command of a call that was cancelled has ended: at once where we told, else by its own deadline."""
+        return await self.dropped(asyncio.create_task(self.call("shell", self.sleeping(mark))), mark)
 
+    async def dropped(self, task: "asyncio.Task[Any]", mark: str) -> bool:
+        """The same of any task that is about such a command."""
+        assert await self.until(mark, runs=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return await self.until(mark, runs=False)
 
-async def _time_out(call: Call, arguments: dict[str, Any], _: str) -> None:
-    try:
-        answer = await call("shell", arguments, timeout_s=0.7)
-    except Exception:  # noqa: BLE001 - each client has its own
-        return
-    raise AssertionError(answer)
+    async def timed_out(self, mark: str) -> bool:
+        """The same where the client's own patience has ended."""
+        try:
+            answer = await self.call("shell", self.sleeping(mark), timeout_s=PATIENCE_S)
+        except Exception:  # noqa: BLE001 - each client has its own
+            return await self.until(mark, runs=False)
+        raise AssertionError(answer)
 
-
-async def _until(call: Call, mark: str, *, runs: bool) -> bool:
-    for _ in range(200):
-        seen = await call("exec", {"argv": ["ps", "-eo", "args"], "session": "work"})
-        assert not seen.is_error, seen.text
-        if (f"\n{mark} " in seen.text) is runs:
-            return True
-        await asyncio.sleep(0.05)
-    return False
+    async def until(self, mark: str, *, runs: bool) -> bool:
+        for _ in range(200):
+            seen = await self.call("exec", {"argv": ["ps", "-eo", "args"], "session": self.session})
+            assert not seen.is_error, seen.text
+            if (f"\n{mark} " in seen.text) is runs:
+                return True
+            await asyncio.sleep(0.05)
+        return False

@@ -15,7 +15,7 @@ from tests.installed import ROOT
 def told(folder: Path) -> dict[str, Any]:
     """The items that the model was sent for the calls of tests/clients/shell_calls.py."""
     home = Home(folder)
-    argv = [*client("shell_calls"), str(ROOT / "examples"), "legacy", "stdio", *home.argv]
+    argv = [*client("shell_calls"), str(ROOT / "examples"), "legacy", "default", "stdio", *home.argv]
     found = dict(json.loads(printed(home, argv).splitlines()[-1]))
     home.remove_images()
     return found
