@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from server.record.chain import anchors
+from server.record.reading import lines, verify
 from server.settings import BadSettings
 from server.settings_files import load
-from tests.end_to_end.rig import Home, RawServer
-from tests.server.record.receivers import collector, documents
+from tests.end_to_end.rig import Home, RawServer, until
+from tests.server.record.receivers import Posts, collector, documents
 
 
 @pytest.mark.promise("audit.exported")
@@ -26,6 +28,41 @@ def test_every_line_of_a_server_arrives_with_its_last(folder: Path) -> None:
     assert arrived == [line["kind"] for line in home.audit()]
     assert arrived[0] == "server.started"
     assert arrived[-1] == "server.ended"
+
+
+@pytest.mark.promise("audit.exported", "audit.chain")
+def test_two_servers_that_rotate_one_file_leave_one_chain_and_each_line_arrives_once(folder: Path) -> None:
+    with collector() as posts:
+        far = f'[[audit.export]]\nname = "far"\nkind = "https"\nurl = "{posts.url}"\n'
+        limits = "[limits]\ncalls_per_second = 100000\nburst = 100000\n"
+        home = Home(folder / "two", f"{limits}[audit]\nrotate_mb = 1\n{far}")
+        home.folder.mkdir()
+        first, second = servers = [RawServer.start(home) for _ in range(2)]
+        for number in range(500):
+            told = {"path": f"/tmp/{number}{'x' * 4000}"}
+            servers[number % 2].ask("tools/call", {"name": "policy_check", "arguments": told})
+        path = home.folder / "state/audit/audit.jsonl"
+        _end(first)
+        written = verify(path).count  # the second sends what the first had not, if it was that which sent
+        until(lambda: _sequences(posts)[-1:] >= [written], "what was written has not arrived")
+        arrived = _sequences(posts)
+        _end(second)
+
+    found = verify(path)
+    assert found.files >= 3
+    assert arrived == list(range(1, len(arrived) + 1))
+    assert len({line["server"] for _, line in lines(path) if line["kind"] == "server.ended"}) == 2
+    assert verify(path, anchors(str(found.head))).head == found.head
+
+
+def _end(server: RawServer) -> None:
+    assert server.process.stdin is not None
+    server.process.stdin.close()
+    assert server.wait() == 0
+
+
+def _sequences(posts: Posts) -> list[int]:
+    return [made["sequence"] for _, body in list(posts.heard.messages) for made in documents(body)]
 
 
 @pytest.mark.parametrize(
