@@ -12,9 +12,11 @@ tagged := {tag: [command | some command in _known; tag in command.tags] |
 	some tag in known.tags
 }
 
+# The table is taken whole: the embedded engine looks for rules behind each key that data is asked for.
 _known := [object.union(described(index, command), {"tags": tags}) |
+	table := data.sandgate.programs.tags
 	some index, command in input.commands
-	tags := _tags(data.sandgate.settings.tags[command.name], command.path_kind)
+	tags := _tags(table[command.name], command.path_kind)
 ]
 
 # ./rm is a file of the workspace, not rm; .venv/bin/pip is pip, and does what pip does.
@@ -93,6 +95,10 @@ sub_commands := {command.index: verbs(command) |
 	some tag in ["installer", "publisher", "remote"]
 	some command in object.get(tagged, tag, [])
 }
+
+# METADATA
+# description: The same of one such command. Asked for here: data that is asked by a key costs as much as a rule.
+sub_command(command) := sub_commands[command.index]
 
 # METADATA
 # description: |

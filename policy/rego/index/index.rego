@@ -6,19 +6,39 @@
 package sandgate.index
 
 # METADATA
-# description: Pairs of a rule's id and a finding of it.
+# description: |
+#   Pairs of a rule's id and a finding of it. Each group stands behind what all its rules need, because the embedded
+#   engine pays for each list that it makes, empty ones as well.
 found := [pair |
-	some group in [
-		_of_scripts(input.script),
-		_of_names({command.name | some command in input.commands}, {command.path_kind | some command in input.commands}),
-		_of_places(input.commands),
-		_of_paths(input.paths),
+	some groups in [
+		[_of_scripts(script) | script := input.script; _tells(script)],
+		[_of_names(names, kinds) |
+			names := {command.name | some command in input.commands}
+			kinds := {command.path_kind | some command in input.commands}
+			not _is_ordinary(names, kinds)
+		],
+		[_of_wrappers | _is_wrapped],
+		[_of_assigns | _sets],
+		[_of_redirects(redirects) |
+			redirects := [redirect | some command in input.commands; some redirect in command.redirects]
+			redirects != []
+		],
+		[_of_areas({path.area | some path in input.paths}) | input.paths != []],
+		[_of_guarded | input.paths != []; data.sandgate.facts.guarded],
 		_of_programs(data.sandgate.facts.tagged),
-		_of_operator(data.sandgate.settings.all),
+		[_of_operator(data.sandgate.settings.all)],
 	]
+	some group in groups
 	some pairs in group
 	some pair in pairs
 ]
+
+_tells(script) if {
+	[
+		script.parse_error, script.inline_code, script.pipe_to_shell, script.latent_arithmetic, script.control_chars,
+		script.functions, script.aliases,
+	] != [null, [], [], false, false, [], []]
+}
 
 _of_scripts(script) := [
 	[["code.unreadable", finding] |
@@ -46,6 +66,13 @@ _of_scripts(script) := [
 # Letters that names of programs are made of; a name that is anything else is looked at.
 _plain := `^[A-Za-z0-9_.+:@%,=~!\[\]{}^/\n-]*$`
 
+_is_ordinary(names, kinds) if {
+	not "workspace" in kinds
+	not null in names
+	not "parallel" in names
+	regex.match(_plain, concat("\n", names - {null}))
+}
+
 _of_names(names, kinds) := [
 	[["code.dynamic_name", finding] | null in names; some finding in data.sandgate.rules.code.dynamic_name.findings],
 	[["code.odd_name", finding] |
@@ -59,135 +86,147 @@ _of_names(names, kinds) := [
 	],
 ]
 
-_of_places(commands) := [
-	[["code.placeholder", finding] |
-		some command in commands; command.via != []
-		some finding in data.sandgate.rules.code.placeholder.findings
-	],
-	[["environment.loader", finding] |
-		_sets(commands)
-		some finding in data.sandgate.rules.environment.loader.findings
-	],
-	[["environment.options", finding] |
-		_sets(commands)
-		some finding in data.sandgate.rules.environment.options.findings
-	],
-	[["environment.programs", finding] |
-		_sets(commands)
-		some finding in data.sandgate.rules.environment.programs.findings
-	],
-	[["environment.search_path", finding] |
-		_sets(commands)
-		some finding in data.sandgate.rules.environment.search_path.findings
-	],
-	[["environment.trust", finding] |
-		_sets(commands)
-		some finding in data.sandgate.rules.environment.trust.findings
-	],
-	[["outward.package_index", finding] |
-		_sets(commands)
-		some finding in data.sandgate.rules.outward.package_index.findings
-	],
-	[["code.dynamic_redirect", finding] |
-		_redirects(commands)
-		some finding in data.sandgate.rules.code.dynamic_redirect.findings
-	],
-	[["outward.fetch", finding] | _redirects(commands); some finding in data.sandgate.rules.outward.fetch.findings],
+_is_wrapped if {
+	some command in input.commands
+	command.via != []
+}
+
+_of_wrappers := [
+	[["code.placeholder", finding] | some finding in data.sandgate.rules.code.placeholder.findings],
 ]
 
-_sets(commands) if {
-	some command in commands
-	command.assigns != []
+# One or two small letters, as loops have them, mean nothing to any program.
+_sets if {
+	some command in input.commands
+	some assign in command.assigns
+	not regex.match(`^[a-z]{1,2}$`, assign.name)
 }
 
-_redirects(commands) if {
-	some command in commands
-	command.redirects != []
+_of_assigns := [
+	[["environment.loader", finding] | some finding in data.sandgate.rules.environment.loader.findings],
+	[["environment.options", finding] | some finding in data.sandgate.rules.environment.options.findings],
+	[["environment.programs", finding] | some finding in data.sandgate.rules.environment.programs.findings],
+	[["environment.search_path", finding] | some finding in data.sandgate.rules.environment.search_path.findings],
+	[["environment.trust", finding] | some finding in data.sandgate.rules.environment.trust.findings],
+	[["outward.package_index", finding] | some finding in data.sandgate.rules.outward.package_index.findings],
+]
+
+_of_redirects(redirects) := [
+	[["code.dynamic_redirect", finding] |
+		true in {redirect.dynamic | some redirect in redirects}
+		some finding in data.sandgate.rules.code.dynamic_redirect.findings
+	],
+	[["outward.fetch", finding] |
+		_to_a_device(redirects)
+		some finding in data.sandgate.rules.outward.fetch.findings
+	],
+]
+
+_to_a_device(redirects) if {
+	some redirect in redirects
+	is_string(redirect.path)
+	startswith(redirect.path, "/dev/")
+	redirect.path != "/dev/null"
 }
 
-_of_paths([]) := []
+_of_areas(areas) := [
+	[["files.areas", finding] |
+		count(areas & {"proc", "system"}) > 0
+		some finding in data.sandgate.rules.files.areas.findings
+	],
+	[["files.gate", finding] | "gate" in areas; some finding in data.sandgate.rules.files.gate.findings],
+]
 
-_of_paths(paths) := [
-	[["files.areas", finding] | some finding in data.sandgate.rules.files.areas.findings],
-	[["files.gate", finding] | some finding in data.sandgate.rules.files.gate.findings],
-	[["destruction.devices", finding] |
-		data.sandgate.facts.guarded
-		some finding in data.sandgate.rules.destruction.devices.findings
-	],
-	[["persistence.hooks", finding] |
-		data.sandgate.facts.guarded
-		some finding in data.sandgate.rules.persistence.hooks.findings
-	],
-	[["persistence.startup_files", finding] |
-		data.sandgate.facts.guarded
-		some finding in data.sandgate.rules.persistence.startup_files.findings
-	],
-	[["secrets.env_files", finding] |
-		data.sandgate.facts.guarded
-		some finding in data.sandgate.rules.secrets.env_files.findings
-	],
-	[["secrets.key_files", finding] |
-		data.sandgate.facts.guarded
-		some finding in data.sandgate.rules.secrets.key_files.findings
-	],
-	[["secrets.keys", finding] |
-		data.sandgate.facts.guarded
-		some finding in data.sandgate.rules.secrets.keys.findings
-	],
-	[["secrets.process_memory", finding] |
-		data.sandgate.facts.guarded
-		some finding in data.sandgate.rules.secrets.process_memory.findings
-	],
-	[["secrets.whole_disk", finding] |
-		data.sandgate.facts.guarded
-		some finding in data.sandgate.rules.secrets.whole_disk.findings
-	],
-] if {
-	paths != []
-}
+_of_guarded := [
+	[["destruction.devices", finding] | some finding in data.sandgate.rules.destruction.devices.findings],
+	[["persistence.hooks", finding] | some finding in data.sandgate.rules.persistence.hooks.findings],
+	[["persistence.startup_files", finding] | some finding in data.sandgate.rules.persistence.startup_files.findings],
+	[["secrets.env_files", finding] | some finding in data.sandgate.rules.secrets.env_files.findings],
+	[["secrets.key_files", finding] | some finding in data.sandgate.rules.secrets.key_files.findings],
+	[["secrets.keys", finding] | some finding in data.sandgate.rules.secrets.keys.findings],
+	[["secrets.process_memory", finding] | some finding in data.sandgate.rules.secrets.process_memory.findings],
+	[["secrets.whole_disk", finding] | some finding in data.sandgate.rules.secrets.whole_disk.findings],
+]
 
+# By what programs are for: for most commands one of these groups is looked at, or none.
 _of_programs(tagged) := [] if tagged == {}
 
-_of_programs(tagged) := [
-	[["code.git_config", finding] | tagged.git; some finding in data.sandgate.rules.code.git_config.findings],
-	[["code.program_option", finding] |
-		count({"awk", "editor", "launcher", "own_language", "stream_editor"} & object.keys(tagged)) > 0
-		some finding in data.sandgate.rules.code.program_option.findings
-	],
-	[["code.remapped", finding] | tagged.shell_state; some finding in data.sandgate.rules.code.remapped.findings],
-	[["destruction.devices", finding] | tagged.disk; some finding in data.sandgate.rules.destruction.devices.findings],
-	[["destruction.roots", finding] |
-		count({"finder", "launcher", "mover", "remote", "remover", "shredder"} & object.keys(tagged)) > 0
-		some finding in data.sandgate.rules.destruction.roots.findings
-	],
-	[["destruction.history", finding] | tagged.git; some finding in data.sandgate.rules.destruction.history.findings],
-	[["destruction.unknown_target", finding] |
-		count({"remover", "shredder"} & object.keys(tagged)) > 0
-		some finding in data.sandgate.rules.destruction.unknown_target.findings
-	],
-	[["files.links", finding] | tagged.linker; some finding in data.sandgate.rules.files.links.findings],
-	[["outward.fetch", finding] | tagged.fetcher; some finding in data.sandgate.rules.outward.fetch.findings],
-	[["outward.force_push", finding] | tagged.git; some finding in data.sandgate.rules.outward.force_push.findings],
-	[["outward.package_index", finding] |
-		count({"installer", "interpreter"} & object.keys(tagged)) > 0
-		some finding in data.sandgate.rules.outward.package_index.findings
-	],
-	[["outward.publish", finding] |
-		count({"interpreter", "publisher"} & object.keys(tagged)) > 0
-		some finding in data.sandgate.rules.outward.publish.findings
-	],
-	[["outward.remote", finding] | tagged.remote; some finding in data.sandgate.rules.outward.remote.findings],
-	[["persistence.startup_files", finding] |
-		tagged.scheduler
-		some finding in data.sandgate.rules.persistence.startup_files.findings
-	],
-	[["resources.bombs", finding] | tagged.hog; some finding in data.sandgate.rules.resources.bombs.findings],
-	[["resources.fillers", finding] | tagged.filler; some finding in data.sandgate.rules.resources.fillers.findings],
-	[["privilege.setuid", finding] | tagged.mode; some finding in data.sandgate.rules.privilege.setuid.findings],
-	[["privilege.tools", finding] | tagged.privilege; some finding in data.sandgate.rules.privilege.tools.findings],
+_of_programs(tagged) := [group |
+	kinds := object.keys(tagged)
+	some groups in [
+		[_of_git | "git" in kinds],
+		[_of_changes(kinds) | count(_changes & kinds) > 0],
+		[_of_outward(kinds) | count(_outward & kinds) > 0],
+		[_of_powers(kinds) | count(_powers & kinds) > 0],
+	]
+	some group in groups
 ] if {
 	tagged != {}
 }
+
+_changes := {
+	"disk", "filler", "finder", "launcher", "linker", "mode", "mover", "remote", "remover", "shredder",
+}
+
+_outward := {"fetcher", "installer", "interpreter", "publisher", "remote"}
+
+_powers := {
+	"awk", "editor", "hog", "launcher", "own_language", "privilege", "scheduler", "shell_state", "stream_editor",
+}
+
+_of_git := [
+	[["code.git_config", finding] | some finding in data.sandgate.rules.code.git_config.findings],
+	[["destruction.history", finding] | some finding in data.sandgate.rules.destruction.history.findings],
+	[["outward.force_push", finding] | some finding in data.sandgate.rules.outward.force_push.findings],
+]
+
+_of_changes(kinds) := [
+	[["destruction.devices", finding] |
+		"disk" in kinds
+		some finding in data.sandgate.rules.destruction.devices.findings
+	],
+	[["destruction.roots", finding] |
+		count({"finder", "launcher", "mover", "remote", "remover", "shredder"} & kinds) > 0
+		some finding in data.sandgate.rules.destruction.roots.findings
+	],
+	[["destruction.unknown_target", finding] |
+		count({"remover", "shredder"} & kinds) > 0
+		some finding in data.sandgate.rules.destruction.unknown_target.findings
+	],
+	[["files.links", finding] | "linker" in kinds; some finding in data.sandgate.rules.files.links.findings],
+	[["privilege.setuid", finding] | "mode" in kinds; some finding in data.sandgate.rules.privilege.setuid.findings],
+	[["resources.fillers", finding] |
+		"filler" in kinds
+		some finding in data.sandgate.rules.resources.fillers.findings
+	],
+]
+
+_of_outward(kinds) := [
+	[["outward.fetch", finding] | "fetcher" in kinds; some finding in data.sandgate.rules.outward.fetch.findings],
+	[["outward.package_index", finding] |
+		count({"installer", "interpreter"} & kinds) > 0
+		some finding in data.sandgate.rules.outward.package_index.findings
+	],
+	[["outward.publish", finding] |
+		count({"interpreter", "publisher"} & kinds) > 0
+		some finding in data.sandgate.rules.outward.publish.findings
+	],
+	[["outward.remote", finding] | "remote" in kinds; some finding in data.sandgate.rules.outward.remote.findings],
+]
+
+_of_powers(kinds) := [
+	[["code.program_option", finding] |
+		count({"awk", "editor", "launcher", "own_language", "stream_editor"} & kinds) > 0
+		some finding in data.sandgate.rules.code.program_option.findings
+	],
+	[["code.remapped", finding] | "shell_state" in kinds; some finding in data.sandgate.rules.code.remapped.findings],
+	[["persistence.startup_files", finding] |
+		"scheduler" in kinds
+		some finding in data.sandgate.rules.persistence.startup_files.findings
+	],
+	[["privilege.tools", finding] | "privilege" in kinds; some finding in data.sandgate.rules.privilege.tools.findings],
+	[["resources.bombs", finding] | "hog" in kinds; some finding in data.sandgate.rules.resources.bombs.findings],
+]
 
 _of_operator(settings) := [
 	[["operator.commands", finding] |

@@ -22,12 +22,7 @@ sound if {
 	data.sandgate.settings.all.profile in _profiles
 	input.version == 1
 	input.tool in _tools
-	is_string(input.caller.id)
-	is_array(input.caller.roles)
-	is_string(input.session.environment)
-	is_string(input.session.home)
-	is_array(input.session.workspaces)
-	{type_name(path) | some path in input.session.workspaces} == {"string"}
+	_about(input.caller, input.session)
 	_script(input.script)
 	_commands(input.commands)
 	_paths(input.paths)
@@ -55,7 +50,30 @@ _part(name) := object.get(input, name, null)
 
 faults contains "What the tool was to work on could not be read." if _lacks_its_object(input)
 
+_about(caller, session) if {
+	[
+		type_name(caller.id), type_name(caller.roles),
+		type_name(session.environment), type_name(session.home), type_name(session.workspaces),
+	] == ["string", "array", "string", "string", "array"]
+	{type_name(path) | some path in session.workspaces} == {"string"}
+}
+
+# Of most scripts there is nothing to tell, and to compare that is cheaper than to look at each part.
+_script(script) if script == _untold
+
+_untold := {
+	"functions": [],
+	"aliases": [],
+	"pipe_to_shell": [],
+	"hosts": [],
+	"inline_code": [],
+	"latent_arithmetic": false,
+	"control_chars": false,
+	"parse_error": null,
+}
+
 _script(script) if {
+	script != _untold
 	[
 		type_name(script.functions), type_name(script.aliases), type_name(script.pipe_to_shell), type_name(script.hosts),
 		type_name(script.inline_code), type_name(script.latent_arithmetic), type_name(script.control_chars),
@@ -71,26 +89,27 @@ _inline(code) if {
 	type_name(code.code) in {"string", "null"}
 }
 
-# A command that lacks a field counts for nothing, so that the sum is short.
 _commands(commands) if {
 	is_array(commands)
 	count(commands) <= _most_commands
-	count([list | some command in commands; some list in _lists(command); is_array(list)]) == 8 * count(commands)
-	count({type_name(text) | some command in commands; some text in _texts(command)} - {"string", "null"}) == 0
+	every command in commands {
+		[
+			type_name(command.argv), type_name(command.dynamic), type_name(command.known), type_name(command.via),
+			type_name(command.assigns), type_name(command.redirects), type_name(command.other_cwds),
+			type_name([command.name, command.cwd, command.path_kind]),
+		] == ["array", "array", "array", "array", "array", "array", "array", "array"]
+	}
+	count({type_name(text) |
+		some command in commands
+		some texts in [
+			command.argv, command.known, command.other_cwds, [command.name, command.cwd, command.path_kind],
+		]
+		some text in texts
+	} - {"string", "null"}) == 0
 	count([1 | some command in commands; some via in command.via; not is_string(via)]) == 0
 	count([1 | some command in commands; some assign in command.assigns; not _assign(assign)]) == 0
 	count([1 | some command in commands; some redirect in command.redirects; not _redirect(redirect)]) == 0
 }
-
-_lists(command) := [
-	[command.name, command.cwd, command.path_kind], command.argv, command.dynamic, command.known, command.via,
-	command.assigns, command.redirects, command.other_cwds,
-]
-
-_texts(command) := array.concat(
-	array.concat(command.argv, command.known),
-	array.concat(command.other_cwds, [command.name, command.cwd, command.path_kind]),
-)
 
 _assign(assign) if {
 	is_string(assign.name)

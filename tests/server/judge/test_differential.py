@@ -121,3 +121,24 @@ def test_a_corpus_and_generated_questions_are_decided_alike(settings: dict[str, 
 
     assert len(odd) == GENERATED
     assert differences(settings, [*real, *odd]) == []
+
+
+@pytest.mark.promise("policy.strictest_wins")
+def test_the_index_hides_nothing_that_a_rule_would_say() -> None:
+    """The index looks at few rules; all of them, asked directly, find no more. Two groups are the settings' to call."""
+    names = [f"{rule.parent.name}.{rule.name}" for rule in (BUNDLE / "rules").glob("*/*") if rule.is_dir()]
+    every = ",\n".join(f'"{name}": data.sandgate.rules.{name}.findings' for name in names)
+    bundle = read_bundle(BUNDLE, {})
+    whole = {**bundle.modules, "whole.rego": f"package whole\n\nrules := {{{every}}}\n"}
+    engine = Engine(whole, bundle.configured({}))
+
+    def hidden(asked: str) -> set[tuple[str, str]]:
+        said = {
+            (name, str(each)) for name, found in engine.evaluate(asked, "data.whole.rules").items() for each in found
+        }
+        looked = {(name, str(each)) for name, each in engine.evaluate(asked, "data.sandgate.index.found")}
+        return {each for each in said - looked if not each[0].startswith(("strict.", "operator."))}
+
+    asked = [dict(sample.question) for sample in samples(BUNDLE)] + [question(text) for text in corpus()[::5]]
+    assert len(asked) > 500
+    assert [each for each in asked if hidden(json.dumps(each))] == []

@@ -64,7 +64,7 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 
 findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	some command in _suspects
-	verbs := data.sandgate.facts.sub_commands[command.index]
+	verbs := data.sandgate.facts.sub_command(command)
 	verbs[0] == "config"
 	some at, word in verbs
 	at > 0
@@ -82,7 +82,7 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 
 findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	some command in _suspects
-	data.sandgate.facts.sub_commands[command.index][0] == "grep"
+	data.sandgate.facts.sub_command(command)[0] == "grep"
 	regex.match(`(?m)^(-O|--op)`, command.text)
 	reason := "git grep -O runs a program on what it finds."
 }

@@ -14,7 +14,7 @@ _acts := concat("", [
 
 findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
 	some command in data.sandgate.facts.tagged.git
-	words := [word | some word in data.sandgate.facts.sub_commands[command.index]; is_string(word)]
+	words := [word | some word in data.sandgate.facts.sub_command(command); is_string(word)]
 	_destroys(words)
 	reason := sprintf("git %s removes what git keeps nowhere else.", [words[0]])
 	help := "`git clean -fd` spares ignored files, `git stash drop` takes one stash; commit first what may be wanted."

@@ -8,7 +8,7 @@ package sandgate.rules.outward.force_push
 findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	some command in data.sandgate.facts.tagged.git
 	contains(command.text, "push")
-	verbs := data.sandgate.facts.sub_commands[command.index]
+	verbs := data.sandgate.facts.sub_command(command)
 	verbs[0] == "push"
 	some word in array.slice(verbs, 1, count(verbs))
 	is_string(word)

@@ -29,7 +29,7 @@ _looks := concat("", [
 findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
 	some command in data.sandgate.facts.tagged.publisher
 	regex.match(_hints, command.text)
-	verbs := data.sandgate.facts.sub_commands[command.index]
+	verbs := data.sandgate.facts.sub_command(command)
 	act := concat(" ", array.concat([command.name], [_word(word) | some word in array.slice(verbs, 0, 2)]))
 	regex.match(_acts, act)
 	not regex.match(_looks, act)
@@ -41,7 +41,7 @@ findings contains {"effect": "ask", "reason": reason, "help": help, "command": c
 findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
 	some command in data.sandgate.facts.tagged.publisher
 	null in command.argv
-	is_null(data.sandgate.facts.sub_commands[command.index][0])
+	is_null(data.sandgate.facts.sub_command(command)[0])
 	reason := sprintf("What %s would do is only known when it runs.", [command.name])
 	help := "Write the sub-command out, such as `git status`."
 }

@@ -21,7 +21,7 @@ _stays(command) if {
 
 _stays(command) if {
 	regex.match(_looks[command.name], concat(" ", [word |
-		some word in array.slice(data.sandgate.facts.sub_commands[command.index], 0, 2)
+		some word in array.slice(data.sandgate.facts.sub_command(command), 0, 2)
 		is_string(word)
 	]))
 	not regex.match(`(?m)^secrets?(/|$|,)`, command.text)
