@@ -27,7 +27,7 @@ from server.sandbox.door import arrival, check_key, door
 from server.sandbox.ends import AGENT_OUT_OF_MEMORY
 from server.sandbox.engine import NoEngine
 from server.sandbox.gate import added
-from server.sandbox.image_build import ImageMissing, ImageOutdated, how_to_build, require
+from server.sandbox.image_build import ImageMissing, ImageOutdated, how_to_build, require_on
 from server.sandbox.image_recipe import AGENT as AGENT_IMAGE
 from server.sandbox.image_recipe import REPOSITORY, known_images, recipe
 from server.sandbox.orphans import SANDBOX_LABEL, SERVER_LABEL, Orphans
@@ -154,7 +154,7 @@ class DockerEngine:
         try:
             api = self._docker().api
             if spec.image not in self._image_env:
-                _require(self._find(), spec.image)
+                _require(api, spec.image)
             started = self._started(api, spec, identity, folder)
             info = api.inspect_container(started)
             self._image_env.setdefault(spec.image, _environment(info["Config"]["Env"]))
@@ -163,7 +163,7 @@ class DockerEngine:
             raise NoSuchImage(f"the engine has no image {spec.image}; {_how_to_get(spec.image)}") from exc
         except (NoEngine, ImageMissing, ImageOutdated, NotFilled) as exc:
             raise SandboxFailed(str(exc)) from exc
-        except (APIError, DockerException) as exc:
+        except (APIError, DockerException, RequestException) as exc:
             raise SandboxFailed(f"the Docker engine refused to start a sandbox: {_first_line(exc)}") from exc
         finally:
             self._starting.discard(identity)
@@ -189,7 +189,7 @@ class DockerEngine:
         return str(container)
 
     def _find_agent(self, api: docker.APIClient) -> str:
-        require(self._find(), AGENT_IMAGE)
+        require_on(api, AGENT_IMAGE)
         return str(api.inspect_image(recipe(AGENT_IMAGE).tag)["Id"])  # type: ignore[no-untyped-call]  # docker's types leave it out
 
     def _create(self, spec: SandboxSpec, identity: str, folder: Path) -> dict[str, Any]:
@@ -373,11 +373,11 @@ def _how_to_get(image: str) -> str:
     return f"pull it (docker pull {image}) or build it, or change [sandbox] images in the settings"
 
 
-def _require(engine_url: str, image: str) -> None:
+def _require(api: docker.APIClient, image: str) -> None:
     """An image of ours must be this version's: another's agent speaks another language."""
     repository, _, name = image.partition("/")
     if repository == REPOSITORY and name in known_images():
-        require(engine_url, name)
+        require_on(api, name)
 
 
 def _environment(pairs: list[str] | None) -> dict[str, str]:

@@ -122,6 +122,7 @@ class _Line:
             labels=dict(labels),
             stdin_open=True,  # and closed when we go, whatever we died of: then it ends
             healthcheck={"test": ["NONE"]},
+            network_disabled=True,  # beside "none": as for a sandbox, see there
             host_config=api.create_host_config(**_HOST),
         )
         self._id, self._unread = str(made["Id"]), bytearray()
