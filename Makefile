@@ -38,7 +38,7 @@ check:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy images/agent/agent.py images/agent/weigh.py
+	$(BIN)/mypy images/agent/agent.py images/agent/folder_process.py images/agent/weigh.py
 	$(BIN)/lint-imports
 
 lock:

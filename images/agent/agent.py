@@ -282,6 +282,8 @@ class Agent:
         number = int(str(message["job"]))
         stdin = bytes(self.incoming.pop(number, b""))
         argv, env, ours = _strings(message["argv"]), _environment(message["env"]), message.get("ours") is True
+        if ours:
+            argv = spawn.own_program("folder_process.py", str(self.uid), "ruled" if self.abi else "", *argv)
         plan = spawn.Plan(argv, env, str(message["cwd"]), ours=ours)
         try:
             job = self.keepers.give(lambda keeper: self._start(number, keeper, plan, stdin, message))
@@ -365,7 +367,8 @@ def main() -> None:
     os.umask(0o022)
     os.chdir("/")
     os.environ.clear()
-    kernel.drop_capabilities_to(kernel.CAP_KILL, kernel.CAP_SETGID, kernel.CAP_SETUID)
+    own = kernel.CAP_SETGID, kernel.CAP_SETUID
+    kernel.keep_capabilities((kernel.CAP_KILL, *own), over_exec=own)  # a keeper makes its leaders uid 1000
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)

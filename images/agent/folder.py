@@ -1,6 +1,6 @@
-"""A folder of the sandbox told to the server: its names, its hashes, its files. Runs in a child that became uid 1000.
+"""A folder of the sandbox told to the server: its names, its hashes, its files. Runs in folder_process.py, as uid 1000.
 
-It is the agent's own code, forked and not executed, so it needs no interpreter in the image and no command can trace it.
+It is the agent's own code in the agent's own interpreter, so it needs none in the image, and no command can trace it.
 It reads what a command could read, follows no link, and blocks on no FIFO. The tree is whatever a command made of it: the
 server believes none of it.
 

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import selectors
 import signal
@@ -12,7 +11,7 @@ from collections.abc import Callable
 
 import tree
 from counters import Counters, disk_room
-from spawn import EXEC_PATIENCE_S, Keeper, Plan, Start
+from spawn import EXEC_PATIENCE_S, Keeper, News, Plan, Start
 from wire import Wire
 
 READ = 1 << 18
@@ -20,7 +19,6 @@ PIPE_BYTES = 1 << 20
 DRAIN_S = 0.2  # after the leader's end: what its children still hold open is not waited for longer
 KILL_GRACE_S = 2.0
 MOST_STDIN_WAITING = 1 << 20  # that a program has not read yet; what is sent at once may be more than that
-NOTHING_USED = {"utime": 0.0, "stime": 0.0, "maxrss_kb": 0}
 
 
 class Job:
@@ -52,7 +50,7 @@ class Job:
         self.reason = "exited"
         self.kill_at: float | None = None
         self.drain_until: float | None = None
-        self.end: dict[str, object] | None = None
+        self.end: News | None = None
         self.reported = False
         self.left = 0  # processes that ran on at its end
         self.failure: int | None = None  # the errno with which no process could be made for it
@@ -141,24 +139,24 @@ class Job:
         if not message:
             self._keeper_left()
             return
-        said = json.loads(message)
-        if "clear" in said:
+        news = News(message)
+        if news.kind == News.CLEAR:
             self.clear = True
-        elif "full" in said:
-            self.failure = int(said["full"])
-        elif not self._start.is_of(int(said["leader"])):
+        elif news.kind == News.FULL:
+            self.failure = news.status
+        elif not self._start.is_of(news.leader):
             if self.reason != "exited":  # what was to be stopped begins only now
-                tree.end_all(self.keeper.pid)
+                self._end_all()
         else:
-            self._leader_ended(said)
+            self._leader_ended(news)
 
     @property
     def _start(self) -> Start:
         assert self.start is not None  # noqa: S101 - launch() has set it
         return self.start
 
-    def _leader_ended(self, said: dict[str, object]) -> None:
-        self.running, self.end, self.clear = True, said, not said["more"]
+    def _leader_ended(self, news: News) -> None:
+        self.running, self.end, self.clear = True, news, not news.more
         self.drain_until = time.monotonic() + DRAIN_S
         if self._start.failed is not None:
             self._say_why_it_did_not_start(*self._start.failed)
@@ -175,7 +173,7 @@ class Job:
         """It died itself: it has the agent's own uid, so only the OOM killer does that."""
         self.clear = self.abandoned = True
         if self.end is None:
-            self.end = {"ended": signal.SIGKILL, "at": time.monotonic(), "more": False, **NOTHING_USED}
+            self.end = News.killed(time.monotonic())
             self.drain_until = time.monotonic()
 
     # --- ending ------------------------------------------------------------------------------------------------------
@@ -185,11 +183,20 @@ class Job:
         if self.end is None and self.reason == "exited":
             self.reason = reason
         if number == signal.SIGKILL:
-            tree.end_all(self.keeper.pid)
+            self._end_all()
             self.kill_at = time.monotonic() + KILL_GRACE_S  # and again, should anything have slipped through
         else:
             tree.signal_all(self.keeper.pid, number)
             self.kill_at = time.monotonic() + grace_s
+
+    def _end_all(self) -> None:
+        tree.end_all(self.keeper.pid, self._is_clear)
+
+    def _is_clear(self) -> bool:
+        """Asks the keeper: it says so before it makes the next command's leader, which is not to be ended."""
+        while self.keeper.hear():
+            pass
+        return self.clear
 
     def tend(self, now: float) -> None:
         """What time brings: deadlines, graces, the end of the drain."""
@@ -202,7 +209,7 @@ class Job:
             self.deadline = None
             self.stop(signal.SIGTERM, "timed_out")
         if self.kill_at is not None and now >= self.kill_at and not self.clear:
-            tree.end_all(self.keeper.pid)
+            self._end_all()
             self.kill_at = now + KILL_GRACE_S
         if self.end is not None and not self.reported:
             assert self.drain_until is not None  # noqa: S101 - set together with end
@@ -222,7 +229,7 @@ class Job:
         if self.failure is not None:
             self.wire.say({"ev": "ended", "job": self.number, "reason": "not_started", "errno": self.failure})
             return
-        status = int(str(self.end["ended"]))
+        status = self.end.status
         self.left = 0 if self.clear else len(tree.below(self.keeper.pid))
         self.wire.say(
             {
@@ -235,8 +242,8 @@ class Job:
                 "no_pids": self.counters.out_of_processes() > self.pids_before,
                 "disk_room": [self.room_before, disk_room()[0]],
                 "left": self.left,
-                "duration_ms": (float(str(self.end["at"])) - self.started) * 1000,
-                **{name: self.end[name] for name in NOTHING_USED},
+                "duration_ms": (self.end.at - self.started) * 1000,
+                **self.end.used,
             }
         )
 

@@ -13,7 +13,7 @@ PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, P
 PR_SET_PDEATHSIG = 1
 SECCOMP_MODE_FILTER = 2
 CAPABILITIES = range(64)  # the kernel answers EINVAL past its last one
-CAP_KILL, CAP_SETGID, CAP_SETUID = 5, 6, 7
+CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SETPCAP = 5, 6, 7, 8
 
 
 def call(result: int, what: str) -> int:
@@ -36,15 +36,25 @@ def syscall(number: int, *args: object) -> int:
 # --- capabilities -----------------------------------------------------------------------------------------------------
 
 
-def drop_capabilities_to(*keep: int) -> None:
-    """Empty the bounding set (SETPCAP was given for this alone), then keep only these as permitted and effective."""
+def keep_capabilities(kept: tuple[int, ...], over_exec: tuple[int, ...]) -> None:
+    """Keep only these as permitted and effective, and only those of them over an exec; the bounding set becomes empty."""
+    first = (*kept, CAP_SETPCAP)  # which was given for this alone
+    _set_capabilities(first, over_exec)  # now, for what is inherited has to be in the bounding set
     for capability in CAPABILITIES:
         if prctl(PR_CAPBSET_DROP, capability) < 0:
             break
-    mask = sum(1 << capability for capability in keep)
+    _set_capabilities(kept, over_exec)
+
+
+def drop_capabilities() -> None:
+    """All, and what an exec would pass on."""
+    _set_capabilities((), ())
+
+
+def _set_capabilities(kept: tuple[int, ...], over_exec: tuple[int, ...]) -> None:
+    mask, inherited = (sum(1 << capability for capability in some) for some in (kept, over_exec))
     header = struct.pack("=Ii", 0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
-    data = struct.pack("=6I", mask, mask, 0, 0, 0, 0)
-    call(LIBC.capset(header, data), "capset")
+    call(LIBC.capset(header, struct.pack("=6I", mask, mask, inherited, 0, 0, 0)), "capset")
 
 
 # --- identity for file access -----------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ import struct
 import time
 from collections.abc import Callable
 
+import kernel
+
 GATE = "/run/sandgate/egress.sock"
 UID = 1001  # and gid
 OPEN_FILES = 1024
@@ -92,6 +94,7 @@ def _serve(asking: socket.socket, ports: tuple[int, ...]) -> None:
         os.setgroups([])
         os.setresgid(UID, UID, UID)
         os.setresuid(UID, UID, UID)
+        kernel.drop_capabilities()
         relay.serve(GATE, ports, socket.socket(fileno=kept))
     finally:
         os._exit(1)

@@ -95,7 +95,8 @@ class Searches:
         try:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
                 signal.signal(number, signal.SIG_DFL)
-            spawn.lower(self.confine, self.user.uid, self.user.gid, ruleset)
+            spawn.set_apart(self.confine, self.user.gid)
+            spawn.lower(self.user.uid, ruleset)
             low, high = sorted((root, out))
             for first, end in ((3, low), (low + 1, high), (high + 1, 1 << 16)):
                 os.closerange(first, end)  # the line to the server is not for it

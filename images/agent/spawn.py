@@ -1,32 +1,31 @@
 """Starting a command: a keeper that outlives every trick of its children, and a leader, forked ahead, that becomes it.
 
 The keeper runs under the agent's uid, so a command can neither signal nor trace it, and it is a subreaper, so whatever
-its command leaves behind by double forks or setsid stays below it in the process tree, where the agent finds it. When
-nothing of the command is left, it forks the leader of the next: all that needs no plan is done before one is there.
+its command leaves behind by double forks or setsid stays below it in the process tree, where the agent finds it. It is a
+program of its own, keeper.c; here is the agent's end of it.
 """
 
-import contextlib
-import errno
-import json
 import os
 import signal
 import socket
 import struct
-import time
 from collections.abc import Callable
 
-import folder
 import kernel
 
+RUNTIME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+KEEPER = f"{RUNTIME}/keeper"
+CHANNEL = RULESET = 3  # the descriptors that keeper.c knows them by
 EXEC_PATIENCE_S = 2.0  # a leader that uid 1000 stopped before its exec is given up after this
-NICE = 19  # 150 busy loops moved a call's p50 from 1.8 to 6 ms at 19, to 485 ms at 0 (measured)
-OOM_SCORE = b"500"  # unmapped memfds charge the cgroup, not a process: without it the killer may take PID 1
+NICE = 19  # as keeper.c has it
+OOM_SCORE = b"500"
 PIECE = 1 << 16  # of a plan, in one message
-_LENGTH = struct.Struct(">I")
+STEPS = ("oom score", "identity", "working directory", "landlock", "exec")  # keeper.c counts them
+OURS = 1
+_HEAD = struct.Struct(">IIII")  # how long the rest is, flags, arguments, variables
 _TAKEN = struct.Struct(">I")  # the leader's pid: it has the plan
-_DESCRIPTOR = struct.Struct("@i")
-_FAILED = struct.Struct(">ii")  # which step failed, its errno
-STEPS = ("oom score", "identity", "working directory", "landlock", "exec")
+_FAILED = struct.Struct(">II")  # which step failed, its errno
+_NEWS = struct.Struct("@iiiiqddd")
 IGNORED_BY_PYTHON = (
     signal.SIGPIPE,
     signal.SIGXFSZ,
@@ -36,13 +35,46 @@ IGNORED_BY_PYTHON = (
 class Plan:
     """What a leader is told: exactly this argv, with this environment, in this directory.
 
-    ours: no program to execute, but the agent's own reading of a folder.
+    ours: a program of the agent's own (`own_program`), which finds the ruleset as descriptor RULESET and lowers itself.
     """
 
     __slots__ = ("argv", "cwd", "env", "ours")
 
     def __init__(self, argv: list[str], env: dict[str, str], cwd: str, *, ours: bool = False) -> None:
         self.argv, self.env, self.cwd, self.ours = argv, env, cwd, ours
+
+    def as_bytes(self) -> bytes:
+        """As keeper.c reads it: what cannot be spelled is as senseless there as a NUL within."""
+        strings = [self.cwd, *self.argv, *(f"{name}={value}" for name, value in self.env.items()), ""]
+        try:
+            body = os.fsencode("\0".join(strings))
+        except UnicodeEncodeError:
+            body = b""
+        return _HEAD.pack(len(body), OURS if self.ours else 0, len(self.argv), len(self.env)) + body
+
+
+class News:
+    """What a keeper says. ended: of the leader, with what it and its children used; clear: nothing runs below any more;
+    full: there was no room for a leader, `status` is the errno."""
+
+    __slots__ = ("at", "kind", "leader", "more", "status", "used")
+    ENDED, CLEAR, FULL = range(3)
+
+    def __init__(self, message: bytes) -> None:
+        self.kind, self.leader, self.status, more, peak_kb, user_s, system_s, self.at = _NEWS.unpack(message)
+        self.more = bool(more)
+        self.used = {"utime": user_s, "stime": system_s, "maxrss_kb": peak_kb}
+
+    @classmethod
+    def killed(cls, at: float) -> "News":
+        """What a keeper that was killed itself can no longer say of its leader."""
+        return cls(_NEWS.pack(cls.ENDED, 0, signal.SIGKILL, False, 0, 0.0, 0.0, at))
+
+
+def own_program(name: str, *arguments: str) -> list[str]:
+    """The argv of one: the agent's interpreter, loader and libraries, which uid 1000 cannot read."""
+    python = [f"{RUNTIME}/lib/ld.so", "--inhibit-cache", "--library-path", f"{RUNTIME}/lib", f"{RUNTIME}/bin/python3"]
+    return [*python, "-I", "-S", "-B", "-X", "utf8", f"{RUNTIME}/agent/{name}", *arguments]
 
 
 class Start:
@@ -85,7 +117,7 @@ class Keeper:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.pid = os.fork()
         if self.pid == 0:
-            _keep(theirs, confine, uid, gid)
+            _keep(theirs.fileno(), confine, uid, gid)
         theirs.close()
         ours.setblocking(False)
         self.channel = ours
@@ -93,12 +125,12 @@ class Keeper:
 
     def start(self, plan: Plan, streams: tuple[int, int, int], ruleset: int | None) -> Start:
         """Hand the plan and its descriptors to the leader. Raises OSError where there is none any more."""
-        body = json.dumps([plan.argv, plan.env, plan.cwd, plan.ours]).encode()
+        body = plan.as_bytes()
         report, status = os.pipe2(os.O_CLOEXEC)
         handles = [*streams, status, *([] if ruleset is None else [ruleset])]
         self.channel.setblocking(True)
         try:
-            socket.send_fds(self.channel, [_LENGTH.pack(len(body)), body[:PIECE]], handles)
+            socket.send_fds(self.channel, [body[:PIECE]], handles)
             for start in range(PIECE, len(body), PIECE):
                 self.channel.send(body[start : start + PIECE])
         except OSError:
@@ -109,192 +141,50 @@ class Keeper:
             self.channel.setblocking(False)
         return Start(report)
 
-    def hear(self) -> None:
+    def hear(self) -> bool:
+        """Whether there may be more to hear."""
         try:
-            message = self.channel.recv(4096)
+            message = self.channel.recv(_NEWS.size)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             message = b""
         self.hears(message)
+        return bool(message)
 
 
-def _keep(channel: socket.socket, confine: kernel.Filter, uid: int, gid: int) -> None:
-    """The keeper's whole life; it never returns into the agent's loop."""
+def _keep(channel: int, confine: kernel.Filter, uid: int, gid: int) -> None:
+    """From the fork to keeper.c; it never returns into the agent's loop."""
     try:
-        keep = channel.fileno()
-        os.closerange(3, keep)  # 0 to 2 stay taken, so that what is received never lands on a standard stream
-        os.closerange(keep + 1, 1 << 16)
+        os.dup2(channel, CHANNEL)
+        os.set_inheritable(CHANNEL, True)
+        os.closerange(CHANNEL + 1, 1 << 16)  # 0 to 2 stay: what is received never lands on a standard stream
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM, *IGNORED_BY_PYTHON):
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, *IGNORED_BY_PYTHON):
             signal.signal(number, signal.SIG_DFL)
-        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-        confine.apply()  # here, for all leaders to come: to compile it takes as long as all else that one has to do
-        while True:
-            leader = os.fork()
-            if leader == 0:
-                _lead(channel, uid, gid)
-            _reap(channel, leader)
-    except OSError as exc:  # the sandbox is full of processes, or the agent is gone
-        _tell(channel, {"full": exc.errno})
-    finally:
-        os._exit(0)
-
-
-def _reap(channel: socket.socket, leader: int) -> None:
-    """Report the leader's end, then stay until nothing is left below."""
-    utime, stime, peak = 0.0, 0.0, 0
-    while True:
-        try:
-            pid, status, used = os.wait4(-1, 0)
-        except ChildProcessError:
-            _tell(channel, {"clear": True})
-            return
-        utime, stime, peak = utime + used.ru_utime, stime + used.ru_stime, max(peak, used.ru_maxrss)
-        if pid == leader:
-            more = _has_children()
-            _tell(
-                channel,
-                {
-                    "ended": status,
-                    "leader": leader,
-                    "utime": utime,
-                    "stime": stime,
-                    "maxrss_kb": peak,
-                    "at": time.monotonic(),
-                    "more": more,
-                },
-            )
-            if not more:
-                return
-
-
-def _has_children() -> bool:
-    """Whether the command left anything running: only then is it worth a walk through /proc."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
-
-
-def _tell(channel: socket.socket, message: dict[str, object]) -> None:
-    channel.send(json.dumps(message).encode())
-
-
-def _lead(channel: socket.socket, uid: int, gid: int) -> None:
-    """The leader's life until it is the command. Until then it is root's, out of reach of what runs as uid 1000."""
-    try:
-        kernel.prctl(
-            kernel.PR_SET_PDEATHSIG, signal.SIGKILL
-        )  # without its keeper it takes no plan; a new uid clears it
-        failed = _prepare(gid)
-        _warm_up()
-        plan, streams, status, ruleset = _receive(channel)
-        os.write(status, _TAKEN.pack(os.getpid()))
-        failed = failed or _become(plan, streams, ruleset, uid)
-        if failed is None:
-            os.close(status)  # as an exec would
-            os._exit(folder.main(*plan.argv))
-        os.write(status, _FAILED.pack(*failed))
+        confine.apply()
+        os.execve(KEEPER, [KEEPER, str(uid), str(gid)], {})  # noqa: S606 - a program of ours; no shell
     finally:
         os._exit(127)
 
 
-def _prepare(gid: int) -> tuple[int, int] | None:
-    """What needs no plan. The step that failed and its errno."""
-    step = 1
-    try:
-        os.setsid()
-        os.setgroups([])
-        os.setresgid(gid, gid, gid)
-        os.umask(0o022)
-    except OSError as exc:
-        return step, exc.errno or 0
-    return None
-
-
-def lower(confine: kernel.Filter, uid: int, gid: int, ruleset: int | None) -> None:
-    """What a command is before its exec, for a fork that runs no program. Raises OSError."""
+def set_apart(confine: kernel.Filter, gid: int) -> None:
+    """What a leader is from its start, for a fork of the agent. Raises OSError."""
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     confine.apply()
-    if failed := _prepare(gid):
-        raise OSError(failed[1], STEPS[failed[0]])
-    _be_the_first_to_go()
+    os.setsid()
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.umask(0o022)
+
+
+def lower(uid: int, ruleset: int | None) -> None:
+    """What a leader is besides once it is a command, for the agent's own code. Raises OSError."""
+    with open("/proc/self/oom_score_adj", "wb", buffering=0) as score:
+        score.write(OOM_SCORE)
     os.nice(NICE)
     os.setresuid(uid, uid, uid)
+    kernel.drop_capabilities()
     if ruleset is not None:
         kernel.call(kernel.syscall(kernel.SYS_LANDLOCK_RESTRICT, ruleset, 0), "landlock_restrict_self")
-
-
-def _be_the_first_to_go() -> None:
-    """Where memory ends. Not before there is a plan: what only waits would be killed for what another took."""
-    score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-    os.write(score, OOM_SCORE)
-    os.close(score)
-
-
-def _warm_up() -> None:
-    """Walk once through what comes between a plan and its exec: pages shared with the agent are copied now, not then."""
-    plan = _read(json.dumps([["true"], {"PATH": os.defpath}, "/", False]).encode())
-    with contextlib.suppress(FileNotFoundError):  # not every image has it
-        _found(plan)
-    for handle in range(3):
-        os.dup2(handle, handle, inheritable=True)
-    os.chdir(plan.cwd)
-    os.nice(0)
-    kernel.syscall(kernel.SYS_LANDLOCK_RESTRICT, -1, 0)
-
-
-def _read(body: bytes) -> Plan:
-    argv, env, cwd, ours = json.loads(body)
-    return Plan(argv, env, cwd, ours=ours)
-
-
-def _receive(channel: socket.socket) -> tuple[Plan, list[int], int, int | None]:
-    # Not socket.recv_fds: it drops its flags, and the command would inherit every descriptor.
-    room = socket.CMSG_SPACE(5 * _DESCRIPTOR.size)
-    first, ancillary, _, _ = channel.recvmsg(_LENGTH.size + PIECE, room, socket.MSG_CMSG_CLOEXEC)
-    handles = [handle for _, _, data in ancillary for (handle,) in _DESCRIPTOR.iter_unpack(data)]
-    (wanted,), body = _LENGTH.unpack_from(first), first[_LENGTH.size :]
-    while len(body) < wanted:
-        body += channel.recv(PIECE)
-    return _read(body), handles[:3], handles[3], handles[4] if len(handles) > 4 else None
-
-
-def _become(plan: Plan, streams: list[int], ruleset: int | None, uid: int) -> tuple[int, int] | None:
-    """The rest, and the exec. It comes back where that failed, with the step and its errno, or where there is none."""
-    step = 0
-    try:
-        _be_the_first_to_go()
-        step = 1
-        for target, handle in enumerate(streams):
-            os.dup2(handle, target, inheritable=True)
-        os.nice(NICE)
-        os.setresuid(uid, uid, uid)
-        step = 2
-        os.chdir(plan.cwd)
-        step = 3
-        if ruleset is not None:
-            kernel.call(kernel.syscall(kernel.SYS_LANDLOCK_RESTRICT, ruleset, 0), "landlock_restrict_self")
-        if plan.ours:
-            return None
-        step = 4
-        os.execve(_found(plan), plan.argv, plan.env)  # noqa: S606 - running what was permitted is the point; no shell
-    except OSError as exc:
-        return step, exc.errno or 0
-    except ValueError:  # a NUL in an argument
-        return step, errno.EINVAL
-
-
-def _found(plan: Plan) -> str:
-    """The program as PATH has it. Looked for first: an exec that fails costs ten times a look."""
-    name = plan.argv[0]
-    if "/" in name:
-        return name
-    places = [f"{place or '.'}/{name}" for place in plan.env.get("PATH", os.defpath).split(":")]
-    there = [place for place in places if os.path.isfile(place)]
-    if not there:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-    return next((place for place in there if os.access(place, os.X_OK)), there[0])

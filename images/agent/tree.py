@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 
 PASSES = 200  # a pids limit of 1,024 needs a handful; bounded so that the agent always comes back
 
@@ -55,11 +56,14 @@ def signal_all(root: int, number: int) -> int:
     return sum(_send(pid, number) for pid in below(root))
 
 
-def end_all(root: int) -> bool:
-    """Stop all below `root` until no new ones appear, then kill them; again, until none is there. False if some still is."""
+def end_all(root: int, is_clear: Callable[[], bool] = lambda: False) -> bool:
+    """Stop all below `root` until no new ones appear, then kill them; again, until none is there. False if some still is.
+
+    is_clear: asked after each look, whether what was to be ended was gone before it: then what was seen is another's.
+    """
     for _ in range(PASSES):
         stopped = below(root)
-        if not stopped:
+        if not stopped or is_clear():
             return True
         for pid in stopped:
             _send(pid, signal.SIGSTOP)

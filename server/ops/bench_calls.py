@@ -19,17 +19,21 @@ _PLAIN: Final = ("/bin/true",)
 _TASKS: Final = 5  # more would take longer than all else
 
 
+class NotMeasured(Exception):
+    """What was to be measured did not happen."""
+
+
 class _Over:
     """Waits for one command's end and nothing else."""
 
     def __init__(self) -> None:
-        self.over = anyio.Event()
+        self.over, self.end = anyio.Event(), Exit("running")
 
     def write(self, stream: int, data: bytes) -> None:
         """`true` says nothing."""
 
     def ended(self, end: Exit) -> None:
-        del end  # how it ended is the tests' business
+        self.end = end
         self.over.set()
 
     def cleared(self) -> None:
@@ -42,6 +46,8 @@ async def run_true(box: DockerSandbox) -> None:
     over = _Over()
     await box.run(permit(question, Allow()), over)
     await over.over.wait()
+    if over.end.exit_code != 0:
+        raise NotMeasured(f"true ended as {over.end}")
 
 
 async def _exec(rig: Rig) -> list[Row]:

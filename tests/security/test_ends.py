@@ -58,6 +58,37 @@ async def test_a_stopped_job_says_who_stopped_it_and_takes_its_daemons_along(box
     await gone(box, "sleep 66")
 
 
+@pytest.mark.parametrize(
+    ("argv", "exit_code", "told"),
+    [
+        (("printf", "%s", "\udcff"), 0, b"\xff"),
+        (("printf", "%.1s", *["x" * 8000] * 100), 0, b"x" * 100),
+        (("true", "x" * 200_000), 127, b"sandgate: cannot start: exec: Argument list too long\n"),
+        (("true", "\0"), 127, b"sandgate: cannot start: exec: Invalid argument\n"),
+        (("true", "\ud800"), 127, b"sandgate: cannot start: exec: Invalid argument\n"),
+        (("nothing-of-that-name",), 127, b"sandgate: cannot start: command not found\n"),
+        (("",), 127, b"sandgate: cannot start: command not found\n"),
+        (("/etc/passwd",), 127, b"sandgate: cannot start: exec: Permission denied\n"),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, bytes) else "",
+)
+async def test_arguments_arrive_byte_for_byte_or_it_is_said_why_not(
+    box: DockerSandbox, argv: tuple[str, ...], exit_code: int, told: bytes
+) -> None:
+    said = await run(box, *argv)
+
+    assert (said.end.status, said.end.exit_code, bytes(said.out + said.err)) == ("exited", exit_code, told)
+
+
+async def test_what_ends_one_command_never_ends_the_next(box: DockerSandbox) -> None:
+    for _ in range(20):
+        said = Said()
+        job = await box.run(command("/bin/bash", "-c", "sleep 66 & sleep 66"), said)
+        await job.stop(signal.SIGKILL, "job_stop", 1)
+        assert (await run(box, "true")).end.status == "exited"
+        assert (await over(said)).status == "killed"
+
+
 async def test_what_a_finished_job_left_behind_is_stopped_and_its_going_is_told(box: DockerSandbox) -> None:
     said = Said()
     job = await box.run(command("/bin/bash", "-c", f"{TREE} exit 4"), said)
