@@ -9,17 +9,29 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 X32 = 0x40000000
 HUNG_S = 0.3
+HIGHEST = 600
 
 
 def number(name: str) -> int:
     """The kernel's number on this machine's architecture, negative where it has none (libseccomp, which apt brings)."""
     return int(ctypes.CDLL("libseccomp.so.2").seccomp_syscall_resolve_name(name.encode()))
+
+
+def every_name() -> Iterator[str]:
+    """What the library knows of this machine's table."""
+    library = ctypes.CDLL("libseccomp.so.2")
+    library.seccomp_arch_native.restype = ctypes.c_uint32
+    library.seccomp_syscall_resolve_num_arch.restype = ctypes.c_char_p
+    native = ctypes.c_uint32(library.seccomp_arch_native())
+    for nr in range(HIGHEST):
+        if name := library.seccomp_syscall_resolve_num_arch(native, nr):
+            yield name.decode()
 
 
 def call(nr: int, *args: int) -> str:
@@ -64,7 +76,7 @@ def by_the_32_bit_door() -> str:
 
 def main() -> None:
     asked = json.loads(sys.argv[1])
-    walk = {name: with_nonsense(name) for name in asked["walk"]}
+    walk = {name: with_nonsense(name) for name in sorted({*asked["walk"], *every_name()})}
     calls = {label: in_a_child(partial(call, number(name), *args)) for label, (name, *args) in asked["calls"].items()}
     doors = (
         {"i386": in_a_child(by_the_32_bit_door), "x32": in_a_child(lambda: call(X32 | 39))} if asked["doors"] else {}
