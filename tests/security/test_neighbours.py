@@ -28,7 +28,7 @@ STORMS = {
     "a flood of output": ("yes", 6, {"timed_out"}),
     "a minute of it": ("yes", 60, {"timed_out"}),
     "a flood without lines": ("exec cat /dev/zero", 4, {"timed_out"}),
-    "a hundred thousand files": (f'exec python3 -c "{FILES}"', 90, {"exited"}),
+    "a hundred thousand files": (f'rm -f full; exec python3 -c "{FILES}"', 90, {"exited"}),
     "ten gigabytes of holes": ("truncate -s 10G holes && dd if=/dev/zero of=holes bs=1M seek=10000 count=1", 60, {"exited"}),
 }  # fmt: skip
 
