@@ -1,6 +1,7 @@
 """Sessions that nobody uses come to rest and back, in a real server with short periods."""
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,13 +92,14 @@ def test_a_session_outlives_a_server_that_ends_in_order(own_folder: Path) -> Non
     first.shell("echo said; sleep 300", wait_s=0.5)
     assert first.end(signal.SIGTERM) == 128 + signal.SIGTERM
     assert home.containers() == []
-    second = RawServer.start(home)
+    second = RawServer.start(replace(home, arguments=("--environment", "python")))
     job = second.ask("tools/call", {"name": "job_output", "arguments": {"job": "j2"}})["content"][0]["text"]
     answer = second.shell(FOUND)
 
     assert output(answer).splitlines() == ["kept", "kept", "-rwxr-x--- agent 3", "module", "link -> kept"]
     assert answer["structuredContent"]["job"] == "j3"
     assert "new session" not in answer["content"][0]["text"]
+    assert "kept with its files and its environment, base; this server's own is python" in answer["content"][0]["text"]
     assert "said" in job
     assert "killed" in job
     second.ask("tools/call", {"name": "session_close", "arguments": {}})
