@@ -18,6 +18,7 @@ from tests.end_to_end.rig import Home
 SHIM_SOCKETS = Path("/run/containerd/s")  # of every engine of a machine
 SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # the machine's, only looked at
 KERNELS = Path("/sys/fs/cgroup")
+PATIENCE_S = 3600  # with an engine that makes no container
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Births:
     @contextmanager
     def heard(self, open_client: Callable[[], AbstractContextManager[docker.APIClient]]) -> Iterator["Births"]:
         with open_client() as api:
+            api.timeout = PATIENCE_S
             stream = api.events(decode=True, filters={"type": "container", "event": "create"})
             hearing = threading.Thread(target=lambda: self.ids.update(event["id"] for event in stream))
             hearing.start()
