@@ -80,15 +80,6 @@ async def test_arguments_arrive_byte_for_byte_or_it_is_said_why_not(
     assert (said.end.status, said.end.exit_code, bytes(said.out + said.err)) == ("exited", exit_code, told)
 
 
-async def test_what_ends_one_command_never_ends_the_next(box: DockerSandbox) -> None:
-    for _ in range(20):
-        said = Said()
-        job = await box.run(command("/bin/bash", "-c", "sleep 66 & sleep 66"), said)
-        await job.stop(signal.SIGKILL, "job_stop", 1)
-        assert (await run(box, "true")).end.status == "exited"
-        assert (await over(said)).status == "killed"
-
-
 async def test_what_a_finished_job_left_behind_is_stopped_and_its_going_is_told(box: DockerSandbox) -> None:
     said = Said()
     job = await box.run(command("/bin/bash", "-c", f"{TREE} exit 4"), said)
