@@ -6,9 +6,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio.to_thread
 import pytest
 
-from tests.end_to_end.rig import Home, connected, refused, text_from
+from tests.end_to_end.rig import Home, connected, refused, text_from, until
 from tests.end_to_end.shop import HELLO, open_shop
 from tests.end_to_end.shop import said as said_in
 from tests.end_to_end.test_bad_machine import said
@@ -42,13 +43,22 @@ def place(folder: Path) -> Iterator[Path]:
     Home(made).remove_images()
 
 
+def warm(home: Home) -> set[str]:
+    """Sandboxes that were made ahead and that nobody has had."""
+    made, had = ({line["sandbox"] for line in home.audit(f"sandbox.{what}")} for what in ("created", "claimed"))
+    return made - had
+
+
 async def test_setup_runs_once_for_all_servers_and_anew_when_a_file_changes(place: Path, folder_of_mine: Path) -> None:
     home = Home(place, settings=SETUP, arguments=("--workspace", f"{folder_of_mine}:ro"))
     look = "cat ~/made/requirements.txt ~/made/when"
     async with connected(home) as first:
         made = (await text_from(first, "shell", command=look)).splitlines()
         assert made[:2] == ["first", "second"]
+        await anyio.to_thread.run_sync(until, lambda: bool(warm(home)), "none was made ahead")
+        ahead = warm(home)
         await text_from(first, "session_open", session="more")
+        assert home.audit("sandbox.claimed")[-1]["sandbox"] in ahead, "the second is as warm as a plain one"
         assert (await text_from(first, "shell", command=look, session="more")).splitlines()[2] == made[2]
     async with connected(home) as second:
         assert (await text_from(second, "shell", command=look)).splitlines()[2] == made[2]
