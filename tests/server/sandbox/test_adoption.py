@@ -1,12 +1,14 @@
 """One engine object stands for the server that died, a second one for the next; the container between them is real."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
+from docker.utils.socket import frames_iter
 
 from server.sandbox.adoption import find_left, move_here
 from server.sandbox.docker_engine import DockerEngine, Surroundings
@@ -106,13 +108,15 @@ async def test_whoever_else_dials_when_the_server_comes_back_is_hung_up_on(own_f
     box = await left(own_folder)
     with client() as api:
         made = api.exec_create(f"sandgate-{box.id}", ["python3", "-c", RACE], user="1000")
-        racers = api.exec_start(made["Id"], stream=True)
-        assert next(racers) == b"racing\n"
-        async with server(own_folder, "two") as second:
-            taken = await second.adopt(BASE, box.id, box.key)
-            assert (await shell(taken, "cat kept")).text == "kept\n"
-            said = b"".join(await anyio.to_thread.run_sync(lambda: list(racers)))
-            await taken.close()
+        line: Any = api.exec_start(made["Id"], socket=True)
+        with closing(line), closing(line._response):  # of a stream the docker package closes neither
+            racers = (data for _, data in frames_iter(line, tty=False))  # type: ignore[no-untyped-call]  # docker leaves it untyped
+            assert next(racers) == b"racing\n"
+            async with server(own_folder, "two") as second:
+                taken = await second.adopt(BASE, box.id, box.key)
+                assert (await shell(taken, "cat kept")).text == "kept\n"
+                said = b"".join(await anyio.to_thread.run_sync(lambda: list(racers)))
+                await taken.close()
 
     assert b"heard" not in said
     assert b"hung up" in said
