@@ -182,7 +182,7 @@ def _quota(info: Mapping[str, Any], mounts: Path | None) -> Check:
     return warn(
         "disk_quota",
         f"The engine cannot limit a sandbox's disk ({info.get('Driver')} on {backing or 'an unknown file system'}): "
-        "usage is watched and a reserve kept instead.",
+        "what each one holds is weighed instead, as room changes and every 10 s while commands run, and a reserve is kept.",
         "For a limit that holds to the byte, keep the engine's data on XFS mounted with pquota.",
     )
 

@@ -20,6 +20,7 @@ from mcp.types import CallToolResult, TextContent
 from server.ops.demo_origin import HOST
 from server.record.reading import lines
 from server.sandbox.installation import STATE_LABEL
+from server.sandbox.orphans import SANDBOX_LABEL
 from tests.real_engine import client as docker_client
 from tests.real_engine import engine_url
 
@@ -71,10 +72,14 @@ class Home:
     def server_id(self) -> str:
         return str(self.audit("server.started")[-1]["server"])
 
-    def containers(self) -> list[str]:
+    def containers(self, *labels: str) -> list[str]:
         with docker_client() as api:
-            found = api.containers(all=True, filters={"label": f"sandgate.server={self.server_id}"})
+            found = api.containers(all=True, filters={"label": [f"sandgate.server={self.server_id}", *labels]})
         return [entry["Names"][0] for entry in found]
+
+    def sandboxes(self) -> list[str]:
+        """Without the container that weighs them now and then."""
+        return self.containers(SANDBOX_LABEL)
 
     def images(self) -> list[str]:
         """Of this installation's snapshots, as the engine has them; the newest first, for it may stand on older ones."""

@@ -72,7 +72,7 @@ def test_a_probe_that_lists_tools_writes_nothing_down_and_takes_nothing(home: Ho
     before = written(home)
     probe = RawServer.start(home)
     probe.ask("tools/list", {})
-    assert home.containers() == []  # by the label of the server that started last
+    assert home.sandboxes() == []  # by the label of the server that started last
     probe.end(signal.SIGTERM)
 
     assert written(home) == before
@@ -87,7 +87,7 @@ def test_a_probe_on_a_fresh_machine_makes_no_record_of_sessions(home: Home) -> N
     probe.end(signal.SIGTERM)
 
     assert not (home.folder / "state/sandgate.db").exists()
-    assert home.containers() == []
+    assert home.sandboxes() == []
 
 
 @pytest.mark.promise("session.alone")
@@ -102,7 +102,7 @@ def test_two_servers_on_one_engine_leave_each_others_sandboxes_alone(home: Home)
     third.shell("true")
 
     assert said(first.shell("cat mine")) == "first"
-    assert len(home.containers()) == 1
+    assert len(home.sandboxes()) == 1
     third.end(signal.SIGTERM)
     assert said(first.shell("cat mine")) == "first"
     first.end(signal.SIGTERM)

@@ -78,8 +78,8 @@ def test_a_server_that_was_only_asked_for_its_tools_made_nothing(home: Home) -> 
 
 def test_a_closed_session_takes_its_container_with_it(home: Home) -> None:
     server = busy(home)
-    before = home.containers()
+    before = home.sandboxes()
     server.ask("tools/call", {"name": "session_close", "arguments": {}})
 
-    until(lambda: len(home.containers()) == len(before) - 1, "the session's container is still there", 10)
+    until(lambda: len(home.sandboxes()) == len(before) - 1, "the session's container is still there", 10)
     server.end(signal.SIGTERM)

@@ -39,7 +39,7 @@ def output(answer: dict[str, object]) -> str:
 
 def paused(home: Home) -> bool:
     with client() as api:
-        return all(api.inspect_container(name)["State"]["Paused"] for name in home.containers())
+        return all(api.inspect_container(name)["State"]["Paused"] for name in home.sandboxes())
 
 
 def test_a_session_is_frozen_and_the_next_call_finds_it_as_it_was(own_folder: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_session_is_frozen_and_the_next_call_finds_it_as_it_was(own_folder: Pa
     read = server.ask("tools/call", {"name": "file_read", "arguments": {"path": "kept"}})
     assert "kept" in read["content"][0]["text"]
     server.end(signal.SIGTERM)
-    assert home.containers() == []
+    assert home.sandboxes() == []
 
 
 def test_a_session_is_parked_and_comes_back_with_its_files_environment_and_network(own_folder: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_session_is_parked_and_comes_back_with_its_files_environment_and_netwo
     server.ask("tools/call", {"name": "session_open", "arguments": opened})
     server.shell(CHANGES, session="work")
     before = output(server.shell(SURROUNDINGS, session="work"))
-    until(lambda: home.containers() == [], "it was not parked", 20)
+    until(lambda: home.sandboxes() == [], "it was not parked", 20)
     refused = output(server.shell(REFUSED, session="work"))
     after = output(server.shell(FOUND, session="work"))
     surroundings = output(server.shell(SURROUNDINGS, session="work"))
@@ -91,7 +91,7 @@ def test_a_session_outlives_a_server_that_ends_in_order(own_folder: Path) -> Non
     first.shell(CHANGES)
     first.shell("echo said; sleep 300", wait_s=0.5)
     assert first.end(signal.SIGTERM) == 128 + signal.SIGTERM
-    assert home.containers() == []
+    assert home.sandboxes() == []
     second = RawServer.start(replace(home, arguments=("--environment", "python")))
     job = second.ask("tools/call", {"name": "job_output", "arguments": {"job": "j2"}})["content"][0]["text"]
     answer = second.shell(FOUND)
@@ -112,7 +112,7 @@ def test_a_session_opened_for_a_time_ends_at_it(own_folder: Path) -> None:
     server = RawServer.start(home)
     server.ask("tools/call", {"name": "session_open", "arguments": {"session": "short", "ttl_s": 1}})
     server.shell("sleep 300", session="short", background=True)
-    until(lambda: home.containers() == [], "it did not end", 20)
+    until(lambda: home.sandboxes() == [], "it did not end", 20)
 
     until(lambda: [line["kind"] for line in home.audit("session.")] == ["session.expired"], "it is not recorded", 10)
     server.end(signal.SIGTERM)
@@ -125,7 +125,7 @@ def test_what_runs_on_is_never_held_up(own_folder: Path) -> None:
     counting = "for i in $(seq 15); do sleep 0.1; done; echo done"
     server.shell(f"setsid sh -c 'sleep 1; {counting} > /tmp/left' >/dev/null 2>&1 & {counting}", background=True)
     told = server.ask("tools/call", {"name": "job_output", "arguments": {"wait_s": 30}})
-    until(lambda: home.containers() == [], "it was not parked when all of it was over", 20)
+    until(lambda: home.sandboxes() == [], "it was not parked when all of it was over", 20)
 
     assert "done" in told["content"][0]["text"]
     assert output(server.shell("cat /tmp/left")) == "done\n"
@@ -141,4 +141,4 @@ def test_a_frozen_sandbox_does_not_outlive_a_server_that_was_killed(own_folder: 
     until(lambda: paused(home), "it was not frozen", 10)
     server.end(signal.SIGKILL)
 
-    until(lambda: not home.containers(), "the frozen sandbox is still there", 20)
+    until(lambda: not home.sandboxes(), "the frozen sandbox is still there", 20)

@@ -118,7 +118,7 @@ async def test_a_host_that_is_taken_away_is_gone_on_open_connections_too(
 
 async def back(street: Street) -> None:
     await street.goes_on(STAYS, "/fresh/")
-    assert street.home.containers() != []
+    assert street.home.sandboxes() != []
 
 
 async def nothing_arrives(street: Street) -> None:
@@ -136,7 +136,7 @@ async def test_a_gate_that_is_killed_and_cannot_read_its_key_leaves_no_network_a
 ) -> None:
     (key,) = (folder / "state").rglob("mitmproxy-ca.pem")
     async with steadily(client, home, internet, STAYS) as street:
-        before = sorted(home.containers())
+        before = sorted(home.sandboxes())
         key.chmod(0o644)  # which others could read, so it is not used; root would read it whatever its mode
         pid = home.signal(signal.SIGKILL)
         try:
@@ -145,7 +145,7 @@ async def test_a_gate_that_is_killed_and_cannot_read_its_key_leaves_no_network_a
         finally:
             key.chmod(0o600)
         await back(street)
-        assert sorted(home.containers()) == before
+        assert sorted(home.sandboxes()) == before
 
 
 @pytest.mark.promise("egress.start_refused")
