@@ -32,7 +32,7 @@ from server.front.doorway import LOCAL, Doorway, origin_of
 from server.front.file_routes import file_routes
 from server.front.holdings import Holdings
 from server.front.issuer_keys import IssuerKeys
-from server.front.listening import bound
+from server.front.listening import bound, port_of
 from server.front.mcp_server import Kind, build, front_of
 from server.front.pacing import Pacing
 from server.front.page.made import page_of
@@ -85,6 +85,7 @@ async def serve_http(settings: Settings, source: Source, address: Address, make:
         raise NobodyMayCall("nobody may call: make a token with `sandgate token new NAME`, or set [http.jwt]")
     bearers = Bearers(http, IssuerKeys, lambda: datetime.now(UTC).date())
     with bound(address.host, address.port) as sockets:
+        address = Address(address.host, port_of(sockets))
         await _serve(settings, source, address, bearers, make or application, sockets)
 
 

@@ -2,7 +2,7 @@
 
 import errno
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 
 
@@ -14,18 +14,23 @@ class CannotListen(Exception):
 def bound(host: str, port: int) -> Generator[list[socket.socket]]:
     """A socket for each address of `host`, bound and not listening yet: whoever comes too early is refused, not held.
 
-    Raises CannotListen.
+    Port 0 is any that is free, the same for all of them. Raises CannotListen.
     """
     with ExitStack() as stack:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-            sockets = [
-                stack.enter_context(_bound(family, where)) for family, where in {(one[0], one[4]) for one in found}
-            ]
+            sockets = list[socket.socket]()
+            for family, (name, _, *rest) in dict.fromkeys((one[0], one[4]) for one in found):
+                sockets.append(stack.enter_context(_bound(family, (name, port, *rest))))
+                port = port_of(sockets)
         except OSError as exc:
             why = "something else listens there" if exc.errno == errno.EADDRINUSE else str(exc.strerror or exc)
             raise CannotListen(f"cannot listen at {host}, port {port}: {why}; choose another for --http") from exc
         yield sockets
+
+
+def port_of(sockets: Sequence[socket.socket]) -> int:
+    return int(sockets[0].getsockname()[1])
 
 
 def _bound(family: int, where: tuple[str | int | bytes, ...]) -> socket.socket:

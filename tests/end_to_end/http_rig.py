@@ -40,6 +40,13 @@ class HttpServer:
     def get(self, path: str, **headers: str) -> httpx.Response:
         return httpx.get(self.url + path, headers=headers, timeout=30, verify=self.trust or True)
 
+    def answers(self) -> bool:
+        assert self.process.poll() is None, "the server ended"
+        try:
+            return self.get("/healthz").status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
 
 @contextmanager
 def serving(home: Home, *more: str, trust: ssl.SSLContext | None = None) -> Generator[HttpServer]:
@@ -66,19 +73,11 @@ def serving_by(
     url = f"https://localhost:{port}" if trust else f"http://127.0.0.1:{port}"
     server = HttpServer(home, url, process, trust)
     try:
-        until(lambda: _answers(server), "the server answers")
+        until(server.answers, "the server answers")
         yield server
     finally:
         if process.poll() is None:
             server.end()
-
-
-def _answers(server: HttpServer) -> bool:
-    assert server.process.poll() is None, "the server ended"
-    try:
-        return server.get("/healthz").status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
 
 
 @asynccontextmanager

@@ -1,8 +1,10 @@
 """TLS by certificate files, a proxy that is trusted and one that is not, and an end that waits for nobody."""
 
+import re
 import signal
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -101,6 +103,19 @@ def test_who_came_is_told_by_a_trusted_proxy_and_by_nobody_else(home: Home, prox
         server.get("/mcp", **{"X-Forwarded-For": "203.0.113.7", "Authorization": "Bearer guess"})
         (line,) = server.home.audit("auth.refused")
     assert line["address"] == address
+
+
+def test_a_server_at_any_free_port_says_at_which(home: Home) -> None:
+    made = with_settings(home, "")
+    program, *_ = made.argv
+    argv = [program, "serve", "--http", "localhost:0"]
+    with subprocess.Popen(argv, env=made.environ, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        said = next(found for line in process.stderr if (found := re.search(rb"serving MCP at (\S+)/mcp", line)))
+        url = said[1].decode()
+        until(lambda: HttpServer(made, url, process).answers(), "it answers there")
+        process.terminate()
+    assert process.returncode == 0
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from server.front.listening import CannotListen, bound
+from server.front.listening import CannotListen, bound, port_of
 
 
 def test_what_is_bound_can_be_listened_at_and_is_free_again_afterwards() -> None:
@@ -15,6 +15,12 @@ def test_what_is_bound_can_be_listened_at_and_is_free_again_afterwards() -> None
 
     with bound("127.0.0.1", port):
         pass
+
+
+def test_any_free_port_is_one_port_for_all_addresses_of_a_name() -> None:
+    with bound("localhost", 0) as sockets:
+        assert {sock.getsockname()[1] for sock in sockets} == {port_of(sockets)}
+        assert len({sock.getsockname()[0] for sock in sockets}) == len(sockets)
 
 
 def test_a_port_that_is_taken_is_a_sentence() -> None:
