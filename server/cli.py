@@ -147,7 +147,7 @@ def _add(commands: Any, name: str, words: str, work: str) -> argparse.ArgumentPa
 
 def _bench_words(commands: Any) -> None:
     bench = _add(
-        commands, "bench", "measure the speeds we promise, as ratios in one run, in four minutes", "bench:bench"
+        commands, "bench", "measure the speeds we promise, as ratios in one run, in six minutes", "bench:bench"
     )
     bench.add_argument("--quick", action="store_true", help="in less than a minute, less surely")
     bench.add_argument(

@@ -143,7 +143,7 @@ MANUALS: Final[Mapping[str, Manual]] = {
     "approvals revoke": Manual((("approvals revoke a-1f2e", "takes a yes back"),)),
     "approvals deny": Manual((("approvals deny a-1f2e", "the agent reads that a person said no"),)),
     "page": Manual((("page", "a link that is good once"),)),
-    "bench": Manual((("bench --quick", "every row in 40 seconds"), ("bench --json", "keep it for --compare"))),
+    "bench": Manual((("bench --quick", "every row in a minute"), ("bench --json", "keep it for --compare"))),
     "completion": Manual(
         (
             ("completion bash", "put it into ~/.local/share/bash-completion/completions/sandgate"),

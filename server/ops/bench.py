@@ -14,6 +14,7 @@ from server.ops import (
     bench_calls,
     bench_crowd,
     bench_egress,
+    bench_fairness,
     bench_growth,
     bench_judging,
     bench_sandboxes,
@@ -34,6 +35,7 @@ MEASURES: Final[Sequence[Measure]] = (
     *bench_sandboxes.MEASURES,
     *bench_starts.MEASURES,
     *bench_crowd.MEASURES,
+    *bench_fairness.MEASURES,
     *bench_egress.MEASURES,
     *bench_growth.MEASURES,
 )

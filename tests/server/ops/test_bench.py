@@ -20,6 +20,7 @@ from tests.real_engine import client, engine_url
 PROGRAM = str(Path(sys.executable).with_name("sandgate"))
 TINY = Scale(calls=2, starts=1, crowds=(1, 2), burst=(2, 1), output_mb=1, growth=(1, 2))
 LONG = {
+    "fairness",
     "task",
     "output",
     "burst",
