@@ -20,6 +20,7 @@ from server.ops.shown import plain, write
 from server.sandbox.applying import Part, Step, apply, plan
 from server.sandbox.changes import Change, Changes
 from server.sandbox.host_folder import below, opened, read_small
+from server.sandbox.host_repositories import repositories
 from server.sandbox.patch import Rename, patch, rename_patch, renames
 from server.sandbox.selecting import Selection, select
 from server.settings_files import load
@@ -52,9 +53,8 @@ def diff(arguments: argparse.Namespace) -> int:
     """0 whether or not there are changes."""
     door, console = _door(arguments), Console(stderr=True, highlight=False)
     for found in _looked(door, console):
-        selection = select(found.changes, found.repositories, arguments.only)
         with opened(Path(found.sent.source)) as root, spool() as file:
-            reviewed = _Reviewed(found, selection, plan(root, selection.chosen))
+            reviewed = _reviewed(root, found, arguments.only)
             changes = [step.change for step in reviewed.steps if step.state != "there"]
             small = [one for one in changes if one.size <= MAX_SHOWN]
             parts = _fetched(door, found, small, file, console)
@@ -68,9 +68,8 @@ def apply_changes(arguments: argparse.Namespace) -> int:
     """All that is chosen, or nothing where anything of it is in conflict."""
     door, console = _door(arguments), Console(stderr=True, highlight=False)
     for found in _looked(door, console):
-        selection = select(found.changes, found.repositories, arguments.only)
         with opened(Path(found.sent.source)) as root:
-            reviewed = _Reviewed(found, selection, plan(root, selection.chosen))
+            reviewed = _reviewed(root, found, arguments.only)
             _list(reviewed)
             _note(reviewed, console)
             if reviewed.of("conflict") and not arguments.skip_conflicts:
@@ -96,6 +95,11 @@ def _door(arguments: argparse.Namespace) -> Door:
 def _looked(door: Door, console: Console) -> list[Changes]:
     with console.status(f"looking through session {door.session}"):
         return door.changes()
+
+
+def _reviewed(root: int, found: Changes, only: Sequence[str]) -> _Reviewed:
+    selection = select(found.changes, found.repositories | repositories(root, found.changes), only)
+    return _Reviewed(found, selection, plan(root, selection.chosen))
 
 
 def _confirm(count: int, folder: str) -> None:

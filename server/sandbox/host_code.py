@@ -5,6 +5,7 @@ say. A Makefile or a conftest.py is not here: that is code which a person decide
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
@@ -45,6 +46,7 @@ GIT_RUNS: Final = ("config", "config.worktree", "hooks", "commondir", "gitdir", 
 
 # What HFS+ leaves out when it compares names, so that `.g\u200cit` is `.git` there.
 _UNSEEN: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_LONGEST_TELLING: Final = len("commondir") + 4  # with some that are unseen: for speed, a folder may have 100,000 names
 _SHORT_GIT: Final = re.compile(r"git~[0-9]+")  # what Windows also calls .git
 
 
@@ -73,14 +75,20 @@ def _runs(name: str, folder: str) -> bool:
     return name in NAMES or name.endswith(SUFFIXES) or (folder, name) in PLACES
 
 
+def is_repository(names: Iterable[str]) -> bool:
+    """Whether git takes a folder with these in it for a bare repository, whatever it is called: it obeys the config in one,
+    or in the folder that its commondir names."""
+    found = {plain(name) for name in names if len(name) <= _LONGEST_TELLING}
+    return "head" in found and ({"objects", "refs"} <= found or "commondir" in found)
+
+
 def like_repositories(paths: Iterable[str]) -> frozenset[str]:
-    """Folders that git takes for a bare repository, whatever they are called: it obeys the config in one."""
-    held: dict[str, set[str]] = {}
+    """The folders of these paths that are such."""
+    held = defaultdict[str, list[str]](list)
     for path in paths:
         folder, _, name = path.rpartition("/")
-        if plain(name) in ("head", "objects", "refs"):
-            held.setdefault(folder, set()).add(plain(name))
-    return frozenset(folder for folder, names in held.items() if len(names) == 3)  # noqa: PLR2004 - all of them
+        held[folder].append(name)
+    return frozenset(folder for folder, names in held.items() if is_repository(names))
 
 
 def globs(folder: str) -> tuple[str, ...]:

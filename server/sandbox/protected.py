@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from server.sandbox.host_code import GIT, GIT_RUNS, is_run, plain
+from server.sandbox.host_code import GIT, GIT_RUNS, is_repository, is_run, plain
 from server.sandbox.host_folder import below, opened
 from server.sandbox.sandbox import Mount
 
@@ -50,7 +50,7 @@ def scan(root: int) -> list[Place]:
                 raise
             continue  # gone, or closed to us: then the host's own tools do not read it either
         seen += len(entries)
-        in_git, repository = plain(path.rpartition("/")[2]) == GIT, _looks_like_repository(entries)
+        in_git, repository = plain(path.rpartition("/")[2]) == GIT, is_repository(entries)
         for name, info in entries.items():
             inner = f"{path}/{name}" if path else name
             if _is_protected(path, name, info, in_repository=in_git or repository):
@@ -63,10 +63,6 @@ def scan(root: int) -> list[Place]:
 def _entries(root: int, path: str) -> dict[str, os.stat_result]:
     with below(root, path.split("/") if path else ()) as folder, os.scandir(folder) as listing:
         return {entry.name: entry.stat(follow_symlinks=False) for entry in listing}
-
-
-def _looks_like_repository(names: Iterable[str]) -> bool:
-    return {"head", "objects", "refs"} <= {plain(name) for name in names if len(name) <= len("objects") + 4}
 
 
 def _is_protected(path: str, name: str, info: os.stat_result, *, in_repository: bool) -> bool:

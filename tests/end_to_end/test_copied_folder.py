@@ -181,6 +181,9 @@ async def test_git_on_the_host_runs_nothing_that_a_session_left(home: Home, clie
         mkdir sub && cd sub && git init -q . && git config core.fsmonitor '{evil}' && cd ..
         mkdir other && echo 'gitdir: ../planted' > other/.git
         mkdir -p vendor/bare && cd vendor/bare && git init -q --bare . && git config core.fsmonitor '{evil}' && git config core.bare false && git config core.worktree .. ; cd ../..
+        mkdir -p split/x split/y; git init -q --bare split/t; mv split/t/HEAD split/x/; mv split/t/objects split/t/refs split/y/; rm -r split/t
+        printf '../y\n' > split/x/commondir; cd split/y; printf '[core]\nrepositoryformatversion = 1\nbare = false\n' > config
+        git config -f config core.worktree {project}/split; git config -f config core.fsmonitor '{evil}'; git config -f config extensions.worktreeConfig true; cd ../..
         mkdir -p .GIT/hooks; echo x > .GIT/config; ln -s /etc out; ln -s planted dotgit; echo ok > fine.txt
         """,
     )
@@ -198,6 +201,7 @@ async def test_git_on_the_host_runs_nothing_that_a_session_left(home: Home, clie
         "sub/.git",
         "other/.git",
         "vendor/bare/config",
+        "split/x/commondir",
         ".GIT",
         ".git/commondir",
     ):

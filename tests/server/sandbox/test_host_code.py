@@ -64,6 +64,9 @@ def test_in_a_repository_history_needs_one_name_and_configuration_two() -> None:
 def test_a_folder_that_git_takes_for_a_repository_is_known_by_what_is_in_it() -> None:
     assert like_repositories(["v/x/HEAD", "v/x/objects", "v/x/refs", "y/HEAD", "y/refs"]) == {"v/x"}
     assert like_repositories(["HEAD", "objects", "refs"]) == {""}
+    assert like_repositories(["x/HEAD", "x/commondir", "y/objects", "y/refs", "y/config"]) == {
+        "x"
+    }  # the rest is elsewhere
     assert like_repositories(["x/head", "x/Objects", "x/REFS"]) == {"x"}
 
 

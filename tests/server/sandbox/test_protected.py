@@ -40,11 +40,13 @@ def test_nested_and_disguised_repositories_are_found_too(tmp_path: Path) -> None
     repository(tmp_path / "sub/inner", {})
     (tmp_path / "bare").mkdir()
     git(tmp_path / "bare", "init", "-q", "--bare", ".")
-    make(tmp_path, "tree/.git", ".GIT/config")
+    make(tmp_path, "tree/.git", ".GIT/config", "split/HEAD", "split/commondir")
 
     names = found(tmp_path)
 
-    assert {"sub/inner/.git/config", "bare/config", "bare/hooks", "tree/.git", ".GIT/config"} <= set(names)
+    assert {"sub/inner/.git/config", "bare/config", "bare/hooks", "tree/.git", ".GIT/config", "split/commondir"} <= set(
+        names
+    )
 
 
 def test_no_link_is_followed(tmp_path: Path) -> None:
