@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         commands,
         "allow",
         'allow one host (example.com, *.example.com) or command ("git push") from now on',
-        "set_up:allow",
+        "allow:allow",
     )
     allow.add_argument("what", help="a host, preset:pip (npm, uv, apt, go), or a command by name and sub-command")
     _install_words(commands)
@@ -259,8 +259,8 @@ def _token_words(commands: Any) -> None:
 
 def _install_words(commands: Any) -> None:
     for name, words, work in (
-        ("install", "add Sandgate to a client's configuration", "set_up:install"),
-        ("uninstall", "take Sandgate out of a client's configuration again", "set_up:uninstall"),
+        ("install", "add Sandgate to a client's configuration", "installing:install"),
+        ("uninstall", "take Sandgate out of a client's configuration again", "installing:uninstall"),
     ):
         parser = _add(commands, name, words, work)
         parser.add_argument("client", choices=CLIENTS, metavar="CLIENT", help=", ".join(CLIENTS))
@@ -302,13 +302,13 @@ def _copy_words(commands: Any) -> None:
 
 def _image_words(commands: Any) -> None:
     images = _group(commands, "images", "the images sandboxes are made from")
-    build = _add(images, "build", "build what is missing or outdated", "set_up:images_build")
+    build = _add(images, "build", "build what is missing or outdated", "images:build_wanted")
     build.add_argument(
         "images", nargs="*", metavar="IMAGE", help="which; default: base, python, and what was built before"
     )
     build.add_argument("--ca-bundle", type=Path, metavar="FILE", help="certificates of a network that intercepts TLS")
     build.add_argument("--force", action="store_true", help="build all anew")
-    _list(images, "list", "what there is, prepared environments among it", "set_up:images_list")
+    _list(images, "list", "what there is, prepared environments among it", "images:listed")
     prune = _add(images, "prune", "remove prepared environments that no session uses, and leftovers", "snapshots:prune")
     prune.add_argument("--unused-for", type=_days, default=0.0, metavar="DAYS", help="only those (default 0: all)")
 
@@ -339,10 +339,10 @@ def _engine_words(commands: Any) -> None:
         engine,
         "ensure",
         "use the engine that answers, or (as root on Debian) start a private one",
-        "set_up:engine_ensure",
+        "engine:ensure",
     )
-    _add(engine, "status", "which engine is used", "set_up:engine_status")
-    _add(engine, "stop", "end the private engine, never another", "set_up:engine_stop")
+    _add(engine, "status", "which engine is used", "engine:status")
+    _add(engine, "stop", "end the private engine, never another", "engine:stop")
 
 
 def _policy_words(commands: Any) -> None:

@@ -1,7 +1,10 @@
 """`sandgate images build|list` as a person sees them: a bar at a terminal, a line a step in a log."""
 
+import argparse
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +13,40 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from server.sandbox.image_build import BuildFailed, ImageState, OnProgress, Step, build
+from server.ops.snapshots import prepared_facts, prepared_table
+from server.sandbox.engine import find_engine
+from server.sandbox.image_build import BuildFailed, ImageState, OnProgress, Step, build, list_images
+from server.settings import ENVIRON, HOME
+from server.settings_files import load
 
 _WIDTH: Final = 100  # of a step's sentence: an apt step is a whole script
+
+
+def build_wanted(arguments: argparse.Namespace) -> int:
+    settings = load()
+    engine = find_engine(ENVIRON, HOME, settings.state_dir)
+    bundle = arguments.ca_bundle or _company_certificates()
+    build_images(engine.url, Console(), arguments.images, bundle, force=arguments.force)
+    return 0
+
+
+def _company_certificates() -> Path | None:
+    """SSL_CERT_FILE, where it names a bundle: what this machine trusts, its images must trust too."""
+    named = ENVIRON.get("SSL_CERT_FILE")
+    return Path(named) if named and Path(named).is_file() else None
+
+
+def listed(arguments: argparse.Namespace) -> int:
+    engine = find_engine(ENVIRON, HOME, load().state_dir)
+    if arguments.json:
+        images = [asdict(state) for state in list_images(engine.url)]
+        print(json.dumps({"images": images, "prepared": prepared_facts()}, indent=2))
+        return 0
+    console = Console()
+    console.print(table(list_images(engine.url)))
+    if prepared := prepared_table():
+        console.print(prepared)
+    return 0
 
 
 def build_images(

@@ -11,9 +11,8 @@ from server import cli, settings_files
 from server.environments import environments, networks
 from server.settings import BadSettings, Settings
 from server.settings_files import Source, load
-from tests.server.ops.commands import Said, machine, refused
+from tests.server.ops.commands import Said, refused
 
-__all__ = ["machine"]  # a fixture
 pytestmark = pytest.mark.promise("managed.ceiling")
 
 CEILING = """

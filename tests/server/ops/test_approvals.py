@@ -9,10 +9,8 @@ from server.judge.approvals import Approval
 from server.ops.approvals import shown
 from server.record.approval_rows import ApprovalRows
 from server.settings_files import load
-from tests.server.ops.commands import Said, machine
+from tests.server.ops.commands import Said
 from tests.server.record.test_approval_rows import ROW
-
-__all__ = ["machine"]  # a fixture
 
 
 @pytest.mark.promise("approval.bound")

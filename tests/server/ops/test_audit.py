@@ -8,9 +8,8 @@ import pytest
 from server import cli
 from server.record.audit import Audit
 from server.record.chain_file import Rotation
-from tests.server.ops.commands import Said, machine, refused
+from tests.server.ops.commands import Said, refused
 
-__all__ = ["machine"]  # a fixture
 pytestmark = pytest.mark.usefixtures("machine")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import stat
 import subprocess
 import sys
 import tomllib
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from server import cli
 from server.ops.init import filled
 from server.sandbox.workspaces import BadWorkspace
 from server.settings import BadSettings, Settings
 from server.settings_template import TEMPLATE
+from tests.server.ops.commands import Said, refused
 
 PROGRAM = str(Path(sys.executable).with_name("sandgate"))
 
@@ -117,3 +120,24 @@ def test_an_answer_that_will_not_do_is_asked_for_again_with_the_reason(tmp_path:
     assert "'not~a~host' is not a host" in shown
     assert (settings.policy.profile, settings.egress.allow) == ("strict", ("docs.example.com",))
     assert settings.workspace[0].path == folder
+
+
+def test_the_settings_are_written_once_for_their_owner_alone(capsys: Said, machine: Path) -> None:
+    path = machine / "config/sandgate/sandgate.toml"
+
+    assert cli.main(["init"]) == 0
+
+    assert str(path) in capsys.readouterr().out
+    assert path.read_text() == TEMPLATE
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert list(path.parent.iterdir()) == [path]
+    path.write_text("# changed\n")
+    assert f"{path} exists" in refused(capsys, "init")
+    assert path.read_text() == "# changed\n"
+
+
+def test_printing_the_settings_writes_nothing(capsys: Said, machine: Path) -> None:
+    assert cli.main(["init", "--print"]) == 0
+
+    assert capsys.readouterr().out == TEMPLATE
+    assert not (machine / "config").exists()

@@ -10,9 +10,7 @@ import pytest
 from server import cli
 from server.record.audit import Audit
 from tests.server.judge.judging import custom_rule
-from tests.server.ops.commands import Said, machine, refused
-
-__all__ = ["machine"]  # a fixture
+from tests.server.ops.commands import Said, refused
 
 pytestmark = pytest.mark.usefixtures("machine")
 

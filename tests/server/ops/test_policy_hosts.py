@@ -7,9 +7,7 @@ import pytest
 
 from server import cli
 from tests.server.judge.judging import custom_rule
-from tests.server.ops.commands import Said, machine, refused
-
-__all__ = ["machine"]  # a fixture
+from tests.server.ops.commands import Said, refused
 
 SETTINGS = """[egress]
 allow = ["docs.test", {host = "api.test:8443", methods = ["GET"], paths = ["/v1/*"]}, {host = "ops.test", roles = ["ops"]}]

@@ -17,9 +17,8 @@ from server.sandbox.snapshots import Snapshots
 from server.settings_files import load
 from tests.live import sandbox
 from tests.real_engine import engine_url
-from tests.server.ops.commands import Said, machine, refused
+from tests.server.ops.commands import Said, refused
 
-__all__ = ["machine"]  # a fixture
 pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
 

@@ -1,6 +1,5 @@
-"""The commands that write settings: what a person wrote stays, what no server would start with is not written."""
+"""What a person wrote stays, what no server would start with is not written."""
 
-import json
 import os
 import stat
 import subprocess
@@ -13,8 +12,9 @@ import pytest
 
 from server import cli, settings_files
 from server.settings_template import TEMPLATE
+from tests.server.ops.commands import Said, refused
 
-type Said = pytest.CaptureFixture[str]
+pytestmark = pytest.mark.usefixtures("machine")
 
 PROGRAM = str(Path(sys.executable).with_name("sandgate"))
 COMMENTED = """\
@@ -36,17 +36,6 @@ allow = [
 """
 
 
-@pytest.fixture(autouse=True)
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without settings."""
-    monkeypatch.setattr(settings_files, "SYSTEM", tmp_path / "etc.toml")
-    monkeypatch.setattr(settings_files, "MANAGED", tmp_path / "managed.toml")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in ("SANDGATE_CONFIG", "SANDGATE_PROFILE", "SANDGATE_ENVIRONMENT"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
-
-
 @pytest.fixture
 def mine(machine: Path) -> Path:
     """The user's own file, in a folder that is there already."""
@@ -59,40 +48,6 @@ def read(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text())
 
 
-def refused(capsys: Said, *argv: str) -> str:
-    """The sentence with which a command fails."""
-    assert cli.main(argv) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("sandgate: ")
-    assert said.err.count("\n") == 1
-    return said.err
-
-
-# --- init --------------------------------------------------------------------------------------------------------------
-
-
-def test_the_settings_are_written_once_for_their_owner_alone(capsys: Said, machine: Path) -> None:
-    path = machine / "config/sandgate/sandgate.toml"
-
-    assert cli.main(["init"]) == 0
-
-    assert str(path) in capsys.readouterr().out
-    assert path.read_text() == TEMPLATE
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert list(path.parent.iterdir()) == [path]
-    path.write_text("# changed\n")
-    assert f"{path} exists" in refused(capsys, "init")
-    assert path.read_text() == "# changed\n"
-
-
-def test_printing_the_settings_writes_nothing(capsys: Said, machine: Path) -> None:
-    assert cli.main(["init", "--print"]) == 0
-
-    assert capsys.readouterr().out == TEMPLATE
-    assert not (machine / "config").exists()
-
-
 @pytest.mark.parametrize("argv", [["init"], ["allow", "ls"]], ids=" ".join)
 def test_where_nothing_can_be_written_the_sentence_says_why(capsys: Said, machine: Path, argv: list[str]) -> None:
     (machine / "config").mkdir()
@@ -102,9 +57,6 @@ def test_where_nothing_can_be_written_the_sentence_says_why(capsys: Said, machin
 
     assert "sandgate.toml" in said
     assert "nothing was changed" in said
-
-
-# --- allow -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -295,38 +247,3 @@ def test_a_preset_writes_the_hosts_that_it_stands_for(
     listed = read(machine / "config/sandgate/sandgate.toml")["egress"]["allow"]
     assert listed == ["proxy.example", "more.example"]
     assert "there are: apt" in capsys.readouterr().err
-
-
-def test_a_client_is_told_the_folder_that_was_meant_wherever_it_starts_its_servers(
-    machine: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(machine)
-    (machine / "a.toml").touch()
-    for name in ("one", "two"):
-        (machine / name).mkdir()
-    words = ["--workspace", "one:ro", "--workspace=two", "--allow-root-owned", "--config", "a.toml"]
-
-    assert cli.main(["install", "gemini-cli", "--project", ".", "--print", "--", *words]) == 0
-
-    shown = capsys.readouterr().out
-    told = json.loads(shown.split("\n", 1)[1])["mcpServers"]["sandgate"]["args"]
-    assert told[2:] == [
-        *("--workspace", f"{machine}/one:ro", f"--workspace={machine}/two", "--allow-root-owned"),
-        *("--config", f"{machine}/a.toml"),
-    ]
-
-
-def test_a_client_is_not_told_of_a_folder_that_its_server_would_not_lend(machine: Path, capsys: Said) -> None:
-    words = ["install", "cursor", "--project", str(machine), "--", "--workspace", str(machine / "no")]
-    assert "cannot be lent" in refused(capsys, *words)
-    assert not (machine / ".cursor").exists()
-
-
-def test_a_project_that_is_not_there_is_not_made(machine: Path, capsys: Said) -> None:
-    assert "there is no such folder" in refused(capsys, "install", "cursor", "--project", str(machine / "no"))
-    assert not (machine / "no").exists()
-
-
-def test_what_was_never_installed_is_not_said_to_be_there(machine: Path, capsys: Said) -> None:
-    assert cli.main(["uninstall", "cursor", "--project", str(machine)]) == 0
-    assert capsys.readouterr().out.endswith("has no server of ours; nothing to do\n")
