@@ -1,16 +1,24 @@
 """From what is asked for to what the policy is asked. Pure but for the reading of a command; nothing is made or run."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Final
 
+from policy.command import Reading
 from policy.path import area as path_area
 from policy.path import normalise
 from policy.path import uses as path_uses
 from policy.question import CallerFacts, PathUse, Question, RunCommand, SessionFacts, UseFile, UseHost, UseSession
 from server.asks import AnyAsk, Caller, FileAsk, RunAsk, SessionAsk, Target
 from server.judge.host_patterns import split
+from server.judge.remembered import Remembered
 from server.parts import Reader
 from server.sandbox.sandbox import Found, SandboxSpec
 from server.sandbox.sessions import Sessions
+
+REMEMBERED: Final = 128  # readings
+REMEMBERED_CHARACTERS: Final = 8_192  # of a command whose reading is remembered
+
+type Read = tuple[Reading, tuple[PathUse, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +27,15 @@ class Questions:
 
     reader: Reader
     sessions: Sessions
+    _remembered: Remembered[tuple[object, ...], Read] = field(default_factory=lambda: Remembered(REMEMBERED))
 
     async def of_command(self, caller: Caller, ask: RunAsk) -> Question:
         """Every command in it at any depth, and the act exactly as it would run."""
         spec = self._spec(caller, ask.target)
         cwd = normalise(ask.cwd or spec.start_dir, spec.start_dir, spec.home)
-        if ask.script is None:
-            reading = await self.reader.read_argv(ask.argv, cwd, spec.home, spec.workspaces)
-        else:
-            reading = await self.reader.read_script(ask.script, cwd, spec.home, spec.workspaces)
+        reading, paths = await self._read(caller, ask, cwd, spec)
         question = self._question(caller, ask, RunCommand(ask.argv, cwd, ask.stdin, ask.timeout_s, ask.background))
-        return replace(question, reading=reading, paths=path_uses(reading, spec.home, spec.workspaces))
+        return replace(question, reading=reading, paths=paths)
 
     def of_file(self, caller: Caller, ask: FileAsk[object]) -> Question:
         """The path as it is named; `as_found` is about what that turns out to be."""
@@ -52,6 +58,21 @@ class Questions:
         """Raises BadHost for what is none."""
         facts = self._facts(caller, target)
         return Question(CallerFacts(caller.id, caller.roles), "network", facts, UseHost(*split(host)), {"host": host})
+
+    async def _read(self, caller: Caller, ask: RunAsk, cwd: str, spec: SandboxSpec) -> Read:
+        """What a caller ran before is known: a text and where it starts say all of it. What could not be read is read anew,
+        for a parser may have been short of something. How long it takes tells nobody what another caller ran."""
+        key = (caller.id, ask.argv, ask.script, cwd, spec.home, spec.workspaces)
+        if (known := self._remembered.get(key)) is not None:
+            return known
+        if ask.script is None:
+            reading = await self.reader.read_argv(ask.argv, cwd, spec.home, spec.workspaces)
+        else:
+            reading = await self.reader.read_script(ask.script, cwd, spec.home, spec.workspaces)
+        found = (reading, path_uses(reading, spec.home, spec.workspaces))
+        if reading.script.parse_error is None and sum(map(len, ask.argv)) <= REMEMBERED_CHARACTERS:
+            self._remembered.put(key, found)
+        return found
 
     def _question(self, caller: Caller, ask: AnyAsk, act: RunCommand | UseFile | UseSession) -> Question:
         facts = self._facts(caller, ask.target)

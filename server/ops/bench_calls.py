@@ -1,5 +1,6 @@
 """The bench's calls: one command without and with MCP, an agent's task, and output as fast as it drains."""
 
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -59,20 +60,30 @@ async def _exec(rig: Rig) -> list[Row]:
 
 
 async def _shell(rig: Rig) -> list[Row]:
-    """At the server's pipes, which is what we answer for; then with what the SDK's own client takes beside it."""
+    """At the server's pipes, which is what we answer for; then with what the SDK's own client takes beside it.
+
+    Each command is a new one, because what a caller ran before is read and judged from memory: that is a row of its own.
+    """
+    commands = (f"true {number}" for number in itertools.count())
     with rig.home() as home, rig.bare() as bare:
         async with wired(home) as wire:
             await wire.call("shell", command="true")
             theirs = in_thread(bare.exec, home.container, _PLAIN)
-            at_pipes = await rig.by_turns(lambda: wire.call("shell", command="true"), theirs)
+            at_pipes = await rig.by_turns(lambda: wire.call("shell", command=next(commands)), theirs)
+            again = await rig.by_turns(lambda: wire.call("shell", command="true"), theirs)
     with rig.home() as home, rig.bare() as bare:
         async with serving(home) as served:
             await served.call("shell", command="true")
             theirs = in_thread(bare.exec, home.container, _PLAIN)
-            with_client = await rig.by_turns(lambda: served.call("shell", command="true"), theirs)
+            with_client = await rig.by_turns(lambda: served.call("shell", command=next(commands)), theirs)
     what = "shell tool over stdio: parse, policy, audit, run, result, over docker exec"
+    before = "the same of a command that was run before, over docker exec"
     also = "the same with the Python SDK's client, over docker exec"
-    return [*at_pipes.rows("shell", what, Target(1 / 8, of_ratio=True)), *with_client.rows("shell.client", also)]
+    return [
+        *at_pipes.rows("shell", what, Target(1 / 8, of_ratio=True)),
+        *again.rows("shell.again", before),
+        *with_client.rows("shell.client", also),
+    ]
 
 
 # --- a task ------------------------------------------------------------------------------------------------------------

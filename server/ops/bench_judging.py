@@ -3,6 +3,8 @@
 import itertools
 import json
 import subprocess  # noqa: TID251  # the parser started anew for each text is what ours is compared with
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from policy.path import uses
@@ -36,7 +38,7 @@ COMMANDS: Final = (
 async def _decision(rig: Rig) -> list[Row]:
     """Our rules and the operator's settings, over the same engine with one rule that is always true."""
     async with ShellParser() as parser, judging(rig.settings) as judge:
-        questions = itertools.cycle([await _question(parser, text) for text in COMMANDS])
+        questions = _never_asked([await _question(parser, text) for text in COMMANDS])
         texts = itertools.cycle([json.dumps((await _question(parser, text)).as_input()) for text in COMMANDS])
         trivial = Engine({"bench.rego": "package bench\n\nimport rego.v1\n\nanswer := true\n"}, ())
 
@@ -46,6 +48,12 @@ async def _decision(rig: Rig) -> list[Row]:
         times = await rig.by_turns(lambda: judge.decide(next(questions)), always, 4 * rig.scale.calls, len(COMMANDS))
     what = "policy decision, over one rule that is always true"
     return list(times.rows("decision", what, Target(0.5), Target(3)))
+
+
+def _never_asked(questions: Sequence[Question]) -> Iterator[Question]:
+    """Each time of another session: what was asked before is remembered."""
+    for number, question in enumerate(itertools.cycle(questions)):
+        yield replace(question, session=replace(question.session, name=f"s{number}"))
 
 
 async def _question(parser: ShellParser, text: str) -> Question:

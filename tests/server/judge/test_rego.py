@@ -3,16 +3,18 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from policy.question import CallerFacts, Question, SessionFacts, UseHost
+from policy.question import CallerFacts, PathUse, Question, SessionFacts, UseHost
 from policy.verdict import Allow, Ask, Deny, Verdict
 from server.judge import rego
 from server.judge.bundle import read_bundle
+from server.judge.current import CurrentJudge
 from server.judge.decision import DECISION, verdict
 from server.judge.engine import Engine, EngineTrouble
 from server.judge.rego import RegoJudge
@@ -270,3 +272,67 @@ async def test_what_cannot_be_answered_leaves_no_network() -> None:
         pass
     assert await loaded.hosts(leaves("")) is None
     assert isinstance(await loaded.decide_request(leaves("a.test")), Deny)
+
+
+ASKED = asks(command("pytest", "-q"), text="pytest -q")
+OTHERS = {
+    "caller": replace(ASKED, caller=CallerFacts("bob", ("dev",))),
+    "role": replace(ASKED, caller=CallerFacts("local", ("dev", "admin"))),
+    "tool": replace(ASKED, tool="exec"),
+    "session": replace(ASKED, session=replace(ASKED.session, name="other")),
+    "environment": replace(ASKED, session=replace(ASKED.session, environment="base")),
+    "workspaces": replace(ASKED, session=replace(ASKED.session, workspaces=("/other",))),
+    "arguments": replace(ASKED, call={"command": "pytest -q "}),
+    "word": asks(command("pytest", "-qq"), text="pytest -q"),
+    "path": replace(ASKED, paths=(PathUse("a", "/workspace/a", "read", "workspace"),)),
+}
+
+
+@pytest.mark.promise("call.permit")
+async def test_a_question_is_judged_once_and_one_that_differs_in_anything_anew() -> None:
+    """What comes from memory is the very verdict; whatever was worked out anew is an object of its own."""
+    with judge() as asked:
+        first = await asked.decide(ASKED)
+
+        assert await asked.decide(replace(ASKED)) is first
+        verdicts = [await asked.decide(other) for other in OTHERS.values()]
+        assert all(other is not first for other in verdicts)
+        assert await asked.decide(ASKED) is first
+        assert (await asked.decide_request(leaves("docs.example.com"))) is not first
+
+
+@pytest.mark.promise("call.permit")
+async def test_other_settings_know_nothing_of_what_was_judged_before() -> None:
+    with judge() as before, judge({"deny": ["pytest"]}) as after:
+        current = CurrentJudge(before)
+        assert isinstance(await current.decide(ASKED), Allow)
+
+        current.replace(after)
+
+        assert isinstance(await current.decide(ASKED), Deny)
+
+
+async def test_what_is_long_or_judged_by_an_operators_own_rules_is_not_remembered(tmp_path: Path) -> None:
+    rule = custom_rule(
+        tmp_path, 'findings contains {"effect": "ask", "reason": "r", "help": "h"} if input.tool == "exec"'
+    )
+    long = replace(ASKED, call={"command": "x" * rego.REMEMBERED_CHARACTERS})
+    with judge() as ours, judge({}, rule) as theirs:
+        assert await ours.decide(long) is not await ours.decide(long)
+        assert await theirs.decide(ASKED) is not await theirs.decide(ASKED)
+
+
+async def test_a_closed_judge_has_forgotten_everything() -> None:
+    with judge() as asked:
+        assert isinstance(await asked.decide(ASKED), Allow)
+        asked.close()
+        assert ids(await asked.decide(ASKED)) == ["engine.error"]
+
+
+async def test_no_more_than_so_many_verdicts_are_remembered() -> None:
+    with judge() as asked:
+        first = await asked.decide(ASKED)
+        for number in range(rego.REMEMBERED):
+            await asked.decide(replace(ASKED, call={"command": str(number)}))
+
+        assert await asked.decide(ASKED) is not first
