@@ -21,7 +21,8 @@ from server.sandbox.disk_watch import Weight
 from server.sandbox.orphans import SANDBOX_LABEL
 from server.sandbox.sandbox import AGENT, MIB, SandboxFailed
 
-WEIGH: Final = (*AGENT[:-1], str(PurePosixPath(AGENT[-1]).with_name("weigh.py")))
+# By the image's own interpreter: where an engine maps users away, what is root's alone there may be read and not started.
+WEIGH: Final = ("/usr/bin/python3", "-I", "-S", "-B", str(PurePosixPath(AGENT[-1]).with_name("weigh.py")))
 PATIENCE_S: Final = 30.0  # for one sandbox; the program itself stops after 8 s
 FRAME: Final = struct.Struct(">BxxxI")  # the engine's own, around what a container says
 STDOUT: Final = 1

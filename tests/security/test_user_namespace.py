@@ -7,12 +7,15 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import docker
 import pytest
 
 from server.sandbox.engine import Unreachable, probe
+from server.sandbox.sandbox import MIB
+from server.sandbox.scales import UNWEIGHED
 from tests.live import BASE, engine, read_file, run, shell
 from tests.real_engine import client
 
@@ -75,8 +78,9 @@ def _await(url: str, started: subprocess.Popen[bytes], log: Path) -> None:
 
 
 async def test_a_sandbox_works_where_root_is_nobody_on_the_host(remapped: str) -> None:
-    async with engine(find=lambda: remapped) as made:
-        box = await made.create(BASE)
+    weakened: list[str] = []
+    async with engine(find=lambda: remapped, weakened=weakened) as made:
+        box = await made.create(replace(BASE, disk_bytes=64 * MIB))
         said = await shell(box, "id -u; cut -c1-22 /proc/self/uid_map; echo text > f; touch /tmp/x && echo fine")
         _, content = await read_file(box, "/workspace/f")
         reached = await run(box, "ls", "/opt/sandgate/runtime")
@@ -84,8 +88,11 @@ async def test_a_sandbox_works_where_root_is_nobody_on_the_host(remapped: str) -
         pid = there.inspect_container(f"sandgate-{box.id}")["State"]["Pid"]
         there.close()
         agent = Path(f"/proc/{pid}/status").read_text()
+        filled = await shell(box, "exec 3>full; rm full; fallocate -l 100M /proc/self/fd/3; sleep 40", timeout_s=60)
         await box.close()
 
+    assert UNWEIGHED not in weakened
+    assert filled.end.status == "disk_full"
     assert said.text.split() == ["1000", "0", str(FIRST), "fine"]
     assert content == b"text\n"
     assert reached.end.exit_code != 0

@@ -121,6 +121,34 @@ async def test_an_empty_file_weighs_its_inode(box: DockerSandbox, scales: Scales
     assert found.size - before.size >= 5_000 * 1024
 
 
+async def test_a_volume_that_an_image_declares_is_its_own_and_a_lent_folder_is_not(
+    box: DockerSandbox, scales: Scales
+) -> None:
+    writes = ["-c", f"fallocate -l {SIZE} /data/f && echo done && sleep 60"]
+    with client() as api:
+        made = api.create_container(
+            "sandgate/base",
+            writes,
+            entrypoint=["/bin/bash"],
+            volumes=["/data"],
+            host_config=api.create_host_config(network_mode="none"),
+        )
+        try:
+            api.start(made["Id"])
+            assert next(api.logs(made["Id"], stream=True)) == b"done\n"
+            pid = int(api.inspect_container(made["Id"])["State"]["Pid"])
+            scales.place("its own", pid, [])
+            scales.place("lent", pid, ["/data"])
+            found = await anyio.to_thread.run_sync(scales.weigh)
+        finally:
+            scales.take_off("its own")
+            scales.take_off("lent")
+            api.remove_container(made["Id"], force=True, v=True)
+
+    assert SIZE <= found["its own"].size <= SIZE + SLACK
+    assert found["lent"].size <= SLACK
+
+
 async def test_one_that_ended_is_made_again_and_none_is_left_with_the_last_sandbox() -> None:
     async with sandbox() as box:
         with client() as api:
