@@ -44,6 +44,7 @@ class SimpleCommand:
     dynamic: for each word of argv the reason why it is not static (param, cmdsub, arith, procsub, glob, brace, and input
     for what xargs or find fills in), "" if it is static.
     known: for each dynamic word what is known of it: of a glob the pattern, else the text it begins with; "" otherwise.
+    ends: the same of what it ends with; empty where no word has such an end.
     assigns: NAME=value before the command, from env and sudo, and those that export, declare, read or printf -v make.
     via: the wrappers taken off, outermost first ("sudo", "xargs", "sh -c", "$()", "function f", "trap").
     cwd: where it starts, None if unknown. other_cwds: where it starts instead if a `cd` before it fails or a branch goes
@@ -61,6 +62,7 @@ class SimpleCommand:
     via: tuple[str, ...] = ()
     span: tuple[int, int] = (0, 0)
     known: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
     other_cwds: tuple[str | None, ...] = ()
     elsewhere: bool = False
 

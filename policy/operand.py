@@ -45,6 +45,9 @@ def pattern(word: Word, folder: str = ".") -> Word | None:
 def guessed(words: tuple[Word, ...]) -> Iterator[Operand]:
     """For programs nobody listed: whatever looks like a path is read, or written if its option says so."""
     for before, word in zip((Word(""), *words), words, strict=False):
+        if word.begins.startswith("@") and _LOOKS_LIKE_PATH.match(word.begins[1:]):
+            yield Word(None if word.text is None else word.begins[1:], word.reason, word.begins[1:]), "read"
+            continue
         option, equals, value = word.begins.partition("=")
         if not _NAMED_VALUE.match(word.begins):
             option, equals, value = "", "", word.begins

@@ -20,7 +20,10 @@ _SILENT = frozenset((
     "cd", "pushd", "popd", "set", "unset", "alias", "unalias", "trap", "eval", "exec", "exit", "return", "type", "which",
     "sleep", "kill", "env", "expr", "seq", "basename", "dirname", "tr", "let", "wait", "shift", "git-commit", "sudo",
 ))  # fmt: skip
+_FILTERS = frozenset(("grep", "egrep", "fgrep", "rg"))
+_LISTS = {"cpio": ("-o", "--create"), "tar": ("-T", "--files-from"), "zip": ("-@",), "rsync": ("--files-from",)}
 _PRINTERS = frozenset(("echo", "ls"))  # what they print is often xargs' input
+_LIKE_NAME = re.compile(r"\.[a-z][\w.-]*|id_\w+")
 _REMOTE_PATH = re.compile(r"[\w.@-]+:(?!/{2})")
 _TARGET = ("-t", "--target-directory")
 _IN_PLACE = ("perl", "ruby")
@@ -52,17 +55,29 @@ def fed(command: SimpleCommand) -> Iterator[Word]:
     elif command.name == "printf":
         names = [name for word in words for name in re.split(r"\\[n0]|\s", word.text or "")]
         yield from (Word(name) for name in names if name)
+    elif command.name in _FILTERS and not any(word.begins.startswith("-v") for word in words):
+        sought = (re.sub(r"[\\^$*]", "", word.begins) for word in words)
+        yield from (Word(name) for name in sought if _LIKE_NAME.fullmatch(name))
     elif command.name in _PRINTERS:
         yield from (word for word in words if word.reason in ("", "glob") and not word.begins.startswith("-"))
 
 
 def fills_in(command: SimpleCommand) -> set[Op]:
-    """What is done to the names that find or xargs fill in for a command's words."""
-    return {op for word, op in operands(command) if word.reason == "input"}
+    """What is done to the names that find or xargs fill in for a command's words, or that it takes from its input."""
+    lists = _LISTS.get(command.name or "", ())
+    taken: set[Op] = {"read"} if any(word is not None and word.startswith(lists) for word in command.argv) else set()
+    return taken | {op for word, op in operands(command) if word.reason == "input"}
+
+
+def reads_what_is_printed(command: SimpleCommand) -> bool:
+    """Whether it reads a path that another command may have printed: cat "$(find ...)", cat "$f" in a loop."""
+    return any(op == "read" for word, op in operands(command) if word.reason in ("cmdsub", "param"))
 
 
 def _words(command: SimpleCommand) -> tuple[Word, ...]:
-    return tuple(Word(*each) for each in zip(command.argv, command.dynamic, command.known, strict=False))[1:]
+    ends = command.ends or ("",) * len(command.argv)
+    each = zip(command.argv, command.dynamic, command.known, ends, strict=False)
+    return tuple(Word(text, reason, known, ends=end) for text, reason, known, end in each)[1:]
 
 
 def _tabled(words: tuple[Word, ...], program: Program) -> Iterator[Operand]:
@@ -101,6 +116,7 @@ def _script(words: tuple[Word, ...], name: str) -> Iterator[Operand]:
     """A script file is read; program text and modules are not paths."""
     table = INTERPRETERS.get(name) or INTERPRETERS.get(family(name))
     parsed = parse(words, table.options if table else Grammar(short="coO", long=("rcfile", "init-file")))
+    yield from of_options(parsed, {"--env-file": "read", "--env-file-if-exists": "read"})
     if table is None and parsed.has("-c", "-s"):
         return
     if name in _IN_PLACE and parsed.has("-i"):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
+from urllib.parse import unquote
 
 from policy.operand import Operand, guessed, of_options, pattern
 from policy.question import Op
@@ -30,6 +31,7 @@ _CURL = Grammar(
     flags=("compressed", "fail", "head", "remote-name", "remote-name-all", "get"),
     permute=True,
 )  # fmt: skip
+_FILE_URL = re.compile(r"file:(?://[^/]*)?(/.*)", re.IGNORECASE | re.DOTALL)
 _WGET_FILES: dict[str, Op] = {
     "-O": "write", "--output-document": "write", "-P": "write", "--directory-prefix": "write", "-o": "write",
     "--output-file": "write", "-a": "write", "--append-output": "write", "-i": "read", "--input-file": "read",
@@ -40,7 +42,7 @@ _FIND_FILES: dict[str, Op] = {
     "-fprint": "write", "-fprint0": "write", "-fls": "write", "-fprintf": "write", "-newer": "read", "-samefile": "read",
     "-files0-from": "read",
 }  # fmt: skip
-_FIND_PATTERNS = frozenset(("-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename"))
+_FIND_PATTERNS = frozenset(("-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename", "-regex", "-iregex"))
 _GIT_FILES: dict[str, Op] = {
     "--output": "write", "--output-directory": "write", "--template": "read", "--pathspec-from-file": "read",
     "-F": "read", "--file": "read", "--exec-path": "read",
@@ -52,6 +54,15 @@ _GIT_OPS: dict[str | None, Op] = {
     "am": "read",
     "init": "write",
     "add": "read",
+}
+_GIT_CHANGES = frozenset((
+    "checkout", "checkout-index", "clean", "merge", "pull", "read-tree", "reset", "restore", "stash", "switch",
+))  # fmt: skip
+_GIT_PLACES: dict[str | None, dict[str, Op]] = {
+    "apply": {"--directory": "write"},
+    "archive": {"-o": "write"},
+    "checkout-index": {"--prefix": "write"},
+    "format-patch": {"-o": "write"},
 }
 _GIT_VERB = Grammar(
     "bomuCFc", "", ("branch", "message", "depth", *(name[2:] for name in _GIT_FILES if name[1] == "-")), permute=True
@@ -71,8 +82,10 @@ _TAR = Grammar(short="fCTXbgHKLNVIF", long=("file", "directory", "files-from", "
 def _curl(words: tuple[Word, ...]) -> Iterator[Operand]:
     parsed = parse(words, _CURL)
     yield from of_options(parsed, _CURL_FILES)
+    cookies = (word for word in parsed.values("-b", "--cookie") if word.begins and "=" not in word.begins)
+    yield from ((word, "read") for word in cookies)
     for word in parsed.values(*_CURL_DATA):
-        before, found, path = word.begins.partition("@")
+        before, found, path = re.sub(r"(?<==)<", "@", word.begins, count=1).partition("@")
         if found and (not before or before.endswith("=") or before.isidentifier()):
             yield Word(path.partition(";")[0] if word.text is not None else None, word.reason, path), "read"
     if parsed.has("-O", "--remote-name", "--remote-name-all", "-J"):
@@ -81,7 +94,8 @@ def _curl(words: tuple[Word, ...]) -> Iterator[Operand]:
 
 
 def _urls(words: tuple[Word, ...]) -> Iterator[Word]:
-    return (Word(word.begins[len("file://") :]) for word in words if word.begins.startswith("file://"))
+    found = (_FILE_URL.match(word.begins) for word in words)
+    return (Word(unquote(match[1])) for match in found if match)
 
 
 def _wget(words: tuple[Word, ...]) -> Iterator[Operand]:
@@ -124,10 +138,12 @@ def find_names(words: tuple[Word, ...]) -> Iterator[Word]:
     """What find is told to look for, as globs beneath the first of its roots."""
     folder = _roots(words)[0].begins
     for before, word in pairwise(words):
-        if (
-            before.text in _FIND_PATTERNS
-            and (found := pattern(Word(word.begins.rpartition("/")[2]), folder)) is not None
-        ):
+        if before.text not in _FIND_PATTERNS:
+            continue
+        name = word.begins.rpartition("/")[2]
+        if before.begins.endswith("regex"):
+            name = name.replace(".*", "*").replace("\\.", ".")
+        if (found := pattern(Word(name), folder)) is not None:
             yield found
 
 
@@ -166,7 +182,9 @@ def _sed(words: tuple[Word, ...]) -> Iterator[Operand]:
 def _git(words: tuple[Word, ...]) -> Iterator[Operand]:
     grammar = Grammar("Cc", "", ("git-dir", "work-tree", "namespace"))
     parsed = parse(words, grammar)
-    yield from ((word, "list") for word in parsed.values("-C", "--git-dir", "--work-tree"))
+    yield from ((word, "list") for word in parsed.values("-C", "--git-dir"))
+    changes = any(word.text in _GIT_CHANGES for word in parsed.operands[:1])
+    yield from ((word, "write" if changes else "list") for word in parsed.values("--work-tree"))
     place = parsed.value("-C")
     yield from ((_from(place, word), op) for word, op in _git_verb(parsed.operands))
 
@@ -184,8 +202,7 @@ def _git_verb(words: tuple[Word, ...]) -> Iterator[Operand]:
     verb = words[0].text if words else ""
     given = parse(words[1:], _GIT_VERB)
     yield from of_options(given, _GIT_FILES)
-    if verb in ("archive", "format-patch"):
-        yield from of_options(given, {"-o": "write"})
+    yield from of_options(given, _GIT_PLACES.get(verb, {}))
     if verb == "clone":
         yield from ((word, "write") for word in given.operands[1:])
     elif verb in _GIT_OPS:
@@ -201,6 +218,7 @@ def _awk(words: tuple[Word, ...]) -> Iterator[Operand]:
     """Its program opens files by name too: print > "file", getline < "file"."""
     parsed = parse(words, _AWK)
     yield from of_options(parsed, {"-f": "read", "--file": "read"})
+    yield from guessed(tuple(parsed.values("-v", "--assign")))
     has_program = parsed.has("-f", "--file", "-e", "--source")
     programs = parsed.values("-e", "--source") + list(() if has_program else parsed.operands[:1])
     in_place = any(word.text == "inplace" for word in parsed.values("-i", "--include"))

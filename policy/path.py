@@ -6,7 +6,7 @@ from posixpath import normpath
 
 from policy.command import Reading, SimpleCommand
 from policy.operand import Operand
-from policy.operands import fed, fills_in, operands
+from policy.operands import fed, fills_in, operands, reads_what_is_printed
 from policy.question import Area, Op, PathUse
 from policy.sensitive import meant
 
@@ -16,6 +16,16 @@ _GATE = ("/run/sandgate", "/opt/sandgate", "/var/run/sandgate")
 
 # Streams that bash and the kernel hand out; opening them touches no file.
 _STREAM = re.compile(r"/dev/(?:null|zero|full|random|urandom|tty|stdin|stdout|stderr|fd/\d+|(?:tcp|udp)/.*)")
+
+
+# An end of a path that says what it is, whatever stands before it: "$folder/.env", ${place}/.ssh/id_rsa.
+_TELLING = re.compile(
+    r"(?:/|^)(?:\.[A-Za-z]|id_[a-z]|credentials|secrets?\.).*|/[^/]*\.(?:pem|key|p12|pfx|jks|kdbx|tfstate)", re.DOTALL
+)
+_LOGS = re.compile(
+    r"GIT_(?:TRACE\w*|INDEX_FILE|WORK_TREE)|\w*(?:HISTFILE|HISTORY|LOG_?FILE|_LOG|PROFILE_FILE|_OUTPUT|_OUT)|GCOV_PREFIX"
+    r"|COVERAGE_FILE|NODE_V8_COVERAGE|NODE_COMPILE_CACHE|PYTHONPYCACHEPREFIX|MALLOC_TRACE"
+)
 
 
 def normalise(path: str, cwd: str, home: str) -> str:
@@ -47,21 +57,24 @@ def uses(reading: Reading, home: str, workspaces: tuple[str, ...]) -> tuple[Path
     """Every path the commands of a reading name, once for each directory a command may start in.
 
     A relative path from an unknown directory has resolved "" and counts as the system's. Of a glob the pattern is
-    resolved, and the sensitive names that it may stand for; of any other dynamic word the folder it begins with. What
+    resolved, and the sensitive names that it may stand for; of any other dynamic word the folder it begins with, and its
+    end beneath some folder where that says what it is. What
     one command prints and xargs or find fills in for another is used as that one uses it. Commands that run elsewhere
     name nothing of ours.
     """
     here = [command for command in reading.commands if not command.elsewhere]
     filled: set[Op] = set().union(*(fills_in(command) for command in here))
+    printed: set[Op] = {"read"} if any(reads_what_is_printed(command) for command in here) else set()
     found = (
         use
         for command in here
         for use in (
             *_opened(command, home, workspaces),
+            *_logged(command, home, workspaces),
             *_named(command, operands(command), home, workspaces),
             *(
                 use
-                for op in sorted(filled)
+                for op in sorted(filled | printed if _prints_for_others(command) else filled)
                 for use in _named(command, ((word, op) for word in fed(command)), home, workspaces)
             ),
         )
@@ -76,10 +89,24 @@ def _opened(command: SimpleCommand, home: str, workspaces: tuple[str, ...]) -> I
             yield PathUse(redirect.path, redirect.path, op, area(redirect.path, home, workspaces))
 
 
+def _prints_for_others(command: SimpleCommand) -> bool:
+    """find prints names for others to use; what ls and echo print is for people, unless it is put into a word."""
+    return command.name == "find" or "$()" in command.via or "<()" in command.via
+
+
+def _logged(command: SimpleCommand, home: str, workspaces: tuple[str, ...]) -> Iterator[PathUse]:
+    """The files that a program writes because a variable names them."""
+    for assign in command.assigns if command.argv else ():
+        if assign.value and "/" in assign.value and _LOGS.fullmatch(assign.name):
+            yield from _use(assign.value, "write", command.cwd, home, workspaces)
+
+
 def _named(
     command: SimpleCommand, words: Iterable[Operand], home: str, workspaces: tuple[str, ...]
 ) -> Iterator[PathUse]:
     for word, op in words:
+        if word.text is None and (end := _TELLING.search(word.ends)):
+            yield from _use(f"*/{end[0].removeprefix('/')}", op, command.cwd or workspaces[0], home, workspaces)
         text = word.begins if word.text is not None or word.reason == "glob" else word.begins.rpartition("/")[0] + "/"
         if word.text is None and "/" not in text[:-1] and word.reason != "glob" and not word.begins.startswith("/"):
             continue

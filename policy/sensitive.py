@@ -17,6 +17,8 @@ _NAMES = (
 _GLOB = re.compile(r"[*?\[]|[@!+?*]\(")
 _NEGATED = re.compile(r"!\([^)]*\)")
 _WILD = re.compile(r"\[[^\]]*\]|[*?@!+()|]")
+_CLASS = re.compile(r"\[:[a-z]+:\]")
+_ONE = re.compile(r"\[([.=])(.)\1\]")
 _LETTERS = 2  # that a pattern must name before it is taken to mean a name: `*` and `?` mean all names
 
 
@@ -24,7 +26,8 @@ def meant(pattern: str) -> Iterator[str]:
     """The paths with sensitive names that an absolute pattern may be expanded to; itself not among them."""
     if not _GLOB.search(pattern):
         return
-    parts = [_choices(part) for part in pattern.split("/")]
+    plain = _ONE.sub(r"\2", _CLASS.sub("a-zA-Z0-9._-", pattern))
+    parts = [_choices(part) for part in plain.split("/")]
     for chosen in islice(product(*parts), MOST):
         path = "/".join(chosen)
         if path != pattern:

@@ -31,6 +31,7 @@ from policy.reading.effect import (
 from policy.reading.flow import UNKNOWN, Flow, Outcome, Where, astray, changing, known, resolved, stays, union
 from policy.reading.hosts import hosts, urls
 from policy.reading.knowledge import Knowledge
+from policy.reading.launchers import fed
 from policy.reading.meaning import effects
 from policy.reading.naming import named
 from policy.reading.notes import Notes
@@ -88,7 +89,7 @@ class Commands(ABC):
             return stays(flow)
         name, path_kind = named(words[0], flow, context.home, self.workspaces) if words else ("", "bare")
         call = Call(name or "", words)
-        found = effects(call) if name else ()
+        found = (name == "xargs" and fed(call, context.inputs.get(0))) or (effects(call) if name else ())
         sets = tuple(
             Assign(effect.name, effect.value, effect.appends) for effect in found if isinstance(effect, SetVariable)
         )
@@ -98,6 +99,7 @@ class Commands(ABC):
             path_kind=path_kind,
             dynamic=tuple(word.reason for word in words),
             known=tuple(word.known for word in words),
+            ends=tuple(word.ends for word in words) if any(word.ends for word in words) else (),
             assigns=assigns + sets,
             redirects=redirects,
             span=span,

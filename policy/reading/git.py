@@ -8,6 +8,7 @@ from policy.reading.piece import Word
 
 GLOBAL = Grammar(short="Cc", long=("git-dir", "work-tree", "namespace", "config-env", "super-prefix", "attr-source"))
 _ANY = Grammar(short="x", attached="O", long=("exec", "extcmd", "upload-pack", "receive-pack"), permute=True)
+_CLONE = Grammar(short="ubocj", long=("upload-pack", "branch", "origin", "config", "depth", "jobs"), permute=True)
 
 # Configuration whose value git hands to a shell.
 _RUNS = re.compile(
@@ -26,7 +27,7 @@ _TEXT_OPTIONS = {
     "rebase": ("-x", "--exec"),
     "difftool": ("-x", "--extcmd"),
     "grep": ("-O", "--open-files-in-pager"),
-    "clone": ("--upload-pack",),
+    "clone": ("--upload-pack", "-u"),
     "fetch": ("--upload-pack",),
     "pull": ("--upload-pack",),
     "ls-remote": ("--upload-pack", "--exec"),
@@ -78,7 +79,7 @@ def _subcommand(verb: str, words: tuple[Word, ...]) -> Effects:
             parsed = parse(words, _FILTER_BRANCH)
             return tuple(RunScript(word.text, "sh", "git filter-branch") for word in parsed.values(*_FILTERS))
         case _:
-            return _texts(verb, parse(words, _ANY))
+            return _texts(verb, parse(words, _CLONE if verb == "clone" else _ANY))
 
 
 def _foreach(words: tuple[Word, ...]) -> int | None:

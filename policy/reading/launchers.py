@@ -1,10 +1,13 @@
 """Programs on this machine that run other commands in ways of their own: find, xargs, parallel, watch, su, script."""
 
 import re
+import shlex
 
+from policy.programs import PROGRAMS
+from policy.reading.context import Input
 from policy.reading.effect import UNCHANGED, Call, Effects, Meaning, Run, RunScript, RunStdin, joined
 from policy.reading.options import Grammar, parse
-from policy.reading.piece import FILLED_IN, FOUND, Word
+from policy.reading.piece import FILLED_IN, FOUND, Word, static
 
 _UNKNOWN_CWD = Word(None, "input")
 _FIND_RUNS = {"-exec": False, "-execdir": True, "-ok": False, "-okdir": True}  # True: where the file lies
@@ -55,6 +58,40 @@ def xargs(call: Call) -> Effects:
         filled = tuple(FILLED_IN if _holds(word, text or "{}") else word for word in parsed.operands)
         return (Run(filled, "xargs"),)
     return (Run((*parsed.operands, FILLED_IN), "xargs"),)
+
+
+def fed(call: Call, source: Input | None) -> Effects | None:
+    """What xargs runs where a text in the script is its input; None where it takes that text apart in another way."""
+    text = (source.text or "") if source and source.kind == "text" else ""
+    parsed = parse(call.operands, _XARGS)
+    marker = parsed.value("-I")
+    known = _SPLITTING | ({"-n", "-L"} if parsed.operands and parsed.operands[0].text in PROGRAMS else set())
+    if not text or len(text) > _MOST_FED or "\\" in text or any(name not in known for name, _ in parsed.options):
+        return None
+    if marker is None:
+        words = _split(text)
+        return None if words is None or not parsed.operands else (Run((*parsed.operands, *words), "xargs"),)
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    if _QUOTES.search(text) or not marker.text:
+        return None
+    return tuple(Run(tuple(_with(word, marker.begins, line) for word in parsed.operands), "xargs") for line in lines)
+
+
+_MOST_FED = 512  # characters
+_QUOTES = re.compile(r"['\"]")
+_SPLITTING = frozenset(("-I", "-P", "-r", "-t", "--max-procs", "--no-run-if-empty", "--verbose"))  # as it does alone
+
+
+def _split(text: str) -> tuple[Word, ...] | None:
+    """Words, with quotes as xargs has them."""
+    try:
+        return tuple(static(word) for word in shlex.split(text))
+    except ValueError:
+        return None
+
+
+def _with(word: Word, marker: str, line: str) -> Word:
+    return word if word.text is None else static(word.text.replace(marker, line))
 
 
 def _holds(word: Word, marker: str) -> bool:
@@ -175,6 +212,17 @@ def start_stop_daemon(call: Call) -> Effects:
     return (Run((program, *parsed.operands), "start-stop-daemon"),) if program else ()
 
 
+def runcon(call: Call) -> Effects:
+    """runcon CONTEXT command, or runcon -t TYPE command."""
+    parsed = parse(call.operands, Grammar(short="turl", long=("type", "user", "role", "range")))
+    words = (
+        parsed.operands
+        if parsed.has("-t", "-u", "-r", "-l", "-c", "--type", "--user", "--role")
+        else parsed.operands[1:]
+    )
+    return (Run(words, "runcon"),) if words else ()
+
+
 def netns(call: Call) -> Effects:
     """ip netns exec NAME command."""
     words = call.operands
@@ -237,6 +285,7 @@ LAUNCHERS: dict[str, Meaning] = {
     "lldb": gdb,
     "parallel": parallel,
     "perf": perf,
+    "runcon": runcon,
     "runuser": su,
     "script": script,
     "sem": parallel,

@@ -1,6 +1,6 @@
 """Which tables speak about a command: one question, asked once for every command found."""
 
-from policy.reading import code_options, env, git, prefixes, runners, sed, shells
+from policy.reading import code_options, env, git, prefixes, runners, sed, shells, unlisted
 from policy.reading.builtins import BUILTINS
 from policy.reading.code_options import CODE_OPTIONS
 from policy.reading.effect import Call, Effects, Meaning
@@ -20,6 +20,9 @@ _OWN: dict[str, Meaning] = (
 )
 
 
+_KNOWN = _OWN.keys() | PREFIXES.keys() | CODE_OPTIONS.keys() | INTERPRETERS.keys()
+
+
 def effects(call: Call) -> Effects:
     """Everything that running this command leads to."""
     found: Effects = _OWN[call.name](call) if call.name in _OWN else ()
@@ -29,7 +32,8 @@ def effects(call: Call) -> Effects:
         found += runners.run(call)
     if call.name in CODE_OPTIONS:
         found += code_options.run(call, CODE_OPTIONS[call.name])
-    return found + _interpreted(call)
+    found += _interpreted(call)
+    return found or (() if call.name in _KNOWN else unlisted.run(call))
 
 
 def _interpreted(call: Call) -> Effects:

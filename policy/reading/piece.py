@@ -32,6 +32,7 @@ class Word:
     known: of a glob the pattern, of any other dynamic word the text it begins with. latent: the text holds a quoted
     command substitution, which runs if bash ever takes the text for arithmetic. splits: it may become several words.
     template: of a dynamic word the whole text with ${NAME} where plain variables stand, "" where more than those do.
+    ends: of a dynamic word that is no glob the text it ends with.
     """
 
     text: str | None
@@ -40,6 +41,7 @@ class Word:
     latent: bool = False
     splits: bool = False
     template: str = ""
+    ends: str = ""
 
     @property
     def begins(self) -> str:

@@ -103,7 +103,6 @@ PREFIXES: dict[str, Prefix] = {
     "rlwrap": Prefix(Grammar(short="abcCdDefFhHilmMOpPqsStUvwz")),
     "run-one": _PLAIN,
     "run0": Prefix(Grammar(short="uDg", long=("user", "group", "chdir", "unit", "slice", "setenv", "nice", "property"))),
-    "runcon": Prefix(Grammar(short="turl", long=("type", "user", "role", "range")), skip=1),
     "s6-setuidgid": Prefix(skip=1),
     "setpriv": Prefix(Grammar(long=(
         "reuid", "ruid", "euid", "regid", "rgid", "egid", "groups", "inh-caps", "ambient-caps", "bounding-set",

@@ -23,7 +23,7 @@ RUNNERS: dict[str, tuple[tuple[tuple[str, ...], Grammar], ...]] = {
     "foreman": ((("run",), Grammar(short="ef", long=("env", "procfile"))),),
     "hatch": ((("run",), Grammar(short="e", long=("env",))),),
     "mise": ((("exec",), Grammar()),),
-    "nix": ((("develop",), Grammar(short="c")),),
+    "nix": ((("develop",), Grammar()), (("shell",), Grammar())),
     "nix-shell": (((), Grammar(short="pAI", long=("run", "command"))),),
     "npm": ((("exec",), _NPM), (("x",), _NPM)),
     "npx": (((), _NPM),),
@@ -37,6 +37,7 @@ RUNNERS: dict[str, tuple[tuple[tuple[str, ...], Grammar], ...]] = {
     "poetry": ((("run",), Grammar(short="CP", long=("directory", "project"))),),
     "rye": ((("run",), Grammar()),),
     "uv": ((("run",), _UV),),
+    "uvx": (((), _UV),),
     "yarn": ((("exec",), _NPM), (("dlx",), _NPM)),
 }
 

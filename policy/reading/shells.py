@@ -8,7 +8,9 @@ from policy.reading.options import NO_OPTIONS, Grammar, parse
 from policy.reading.piece import Word
 from policy.reading.shell_options import WITH_VALUE, rereading
 
-BASH_LIKE = frozenset(("sh", "bash", "dash", "ash", "rbash", "ksh", "mksh", "zsh", "bash-static", "yash", "posh"))
+BASH_LIKE = frozenset(
+    ("sh", "bash", "dash", "ash", "rbash", "ksh", "mksh", "zsh", "bash-static", "yash", "posh", "osh", "sash")
+)
 OTHER_SHELLS = frozenset(("fish", "csh", "tcsh", "nu", "pwsh", "powershell", "elvish", "xonsh", "rc", "es"))
 _EXACT = frozenset(("sh", "bash", "dash", "ash", "rbash", "bash-static"))  # read by the grammar we parse with
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|\$\$|\d+))/fd/(\d+)|/dev/(stdin)")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from policy.reading import braces, expansion, quoting
 from policy.reading.piece import Piece, Word, is_latent, static
@@ -197,7 +198,7 @@ def _closed(pieces: list[Piece]) -> Word:
     if not reason:
         return static(text)
     splits = any(piece.reason in ("param", "cmdsub") and not piece.quoted for piece in pieces)
-    return Word(None, reason, _start(pieces), is_latent(text), splits, _template(pieces))
+    return Word(None, reason, _start(pieces), is_latent(text), splits, _template(pieces), _start(pieces, -1))
 
 
 def _template(pieces: list[Piece]) -> str:
@@ -206,10 +207,7 @@ def _template(pieces: list[Piece]) -> str:
     return "".join(f"${{{piece.name}}}" if piece.reason else piece.text for piece in pieces)
 
 
-def _start(pieces: list[Piece]) -> str:
-    known = ""
-    for piece in pieces:
-        if piece.reason:
-            break
-        known += piece.text
-    return known
+def _start(pieces: list[Piece], step: int = 1) -> str:
+    """The text before the first piece that is not static; with a step of -1 the text behind the last one."""
+    known = list(takewhile(lambda piece: not piece.reason, pieces[::step]))
+    return "".join(piece.text for piece in known[::step])

@@ -19,6 +19,7 @@ found := [pair |
 		],
 		[_of_wrappers | _is_wrapped],
 		[_of_assigns | _sets],
+		[_of_publishing | _publishes],
 		[_of_redirects(redirects) |
 			redirects := [redirect | some command in input.commands; some redirect in command.redirects]
 			redirects != []
@@ -93,6 +94,15 @@ _is_wrapped if {
 
 _of_wrappers := [
 	[["code.placeholder", finding] | some finding in data.sandgate.rules.code.placeholder.findings],
+]
+
+_publishes if {
+	some command in input.commands
+	command.argv[1] == "publish"
+}
+
+_of_publishing := [
+	[["outward.publish", finding] | some finding in data.sandgate.rules.outward.publish.findings],
 ]
 
 # One or two small letters, as loops have them, mean nothing to any program.

@@ -37,3 +37,11 @@ readers := {
 	"return", "rev", "rg", "seq", "set", "sha256sum", "shift", "sleep", "stat", "tac", "tail", "test", "time",
 	"timeout", "tr", "tree", "true", "type", "uname", "uniq", "unset", "wait", "wc", "which", "whoami",
 }
+
+# METADATA
+# description: |
+#   A pattern for sed that changes what happens to commits in git's list for a rebase. It never makes an exec line.
+todo_editor := concat("", [
+	`sed -i(\.bak)?( -(E|e))*( '?([0-9]+(,([0-9]+|\$))?)?s/\^?(pick|p)\b?( [0-9a-f]{4,40})?/`,
+	`(pick|squash|fixup|edit|reword|drop|[psferd])( [0-9a-f]{4,40})?/g?'?)+`,
+])

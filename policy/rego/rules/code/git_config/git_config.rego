@@ -24,7 +24,7 @@ _runs := concat("", [
 
 _tame := concat("", [
 	`(?i)^(core\.pager|pager\.[a-z-]+|core\.editor|sequence\.editor|core\.askpass)=`,
-	`(cat|less|more|true|false|:|vim|vi|nano|)$`,
+	`(cat|less|more|true|false|:|vim|vi|nano|)$|^sequence\.editor=`, data.sandgate.settings.todo_editor, `$`,
 ])
 
 _replaces := `(?m)^(--exec-path=|--upload-p|--receive-p|ext::)`
@@ -48,6 +48,7 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	regex.match(`(?m)^(-c|--config-env|--config)$`, command.text)
 	some at, word in command.argv
 	word in {"-c", "--config-env", "--config"}
+	_configures(command, at, word)
 	setting := command.argv[at + 1]
 	_dangerous(setting)
 	reason := sprintf("git %s %s names a program for git to run.", [word, _shown(setting)])
@@ -94,6 +95,13 @@ findings contains {"effect": "ask", "reason": reason, "help": _help, "command": 
 	regex.match(_drives, word)
 	reason := sprintf("git %s runs a program that the repository's settings name.", [_shown(word)])
 }
+
+# Behind its verb -c is the verb's own (git switch -c name), but for clone.
+_configures(_, _, word) if word != "-c"
+
+_configures(command, at, _) if at < count(command.argv) - count(data.sandgate.facts.sub_command(command))
+
+_configures(command, _, _) if data.sandgate.facts.sub_command(command)[0] in {"clone", null}
 
 _dangerous(setting) if is_null(setting)
 

@@ -12,15 +12,21 @@ _options := {
 	"tar": `(?m)^(--(checkpoint-ac|to-c|use-c|info-s|new-vol|rsh-c|rmt-c)|-[A-Za-z]*I|-[A-Za-z]*F$)`,
 	"zip": `(?m)^(-[A-Za-z]*TT|--unzip-command)`,
 	"man": `(?m)^(-[PH]|--pager|--html)`,
-	"gdb": `(?m)^(-ex|-eval|-x|--ex|--eval|-iex|--command|-c$)`,
+	"gdb": _debugger,
+	"less": `(?m)^\+[^\n]*[!|]`,
+	"lldb": _debugger,
+	"more": `(?m)^\+[^\n]*!`,
 	"sort": `(?m)^--compress-p`,
 	"sqlite3": `(?m)^\s*\.(shell|system|sys|she?l?l?)\s`,
 }
+
+_debugger := `(?m)^--?(i?ex|e?val[a-z-]*|x|command|init-[a-z-]+|o|O|s|S|k|K|one-line[a-z-]*|source[a-z-]*|Q?c)([=\n]|$)`
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	some command in data.sandgate.facts.tagged.launcher
 	regex.match(_options[command.name], command.text)
 	not _common_filter(command)
+	not _only_debugs(command)
 	reason := sprintf("%s was given an option that makes it run another program.", [command.name])
 	help := "Run that program by itself, and leave the option out."
 }
@@ -36,6 +42,31 @@ _common_filter(command) if {
 	regex.match(_filters, command.text)
 	not regex.match(`(?m)^--(checkpoint-ac|to-c|info-s|new-vol|rsh-c|rmt-c)`, command.text)
 }
+
+# A debugger that runs the program, stops it and shows where it is.
+_only_debugs(command) if {
+	command.name in {"gdb", "lldb"}
+	not _debugs_unknown(command)
+	front := split(concat("", ["\n", command.text]), "\n--args\n")[0]
+	not regex.match(_debugger, regex.replace(front, _debugging, ""))
+}
+
+_debugs_unknown(command) if {
+	some at, word in command.argv
+	is_null(word)
+	is_string(command.argv[at - 1])
+	regex.match(`^--?(i?ex|o|eval-command|one-line)$`, command.argv[at - 1])
+}
+
+_debugging := concat("", [
+	`(?m)^--?(ex|o|eval-command|one-line)[\n=] *(((r|run|start|starti|c|continue|n|next|s|step|si|stepi|ni|nexti`,
+	`|finish|q|quit|kill|detach|l|list|f|frame|up|down|where|t|thread|disas|disassemble|i|info|b|br|break|tbreak`,
+	`|delete|handle|bt`,
+	`|backtrace|thread apply all( -q)? (bt|backtrace)|thread (list|backtrace)|process (launch|continue|kill)|catch`,
+	`|core-file|file|set (pagination|confirm|width|height|print|args|breakpoint|follow-fork-mode|detach-on-fork`,
+	`|disassembly-flavor|non-stop|backtrace))( [A-Za-z0-9_.,:=+*/-]*)*)|((p|print|x|display|ptype|whatis)(/[a-z0-9]+)?`,
+	` [^()!|;\x60\n]*))$`,
+])
 
 # Programs whose input is a language that starts others.
 findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
@@ -76,7 +107,10 @@ _is_fed(command) if {
 _is_fed(command) if {
 	command.name == "sqlite3"
 	regex.match(
-		`(?m)^\s*\.(read|import|load|open|restore|archive|cd)\s|(?i)load_extension|writefile\(|readfile\(|edit\(`,
+		concat("", [
+			`(?m)^\s*\.((read|load|open|restore|archive|cd)\s|import\s[^\n]*\|)|(?i)load_extension|writefile\(`,
+			`|readfile\(|edit\(`,
+		]),
 		command.text,
 	)
 }
@@ -104,10 +138,14 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 
 findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
 	some command in data.sandgate.facts.tagged.awk
-	regex.match(`system\s*\(|\|&?\s*getline|\|\s*"|"\s*\||\|&|@load|\bprint[^;}\n]*\|`, command.text)
+	text := regex.replace(command.text, _orders, "")
+	regex.match(`system\s*\(|\|&?\s*getline|\|\s*"|"\s*\||\|&|@load|\bprintf?\b[^;}\n]*\||(?m)^(-l|--load)`, text)
 	reason := sprintf("The %s program would start other programs.", [command.name])
 	help := "Print the results, and pipe them into the next command in the shell."
 }
+
+# Filters of standard output that read and write nothing else.
+_orders := `\|\s*"(sort|uniq|wc|cat|head|tail|column|nl|tac)( -[bcdfghiklMnrRsuVwz0-9,.t:]+| [0-9]+)*"`
 
 _sed_act(word) := "run a command (e)" if {
 	regex.match(`(^|[;{}\n0-9$!/,])\s*e(\s|$)`, _sed_rest(word))

@@ -20,7 +20,26 @@ findings contains {"effect": "ask", "reason": reason, "help": help, "command": c
 	help := "`git clean -fd` spares ignored files, `git stash drop` takes one stash; commit first what may be wanted."
 }
 
-_destroys(words) if regex.match(_acts, concat("\n", words))
+_destroys(words) if {
+	text := concat("\n", words)
+	regex.match(_acts, text)
+	not _throws_away(text)
+}
+
+# A second checkout in /tmp was made to be thrown away.
+_throws_away(text) if {
+	not contains(text, "..")
+	regex.match(`^worktree\nremove\n((-f|--force)\n)?/tmp/[^\n]*[^/\n.][^\n]*(\n(-f|--force))?$`, text)
+}
+
+# What was changed since the last commit goes with the files.
+_destroys(words) if {
+	words[0] == "rm"
+	regex.match(`(?m)^-[a-z]*r`, concat("\n", words))
+	some word in words
+	word in {".", "./", "*", ":/", "./*"}
+	not "--cached" in words
+}
 
 _destroys(words) if {
 	words[0] == "clean"

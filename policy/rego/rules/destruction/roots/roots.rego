@@ -45,6 +45,15 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	reason := sprintf("rsync --delete was to remove what is in %s and not in the source.", [path])
 }
 
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in data.sandgate.facts.tagged.remote
+	command.name == "rsync"
+	regex.match(`(?m)^--remove-s`, command.text)
+	some path in paths.named(command.cwd, array.slice(command.words, 0, count(command.words) - 1))
+	paths.is_root(path)
+	reason := sprintf("rsync --remove-source-files was to move all of %s away.", [path])
+}
+
 findings contains {"effect": "ask", "reason": reason, "help": _help} if {
 	some command in data.sandgate.facts.tagged.launcher
 	_archives_away(command)
@@ -86,7 +95,9 @@ _recursive(command) if facts.has_long(command, "--recursive")
 
 _finder_removes(command) if "-delete" in command.words
 
-_finder_removes(command) if regex.match(`(?m)^-(exec|execdir|ok|okdir)\n([^\n]*/)?(rm|shred|unlink)$`, command.text)
+_finder_removes(command) if {
+	regex.match(`(?m)^-(exec|execdir|ok|okdir)\n([^\n]*/)?(rm|shred|unlink|truncate|mv)$`, command.text)
+}
 
 _finds_root(command) if {
 	some path in _starts(command)

@@ -51,6 +51,7 @@ findings contains {"effect": "ask", "reason": reason, "help": _help} if {
 	some assign in data.sandgate.facts.assigns
 	regex.match(_names, assign.name)
 	not _nothing(assign.value)
+	not _same_home(assign)
 	reason := sprintf("Setting %s can make later programs load or run other code.", [substring(assign.name, 0, 60)])
 }
 
@@ -66,6 +67,11 @@ findings contains {"effect": "ask", "reason": reason, "help": _help} if {
 		substring(assign.name, 0, 60),
 		substring(assign.value, 0, 60),
 	])
+}
+
+_same_home(assign) if {
+	assign.name == "HOME"
+	assign.value == data.sandgate.settings.all.home
 }
 
 _nothing(value) if value == ""

@@ -14,6 +14,7 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	some assign in data.sandgate.facts.assigns
 	assign.name in _names
 	not _known(assign.value)
+	not _edits_todo(assign)
 	reason := sprintf("%s would name a program of unknown make that others then run.", [assign.name])
 	help := "Name a well-known program, such as PAGER=cat or EDITOR=true."
 }
@@ -50,6 +51,13 @@ _builds(value) if value == ""
 _builds(value) if {
 	is_string(value)
 	regex.match(_compilers, value)
+}
+
+# git's list of commits to rebase, which sed edits without a person.
+_edits_todo(assign) if {
+	assign.name in {"GIT_SEQUENCE_EDITOR", "GIT_EDITOR"}
+	is_string(assign.value)
+	regex.match(concat("", ["^", data.sandgate.settings.todo_editor, "$"]), assign.value)
 }
 
 _known(value) if {

@@ -38,9 +38,26 @@ findings contains {"effect": "ask", "reason": reason, "help": help} if {
 
 # Every operand must be a listed host, or a word that cannot be one.
 _only_listed(command) if {
+	_names_one(command)
+	not _names_other(command)
+}
+
+_names_one(command) if {
 	some word in command.words
 	_names_listed(word)
-	not _names_other(command)
+}
+
+_names_one(command) if {
+	some place, word in command.argv
+	is_null(word)
+	_known_listed(command, place)
+}
+
+# What is known of a word already ends its host: localhost:8000/items/$id, localhost/search?q=x.
+_known_listed(command, place) if {
+	known := command.known[place]
+	regex.match(`^([a-zA-Z][a-zA-Z0-9+.-]*://[^/?#\\]+|[^:/?#\\]+(:[0-9]+)?)[/?]`, known)
+	_names_listed(known)
 }
 
 # A word that is only known when it runs could be a host, but for a header, a body, a name of a file.
@@ -49,6 +66,7 @@ _names_other(command) if {
 	place > 0
 	is_null(word)
 	not _value(command, place)
+	not _known_listed(command, place)
 }
 
 _names_other(command) if {

@@ -46,6 +46,25 @@ findings contains {"effect": "ask", "reason": reason, "help": help, "command": c
 	help := "Write the sub-command out, such as `git status`."
 }
 
+# A tool that nobody listed says by its own verb that it publishes.
+findings contains {"effect": "ask", "reason": reason, "help": help, "command": index} if {
+	some index, command in input.commands
+	command.argv[1] == "publish"
+	not command.name in _publishes_here
+	reason := sprintf("%s publish sends work to a place outside the sandbox.", [substring(command.name, 0, 60)])
+	help := "Build and pack locally; a person can publish, or the operator can allow this command."
+	not _rehearses(command)
+}
+
+_rehearses(command) if {
+	some word in command.argv
+	word in {"--dry-run", "--help", "-h", "-n"}
+}
+
+# Those of the table, and words that are no command's.
+_publishes_here := {name | some name, tags in data.sandgate.settings.tags; "publisher" in tags} |
+	{"echo", "printf", "grep", "egrep", "fgrep", "rg", "test", "[", "man", "which", "cat", "ls", "mkdir", "sed"}
+
 # python -m twine is twine.
 findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
 	some command in data.sandgate.facts.tagged.interpreter

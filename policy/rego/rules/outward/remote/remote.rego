@@ -34,6 +34,12 @@ _stays(command) if {
 }
 
 _stays(command) if {
+	command.name == "openssl"
+	regex.match(`^s_client\n([^\n]*\n)*-connect\n(localhost|127\.0\.0\.1|\[::1\]):[0-9]+(\n|$)`, command.text)
+	not regex.match(`(?m)^-(proxy|host|port|bind)$|^-connect\n([^\n]*\n)*-connect$`, command.text)
+}
+
+_stays(command) if {
 	command.name in {"ping", "ping6", "dig", "host", "nslookup", "getent"}
 	some word in command.words
 	regex.match(`(?i)^(localhost|127\.0\.0\.1|::1)$`, word)
@@ -50,7 +56,6 @@ _stays(command) if {
 # A database here.
 _stays(command) if {
 	command.name in _clients
-	not regex.match(`(?m)^[a-z]+(\+[a-z]+)?://`, command.text)
 	not _other_host(command)
 }
 
@@ -60,6 +65,23 @@ _other_host(command) if {
 	some at, word in command.argv
 	word in {"-h", "--host"}
 	not command.argv[at + 1] in {"localhost", "127.0.0.1", "::1"}
+	not _socket(command.argv[at + 1])
+}
+
+# An address with a host of its own, or the words of libpq that name one.
+_other_host(command) if {
+	some word in command.words
+	regex.match(`^[a-z]+(\+[a-z]+)?://`, word)
+	not regex.match(_local_address, word)
+}
+
+_other_host(command) if regex.match(`(?i)(^|[\s?&])host(addr)?\s*=`, command.text)
+
+_local_address := `^[a-z]+(\+[a-z]+)?://([^/@\s]*@)?(localhost|127\.0\.0\.1|\[::1\])?(:[0-9]*)?([/?][^@,]*)?$`
+
+_socket(word) if {
+	is_string(word)
+	startswith(word, "/")
 }
 
 _other_host(command) if {

@@ -23,7 +23,10 @@ _later := concat("", [
 
 # Folders on the search path: what lies there answers to a command's name.
 _found_first(path) if {
-	regex.match(`^/(\.venv/bin|\.local/bin|bin)(/|$)`, trim_prefix(path, data.sandgate.settings.all.home))
+	regex.match(
+		`^/((\.(venv|local|npm-global|cargo|bun|deno)|go)/bin|bin)(/|$)`,
+		trim_prefix(path, data.sandgate.settings.all.home),
+	)
 }
 
 findings contains {"effect": "ask", "reason": reason, "help": help, "path": path.resolved} if {

@@ -7,9 +7,16 @@ package sandgate.rules.privilege.tools
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	some command in data.sandgate.facts.tagged.privilege
+	not _only_lists(command)
 	reason := sprintf(
 		"%s is not available: commands run as an unprivileged user and cannot gain rights.",
 		[command.name],
 	)
 	help := "Run the command without it; `pip install` and `npm install` work as they are."
+}
+
+# Alone they say what is mounted, or which swap there is.
+_only_lists(command) if {
+	command.name in {"mount", "swapon"}
+	count([word | some word in command.argv; not word in {"-l", "-s", "--show"}]) == 1
 }

@@ -33,15 +33,37 @@ _read := [path |
 
 _only_sourced(asked) if {
 	some command in input.commands
-	command.name in {"source", "."}
-	asked in command.argv
+	_takes_over(command, asked)
 	not _named_elsewhere(asked)
 }
+
+_takes_over(command, asked) if {
+	command.name in {"source", "."}
+	asked in command.argv
+}
+
+# The option with which these take it over.
+_takes_over(command, asked) if {
+	command.name in {"node", "bun", "deno", "tsx", "uv", "docker", "podman", "docker-compose"}
+	some at, word in command.argv
+	_with_option(command, at, word, asked)
+}
+
+_with_option(_, _, word, asked) if word == _option(asked)
+
+_with_option(command, at, word, asked) if {
+	word == asked
+	command.argv[at - 1] == "--env-file"
+}
+
+_option(asked) := concat("", ["--env-file=", asked])
 
 _named_elsewhere(asked) if {
 	some command in input.commands
 	not command.name in {"source", "."}
-	some word in command.argv
+	some at, word in command.argv
 	is_string(word)
 	contains(word, asked)
+	word != _option(asked)
+	not command.argv[at - 1] == "--env-file"
 }
