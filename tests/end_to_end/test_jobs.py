@@ -66,6 +66,9 @@ async def test_either_stream_is_read_byte_for_byte_from_any_offset(server: HttpS
             assert "exited with 0" in past
 
     assert (told["stdout_bytes"], told["stderr_bytes"]) == (len(BYTES), len(BYTES))
+    (ended,) = [line for line in server.home.audit("sandbox.job_ended") if line["decision_id"] == told["decision_id"]]
+    assert ended["cpu_s"] > 0
+    assert ended["peak_memory_kb"] > 4_000  # an interpreter's
 
 
 async def test_a_quiet_command_is_heard_of_while_it_is_waited_for(server: HttpServer) -> None:

@@ -53,6 +53,18 @@ def test_after_kill_9_the_sandboxes_and_the_gate_end_by_themselves(home: Home) -
     until(home.nothing_is_left, f"left: {home.containers()} {home.sockets()} {home.processes()}", 20)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_weighs_sandboxes_ends_with_its_server(own_folder: Path, number: int) -> None:
+    home = Home(own_folder, settings=f"{GRACE}disk_mb = 64\nidle = 0\n")
+    server = RawServer.start(home)
+    full = server.shell("fallocate -l 100M full; sleep 60")["structuredContent"]
+    assert full["status"] == "disk_full"
+    assert len(home.containers()) == len(home.sandboxes()) + 1
+
+    server.end(number)
+    until(home.nothing_is_left, f"left: {home.containers()} {home.sockets()} {home.processes()}", 20)
+
+
 @pytest.mark.promise("result.truthful")
 def test_the_next_server_tells_how_a_job_of_the_lost_one_ended_and_what_it_had_said(home: Home) -> None:
     lost = RawServer.start(home)
