@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 from mitmproxy.flow import Error
+from mitmproxy.test import tflow
 
 from egress.closed import Gone, every_hook_fails_closed
+from egress.gate import Gate
+from egress.journal import Journal
 
 
 class Hooks:
@@ -68,3 +71,12 @@ def test_what_was_about_a_connection_that_is_gone_is_cut_as_well_and_nothing_is_
 
     assert late.cuts == [("flow", "requestheaders")]
     assert caplog.records == []
+
+
+@pytest.mark.promise("egress.only_gate")
+def test_a_connection_that_came_through_no_door_is_cut() -> None:
+    client = tflow.tclient_conn()
+
+    Gate(Journal(lambda _: None)).client_connected(client)
+
+    assert client.error == "nobody opened this door"

@@ -113,3 +113,12 @@ def test_the_static_table_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_gates_own_host_is_recognised() -> None:
     assert is_own(LOOPBACK)
     assert not is_own(ipaddress.ip_address("8.8.8.8"))
+
+
+@pytest.mark.promise("egress.no_private")
+def test_a_public_address_of_the_gates_own_host_is_refused_unless_it_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, "8.8.8.8")
+    monkeypatch.setattr("egress.dial.is_own", lambda address: str(address) == "8.8.8.8")
+
+    assert rule(Dialler(), "a.test") == "egress.private_address"
+    assert addresses(Dialler(networks(["8.8.8.0/24"])), "a.test") == ("8.8.8.8",)

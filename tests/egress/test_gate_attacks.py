@@ -28,6 +28,16 @@ def test_a_tunnel_alone_dials_nobody(town: Town) -> None:
     assert len(town.secure.heard) == before
 
 
+@pytest.mark.promise("egress.only_gate")
+def test_an_origin_that_switches_protocols_unasked_is_hung_up_on(town: Town) -> None:
+    guest = town.session("allowed.test")
+    with guest.tunnel("allowed.test") as sandbox:
+        sandbox.say(f"GET /switch HTTP/1.1\r\nHost: {guest.at('allowed.test')}\r\n\r\n")
+        assert sandbox.ends()
+
+    assert guest.refused(host="allowed.test")["reason"] == "The origin switched protocols unasked."
+
+
 @pytest.mark.promise("egress.no_private")
 @pytest.mark.parametrize("name", [n for n in TABLE if n.endswith(".allowed.test") and n != "mixed.allowed.test"])
 def test_a_name_that_leads_to_a_private_address_is_refused(town: Town, name: str) -> None:

@@ -52,3 +52,10 @@ def test_fields_without_a_placeholder_stay_as_they_are(fields: list[tuple[bytes,
 def test_towards_anything_else_it_is_refused(where: dict[str, object]) -> None:
     with pytest.raises(Refused, match="placeholder of the secret key may go to"):
         swap((b"authorization", PLACEHOLDER), **where)  # type: ignore[arg-type]  # one keyword each
+
+
+@pytest.mark.promise("secrets.outside")
+@pytest.mark.parametrize("field", [(b"x-other", PLACEHOLDER), (b"authorization-" + PLACEHOLDER, b"")])
+def test_in_another_header_or_the_name_of_one_it_is_refused(field: tuple[bytes, bytes]) -> None:
+    with pytest.raises(Refused, match="placeholder of the secret key may go to"):
+        swap(field)

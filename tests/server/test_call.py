@@ -1,3 +1,5 @@
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,10 +9,12 @@ import pytest
 
 from policy.question import RunCommand
 from policy.verdict import Allow, Ask, Denied, Deny, Permit, Rule, Verdict
-from server.asks import Caller, FileAsk, RunAsk, Target
+from server.asks import Caller, FileAsk, RunAsk, SessionAsk, Target
 from server.call import NoShell
 from server.judge.approvals import Approvals
+from server.parts import Record
 from server.record.approval_rows import ApprovalRows
+from server.record.audit import AuditFailed
 from server.sandbox import reading
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Found
@@ -81,6 +85,34 @@ async def test_without_an_allow_nothing_reaches_a_sandbox(tmp_path: Path, verdic
     assert rig.trail[-1] == "stopped Denied"
 
 
+class FullDisk(FakeAudit):
+    @asynccontextmanager
+    async def call(
+        self, caller: str, tool: str, session: str, arguments: Mapping[str, Any], *, reads_state: bool
+    ) -> AsyncGenerator[Record]:
+        if not reads_state:
+            raise AuditFailed("no space left")
+        yield self.record
+
+
+@pytest.mark.promise("audit.written_first")
+async def test_where_no_line_can_be_written_only_what_reads_the_state_is_answered(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Allow())
+    gateway = replace(rig.gateway, audit=FullDisk())
+
+    async def state(caller: Caller) -> str:
+        return "open: none"
+
+    assert await gateway.use_session(ANN, SessionAsk("session_list", TARGET, {}, state)) == "open: none"
+    with pytest.raises(AuditFailed):
+        await gateway.use_session(ANN, SessionAsk("session_close", TARGET, {}, state))
+    with pytest.raises(AuditFailed):
+        await gateway.use_file(ANN, reading_of("notes"))
+    with pytest.raises(AuditFailed):
+        await gateway.run(ANN, shell("true"), silent)
+    assert rig.source.claimed == []
+
+
 @pytest.mark.promise("call.frozen")
 async def test_what_was_judged_is_the_very_object_that_runs(tmp_path: Path) -> None:
     rig = Rig(tmp_path, Allow())
@@ -104,8 +136,12 @@ async def test_a_command_that_goes_on_is_answered_as_a_running_job(tmp_path: Pat
 async def test_a_cancelled_call_takes_its_command_with_it(tmp_path: Path) -> None:
     rig = Rig(tmp_path, Allow(), FakeSandbox(end=None))
 
-    with anyio.move_on_after(0.05):
-        await rig.gateway.run(ANN, shell("sleep 60"), silent)
+    async with anyio.create_task_group() as tasks:
+
+        async def gives_up(job: Job) -> None:
+            tasks.cancel_scope.cancel()
+
+        await rig.gateway.run(ANN, shell("sleep 60"), gives_up)
 
     assert rig.box.commands[0].stopped == ["cancelled"]
     assert rig.trail[-1].startswith("stopped Cancel")
@@ -174,6 +210,20 @@ async def test_in_an_image_without_bash_a_person_is_asked_once(tmp_path: Path) -
     await people.answer(asked.value.approval, yes=True, by="carl")
 
     assert (await gateway.run(ANN, shell("git push"), silent)).act.argv == ("/bin/sh", "-c", "git push")
+
+
+@pytest.mark.promise("approval.bound")
+async def test_a_person_reads_that_other_commands_can_change_what_a_yes_is_bound_to(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Allow(), FakeSandbox(end=None, files={"/workspace/Makefile": b"all:\n"}))
+    gateway = replace(rig.gateway, people=Approvals(ApprovalRows(tmp_path / "sandgate.db"), 900))
+    await gateway.run(ANN, shell("sleep 60", wait_s=0), silent)
+    rig.judge.verdict = PERHAPS
+
+    with pytest.raises(Denied) as asked:
+        await gateway.run(ANN, shell("make"), silent)
+
+    assert "good only while these files stay as they are: /workspace/Makefile" in asked.value.shown
+    assert "other commands run in this session now" in asked.value.shown
 
 
 @pytest.mark.promise("approval.bound")

@@ -148,7 +148,7 @@ class _Http1:
             self._bytewise(head)
         elif path == b"/redirect":
             self._sock.sendall(b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % query)
-        elif path in {b"/hints", b"/extension", b"/names"}:
+        elif path in {b"/hints", b"/switch", b"/extension", b"/names"}:
             self._tell(path, head)
         elif path == b"/encoded":
             encoding, _, more = query.partition(b"&")
@@ -174,11 +174,15 @@ class _Http1:
         self._sock.sendall(b"0\r\n\r\n")
 
     def _tell(self, path: bytes, head: bytes) -> None:
-        """What was sent, where few look for it: in an interim answer, in a chunk's extension and trailers, in names."""
+        """What was sent, where few look for it: in an interim answer, after another protocol, in a chunk's extension, in names."""
         told = head.replace(b"\r\n", b" ")
         if path == b"/hints":
             self._sock.sendall(b"HTTP/1.1 103 Early Hints\r\nX-Echo: %s\r\n\r\n" % told)
             self._send(b"", b"after the hints", bare=False)
+        elif path == b"/switch":
+            self._sock.sendall(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: upgrade\r\n\r\n%s" % told
+            )
         elif path == b"/extension":
             self._sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;%s\r\nabc\r\n" % told)
             self._sock.sendall(b"0\r\nX-Echo: %s\r\n\r\n" % told)

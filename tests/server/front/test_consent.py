@@ -4,10 +4,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from mcp.types import ClientCapabilities, ElicitationCapability, FormElicitationCapability, UrlElicitationCapability
+from mcp.types import (
+    ClientCapabilities,
+    ElicitationCapability,
+    ElicitResult,
+    FormElicitationCapability,
+    UrlElicitationCapability,
+)
 
 from policy.verdict import Allow, Ask, Denied, Rule
-from server.front.consent import can_ask, question_text
+from server.front.consent import BY, KEY, can_ask, question_text, take_answer
+from server.judge.approvals import NobodyToAsk, Scope
 
 pytestmark = pytest.mark.promise("approval.bound")
 ASK = Ask((Rule("x.y", "ask", "why"),), Allow())
@@ -39,6 +46,37 @@ def test_what_was_refused_or_lies_nowhere_is_not_asked() -> None:
     able = context(ElicitationCapability())
     assert not can_ask(able, Denied(ASK, "d-1", "a-1", refused=True))
     assert not can_ask(able, Denied(ASK, "d-1"))
+
+
+class Noting(NobodyToAsk):
+    def __init__(self) -> None:
+        self.said: list[tuple[str, bool, str, Scope]] = []
+
+    async def answer(self, approval: str, *, yes: bool, by: str, scope: Scope = "once") -> None:
+        self.said.append((approval, yes, by, scope))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("action", "content", "said"),
+    [
+        ("accept", {"allow": True}, [("a-1", True, BY, "once")]),
+        ("accept", {"allow": True, "again": "in this session"}, [("a-1", True, BY, "session")]),
+        ("accept", {"allow": False}, [("a-1", False, BY, "once")]),
+        ("accept", {"allow": "true"}, [("a-1", False, BY, "once")]),
+        ("accept", None, [("a-1", False, BY, "once")]),
+        ("decline", {"allow": True}, [("a-1", False, BY, "once")]),
+        ("cancel", None, []),
+    ],
+)
+async def test_only_a_clear_yes_is_one_and_a_form_that_is_put_away_is_no_answer(
+    action: Any, content: Any, said: list[tuple[str, bool, str, Scope]]
+) -> None:
+    people, given = Noting(), {KEY: ElicitResult(action=action, content=content)}
+    came: Any = SimpleNamespace(input_responses=given, request_state="a-1")
+
+    assert await take_answer(came, people)
+    assert people.said == said
 
 
 def test_what_an_agent_wrote_does_not_pass_for_what_we_say() -> None:

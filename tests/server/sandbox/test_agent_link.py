@@ -50,8 +50,8 @@ def said(message: Any) -> bytes:
     return frame(JSON, json.dumps(message).encode())
 
 
-async def after(sent: bytes) -> tuple[Heard, AgentLink]:
-    """A link with one running job, after the agent sent this and hung up."""
+async def after(sent: bytes, *, hangs_up: bool = True) -> tuple[Heard, AgentLink]:
+    """A link with one running job, when it is over: the agent sent this."""
     ours, theirs = socket.socketpair()
     link, heard = AgentLink(ours), Heard()
     with theirs:
@@ -59,7 +59,8 @@ async def after(sent: bytes) -> tuple[Heard, AgentLink]:
         theirs.setblocking(False)
         theirs.recv(1 << 16)
         theirs.sendall(sent)
-        theirs.shutdown(socket.SHUT_WR)
+        if hangs_up:
+            theirs.shutdown(socket.SHUT_WR)
         with anyio.fail_after(5):
             await link.serve()
     return heard, link
@@ -152,7 +153,7 @@ async def frames_until(sock: socket.socket, mark: bytes) -> list[tuple[int, byte
     ],
 )
 async def test_nonsense_ends_the_line_and_tells_whoever_waits(nonsense: bytes) -> None:
-    heard, link = await after(nonsense)
+    heard, link = await after(nonsense, hangs_up=False)
 
     assert heard.end is not None
     assert heard.end.status == "killed"

@@ -56,6 +56,15 @@ def test_neither_the_whole_system_nor_a_home_is_lent(path: Path) -> None:
         checked(path, allow_root_owned=True)
 
 
+def test_nor_is_anybody_elses_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = pwd.getpwuid(os.geteuid())
+    theirs = pwd.struct_passwd((*ours[:5], str(folder), *ours[6:]))
+    monkeypatch.setattr("server.sandbox.workspaces.pwd.getpwall", lambda: [ours, theirs])
+
+    with pytest.raises(BadWorkspace, match="a whole home directory"):
+        checked(folder, allow_root_owned=True)
+
+
 def test_what_is_not_there_or_no_folder_is_refused(folder: Path) -> None:
     (folder / "file").touch()
     for path in (folder / "missing", folder / "file"):
