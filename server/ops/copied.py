@@ -19,6 +19,7 @@ from server.ops.door import Door, find, spool
 from server.ops.shown import plain, write
 from server.sandbox.applying import Part, Step, apply, plan
 from server.sandbox.changes import Change, Changes
+from server.sandbox.git_config import obeyed
 from server.sandbox.host_folder import below, opened, read_small
 from server.sandbox.host_repositories import repositories
 from server.sandbox.patch import Rename, patch, rename_patch, renames
@@ -98,7 +99,8 @@ def _looked(door: Door, console: Console) -> list[Changes]:
 
 
 def _reviewed(root: int, found: Changes, only: Sequence[str]) -> _Reviewed:
-    selection = select(found.changes, found.repositories | repositories(root, found.changes), only)
+    like_one = found.repositories | repositories(root, found.changes)
+    selection = select(found.changes, like_one, only, obeyed(Path(found.sent.source)))
     return _Reviewed(found, selection, plan(root, selection.chosen))
 
 

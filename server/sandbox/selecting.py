@@ -24,8 +24,11 @@ class Selection:
     held: dict[str, str] = field(default_factory=dict)
 
 
-def select(changes: Sequence[Change], repositories: frozenset[str], only: Sequence[str]) -> Selection:
-    """repositories: folders that git would take for one, whatever they are called. Raises BadGlob."""
+def select(
+    changes: Sequence[Change], repositories: frozenset[str], only: Sequence[str], obeyed: frozenset[str] = frozenset()
+) -> Selection:
+    """repositories: folders that git would take for one, whatever they are called. obeyed: what the settings of the host's
+    own one name. Raises BadGlob."""
     globs = [_parts(glob) for glob in only]
     chosen, held = list[Change](), dict[str, str]()
     for change in changes:
@@ -34,20 +37,23 @@ def select(changes: Sequence[Change], repositories: frozenset[str], only: Sequen
         if globs and not matching:
             continue
         named = {part for glob in matching for part in glob}
-        if why := _held(change, named, repositories):
+        if why := _held(change, named, repositories, obeyed):
             held[change.path] = why
         else:
             chosen.append(change)
     return Selection(tuple(chosen), held)
 
 
-def _held(change: Change, named: set[str], repositories: frozenset[str]) -> str:
+def _held(change: Change, named: set[str], repositories: frozenset[str], obeyed: frozenset[str]) -> str:
     missing = [part for part in reasons(change.path) if part not in named]
     if missing:
         return f"a host runs what is in {missing[-1]}"
     inside = next((folder for folder in _with_above(change.path) if folder in repositories), None)
     if inside is not None and change.now is not None and inside.rpartition("/")[2] not in named | {".git"}:
         return f"git takes {inside or 'the folder'} for a repository and obeys its config"
+    place = next((path for path in (*_with_above(change.path), change.path) if path in obeyed), None)
+    if place is not None and change.now is not None and place.rpartition("/")[2] not in named:
+        return f"git obeys or runs {place} here: .git/config names it"
     if change.now is not None and change.now.kind == "link" and leads_out(change.path, change.now.content):
         return "" if change.path.rpartition("/")[2] in named else f"it is a link to {change.now.content}, outside"
     return ""

@@ -28,6 +28,7 @@ def project(own_folder: Path) -> Path:
         "old.txt": "moved\n",
     }
     made = repository(own_folder / "project", files)
+    git(made, "config", "core.hooksPath", "tools/hooks")
     (made / ".env").write_text("SECRET=1\n")
     (made / "data.bin").write_bytes(bytes(range(256)))
     if os.geteuid() == 0:
@@ -181,6 +182,7 @@ async def test_git_on_the_host_runs_nothing_that_a_session_left(home: Home, clie
         mkdir sub && cd sub && git init -q . && git config core.fsmonitor '{evil}' && cd ..
         mkdir other && echo 'gitdir: ../planted' > other/.git
         mkdir -p vendor/bare && cd vendor/bare && git init -q --bare . && git config core.fsmonitor '{evil}' && git config core.bare false && git config core.worktree .. ; cd ../..
+        mkdir -p tools/hooks; printf '#!/bin/sh\n{evil}\n' > tools/hooks/post-index-change; chmod +x tools/hooks/*
         mkdir -p split/x split/y; git init -q --bare split/t; mv split/t/HEAD split/x/; mv split/t/objects split/t/refs split/y/; rm -r split/t
         printf '../y\n' > split/x/commondir; cd split/y; printf '[core]\nrepositoryformatversion = 1\nbare = false\n' > config
         git config -f config core.worktree {project}/split; git config -f config core.fsmonitor '{evil}'; git config -f config extensions.worktreeConfig true; cd ../..
@@ -202,6 +204,7 @@ async def test_git_on_the_host_runs_nothing_that_a_session_left(home: Home, clie
         "other/.git",
         "vendor/bare/config",
         "split/x/commondir",
+        "tools/hooks/post-index-change",
         ".GIT",
         ".git/commondir",
     ):

@@ -62,6 +62,18 @@ def test_a_repository_under_another_name_is_held() -> None:
 
 
 @pytest.mark.promise("workspace.copy")
+def test_what_the_hosts_own_repository_is_told_to_run_is_held() -> None:
+    changes = [Change(path, None, FILE) for path in ("tools/hooks/pre-commit", "tools/x", ".settings")]
+    obeyed = frozenset({"tools/hooks", ".settings"})
+
+    assert [change.path for change in select(changes, frozenset(), (), obeyed).chosen] == ["tools/x"]
+    assert ".git/config names it" in select(changes, frozenset(), ("**",), obeyed).held[".settings"]
+    assert [change.path for change in select(changes, frozenset(), ("tools/hooks/**",), obeyed).chosen] == [
+        "tools/hooks/pre-commit"
+    ]
+
+
+@pytest.mark.promise("workspace.copy")
 def test_a_link_out_of_the_folder_is_held() -> None:
     changes = [Change("l", None, Entry("link", 0o777, "/etc/passwd")), Change("m", None, Entry("link", 0o777, "l"))]
 
