@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from server.sandbox.git_config import obeyed
 from server.sandbox.host_code import GIT, GIT_RUNS, is_repository, is_run, plain
 from server.sandbox.host_folder import below, opened
 from server.sandbox.sandbox import Mount
@@ -20,6 +21,7 @@ from server.sandbox.sandbox import Mount
 MAX_DEPTH: Final = 6
 MAX_ENTRIES: Final = 20_000
 MAX_GUARDS: Final = 100  # mounts: each costs a start about a millisecond
+OWN_CONFIG: Final = f"{GIT}/config"  # of a repository that was there before: then nothing inside could change it
 ASIDE: Final = ".sandgate-aside-"
 
 
@@ -37,8 +39,8 @@ class Place:
     inode: int
 
 
-def scan(root: int) -> list[Place]:
-    """Nearest first. Raises OSError for the root alone."""
+def scan(root: int, also: frozenset[str] = frozenset()) -> list[Place]:
+    """Nearest first. also: paths that are protected whatever they are called. Raises OSError for the root alone."""
     found, seen = list[Place](), 0
     waiting: deque[tuple[str, int]] = deque([("", 0)])
     while waiting and seen < MAX_ENTRIES:
@@ -53,7 +55,7 @@ def scan(root: int) -> list[Place]:
         in_git, repository = plain(path.rpartition("/")[2]) == GIT, is_repository(entries)
         for name, info in entries.items():
             inner = f"{path}/{name}" if path else name
-            if _is_protected(path, name, info, in_repository=in_git or repository):
+            if inner in also or _is_protected(path, name, info, in_repository=in_git or repository):
                 found.append(Place(inner, _kind(info), info.st_dev, info.st_ino))
             elif stat.S_ISDIR(info.st_mode) and depth < MAX_DEPTH and not in_git:
                 waiting.append((inner, depth + 1))
@@ -87,7 +89,7 @@ def guards(mount: Mount) -> tuple[Mount, ...]:
     """What is mounted over parts of a writable mount: protected paths read-only, and each folder on their way as it is,
     for what is a mountpoint cannot be renamed. Raises Linked, Swapped and OSError."""
     with opened(Path(mount.source), (mount.device, mount.inode)) as root:
-        places = scan(root)
+        places = scan(root, obeyed(Path(mount.source)))
         linked = [place.path for place in places if place.kind == "link"]
         if linked:
             raise Linked(
@@ -133,7 +135,7 @@ def move_aside(mount: Mount, known: Iterable[str]) -> list[Moved]:
     """
     before, moved = set(known), list[Moved]()
     with opened(Path(mount.source), (mount.device, mount.inode)) as root:
-        for place in scan(root):
+        for place in scan(root, obeyed(Path(mount.source)) if OWN_CONFIG in before else frozenset()):
             if place.path not in before:
                 moved.append(_move(root, mount, place.path))
     return moved

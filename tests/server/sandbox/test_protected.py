@@ -49,6 +49,28 @@ def test_nested_and_disguised_repositories_are_found_too(tmp_path: Path) -> None
     )
 
 
+def test_what_the_repositorys_settings_make_git_run_is_protected_too(tmp_path: Path) -> None:
+    repository(tmp_path, {"tools/hooks/pre-commit": ""})
+    git(tmp_path, "config", "core.hooksPath", "tools/hooks")
+    git(tmp_path, "config", "core.fsmonitor", "bin/watch")
+    known = [guard.target.removeprefix("/inside/") for guard in guards(mount(tmp_path))]
+    make(tmp_path, "bin/watch")
+
+    assert "tools/hooks" in known
+    assert [one.path for one in move_aside(mount(tmp_path), known)] == [f"{tmp_path}/bin/watch"]
+
+
+def test_settings_that_a_session_wrote_move_nothing_of_the_hosts(tmp_path: Path) -> None:
+    make(tmp_path, "src/a")
+    known = [guard.target for guard in guards(mount(tmp_path))]
+    repository(tmp_path, {})
+    git(tmp_path, "config", "core.hooksPath", "src")
+    moved = move_aside(mount(tmp_path), known)
+
+    assert sorted(one.path for one in moved) == [f"{tmp_path}/.git/config", f"{tmp_path}/.git/hooks"]
+    assert (tmp_path / "src/a").exists()
+
+
 def test_no_link_is_followed(tmp_path: Path) -> None:
     make(tmp_path, "outside/.envrc", "in/a")
     (tmp_path / "in/link").symlink_to(tmp_path / "outside")
