@@ -23,7 +23,7 @@ from server.sandbox.sandbox import AGENT, MIB, SandboxFailed
 
 # By the image's own interpreter: where an engine maps users away, what is root's alone there may be read and not started.
 WEIGH: Final = ("/usr/bin/python3", "-I", "-S", "-B", str(PurePosixPath(AGENT[-1]).with_name("weigh.py")))
-PATIENCE_S: Final = 30.0  # for one sandbox; the program itself stops after 8 s
+PATIENCE_S: Final = 30.0  # for one sandbox; the program itself stops after 20 s
 FRAME: Final = struct.Struct(">BxxxI")  # the engine's own, around what a container says
 STDOUT: Final = 1
 MOST_ANSWER_BYTES: Final = 4 * MIB
@@ -182,9 +182,9 @@ _HOST: Final[Mapping[str, Any]] = {
     "pid_mode": "host",  # a file that has no name is found only through the process that holds it open
     "userns_mode": "host",  # an engine that maps users would not let it see them otherwise
     "cap_drop": ["ALL"],
-    # DAC_READ_SEARCH: folders that their owner closed. SYS_PTRACE and CHECKPOINT_RESTORE: what a process holds open or has
+    # DAC_READ_SEARCH: folders that their owner closed. FOWNER: reading them leaves no time of access. SYS_PTRACE and CHECKPOINT_RESTORE: what a process holds open or has
     # mapped, also one that let nobody look.
-    "cap_add": ["DAC_READ_SEARCH", "SYS_PTRACE", "CHECKPOINT_RESTORE"],
+    "cap_add": ["DAC_READ_SEARCH", "FOWNER", "SYS_PTRACE", "CHECKPOINT_RESTORE"],
     "security_opt": [
         "no-new-privileges",
         "apparmor=unconfined",

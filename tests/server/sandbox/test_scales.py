@@ -11,7 +11,7 @@ from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.image_recipe import AGENT, recipe
 from server.sandbox.sandbox import MIB
 from server.sandbox.scales import UNWEIGHED, Scales
-from tests.live import Said, background, sandbox, shell
+from tests.live import Said, background, done, sandbox, shell
 from tests.real_engine import client
 
 pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone, pytest.mark.promise("sandbox.disk")]
@@ -101,6 +101,17 @@ async def test_what_is_under_way_between_two_processes_is_known_to_be_missing(
         assert not (await weight(scales, box)).whole
 
     assert (await weight(scales, box)).whole
+
+
+async def test_nobody_inside_sees_how_far_it_has_come(box: DockerSandbox, scales: Scales) -> None:
+    """By a folder's time of access: a file could be moved to where the walk has been."""
+    last_read = "stat -c %x /workspace/d"
+    async with doing(box, "os.mkdir('d')\nfull('d/f', named=True)"):
+        before = await done(box, last_read)
+        assert (await weight(scales, box)).whole
+        assert await done(box, last_read) == before
+        await done(box, "ls /workspace/d")
+        assert await done(box, last_read) != before  # reading it would have shown
 
 
 async def test_holes_and_memory_weigh_nothing(box: DockerSandbox, scales: Scales) -> None:
