@@ -16,7 +16,9 @@ def test_a_bare_container_starts_answers_and_goes() -> None:
             assert api.inspect_container(container)["Config"]["Labels"][LABEL]
             bare.exec(container, ["/bin/true"])
             assert bare.drain(container, ["/usr/bin/head", "-c", "1000000", "/dev/zero"]) >= 1_000_000
-            assert Path(f"/proc/{bare.pid(container)}/comm").read_text() == "sleep\n"  # by now: a start returns before the exec
+            assert (
+                Path(f"/proc/{bare.pid(container)}/comm").read_text() == "sleep\n"
+            )  # by now: a start returns before the exec
         finally:
             bare.remove(container)
         with pytest.raises(docker.errors.NotFound):
