@@ -7,8 +7,10 @@ from mitmproxy.flow import Error
 from mitmproxy.test import tflow
 
 from egress.closed import Gone, every_hook_fails_closed
+from egress.destination import Destination
 from egress.gate import Gate
 from egress.journal import Journal
+from egress.refusal import Refused
 
 
 class Hooks:
@@ -80,3 +82,11 @@ def test_a_connection_that_came_through_no_door_is_cut() -> None:
     Gate(Journal(lambda _: None)).client_connected(client)
 
     assert client.error == "nobody opened this door"
+
+
+@pytest.mark.promise("egress.only_gate")
+def test_a_connection_that_no_request_asked_for_is_not_dialled() -> None:
+    idle: Any = SimpleNamespace(line=SimpleNamespace(flights={}))
+
+    with pytest.raises(Refused, match="No request asked for this connection"):
+        asyncio.run(Gate(Journal(lambda _: None))._aim(idle, Destination("a.test", 443)))
