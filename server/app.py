@@ -18,7 +18,6 @@ from server.flows import Late, authority, egress_link, lent_by, system_roots
 from server.host_questions import HostQuestions, hosts_of
 from server.judge.approvals import Approvals
 from server.judge.shfmt import ShellParser
-from server.judge.suspicion import Suspicions, WaryJudge
 from server.judges import judging
 from server.keyring import Keyring
 from server.limiting import limits_for
@@ -28,7 +27,6 @@ from server.questions import Questions
 from server.record.metrics import Metrics, Standing
 from server.record.steps import Steps
 from server.record.store import Store
-from server.record.suspicion_rows import SuspicionRows
 from server.recording import audit_for, end_all, exports_of, keep_written
 from server.sandbox.caretaker import Caretaker
 from server.sandbox.copies import Copying
@@ -42,7 +40,7 @@ from server.sandbox.snapshots import Snapshots
 from server.sandboxes import open_boxes, periods, scope, shares, workspaces, written_down
 from server.settings import ENVIRON, Settings
 from server.settings_files import Source
-from server.wariness import anomalies_for, awake, hold_still, opened
+from server.wariness import wary
 from server.watching import taking_up, watch
 from server.workshop import Workshop
 
@@ -75,13 +73,14 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     """
     server_id = secrets.token_hex(4)
     spaces = workspaces(settings, source.files)
-    audit = audit_for(settings, keyring := Keyring(settings.secret, ENVIRON))
-    audit.listen((metrics := Metrics()).hear)
-    steps = Steps(metrics.observe)
+    keyring, metrics = Keyring(settings.secret, ENVIRON), Metrics()
+    audit, steps = audit_for(settings, keyring), Steps(metrics.observe)
+    audit.listen(metrics.hear)
     store, page = Store(settings.database), PageDoor()
     with own(settings.runtime_dir, settings.state_dir, server_id, lambda: written_down(store)) as folders:
         people, answers = asking(settings, audit.write)
-        held = HostQuestions(people, sessions_of := Late(), audit.write, settings.egress.hold_s)
+        sessions_of = Late()  # the gate asks about sessions, which are made of sandboxes behind the gate
+        held = HostQuestions(people, sessions_of, audit.write, settings.egress.hold_s)
         link = egress_link(settings, audit, sessions_of, keyring, held.asked)
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
         exports = exports_of(settings, audit)
@@ -91,26 +90,20 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             link,
             anyio.create_task_group() as tasks,
         ):
-            gate = Gate(
-                link, folders.sockets, authority(settings) / "ca.pem", system_roots(), tasks, lent := lent_by(settings)
-            )
+            lent = lent_by(settings)
+            gate = Gate(link, folders.sockets, authority(settings) / "ca.pem", system_roots(), tasks, lent)
             ledger = Ledger(store, server_id, scope(settings), folders.alive)
             boxes = open_boxes(
                 settings, spaces, audit, folders, ledger, gate, lent, tasks, steps=steps, ask=partial(hosts_of, judge)
             )
             pool, sessions, snapshots = boxes.pool, boxes.sessions, boxes.snapshots
             sessions_of.sessions = sessions
-            limits = limits_for(settings.limits, audit.write)
-            suspicions = Suspicions(SuspicionRows(settings.database))
-            audit.listen((anomalies := anomalies_for(settings.anomalies, suspicions, audit.write)).hear)
-            tasks.start_soon(anomalies.keep, partial(awake, sessions), partial(hold_still, sessions))
-            wary = WaryJudge(judge, suspicions, partial(opened, sessions))
             gateway = Gateway(
-                audit,
-                limits,
-                Questions(parser, sessions),
-                wary,
-                sessions,
+                audit=audit,
+                limits=limits_for(settings.limits, audit.write),
+                questions=Questions(parser, sessions),
+                judge=wary(judge, settings, audit, sessions, tasks),
+                sessions=sessions,
                 guard=boxes.guards,
                 people=people,
                 steps=steps,
@@ -138,6 +131,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             tasks.start_soon(watch, change.files, change.take_up)
 
             async def close() -> None:
+                """Sandboxes first, for what they end with is still recorded; the exports last."""
                 answers.tell()
                 await _put_down(prepared, sessions, pool)
                 boxes.engine.close()
@@ -150,17 +144,17 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
 
             try:
                 yield App(
-                    replace(gateway, environments=prepared),
-                    settings,
-                    snapshots,
-                    lambda: boxes.copies.now,
-                    close,
-                    audit.write,
-                    answers.tell,
-                    partial(_standing, pool, sessions, people),
-                    metrics,
-                    page,
-                    reload,
+                    gateway=replace(gateway, environments=prepared),
+                    settings=settings,
+                    snapshots=snapshots,
+                    copying=lambda: boxes.copies.now,
+                    close=close,
+                    note=audit.write,
+                    tell_answers=answers.tell,
+                    standing=partial(_standing, pool, sessions, people),
+                    metrics=metrics,
+                    page=page,
+                    reload=reload,
                 )
             finally:
                 await close()

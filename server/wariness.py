@@ -3,16 +3,30 @@
 import logging
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
+
+import anyio.abc
 
 from server.anomaly_settings import AnomalySettings
 from server.judge.anomalies import Anomalies, Bound
-from server.judge.suspicion import Suspicions
+from server.judge.suspicion import Decides, Suspicions, WaryJudge
 from server.note import Note
-from server.record.audit import AuditFailed
+from server.record.audit import Audit, AuditFailed
+from server.record.suspicion_rows import SuspicionRows
 from server.sandbox.sessions import NoSuchSession, Sessions
+from server.settings import Settings
 
 log = logging.getLogger("sandgate")
+
+
+def wary(judge: Decides, settings: Settings, audit: Audit, sessions: Sessions, tasks: anyio.abc.TaskGroup) -> WaryJudge:
+    """The judge, made wary by what the audit tells of from now on."""
+    suspicions = Suspicions(SuspicionRows(settings.database))
+    anomalies = anomalies_for(settings.anomalies, suspicions, audit.write)
+    audit.listen(anomalies.hear)
+    tasks.start_soon(anomalies.keep, partial(_awake, sessions), partial(_hold_still, sessions))
+    return WaryJudge(judge, suspicions, partial(_opened, sessions))
 
 
 def anomalies_for(settings: AnomalySettings, suspicions: Suspicions, note: Note) -> Anomalies:
@@ -28,17 +42,17 @@ def anomalies_for(settings: AnomalySettings, suspicions: Suspicions, note: Note)
     return Anomalies(bounds, suspicions, told)
 
 
-def awake(sessions: Sessions) -> list[tuple[str, str]]:
+def _awake(sessions: Sessions) -> list[tuple[str, str]]:
     return [(session.owner, session.name) for session in sessions.at_hand() if session.ready]
 
 
-def opened(sessions: Sessions, owner: str, name: str) -> float:
+def _opened(sessions: Sessions, owner: str, name: str) -> float:
     """When; infinite where the caller has none of that name."""
     session = sessions.look(owner, name)
     return session.opened if session else math.inf
 
 
-async def hold_still(sessions: Sessions, owner: str, name: str) -> None:
+async def _hold_still(sessions: Sessions, owner: str, name: str) -> None:
     """What runs in it stands still until it is released and used again."""
     try:
         await sessions.freeze(sessions.find(owner, name), even_busy=True)

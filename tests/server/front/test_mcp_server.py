@@ -20,17 +20,17 @@ async def standing() -> Standing:
 
 def test_the_server_says_who_it_is_and_where_commands_start(tmp_path: Path) -> None:
     app = App(
-        gateway(tmp_path),
-        Settings(environment="base"),
-        snapshots(tmp_path),
-        lambda: None,
-        nothing,
-        lambda *_: None,
-        lambda: None,
-        standing,
-        Metrics(),
-        PageDoor(),
-        lambda: None,
+        gateway=gateway(tmp_path),
+        settings=Settings(environment="base"),
+        snapshots=snapshots(tmp_path),
+        copying=lambda: None,
+        close=nothing,
+        note=lambda *_: None,
+        tell_answers=lambda: None,
+        standing=standing,
+        metrics=Metrics(),
+        page=PageDoor(),
+        reload=lambda: None,
     )
     server = build(app, front_of(app))
 
