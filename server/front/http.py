@@ -38,6 +38,7 @@ from server.front.pacing import Pacing
 from server.front.page.made import page_of
 from server.front.patience import PatientProtocol
 from server.front.scraping import metrics_route
+from server.front.strangers import Strangers
 from server.front.taken_away import WhileGood
 from server.http_settings import HttpSettings
 from server.settings import BadSettings, Settings
@@ -192,6 +193,9 @@ def warnings(http: HttpSettings, address: Address) -> list[str]:
 
 
 def configured(app: ASGIApp, http: HttpSettings, address: Address) -> uvicorn.Config:
+    class OursAlone(PatientProtocol):
+        strangers = Strangers(http.trusted_proxies)
+
     return uvicorn.Config(
         app,
         host=address.host,
@@ -204,7 +208,7 @@ def configured(app: ASGIApp, http: HttpSettings, address: Address) -> uvicorn.Co
         timeout_keep_alive=KEPT_ALIVE_S,
         limit_concurrency=MOST_CONNECTIONS,
         h11_max_incomplete_event_size=HEAD_BYTES,
-        http=PatientProtocol,
+        http=OursAlone,
         ws="none",
         proxy_headers=bool(http.trusted_proxies),
         forwarded_allow_ips=list(http.trusted_proxies),

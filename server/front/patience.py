@@ -1,14 +1,18 @@
 """How long a client may take to say what it wants: uvicorn waits for ever for a request's head, and for a body.
 
-Otherwise some thousand connections that say nothing, which need no token, would be all that a server has.
+Otherwise some thousand connections that say nothing, which need no token, would be all that a server has; until their time
+is over, Strangers sees to that.
 """
 
 import asyncio
 from typing import Any, Final
 
 import anyio
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from starlette.types import Message, Receive
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from server.front.strangers import Strangers
 
 HEAD_S: Final = 15.0  # from the first byte, or the connection, to a whole head
 BODY_S: Final = 120.0  # for a whole body
@@ -21,22 +25,34 @@ class PatientProtocol(H11Protocol):
     """
 
     head_s = HEAD_S
+    strangers: Strangers  # those of its server
     _late: asyncio.TimerHandle | None = None
+    _was_known = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a good token came over it, with this request or one before."""
+        self._was_known |= isinstance((self.scope or {}).get("user"), AuthenticatedUser)
+        return self._was_known
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._late = self.loop.call_later(self.head_s, self._close)
+        self._late = self.loop.call_later(self.head_s, self.close)
+        self.strangers.enter(self, self.client[0] if self.client else "")
 
     def data_received(self, data: bytes) -> None:
+        if self.is_known:  # looked at before the next request takes the place of this one
+            self.strangers.leave(self)
         super().data_received(data)
         cycle: Any = self.cycle  # None before the first request
         if cycle is not None and not cycle.response_complete:
             self._in_time()
         elif self._late is None:
-            self._late = self.loop.call_later(self.head_s, self._close)
+            self._late = self.loop.call_later(self.head_s, self.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._in_time()
+        self.strangers.leave(self)
         super().connection_lost(exc)
 
     def _in_time(self) -> None:
@@ -44,7 +60,9 @@ class PatientProtocol(H11Protocol):
             self._late.cancel()
             self._late = None
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """It counts no more from now on; the loop tells of its end a little later, and accepts many meanwhile."""
+        self.connections.discard(self)
         self.transport.close()
 
 

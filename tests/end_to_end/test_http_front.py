@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from server.front.http import check_certificate
+from server.front.http import MOST_CONNECTIONS, check_certificate
 from server.http_settings import HttpSettings
 from server.settings import BadSettings
 from tests.end_to_end.http_rig import ANN, HttpServer, cli, serving, streamable, tokens
@@ -142,6 +142,22 @@ async def test_it_ends_in_bounded_time_whatever_clients_hold_open(opened: tuple[
             sock.sendall(said.encode())
         assert server.end(signal.SIGTERM) == 0
     until(server.home.nothing_is_left, "nothing is left")
+
+
+@pytest.mark.promise("limits.fair")
+async def test_thousands_who_have_no_token_keep_nobody_out_who_has_one(home: Home) -> None:
+    with serving(with_settings(home, 'trusted_proxies = ["127.0.0.1"]')) as server, ExitStack() as stack:
+        host, port = server.url.removeprefix("http://").split(":")
+        async with streamable(server, ANN) as client:  # on connections of its own, the first ones
+            tools = (await client.list_tools()).tools
+            for number in range(MOST_CONNECTIONS + 100):
+                sock = stack.enter_context(socket.create_connection((host, int(port)), timeout=30))
+                if number % 4 == 0:  # an answer keeps it open for longer than silence does
+                    sock.sendall(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert (await client.list_tools()).tools == tools
+            async with streamable(server, ANN) as another:
+                assert (await another.list_tools()).tools == tools
+            assert server.get("/healthz").status_code == httpx.codes.OK
 
 
 GARBAGE = [
