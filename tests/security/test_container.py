@@ -195,6 +195,12 @@ async def test_the_engine_holds_every_limit_of_the_specification(lasting_box: Do
     assert {name.removeprefix("CAP_") for name in host["CapAdd"]} == {"SETUID", "SETGID", "KILL", "SETPCAP"}
     assert (host["Memory"], host["MemorySwap"]) == (lasting_box.spec.memory_bytes, lasting_box.spec.memory_bytes)
     assert (host["PidsLimit"], host["NanoCpus"]) == (lasting_box.spec.pids, int(lasting_box.spec.cpus * 1e9))
+    assert {limit["Name"]: limit["Hard"] for limit in host["Ulimits"]} == {
+        "nofile": lasting_box.spec.open_files,
+        "core": 0,
+    }
+    assert (host["IpcMode"], host["CgroupnsMode"], host["LogConfig"]["Type"]) == ("private", "private", "none")
+    assert told["Config"]["Healthcheck"]["Test"] == ["NONE"]
     assert host["AutoRemove"] is True
     assert {"/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"} <= set(host["MaskedPaths"])
     assert {"/proc/bus", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"} <= set(host["ReadonlyPaths"])
