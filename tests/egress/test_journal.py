@@ -78,10 +78,16 @@ class Clock:
             what(*arguments)
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("egress.journal.asyncio.get_running_loop", lambda: made)
+    return made
+
+
 @pytest.mark.promise("egress.neighbours")
-def test_an_hour_of_refused_names_fills_no_disk_and_loses_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, heard = Clock(), list[Mapping[str, Any]]()
-    monkeypatch.setattr("egress.journal.asyncio.get_running_loop", lambda: clock)
+def test_an_hour_of_refused_names_fills_no_disk_and_loses_no_count(clock: Clock) -> None:
+    heard = list[Mapping[str, Any]]()
     journal = Journal(heard.append)
     for number in range(36_000):
         journal.refused("s", Cause(), no(f"h{number}.test"))
@@ -93,9 +99,8 @@ def test_an_hour_of_refused_names_fills_no_disk_and_loses_no_count(monkeypatch: 
     assert sum(len(json.dumps(event)) for event in heard) < 700_000
 
 
-def test_after_a_flood_what_is_refused_is_told_at_once_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, heard = Clock(), list[Mapping[str, Any]]()
-    monkeypatch.setattr("egress.journal.asyncio.get_running_loop", lambda: clock)
+def test_after_a_flood_what_is_refused_is_told_at_once_again(clock: Clock) -> None:
+    heard = list[Mapping[str, Any]]()
     journal = Journal(heard.append)
     for number in range(2000):
         journal.refused("s", Cause(), no(f"h{number}.test"))

@@ -58,17 +58,6 @@ async def test_memory_that_belongs_to_no_process_kills_the_command_not_the_agent
     assert (await run(box, "true")).end.status == "exited"
 
 
-async def test_a_storm_of_stops_does_not_hold_up_the_next_calls(box: DockerSandbox) -> None:
-    storm = "import os, signal\nwhile True:\n    try: os.kill(-1, signal.SIGSTOP)\n    except OSError: pass\n"
-    said = Said()
-    job = await box.run(command("python3", "-c", storm), said)
-
-    ends = [(await run(box, "true", timeout_s=5)).end.status for _ in range(30)]
-
-    assert ends == ["exited"] * 30
-    await job.stop(9, "killed", 1)
-
-
 async def test_a_command_that_ignores_the_deadline_is_killed_with_all_it_started(box: DockerSandbox) -> None:
     script = "trap '' TERM; (setsid sleep 77 &); (setsid setsid sleep 77 & disown) & sleep 77 & sleep 77"
     said = await shell(box, script, timeout_s=0.5)

@@ -1,6 +1,7 @@
 """The server's half of a held request: who is asked, what an answer lets pass, and when that ends. Silence is a no."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -94,14 +95,19 @@ class Rig:
                 await self.job.news()
         return self.job.questions[-1].id
 
-    def close(self) -> None:
+    @asynccontextmanager
+    async def answering(self) -> AsyncGenerator[None]:
+        """What a gate asks is answered until then."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.asking.keep, self.gate, self.judge)
+            yield
+            tasks.cancel_scope.cancel()
         self.job.close()
 
 
 async def test_a_yes_for_once_is_for_one_request_and_joins_the_call(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
+    async with rig.answering():
         rig.asking.asked(EVENT)
         approval = await rig.question()
         assert rig.gate.said == []
@@ -115,7 +121,6 @@ async def test_a_yes_for_once_is_for_one_request_and_joins_the_call(tmp_path: Pa
                 await rig.job.news()
         await rig.people.answer(rig.job.questions[1].id, yes=False, by="carl")
         refused = await rig.said(2)
-        tasks.cancel_scope.cancel()
     assert (refused["let"], refused["rule"]) == ("", "egress.ask")
     assert "A person said no" in refused["reason"]
     assert [(kind, line["decision_id"], line["session"], line["host"]) for kind, line in rig.lines] == [
@@ -123,13 +128,11 @@ async def test_a_yes_for_once_is_for_one_request_and_joins_the_call(tmp_path: Pa
         ("egress.approved", "d-1", "default", "a.test"),
         ("egress.asked", "d-1", "default", "a.test"),
     ]
-    rig.close()
 
 
 async def test_a_yes_for_the_session_is_asked_for_once_and_cut_when_it_is_taken_back(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
+    async with rig.answering():
         rig.asking.asked(EVENT)
         approval = await rig.question()
         await rig.people.answer(approval, yes=True, by="carl", scope="session")
@@ -142,40 +145,31 @@ async def test_a_yes_for_the_session_is_asked_for_once_and_cut_when_it_is_taken_
                 await rig.gate.news.wait()
         rig.asking.asked({**EVENT, "ask": "q3"})
         assert (await rig.said(3))["let"] == ""
-        tasks.cancel_scope.cancel()
     assert rig.gate.cuts == [("box", "a.test", 443)]
     assert len(rig.job.questions) == 1
-    rig.close()
 
 
 async def test_silence_is_a_no_that_names_the_question(tmp_path: Path) -> None:
     rig = Rig(tmp_path, hold_s=0.1)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
+    async with rig.answering():
         rig.asking.asked(EVENT)
         refused = await rig.said()
-        tasks.cancel_scope.cancel()
     (waiting,) = rig.people.live()
     assert (refused["let"], refused["approval"]) == ("", waiting.id)
     assert f"sandgate approvals allow {waiting.id}" in refused["reason"]
-    rig.close()
 
 
 @pytest.mark.parametrize("event", [{**EVENT, "session": "another"}, {**EVENT, "port": "no port"}])
 async def test_what_cannot_be_asked_is_a_no(tmp_path: Path, event: Mapping[str, Any]) -> None:
     rig = Rig(tmp_path)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
+    async with rig.answering():
         rig.asking.asked(event)
         assert ((await rig.said())["let"], rig.gate.said[0]["rule"]) == ("", "egress.error")
-        tasks.cancel_scope.cancel()
-    rig.close()
 
 
 async def test_a_yes_is_for_one_host_port_session_and_caller(tmp_path: Path) -> None:
     rig = Rig(tmp_path, hold_s=0.05)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
+    async with rig.answering():
         rig.asking.asked(EVENT)
         await rig.said()
         await rig.people.answer(rig.people.live()[0].id, yes=True, by="carl", scope="session")
@@ -183,34 +177,27 @@ async def test_a_yes_is_for_one_host_port_session_and_caller(tmp_path: Path) -> 
         for number, other in enumerate(others, 2):
             rig.asking.asked({**EVENT, **other})
             assert (await rig.said(number))["let"] == ""
-        tasks.cancel_scope.cancel()
     assert CallerFacts(rig.people.live()[0].caller).id == "ann"
-    rig.close()
 
 
 async def test_more_than_can_wait_do_not(tmp_path: Path) -> None:
     rig = Rig(tmp_path, hold_s=0.01)
     for _ in range(MOST_WAITING + 10):
         rig.asking.asked({**EVENT, "session": "another"})
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
+    async with rig.answering():
         await rig.said(MOST_WAITING)
-        tasks.cancel_scope.cancel()
     assert len(rig.gate.said) == MOST_WAITING
-    rig.close()
 
 
 async def test_the_policy_is_asked_about_the_whole_request_and_its_word_is_passed_on(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
+    async with rig.answering():
         rig.judge.verdict = Allow()
         rig.asking.asked({**EVENT, "method": "POST", "path": "/x"})
         assert (await rig.said())["let"] == "alike"
         rig.judge.verdict = Deny((Rule("custom.house", "deny", "Not on a Sunday.", "Come back."),))
         rig.asking.asked(EVENT)
         refused = await rig.said(2)
-        tasks.cancel_scope.cancel()
     assert (refused["let"], refused["rule"], refused["reason"]) == (
         "",
         "egress.policy",
@@ -220,14 +207,12 @@ async def test_the_policy_is_asked_about_the_whole_request_and_its_word_is_passe
     assert asked.act == UseHost("a.test", 443, "POST", "/x")
     assert asked.caller == CallerFacts("ann", ("dev",))
     assert rig.people.live() == []
-    rig.close()
 
 
 async def test_where_rules_tell_requests_apart_so_does_a_yes(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.judge.looks_at_requests = True
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(rig.asking.keep, rig.gate, rig.judge)
+    async with rig.answering():
         rig.asking.asked(EVENT)
         approval = await rig.question()
         assert rig.job.questions[0].shown == "send GET / at a.test:443"
@@ -237,8 +222,6 @@ async def test_where_rules_tell_requests_apart_so_does_a_yes(tmp_path: Path) -> 
         with anyio.fail_after(10):
             while len(rig.job.questions) < 2:
                 await rig.job.news()
-        tasks.cancel_scope.cancel()
-    rig.close()
 
 
 async def test_what_a_gate_holds_is_asked_for_by_roles() -> None:
