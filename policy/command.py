@@ -16,12 +16,14 @@ class Assign:
 
     appends: what is put behind the old value where that is all that happens (PATH=$PATH:/x: ":/x"), else None.
     begins: what a dynamic value begins with (PATH=/x:$PATH: "/x:").
+    prepends: what is put in front of the old value where that is all that happens (PATH=/x:$PATH: "/x:"), else None.
     """
 
     name: str
     value: str | None
     appends: str | None = None
     begins: str = ""
+    prepends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Final
 from policy.command import Assign, SimpleCommand
 from policy.path import area, normalise, within
 from policy.question import Question
+from policy.reading.printed import is_made
 
 MOST_PATHS: Final = 1_000  # that are looked at for one call
 MOST_TEXT: Final = 100_000  # characters of all those paths, so that they fit into one request
@@ -212,7 +213,7 @@ def _unknown(command: SimpleCommand) -> Iterator[str]:
 
 
 def _is_unknown(each: Assign) -> bool:
-    return each.value is None and each.appends is None
+    return each.appends is None and (each.value is None or is_made(each.value))
 
 
 def _folders(command: SimpleCommand) -> tuple[str, ...]:

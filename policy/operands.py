@@ -1,7 +1,7 @@
 """Which words of a command are paths, and what it does with each: a table, particular programs, a guess for the rest."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from policy.command import SimpleCommand
 from policy.operand import Operand, beneath, guessed, of_options, pattern
@@ -20,6 +20,7 @@ _SILENT = frozenset((
     "cd", "pushd", "popd", "set", "unset", "alias", "unalias", "trap", "eval", "exec", "exit", "return", "type", "which",
     "sleep", "kill", "env", "expr", "seq", "basename", "dirname", "tr", "let", "wait", "shift", "git-commit", "sudo",
 ))  # fmt: skip
+_WITHOUT_PATHS = _SILENT | PREFIXES.keys() | LAUNCHERS.keys() | REMOTE.keys()
 _FILTERS = frozenset(("grep", "egrep", "fgrep", "rg"))
 _LISTS = {"cpio": ("-o", "--create"), "tar": ("-T", "--files-from"), "zip": ("-@",), "rsync": ("--files-from",)}
 _PRINTERS = frozenset(("echo", "ls"))  # what they print is often xargs' input
@@ -43,7 +44,7 @@ def operands(command: SimpleCommand) -> Iterator[Operand]:
         yield from of_options(
             parse(words, Grammar("aEILnPsd", "iel", ("arg-file",))), {"-a": "read", "--arg-file": "read"}
         )
-    elif name not in _SILENT | PREFIXES.keys() | LAUNCHERS.keys() | REMOTE.keys():
+    elif name not in _WITHOUT_PATHS:
         yield from guessed(words)
 
 
@@ -62,16 +63,16 @@ def fed(command: SimpleCommand) -> Iterator[Word]:
         yield from (word for word in words if word.reason in ("", "glob") and not word.begins.startswith("-"))
 
 
-def fills_in(command: SimpleCommand) -> set[Op]:
+def fills_in(command: SimpleCommand, found: Iterable[Operand]) -> set[Op]:
     """What is done to the names that find or xargs fill in for a command's words, or that it takes from its input."""
     lists = _LISTS.get(command.name or "", ())
     taken: set[Op] = {"read"} if any(word is not None and word.startswith(lists) for word in command.argv) else set()
-    return taken | {op for word, op in operands(command) if word.reason == "input"}
+    return taken | {op for word, op in found if word.reason == "input"}
 
 
-def reads_what_is_printed(command: SimpleCommand) -> bool:
-    """Whether it reads a path that another command may have printed: cat "$(find ...)", cat "$f" in a loop."""
-    return any(op == "read" for word, op in operands(command) if word.reason in ("cmdsub", "param"))
+def reads_what_is_printed(found: Iterable[Operand]) -> bool:
+    """Whether a path is read that another command may have printed: cat "$(find ...)", cat "$f" in a loop."""
+    return any(op == "read" and word.reason in ("cmdsub", "param") for word, op in found)
 
 
 def _words(command: SimpleCommand) -> tuple[Word, ...]:

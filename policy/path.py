@@ -62,16 +62,16 @@ def uses(reading: Reading, home: str, workspaces: tuple[str, ...]) -> tuple[Path
     one command prints and xargs or find fills in for another is used as that one uses it. Commands that run elsewhere
     name nothing of ours.
     """
-    here = [command for command in reading.commands if not command.elsewhere]
-    filled: set[Op] = set().union(*(fills_in(command) for command in here))
-    printed: set[Op] = {"read"} if any(reads_what_is_printed(command) for command in here) else set()
+    here = [(command, tuple(operands(command))) for command in reading.commands if not command.elsewhere]
+    filled: set[Op] = set().union(*(fills_in(command, words) for command, words in here))
+    printed: set[Op] = {"read"} if any(reads_what_is_printed(words) for _, words in here) else set()
     found = (
         use
-        for command in here
+        for command, words in here
         for use in (
             *_opened(command, home, workspaces),
             *_logged(command, home, workspaces),
-            *_named(command, operands(command), home, workspaces),
+            *_named(command, words, home, workspaces),
             *(
                 use
                 for op in sorted(filled | printed if _prints_for_others(command) else filled)

@@ -5,7 +5,7 @@ from policy.reading.code_options import CODE_VARIABLES
 from policy.reading.piece import Word, static
 from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, kind, nodes, value
-from policy.reading.variables import Held, Program
+from policy.reading.variables import NUMBER, Held, Program
 from policy.reading.word import assigned, words
 
 
@@ -34,12 +34,21 @@ def appended(name: str, word: Word) -> str | None:
     return rest if word.template.startswith(old) and "${" not in rest else None
 
 
+def prepended(name: str, word: Word) -> str | None:
+    """What is put in front of the variable's own old value, as in PATH=/x:$PATH; None where more than that happens."""
+    old = f"${{{name}}}"
+    first = word.template.removesuffix(old)
+    return first if word.template.endswith(old) and "${" not in first else None
+
+
 def binding(assign: Node, word: Word, near: Surroundings) -> Held | None:
     """What is known of the variable afterwards; `word` is what `held` made of the assignment."""
     if "Index" in assign:
         return None
     if array := assign.get("Array"):
         return _array(assign, array, near)
+    if word.digits and not (word.begins or word.ends or assign.get("Append")):
+        return NUMBER
     return word.text if word.text is not None else _program(assign.get("Value"), near)
 
 

@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 
-from policy.reading.assignment import appended
+from policy.reading.assignment import appended, prepended
 from policy.reading.effect import (
     Call,
     ChangeDirectory,
@@ -55,7 +55,7 @@ def trap(call: Call) -> Effects:
     words = call.operands[1:] if call.operands and call.operands[0].text == "--" else call.operands
     if len(words) <= 1 or words[0].text in ("-", "", "-l", "-p"):
         return ()
-    return (RunScript(words[0].text, "bash", "trap", later=True),)
+    return (RunScript(words[0].code, "bash", "trap", later=True),)
 
 
 def source(call: Call) -> Effects:
@@ -87,7 +87,8 @@ def declare(call: Call) -> Effects:
         )
         effects += [TakeName(static(name))] if "[" in name else []
         plain = name.rstrip("+").partition("[")[0]
-        effects += [SetVariable(plain, held.text, appended(plain, held))] if equals else []
+        changed = (appended(plain, held), prepended(plain, held))
+        effects += [SetVariable(plain, held.text, *changed)] if equals else []
         effects += [Evaluate(held)] if equals and "i" in flags else []
         effects += [TakeName(held)] if equals and "n" in flags else []
     return tuple(effects)

@@ -64,6 +64,9 @@ class Commands(ABC):
     def statements(self, stmts: list[Node], context: Context, flow: Flow) -> Outcome: ...
 
     @abstractmethod
+    def called(self, call: Call, context: Context, flow: Flow) -> None: ...
+
+    @abstractmethod
     def document(self, hdoc: Node, context: Context, flow: Flow) -> None: ...
 
     def script(self, text: str, context: Context, flow: Flow, unread: RunScript | None = None) -> Outcome:
@@ -91,7 +94,9 @@ class Commands(ABC):
         call = Call(name or "", words)
         found = (name == "xargs" and fed(call, context.inputs.get(0))) or (effects(call) if name else ())
         sets = tuple(
-            Assign(effect.name, effect.value, effect.appends) for effect in found if isinstance(effect, SetVariable)
+            Assign(effect.name, effect.value, effect.appends, prepends=effect.prepends)
+            for effect in found
+            if isinstance(effect, SetVariable)
         )
         command = SimpleCommand(
             argv=tuple(word.text for word in words),
@@ -130,6 +135,8 @@ class Commands(ABC):
         self.notes.literal |= any(word.latent and "[" in word.begins for word in call.words)
         if any(assign.name == "CDPATH" for assign in command.assigns) or options.searches(call):
             self.knowledge.note_option("cdpath")
+        if any(assign.name == "TMPDIR" for assign in command.assigns):
+            self.knowledge.note_option("tmpdir")
         if options.keeps_last(call):
             self.knowledge.note_option("lastpipe")
         if any(assign.name == "BASH_ALIASES" for assign in command.assigns) or _unnamed_alias(call):
@@ -143,6 +150,7 @@ class Commands(ABC):
         outcome = stays(flow)
         for effect in found:
             outcome = self._apply(effect, context, outcome.either or UNKNOWN, span)
+        self.called(call, context, flow)
         if self.knowledge.function_moves(call.name) or (call.name in self.notes.functions and call.name in _MOVERS):
             outcome = stays(astray(flow))
         functions = self.knowledge.functions
@@ -304,7 +312,8 @@ class Commands(ABC):
         variables = known(flow)
         home = None if "HOME" in variables.changed else context.home
         cwd = flow[0].cwd if len(flow) == 1 and context.pwd else None
-        return Surroundings(home, cwd, variables, self.knowledge.functions, self.knowledge.budget)
+        tmp = "tmpdir" not in self.knowledge.options
+        return Surroundings(home, cwd, variables, self.knowledge.functions, tmp, self.knowledge.budget)
 
 
 def _unnamed_alias(call: Call) -> bool:

@@ -83,11 +83,12 @@ class Jump:
 
 @dataclass(frozen=True, slots=True)
 class SetVariable:
-    """A builtin gives a variable a value; None if dynamic. appends: as in Assign."""
+    """A builtin gives a variable a value; None if dynamic. appends, prepends: as in Assign."""
 
     name: str
     value: str | None = None
     appends: str | None = None
+    prepends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

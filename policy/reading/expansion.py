@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable, Iterable
 
+from policy.reading import printed
 from policy.reading.document import plain
 from policy.reading.piece import BREAK, Piece, Word
 from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, kind, nodes, value
-from policy.reading.variables import POSITIONAL, UNSET, Held, Program, Unset
+from policy.reading.variables import POSITIONAL, UNSET, Held, Number, Program, Unset
 
 type Words = Callable[[Node], list[Word]]
 type Pieces = list[Piece]
@@ -66,7 +67,7 @@ def _parameter(part: Node, near: Surroundings, *, quoted: bool, splits: bool) ->
     if elements is not None:
         return _list(part, elements, near, joins=joins, quoted=quoted, splits=splits)
     held = _held(part, near)
-    if held is None or isinstance(held, Program):
+    if held is None or isinstance(held, Program | Number):
         return None
     text = _scalar(held)
     if part.get("Length"):
@@ -171,9 +172,11 @@ def _substituted(part: Node, near: Surroundings, words: Words) -> str | None:
     """What a builtin that only prints its words, or `cat` of a text in the script, would print, without the last newlines."""
     if (text := _shown(part, near)) is not None:
         return text.rstrip("\n")
-    match _command(part, near, words):
+    match argv := _command(part, near, words, quiet=True):
         case ["pwd"]:
             return near.cwd
+        case ["mktemp", *arguments] if near.tmp:
+            return printed.made(arguments)
         case ["echo", *texts] if not any("\\" in text for text in texts) and not "".join(texts[:1]).startswith("-"):
             return " ".join(texts).rstrip("\n")
         case ["printf", "%s" | "%s\\n", text]:
@@ -181,7 +184,7 @@ def _substituted(part: Node, near: Surroundings, words: Words) -> str | None:
         case ["printf", text] if not text.startswith("-") and "%" not in text and "\\" not in text:
             return text.rstrip("\n")
         case _:
-            return None
+            return printed.sets_up(argv)
 
 
 def _shown(part: Node, near: Surroundings) -> str | None:

@@ -24,6 +24,8 @@ class Knowledge:
     changing: dict[int, set[str]] = field(default_factory=dict)  # names that do not survive a round of a loop
     losing: set[int] = field(default_factory=set)  # loops after whose first round nothing is known of variables
     wild: bool = False  # something happens to variables that matters wherever a function is called
+    waits: bool = False  # what would be wild is in a body of which it is not yet known whether anybody runs it so
+    waited: bool = False  # there was something
     trusted: bool = False  # a function was read, or called, on the belief that nothing does
     stale: bool = False  # something was read on a belief that has since turned out wrong
 
@@ -45,8 +47,22 @@ class Knowledge:
         return self.wild
 
     def note_wild(self) -> None:
+        if self.waits:
+            self.waited = True
+            return
         self.stale |= self.trusted and not self.wild
         self.wild = True
+
+    def wait(self) -> tuple[bool, bool]:
+        """From here on what is wild is only remembered. What was so before is for waited_for."""
+        before = (self.waits, self.waited)
+        self.waits, self.waited = True, False
+        return before
+
+    def waited_for(self, before: tuple[bool, bool]) -> bool:
+        """Whether anything wild happened since."""
+        happened, (self.waits, self.waited) = self.waited, before
+        return happened
 
     def note_function(self, name: str) -> None:
         self.stale |= name not in self.functions

@@ -36,6 +36,21 @@ class Notes:
             raise TooMuch(f"there are more than {COMMANDS} commands")
         self.commands.append(command)
 
+    def take(self, other: "Notes") -> None:
+        """All that others found, as if it had been found here."""
+        for command in other.commands:
+            self.command(command)
+        self.functions |= other.functions
+        self.aliases |= other.aliases
+        self.pipe_to_shell |= other.pipe_to_shell
+        self.hosts |= other.hosts
+        self.inline_code |= other.inline_code
+        self.evaluates |= other.evaluates
+        self.literal |= other.literal
+        self.latent |= other.latent
+        self.hidden |= other.hidden
+        self.problem = self.problem or other.problem
+
     def inline(self, interpreter: str, code: str | None) -> None:
         self.inline_code[InlineCode(interpreter, code)] = None
 

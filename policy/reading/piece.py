@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Piece:
     """A run of a word. `reason` says why it is only known at run time, "" if it is static. breaks: a word ends here.
 
-    name: the variable that stands here and nothing else, "" for none.
+    name: the variable that stands here and nothing else, "" for none. digits: it holds nothing but those.
     """
 
     text: str
@@ -15,6 +15,7 @@ class Piece:
     reason: str = ""
     breaks: bool = False
     name: str = ""
+    digits: bool = False
 
     @property
     def plain(self) -> bool:
@@ -32,7 +33,7 @@ class Word:
     known: of a glob the pattern, of any other dynamic word the text it begins with. latent: the text holds a quoted
     command substitution, which runs if bash ever takes the text for arithmetic. splits: it may become several words.
     template: of a dynamic word the whole text with ${NAME} where plain variables stand, "" where more than those do.
-    ends: of a dynamic word that is no glob the text it ends with.
+    ends: of a dynamic word that is no glob the text it ends with. digits: what is not known of it are digits.
     """
 
     text: str | None
@@ -42,11 +43,17 @@ class Word:
     splits: bool = False
     template: str = ""
     ends: str = ""
+    digits: bool = False
 
     @property
     def begins(self) -> str:
         """The text as far as it is known."""
         return self.known if self.text is None else self.text
+
+    @property
+    def code(self) -> str | None:
+        """As a text that a shell reads: digits mean the same when they are expanded later. None if it is not known."""
+        return self.template if self.text is None and self.digits else self.text
 
 
 def static(text: str) -> Word:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from policy.command import Assign
-from policy.reading.assignment import appended
+from policy.reading.assignment import appended, prepended
 from policy.reading.effect import UNCHANGED, Call, Effects, Run, RunScript
 from policy.reading.options import NO_OPTIONS, Grammar, Parsed, parse
 from policy.reading.piece import Word
@@ -191,5 +191,5 @@ def assigned(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], tuple[Assign, .
             return words[index:], tuple(assigns)
         held = Word(word.text, template=word.template.partition("=")[2])
         known = (value, "") if word.text is not None else (None, value)
-        assigns.append(Assign(name, known[0], appended(name, held), known[1]))
+        assigns.append(Assign(name, known[0], appended(name, held), known[1], prepended(name, held)))
     return (), tuple(assigns)

@@ -79,7 +79,7 @@ def _passes(knowledge: Knowledge, workspaces: tuple[str, ...], start: Callable[[
         except TooMuch as much:
             return unread(str(much))
         if knowledge.settled():
-            return script.notes.reading()
+            return script.finished().reading()
         for text in list(knowledge.wanted):
             knowledge.trees[text] = yield from _parsed(text)
         knowledge.again()

@@ -112,8 +112,8 @@ def shell(call: Call) -> Effects:
 
 
 def _texts(name: str, text: Word, arguments: tuple[Word, ...]) -> Effects:
-    read = RunScript(text.text, name, f"{name} -c", lenient=name not in _EXACT, arguments=arguments)
-    return (read,) if name in _EXACT or text.text is None else (read, RunInline(name, text.text))
+    read = RunScript(text.code, name, f"{name} -c", lenient=name not in _EXACT, arguments=arguments)
+    return (read,) if name in _EXACT or text.code is None else (read, RunInline(name, text.code))
 
 
 def from_descriptor(shell_name: str, script: Word, *, here: bool) -> Effects:

@@ -8,11 +8,12 @@ from policy.command import Assign, Redirect, SimpleCommand
 from policy.reading import assignment, declaration, expansion
 from policy.reading.bounds import ITEMS, ROUNDS
 from policy.reading.changes import SEES_ASSIGNMENTS, dropping, setting
-from policy.reading.command_line import Commands
 from policy.reading.context import Context
 from policy.reading.expression import Assignment, Evaluation, PromptExpansion, RawText, Substitution, findings
 from policy.reading.flow import UNKNOWN, Flow, Outcome, astray, changing, known, stays, union
+from policy.reading.functions import Functions
 from policy.reading.misread import loses_separators
+from policy.reading.notes import Notes
 from policy.reading.piece import Word, static
 from policy.reading.redirects import facts, inputs, targets
 from policy.reading.surroundings import Surroundings
@@ -24,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _COPROC_AMBIGUOUS = re.compile(r"\d+$|[A-Za-z_]\w*(?:\[.*\])?\+?=", re.DOTALL)
 
 
-class Script(Commands):
+class Script(Functions):
     """One pass over a script, its nested texts included where they have been parsed."""
 
     def statements(self, stmts: list[Node], context: Context, flow: Flow) -> Outcome:
@@ -190,9 +191,13 @@ class Script(Commands):
         known_there = LOST if self.knowledge.anything_wild() else NOTHING
         entry = changing(entry, lambda _: known_there)
         loops, returns, self.loops, self.returns = self.loops, self.returns, [], []
+        notes, self.notes = self.notes, Notes()
+        before = self.knowledge.wait()
         body = self.statement(node["Body"], context.through(f"function {name}"), entry)
         ends = union(body.either, *self.returns)
         self.loops, self.returns = loops, returns
+        found, self.notes = self.notes, notes
+        self.defined(name, node["Body"], found, wild=self.knowledge.waited_for(before))
         if not set(ends) <= set(entry):
             self.knowledge.moves(name)
         return stays(flow)
@@ -277,7 +282,7 @@ class Script(Commands):
             flow = changing(flow, setting(name, bound))
             appends = assignment.appended(name, word)
             begins = word.begins if word.text is None and appends is None else ""
-            found.append(Assign(name, word.text, appends, begins))
+            found.append(Assign(name, word.text, appends, begins, assignment.prepended(name, word)))
         return tuple(found), flow
 
     def _look_inside(self, node: Node, context: Context, flow: Flow) -> Flow:

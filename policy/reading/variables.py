@@ -35,8 +35,13 @@ class Program:
     name: str
 
 
-UNSET = Unset()
-type Held = str | tuple[str, ...] | Unset | Program  # a tuple holds the elements of an array
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Digits, such as those of $!: no text to go by, and none that could be read in another way."""
+
+
+UNSET, NUMBER = Unset(), Number()
+type Held = str | tuple[str, ...] | Unset | Program | Number  # a tuple holds the elements of an array
 
 
 @dataclass(frozen=True, slots=True)

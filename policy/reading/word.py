@@ -8,6 +8,7 @@ from policy.reading import braces, expansion, quoting
 from policy.reading.piece import Piece, Word, is_latent, static
 from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, kind, nodes, value
+from policy.reading.variables import NUMBER
 
 _ORDINARY = re.compile(r"[^\\{*?\[~`$]*")
 _GLOB = re.compile(r"[*?]|\[.+\]", re.DOTALL)
@@ -120,16 +121,28 @@ def _quoted(part: Node, near: Surroundings, *, splits: bool) -> list[Piece]:
 def _expansion(part: Node, near: Surroundings, *, quoted: bool = False, splits: bool) -> list[Piece]:
     """$HOME and $PWD are static where nothing in the text can have changed them; so is what else is known."""
     if kind(part) == "ParamExp" and part.keys() <= _PLAIN_PARAM:
-        known = {"HOME": near.home, "PWD": near.cwd}.get(value(part.get("Param")))
+        name = value(part.get("Param"))
+        known = {"HOME": near.home, "PWD": near.cwd}.get(name)
         if known:
             return [Piece(known, quoted=True)]
+        if name == "IFS" and (quoted or not splits) and near.variables.splits:
+            return [Piece(" \t\n", quoted=True)]
     pieces = expansion.known(part, near, lambda node: words(node, near), quoted=quoted, splits=splits)
     if pieces is not None:
         return pieces
     whole = quoted and not _is_list(part)
     is_plain = kind(part) == "ParamExp" and part.keys() <= _PLAIN_PARAM
-    name = value(part.get("Param")) if is_plain else ""
-    return [Piece("", quoted=whole, reason=_REASONS.get(kind(part), "param"), name=name)]
+    plain = value(part.get("Param")) if is_plain else ""
+    return [Piece("", quoted=whole, reason=_REASONS.get(kind(part), "param"), name=plain, digits=is_number(part, near))]
+
+
+def is_number(part: Node, near: Surroundings) -> bool:
+    """$!, $$, $? and $#, or a variable that holds one of them."""
+    name = value(part.get("Param")) if part.keys() <= _PLAIN_PARAM else ""
+    return kind(part) == "ParamExp" and (name in _NUMBERS or near.variables.get(name) is NUMBER)
+
+
+_NUMBERS = frozenset("!$?#")
 
 
 def _is_list(part: Node) -> bool:
@@ -198,7 +211,9 @@ def _closed(pieces: list[Piece]) -> Word:
     if not reason:
         return static(text)
     splits = any(piece.reason in ("param", "cmdsub") and not piece.quoted for piece in pieces)
-    return Word(None, reason, _start(pieces), is_latent(text), splits, _template(pieces), _start(pieces, -1))
+    template = _template(pieces)
+    digits = bool(template) and all(piece.digits for piece in pieces if piece.reason)
+    return Word(None, reason, _start(pieces), is_latent(text), splits, template, _start(pieces, -1), digits)
 
 
 def _template(pieces: list[Piece]) -> str:

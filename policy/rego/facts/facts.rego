@@ -54,6 +54,7 @@ assigns := [{
 	"name": assign.name,
 	"value": assign.value,
 	"appends": object.get(assign, "appends", null),
+	"prepends": object.get(assign, "prepends", null),
 	"command": command.name,
 	"path_kind": command.path_kind,
 } |

@@ -63,8 +63,20 @@ _node_loads := concat("", [
 _tame(assign) if {
 	assign.name == "LD_LIBRARY_PATH"
 	assign.path_kind == "workspace"
-	is_string(assign.value)
-	not regex.match(`(^|:)(/(tmp|var/tmp|dev/shm)|~|\.\.|$)|/\.\.(/|:|$)`, assign.value)
+	_of_the_project(assign.value)
+}
+
+_tame(assign) if {
+	assign.name == "LD_LIBRARY_PATH"
+	assign.path_kind == "workspace"
+	is_string(assign.prepends)
+	endswith(assign.prepends, ":")
+	_of_the_project(trim_suffix(assign.prepends, ":"))
+}
+
+_of_the_project(value) if {
+	is_string(value)
+	not regex.match(`(^|:)(/(tmp|var/tmp|dev/shm)|~|\.\.|$)|/\.\.(/|:|$)`, value)
 }
 
 # Git without questions, and a configuration that is empty, are what tests and scripts need.

@@ -14,6 +14,7 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	assign.name == "PATH"
 	not _is_system(assign.value)
 	not _only_appends(assign.appends)
+	not _only_prepends(assign.prepends)
 	reason := "Setting PATH makes the names of commands mean other programs than those that were judged."
 	help := "Call a program by its path instead, such as .venv/bin/pytest; installed tools are on PATH already."
 }
@@ -22,6 +23,25 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 _only_appends(rest) if {
 	is_string(rest)
 	regex.match(`^(:[/~][^:]*)*$`, rest)
+}
+
+# In front of them, folders that no command may write, or whose change is asked about.
+_only_prepends(front) if {
+	is_string(front)
+	parts := split(front, ":")
+	parts[count(parts) - 1] == ""
+	count([part | some part in array.slice(parts, 0, count(parts) - 1); not _guarded(part)]) == 0
+}
+
+_guarded(part) if {
+	regex.match(`^/(usr|opt|bin|sbin|snap)(/[A-Za-z0-9_+@.-]+)*/?$`, part)
+	not contains(part, "..")
+}
+
+_guarded(part) if {
+	startswith(part, data.sandgate.settings.all.home)
+	rest := trim_prefix(part, data.sandgate.settings.all.home)
+	regex.match(`^/((\.(local|npm-global|cargo|bun|deno)|go)/bin|bin)/?$`, rest)
 }
 
 _is_system(value) if {

@@ -1,0 +1,70 @@
+"""What mktemp and the programs that set up a shell print, as far as it decides anything."""
+
+import pytest
+
+from policy.reading.printed import made, sets_up
+from tests.policy.reader import argvs, read
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        ("", "/tmp/tmp.XXXXXXXXXX"),
+        ("-d", "/tmp/tmp.XXXXXXXXXX"),
+        ("-dq", "/tmp/tmp.XXXXXXXXXX"),
+        ("-d /tmp/build.XXXX", "/tmp/build.XXXX"),
+        ("-t build.XXXX", "/tmp/build.XXXX"),
+        ("-p /tmp build.XXXX", "/tmp/build.XXXX"),
+        ("--tmpdir build.XXXX", "/tmp/build.XXXX"),
+        ("--suffix=.json", "/tmp/tmp.XXXXXXXXXX.json"),
+        ("-d build.XXXX", None),
+        ("-d /tmp/build", None),
+        ("-d /tmp/a/b.XXXX", None),
+        ("-d /tmp/../x.XXXX", None),
+        ("-d /workspace/x.XXXX", None),
+        ("-p /x build.XXXX", None),
+        ("--tmpdir=/x build.XXXX", None),
+        ("--unknown", None),
+        ("a.XXXX b.XXXX", None),
+    ],
+)
+def test_mktemp_makes_its_path_in_tmp_or_nobody_knows_where(arguments: str, path: str | None) -> None:
+    assert made(arguments.split()) == path
+
+
+def test_what_mktemp_made_is_a_path_of_its_own() -> None:
+    assert argvs('t=$(mktemp -d); rm -rf "$t"/x')[-1] == ("rm", "-rf", "/tmp/tmp.XXXXXXXXXX/x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TMPDIR=/x; t=$(mktemp -d); rm $t",
+        "t=$(mktemp -d); rm $t; export TMPDIR=/x",
+        "env TMPDIR=/x bash -c 't=$(mktemp -d); rm $t'",
+        "mktemp() { echo /; }; t=$(mktemp -d); rm $t",
+        "t=$(mktemp -d; echo x); rm $t",
+        "t=$(mktemp -d) t=$x; rm $t",
+    ],
+)
+def test_with_another_folder_for_it_nothing_is_known_of_what_mktemp_made(text: str) -> None:
+    assert ("rm", None) in argvs(text)
+
+
+def test_lines_that_set_a_tool_up_are_those_of_the_tool() -> None:
+    assert sets_up(["conda", "shell.bash", "hook"]) is not None
+    assert sets_up(["conda", "shell.bash", "hook", "x"]) is None
+    assert read('eval "$(ssh-agent -s)"').script.inline_code == ()
+    assert read('eval "$(tool hook)"').script.inline_code != ()
+
+
+@pytest.mark.parametrize("text", ['p=$!; trap "kill $p" EXIT', 'trap "rm -f /tmp/x.$$" EXIT', 'bash -c "kill -0 $$"'])
+def test_digits_make_no_text_unknown(text: str) -> None:
+    assert read(text).script.inline_code == ()
+
+
+@pytest.mark.parametrize(
+    "text", ['trap "kill $p" EXIT', 'p=$!; read p; trap "kill $p" EXIT', 'p=$!x$y; trap "kill $p" EXIT']
+)
+def test_what_may_be_more_than_digits_does(text: str) -> None:
+    assert [code.code for code in read(text).script.inline_code] == [None]
