@@ -328,11 +328,13 @@ class DockerEngine:
             raise SandboxFailed(f"the Docker engine did not take the files: {_first_line(exc)}") from exc
 
     def _remove(self, identity: str) -> None:
-        self._scales.take_off(identity)
-        with suppress(
-            NoEngine, NotFound, APIError, DockerException
-        ):  # auto-remove is often first; what is gone is gone
-            self._docker().api.remove_container(f"sandgate-{identity}", force=True, v=True)
+        try:
+            with suppress(
+                NoEngine, NotFound, APIError, DockerException
+            ):  # auto-remove is often first; what is gone is gone
+                self._docker().api.remove_container(f"sandgate-{identity}", force=True, v=True)
+        finally:
+            self._scales.take_off(identity)
 
     def _docker(self) -> docker.DockerClient:
         if self._client is None:

@@ -78,18 +78,6 @@ async def test_room_that_a_neighbour_frees_meanwhile_hides_nothing() -> None:
     [
         pytest.param("exec 3>full; rm full; fallocate -l 300M /proc/self/fd/3", id="a file without a name"),
         pytest.param("touch empty; fallocate -n -l 300M empty", id="room set aside beyond the end of a file"),
-        pytest.param(
-            "exec python3 -c '\n"
-            "import os, socket, time\n"
-            "a, b = socket.socketpair()\n"
-            'held = os.open("f", os.O_CREAT | os.O_RDWR)\n'
-            "os.posix_fallocate(held, 0, 300 << 20)\n"
-            'os.unlink("f")\n'
-            'socket.send_fds(a, [b"x"], [held])\n'
-            "os.close(held)\n"
-            "time.sleep(40)'",
-            id="a file that nobody holds, under way in a socket",
-        ),
     ],
 )
 async def test_what_no_folder_shows_counts_as_well(boxes: tuple[DockerSandbox, DockerSandbox], fill: str) -> None:

@@ -64,9 +64,11 @@ async def left(runtime: Path) -> DockerSandbox:
     return box
 
 
-def there(sandbox_id: str) -> bool:
-    with client() as api:
-        return bool(api.containers(all=True, filters={"name": f"sandgate-{sandbox_id}"}))
+async def gone(sandbox_id: str) -> None:
+    """Until the engine has done what it began when the agent ended."""
+    with client() as api, anyio.fail_after(20):
+        while api.containers(all=True, filters={"name": f"sandgate-{sandbox_id}"}):
+            await anyio.sleep(0.02)
 
 
 async def test_a_sandbox_whose_server_died_is_taken_over_with_its_files_and_without_its_processes(
@@ -80,7 +82,7 @@ async def test_a_sandbox_whose_server_died_is_taken_over_with_its_files_and_with
         assert taken.key != box.key
         assert not (own_folder / "one" / box.id).exists()
         await taken.close()
-        assert not there(box.id)
+        await gone(box.id)
 
 
 async def test_one_that_is_left_asleep_is_woken_to_be_taken_over(own_folder: Path) -> None:
@@ -99,7 +101,7 @@ async def test_one_that_shows_another_key_is_destroyed(own_folder: Path) -> None
         with pytest.raises(SandboxLost, match="not the one that was left"):
             await second.adopt(BASE, box.id, "another")
 
-    assert not there(box.id)
+    await gone(box.id)
 
 
 @pytest.mark.promise("sandbox.powerless")
