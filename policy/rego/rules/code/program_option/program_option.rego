@@ -131,6 +131,7 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	some command in data.sandgate.facts.tagged.stream_editor
 	some given in command.words
 	word := regex.replace(given, `^(--exp[a-z]*=|-[nrEsuz]*e)`, "")
+	regex.match(`[ewW]`, word)
 	what := _sed_act(word)
 	reason := sprintf("The %s script would %s.", [command.name, what])
 	help := "Use s, p and d only; write results with > file, and run commands by themselves."

@@ -106,9 +106,9 @@ _finds_root(command) if {
 }
 
 _finds_root(command) if {
+	not paths.finds_narrowly(command)
 	some path in _starts(command)
 	path in data.sandgate.settings.all.workspaces
-	not paths.finds_narrowly(command)
 }
 
 _starts(command) := {path | some path in paths.named(command.cwd, _operands(command))}

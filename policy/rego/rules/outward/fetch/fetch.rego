@@ -102,16 +102,18 @@ _valued := {
 	"wget": `^(-[OoPU]|--(output-document|output-file|directory-prefix|header|user-agent|post-data|tries|timeout))$`,
 }
 
-_names_listed(word) if _host(word) in {"localhost", "127.0.0.1", "0.0.0.0", "[::1]", "::1"}
+_names_listed(word) if _listed(_host(word))
 
-_names_listed(word) if endswith(_host(word), ".localhost")
+_listed(host) if host in {"localhost", "127.0.0.1", "0.0.0.0", "[::1]", "::1"}
 
-_names_listed(word) if _host(word) in data.sandgate.settings.all.hosts
+_listed(host) if endswith(host, ".localhost")
 
-_names_listed(word) if {
-	some host in data.sandgate.settings.all.hosts
-	startswith(host, "*.")
-	endswith(_host(word), substring(host, 1, -1))
+_listed(host) if host in data.sandgate.settings.all.hosts
+
+_listed(host) if {
+	some entry in data.sandgate.settings.all.hosts
+	startswith(entry, "*.")
+	endswith(host, substring(entry, 1, -1))
 }
 
 # What stands before the first slash, without scheme and port; a name with a user in it is never one of the listed.

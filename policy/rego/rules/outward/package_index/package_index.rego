@@ -11,6 +11,7 @@ _help := "Install by name from the configured index, such as `pip install rich`.
 
 findings contains {"effect": "ask", "reason": reason, "help": _help, "command": command.index} if {
 	some command in _installers
+	_installs(command)
 	_elsewhere(command)
 	reason := sprintf("%s would install from a place other than the configured index.", [command.name])
 }
@@ -57,27 +58,21 @@ _options := concat("", [
 ])
 
 _elsewhere(command) if {
-	_installs(command)
 	regex.match(_options, command.text)
 	not _here(command)
 }
 
 _elsewhere(command) if {
-	_installs(command)
 	some word in _sources(command)
 	regex.match(_addresses, word)
 	not regex.match(`^https?://(localhost|127\.0\.0\.1|\[::1\])([:/]|$)`, word)
 }
 
-_elsewhere(command) if {
-	_installs(command)
-	regex.match(_own_options[command.name], command.text)
-}
+_elsewhere(command) if regex.match(_own_options[command.name], command.text)
 
 # A name with one slash is a repository at a well-known host.
 _elsewhere(command) if {
 	command.name in {"npm", "pnpm", "yarn", "bun", "npx", "bunx"}
-	_installs(command)
 	some word in _sources(command)
 	regex.match(`^([a-z0-9@/._-]+@)?((github|gitlab|bitbucket|gist):|[A-Za-z0-9_-]+/[A-Za-z0-9_.-]+(#.*)?$)`, word)
 	not startswith(word, "@")
