@@ -44,6 +44,7 @@ check:
 lock:
 	@sh scripts/setup --python-only
 	sh scripts/setup --uv pip compile --universal --generate-hashes --no-annotate --no-header pyproject.toml -o requirements/run.txt
+	printf 'mitmproxy\ncryptography\nidna\nbrotli\nzstandard\n' | sh scripts/setup --uv pip compile --universal --python-version 3.13 --generate-hashes --no-annotate --no-header - -c requirements/run.txt -o requirements/egress.txt
 	sh scripts/setup --uv pip compile --universal --generate-hashes --no-annotate --no-header --group dev pyproject.toml -o requirements/dev.txt
 
 clean:

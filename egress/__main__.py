@@ -1,4 +1,7 @@
-"""`python -P -m egress --control-fd N --ca-dir DIR`: one mitmproxy, embedded, that ends when its server does."""
+"""`python -P -m egress --control-fd N --ca-dir DIR`: one mitmproxy, embedded, that ends when its server does.
+
+With `--control-socket PATH` in place of N it waits there for its server, which another container runs.
+"""
 
 import argparse
 import ctypes
@@ -7,6 +10,8 @@ import logging
 import os
 import resource
 import select
+import socket
+import struct
 import sys
 import threading
 import time
@@ -49,6 +54,24 @@ def die_with(descriptor: int) -> None:
     os._exit(1)
 
 
+def called(path: Path) -> int:
+    """The socket to the one server that comes: it is ours only, and so is whoever calls. Nobody else finds anybody later."""
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as door:
+        before = os.umask(0o177)
+        try:
+            door.bind(str(path))
+        finally:
+            os.umask(before)
+        door.listen(1)
+        caller, _ = door.accept()
+    path.unlink(missing_ok=True)
+    _, user, _ = struct.unpack("3i", caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if user != os.geteuid():
+        raise CannotStart(f"The user {user} called, who is not the server's.")
+    return caller.detach()
+
+
 def publish(descriptor: int, ca_dir: Path) -> None:
     """Make or check the authority, and say where its certificate is: a sandbox can be had before the gate listens."""
     ca_cert = authority.ready(ca_dir)
@@ -58,18 +81,21 @@ def publish(descriptor: int, ca_dir: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="egress", description="The only way out of a sandbox.")
-    parser.add_argument("--control-fd", type=int, required=True, help="an inherited socket to the server")
+    control = parser.add_mutually_exclusive_group(required=True)
+    control.add_argument("--control-fd", type=int, help="an inherited socket to the server")
+    control.add_argument("--control-socket", type=Path, metavar="PATH", help="where to wait for the server")
     parser.add_argument("--ca-dir", type=Path, required=True, help="where the local certificate authority is kept")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    threading.Thread(target=die_with, args=[chosen.control_fd], daemon=True).start()
     try:
         raise_descriptors()
         close_to_others()
-        publish(chosen.control_fd, chosen.ca_dir.absolute())
+        control_fd = called(chosen.control_socket) if chosen.control_socket else chosen.control_fd
+        threading.Thread(target=die_with, args=[control_fd], daemon=True).start()
+        publish(control_fd, chosen.ca_dir.absolute())
         from egress.proxy import serve  # noqa: PLC0415 - half a second, which nobody has to wait for with the certificate
 
-        serve(chosen.control_fd, chosen.ca_dir.absolute())
+        serve(control_fd, chosen.ca_dir.absolute())
     except (CannotStart, authority.AuthorityUnusable, OSError) as error:
         sys.exit(f"egress: {error}")
 

@@ -1,4 +1,4 @@
-"""The server's line to the gate: one inherited socket, a JSON object a line.
+"""The server's line to the gate: one socket, a JSON object a line, and with some of them a listener that is handed over.
 
 The server asks (configure, secrets, ping, open, bind, calls, cut, close), each with an id that the answer carries; the gate
 also tells of itself (authority, ready, flow, refused), and asks (ask) what the server then says (answer). When the line ends, so does the
@@ -8,6 +8,7 @@ gate.
 import asyncio
 import json
 import socket
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +22,8 @@ from egress.setup import Setup
 from egress.swap import TOKEN, Placeholders
 
 LONGEST_LINE = 4 * 1024 * 1024
+RECEIVED = 65536
+MOST_HANDED = 8  # that come with what is received at once: the kernel never joins two that were handed over apart
 MOST_UNREAD = 8 * 1024 * 1024
 
 
@@ -35,7 +38,7 @@ class Doors(Protocol):
 
     def keep(self, secrets: Sequence[Secret]) -> None: ...
 
-    async def open(self, session: str, path: Path) -> None: ...
+    async def open(self, session: str, place: Path | socket.socket) -> None: ...
 
     def lend(self, session: str, placeholders: Placeholders) -> None: ...
 
@@ -51,17 +54,43 @@ class Doors(Protocol):
 
 
 class Control:
-    """Reads the server's requests and writes the gate's answers and events."""
+    """Reads the server's requests and writes the gate's answers and events.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    handed: listeners that came with the requests, in their order.
+    """
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handed: deque[socket.socket] | None = None
+    ) -> None:
         self._reader = reader
         self._writer = writer
+        self._handed = deque[socket.socket]() if handed is None else handed
 
     @classmethod
     async def over(cls, descriptor: int) -> "Control":
-        sock = socket.socket(fileno=descriptor)
-        reader, writer = await asyncio.open_unix_connection(sock=sock, limit=LONGEST_LINE)
-        return cls(reader, writer)
+        """Over a socket that nothing has been said on: asyncio writes to it, and to read with what is handed over is ours."""
+        sock, handed = socket.socket(fileno=descriptor), deque[socket.socket]()
+        _, writer = await asyncio.open_unix_connection(sock=sock)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport can
+        reader, loop, ours = asyncio.StreamReader(limit=LONGEST_LINE), asyncio.get_running_loop(), sock.dup()
+
+        def hear() -> None:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(ours, RECEIVED, MOST_HANDED)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, descriptors = b"", []
+            handed.extend(socket.socket(fileno=each) for each in descriptors)
+            if data:
+                reader.feed_data(data)
+                return
+            loop.remove_reader(ours)
+            ours.close()
+            reader.feed_eof()
+
+        loop.add_reader(ours, hear)
+        return cls(reader, writer, handed)
 
     def tell(self, message: Mapping[str, Any]) -> None:
         self._writer.write(json.dumps(message).encode() + b"\n")
@@ -83,40 +112,48 @@ class Control:
         message = json.loads(line)
         number = message.get("id")
         try:
-            await _do(doors, message)
+            await self._do(doors, message)
         except (ValueError, OSError) as error:
             self._answer(number, {"ok": False, "error": str(error)})
         else:
             self._answer(number, {"ok": True})
 
+    async def _do(self, doors: Doors, message: Mapping[str, Any]) -> None:
+        match message:
+            case {"op": "configure"}:
+                doors.configure(Setup.parse(message))
+            case {"op": "ping"}:
+                return  # whoever asks wants to know whether anybody is there
+            case {"op": "secrets", "secrets": list(secrets)}:
+                doors.keep([Secret.parse(secret) for secret in secrets])
+            case {"op": "open", "session": str(session)}:
+                listener = self._listener(message)
+                listed = Allowlist.parse(message["allow"]) if "allow" in message else None
+                await doors.open(session, listener)
+                if "placeholders" in message:
+                    doors.lend(session, _placeholders(message["placeholders"]))
+                if listed is not None:
+                    doors.bind(session, listed)  # before any connection gets its turn
+            case {"op": "bind", "session": str(session), "allow": list(entries)}:
+                doors.bind(session, Allowlist.parse(entries))
+            case {"op": "calls", "session": str(session)}:
+                doors.calls(session, decision_ids(message))
+            case {"op": "close", "session": str(session)}:
+                await doors.close(session)
+            case _:
+                _decide(doors, message)
+
+    def _listener(self, message: Mapping[str, Any]) -> Path | socket.socket:
+        """Where to listen, or the listener itself where the server has made it: then this gate sees no folder of its."""
+        if isinstance(path := message.get("socket"), str):
+            return Path(path)
+        if not self._handed:
+            raise Unanswerable("There is neither a path to listen at nor a listener.")
+        return self._handed.popleft()
+
     def _answer(self, number: Any, outcome: Mapping[str, Any]) -> None:
         if number is not None:
             self.tell({"re": number, **outcome})
-
-
-async def _do(doors: Doors, message: Mapping[str, Any]) -> None:
-    match message:
-        case {"op": "configure"}:
-            doors.configure(Setup.parse(message))
-        case {"op": "ping"}:
-            return  # whoever asks wants to know whether anybody is there
-        case {"op": "secrets", "secrets": list(secrets)}:
-            doors.keep([Secret.parse(secret) for secret in secrets])
-        case {"op": "open", "session": str(session), "socket": str(path)}:
-            listed = Allowlist.parse(message["allow"]) if "allow" in message else None
-            await doors.open(session, Path(path))
-            if "placeholders" in message:
-                doors.lend(session, _placeholders(message["placeholders"]))
-            if listed is not None:
-                doors.bind(session, listed)  # before any connection gets its turn
-        case {"op": "bind", "session": str(session), "allow": list(entries)}:
-            doors.bind(session, Allowlist.parse(entries))
-        case {"op": "calls", "session": str(session)}:
-            doors.calls(session, decision_ids(message))
-        case {"op": "close", "session": str(session)}:
-            await doors.close(session)
-        case _:
-            _decide(doors, message)
 
 
 def _decide(doors: Doors, message: Mapping[str, Any]) -> None:

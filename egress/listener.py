@@ -43,7 +43,7 @@ class Listeners:
         self._gate = gate
         self._journal = journal
         self._sessions: dict[str, Session] = {}
-        self._doors: dict[str, tuple[Path, asyncio.Server]] = {}
+        self._doors: dict[str, tuple[Path | None, asyncio.Server]] = {}  # with the path of a socket that is ours
         self._learning: bool | None = None
         self._limits = Limits()
         self._turns = Turns()
@@ -56,25 +56,31 @@ class Listeners:
         self._gate.dialler = Dialler(setup.listed, setup.hosts)
         self._learning, self._limits = setup.learning, setup.limits
 
-    async def open(self, session: str, path: Path) -> None:
-        """Listen for a session; asking again for the same socket is no error."""
+    async def open(self, session: str, place: Path | socket.socket) -> None:
+        """Listen for a session, at a path or with a listener that is handed over; asking again for the same is no error."""
         if self._learning is None:
             raise NotPossible("The gate has not been configured yet.")
-        if session in self._doors:
-            if self._doors[session][0] != path:
-                raise NotPossible(f"The session {session} has its socket at {self._doors[session][0]} already.")
+        path = place if isinstance(place, Path) else None
+        known, door = self._doors.get(session, (None, None))
+        if door and known != path:
+            raise NotPossible(f"The session {session} has its socket at {known} already.")
+        if door and path:
             return
-        if most_lines(len(self._doors) + 1, self._descriptors, FEWEST_LINES) < FEWEST_LINES:
+        if door:  # the server has made it anew, in the old one's place
+            door.close()
+        elif most_lines(len(self._doors) + 1, self._descriptors, FEWEST_LINES) < FEWEST_LINES:
             raise NotPossible(f"{self._descriptors} file descriptors are too few for one more session.")
-        owner = Session(session, self._learning, budget=Budget(self._limits), turns=self._turns)
-        door = await self._listen(owner, path)
+        owner = self._sessions.get(session) or Session(
+            session, self._learning, budget=Budget(self._limits), turns=self._turns
+        )
+        door = await self._listen(owner, place if isinstance(place, socket.socket) else _bound(place))
         self._sessions[session], self._doors[session] = owner, (path, door)
 
-    async def _listen(self, owner: Session, path: Path) -> asyncio.Server:
+    async def _listen(self, owner: Session, listener: socket.socket) -> asyncio.Server:
         async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._welcome(owner, reader, writer)
 
-        return await asyncio.start_unix_server(welcome, sock=_bound(path), backlog=BACKLOG)
+        return await asyncio.start_unix_server(welcome, sock=listener, backlog=BACKLOG)
 
     def keep(self, secrets: Sequence[Secret]) -> None:
         self._gate.lending.vault.replace(secrets)
@@ -97,10 +103,11 @@ class Listeners:
     async def close(self, session: str) -> None:
         """Close the door and every connection that came through it; closing twice is no error."""
         path, door = self._doors.pop(session, (None, None))
-        if path is None or door is None:
+        if door is None:
             return
         door.close()
-        path.unlink(missing_ok=True)
+        if path is not None:
+            path.unlink(missing_ok=True)
         self._sessions.pop(session).hang_up()
         self._journal.forget(session)
 

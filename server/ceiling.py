@@ -191,7 +191,7 @@ RULES: Final[Mapping[str, Rule]] = {
 WHOLE: Final = frozenset({"environments", "sandbox.images", "egress.resolve", "http.jwt"})  # never in parts
 
 _OPA: Final = tuple(f"policy.opa_{name}" for name in ("url", "ca", "cert", "token_file"))
-_REACH: Final = ("egress.mode", "egress.networks", "egress.resolve", "egress.upstream_ca", *_OPA)
+_REACH: Final = (*(f"egress.{name}" for name in ("mode", "networks", "resolve", "upstream_ca", "gate")), *_OPA)
 
 # What of others would change the meaning of what the ceiling names: where it names the first, it alone says the others.
 TURNS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -52,6 +52,7 @@ def egress_link(
         limits=egress.limits,
         environment={name: ENVIRON[name] for name in ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR") if name in ENVIRON},
         secrets=keyring.all,
+        at=egress.gate,
     )
 
 

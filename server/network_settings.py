@@ -68,6 +68,7 @@ class EgressSettings(Table):
     networks: tuple[str, ...] = ()  # private networks that allowed names may resolve to
     resolve: dict[str, str] = Field(default_factory=dict)  # a host table of the operator's
     upstream_ca: Path | None = None  # trust for the servers beyond the gate, beside the system's
+    gate: Path | None = None  # where a gate of images/egress waits for this server; nothing: it starts one of its own
 
     connections: Annotated[int, Field(ge=1, le=4096)] = 128  # of each session, at once
     tls_per_second: Annotated[float, Field(gt=0, le=1000)] = 30.0  # new ones of each session; a burst of 4 s is free

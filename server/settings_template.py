@@ -39,6 +39,7 @@ TEMPLATE = """\
 # upload_mb = 0                 # of each session in its life; 0: no limit
 # download_mb = 0
 # upstream_ca = ""              # certificates to trust beyond the gate, beside the system's
+# gate = ""                     # the control socket of a gate that runs as a container of its own (examples/compose)
 
 [sandbox]
 # cpus = 2.0

@@ -1,7 +1,8 @@
 """The server's end of the gate: keeps one egress process running and tells it what each sandbox may reach.
 
 The process starts in the background at the first use. Where it dies, it is started again and told everything anew;
-until then the sandboxes have no network, and nothing else breaks.
+until then the sandboxes have no network, and nothing else breaks. One that somebody else runs, in another container, is
+called instead, and handed the sockets that it listens on: it sees no folder of the server's.
 """
 
 import logging
@@ -20,6 +21,7 @@ from anyio.abc import ByteReceiveStream, Process, TaskGroup
 
 import server
 from server.sandbox.egress_wire import EgressWire, Event, GateDown, GateRefused
+from server.sandbox.handing_over import called, listening
 
 log = logging.getLogger("sandgate.egress")
 
@@ -51,6 +53,7 @@ class _Settings:
     ca_dir: Path
     environment: Mapping[str, str]
     configure: Mapping[str, Any]
+    at: Path | None
 
 
 class EgressLink:
@@ -59,7 +62,8 @@ class EgressLink:
     networks: CIDR texts a sandbox may reach although they are private. resolve: host to address, asked before DNS.
     on_event: called with each `flow` and `refused` event, in order. Where it raises, traffic that cannot be recorded
     must not flow: the process is ended and started again. limits: of each session. secrets: asked at each start of the process for
-    `{name, host, headers, paths, value | lack}` of each; the values are nowhere else than in its memory.
+    `{name, host, headers, paths, value | lack}` of each; the values are nowhere else than in its memory. at: where a process
+    that somebody else runs waits for us, instead of one of ours; it keeps the authority in `ca_dir` as well.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class EgressLink:
         environment: Mapping[str, str] | None = None,
         limits: Mapping[str, float] | None = None,
         secrets: Secrets | None = None,
+        at: Path | None = None,
     ) -> None:
         configure = {
             "op": "configure",
@@ -83,7 +88,7 @@ class EgressLink:
             "mode": mode,
             "limits": dict(limits or {}),
         }
-        self._settings = _Settings(ca_dir.absolute(), environment or {}, configure)
+        self._settings = _Settings(ca_dir.absolute(), environment or {}, configure, at)
         self._on_event, self._secrets = on_event, secrets
         self._wanted: dict[str, _Wanted] = {}
         self._running: EgressWire | None = None
@@ -151,7 +156,7 @@ class EgressLink:
         listed = None if allow is None else tuple(allow)
         wanted = self._wanted[session] = _Wanted(socket_path, listed, placeholders or {})
         try:
-            await self._ask(_opening(session, wanted))
+            await self._ask(self._opening(session, wanted), wanted)
         except BaseException:
             self._wanted.pop(session, None)
             raise
@@ -196,12 +201,13 @@ class EgressLink:
 
     async def close(self, session: str) -> None:
         """Close a session's listener and connections. Where the process is down they are closed already."""
-        self._wanted.pop(session, None)
+        if (wanted := self._wanted.pop(session, None)) and self._settings.at:
+            wanted.socket.unlink(missing_ok=True)
         if self._running is not None:
             with suppress(GateDown):
                 await self._running.ask({"op": "close", "session": session})
 
-    async def _ask(self, message: Mapping[str, Any]) -> None:
+    async def _ask(self, message: Mapping[str, Any], opens: _Wanted | None = None) -> None:
         """Ask whichever process is up; where it dies before it answers, ask the next one. All requests may repeat."""
         self.start()
         with anyio.move_on_after(READY_S):
@@ -211,9 +217,22 @@ class EgressLink:
                 if running is None:
                     raise GateDown("The egress process is up and is not, which cannot be.")
                 with suppress(GateDown):  # it died; the next one was told all that is wanted, and is asked again
-                    return await running.ask(message)
+                    return await running.ask(message, self._listener(opens))
                 await running.buried.wait()
         raise GateDown(f"The egress process is not running. {self._last_words}".rstrip())
+
+    def _opening(self, session: str, wanted: _Wanted) -> Event:
+        """The request for a listener, with its list where one is known: so it is never there without it."""
+        request: Event = {"op": "open", "session": session}
+        if self._settings.at is None:
+            request["socket"] = str(wanted.socket)
+        if wanted.placeholders:
+            request["placeholders"] = dict(wanted.placeholders)
+        return request if wanted.allow is None else {**request, "allow": list(wanted.allow)}
+
+    def _listener(self, opens: _Wanted | None) -> socket.socket | None:
+        """What a process of somebody else's listens on for a session; ours makes it itself, and takes it along when it ends."""
+        return listening(opens.socket) if opens and self._settings.at else None
 
     # --- the process -------------------------------------------------------------------------------------------------
 
@@ -241,7 +260,7 @@ class EgressLink:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(running.write)
-                tasks.start_soon(self._listen_to, process.stderr)
+                tasks.start_soon(self._listen_to, process.stderr if process else None)
                 tasks.start_soon(self._introduce, running)
                 tasks.start_soon(_watch, running)
                 await running.read()
@@ -252,9 +271,13 @@ class EgressLink:
                 self._up = anyio.Event()
             running.buried.set()
             ours.close()
-            await _end(process)
+            if process is not None:
+                await _end(process)
 
-    async def _start_process(self) -> tuple[socket.socket, Process]:
+    async def _start_process(self) -> tuple[socket.socket, Process | None]:
+        """The line to it, and it itself where it is ours. Raises OSError, also where nobody waits for us."""
+        if self._settings.at is not None:
+            return called(self._settings.at), None
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         argv = [sys.executable, "-P", "-m", "egress"]
@@ -293,7 +316,7 @@ class EgressLink:
         if wanted is None:
             return
         try:
-            await running.ask(_opening(session, wanted))
+            await running.ask(self._opening(session, wanted), self._listener(wanted))
             running.tell({"op": "calls", "session": session, "decisions": list(wanted.decisions)})
         except GateRefused as error:
             log.warning("The session %s stays without a network: %s", session, error)
@@ -343,11 +366,3 @@ async def _end(process: Process) -> None:
 
 
 __all__ = ["AllowEntry", "EgressLink", "Event", "GateDown", "GateRefused"]
-
-
-def _opening(session: str, wanted: _Wanted) -> Event:
-    """The request for a listener, with its list where one is known: so it is never there without it."""
-    request: Event = {"op": "open", "session": session, "socket": str(wanted.socket)}
-    if wanted.placeholders:
-        request["placeholders"] = dict(wanted.placeholders)
-    return request if wanted.allow is None else {**request, "allow": list(wanted.allow)}

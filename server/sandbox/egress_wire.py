@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ class EgressWire:
         self._sock = sock
         self._on_event = on_event
         self._unsent = bytearray()
+        self._handing = deque[tuple[int, socket.socket]]()  # with the byte of what is unsent that it goes with
         self._writable = anyio.Event()
         self._replies: dict[int, _Reply] = {}
         self._last = 0
@@ -51,15 +53,19 @@ class EgressWire:
         self.buried = anyio.Event()
         self.ca_cert: Path | None = None
 
-    async def ask(self, message: Mapping[str, Any]) -> None:
-        """Send, and wait for the answer. GateRefused, or GateDown where none comes."""
+    async def ask(self, message: Mapping[str, Any], handing: socket.socket | None = None) -> None:
+        """Send, and wait for the answer. GateRefused, or GateDown where none comes. handing: goes along, and is closed."""
         self._last += 1
         number, reply = self._last, _Reply()
         self._replies[number] = reply
+        if handing is not None:
+            self._handing.append((len(self._unsent), handing))
         self.tell({**message, "id": number})
         with anyio.move_on_after(REPLY_S):
             await reply.arrived.wait()
         self._replies.pop(number, None)
+        if handing is not None:
+            handing.close()  # where it was never sent
         if reply.ok is None:
             self.abandon()
             raise GateDown("The egress process did not answer.")
@@ -84,14 +90,27 @@ class EgressWire:
                 await self._send_some()
 
     async def _send_some(self) -> None:
+        """As far as the next that is handed over: each goes with the first byte of its own message."""
+        goes = bool(self._handing) and self._handing[0][0] == 0
+        until = next((place for place, _ in self._handing if place), len(self._unsent))
         try:
-            sent = self._sock.send(self._unsent)
+            along = [self._handing[0][1].fileno()] if goes else []
+            sent = socket.send_fds(self._sock, [self._unsent[:until]], along)
         except BlockingIOError:
             await anyio.wait_writable(self._sock)
         except OSError:
             self._unsent.clear()  # the reader sees the end
+            self._hand_no_more()
         else:
+            if goes:
+                self._handing.popleft()[1].close()
             del self._unsent[:sent]
+            self._handing = deque((place - sent, each) for place, each in self._handing)
+
+    def _hand_no_more(self) -> None:
+        for _, each in self._handing:
+            each.close()
+        self._handing.clear()
 
     async def read(self) -> None:
         """Hear answers and events until the process is gone; an error of on_event ends its life too."""
@@ -106,6 +125,7 @@ class EgressWire:
                 if len(heard) > LONGEST_LINE:
                     raise ValueError("the egress process sent a line without end")
         finally:
+            self._hand_no_more()
             for reply in self._replies.values():
                 reply.arrived.set()
 

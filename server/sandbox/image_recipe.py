@@ -14,7 +14,7 @@ REPOSITORY: Final = "sandgate"
 BUILD_LABEL: Final = "sandgate.build"
 CA_LABEL: Final = "sandgate.ca"
 BASE: Final = "base"
-NOT_FOR_SANDBOXES: Final = frozenset({"server"})  # built from the whole checkout: examples/compose
+NOT_FOR_SANDBOXES: Final = frozenset({"server", "egress"})  # built from the whole checkout: examples/compose
 AGENT: Final = "agent"  # not an environment: what the volume in every sandbox is filled from
 
 _PEM_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"

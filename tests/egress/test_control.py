@@ -23,10 +23,10 @@ class FakeDoors:
     def configure(self, setup: Setup) -> None:
         self.seen.append(("configure", setup))
 
-    async def open(self, session: str, path: Path) -> None:
+    async def open(self, session: str, place: Path | socket.socket) -> None:
         if session == "full":
             raise OSError("no space left")
-        self.seen.append(("open", session, path))
+        self.seen.append(("open", session, place))
 
     def keep(self, secrets: Sequence[Secret]) -> None:
         self.seen.append(("keep", *map(repr, secrets)))

@@ -73,6 +73,7 @@ WIDER: dict[str, tuple[str, str, Any]] = {
     "hosts by a person": ('[egress]\nask = ["evil.example"]', "egress.ask", ()),
     "networks": ('[egress]\nnetworks = ["10.0.0.0/8"]', "egress.networks", ()),
     "names": ('[egress]\nresolve = {"a.example" = "192.0.2.1"}', "egress.resolve", {}),
+    "an own gate": ('[egress]\ngate = "/tmp/control"', "egress.gate", None),
     "an own authority": ('[egress]\nupstream_ca = "/tmp/ca.pem"', "egress.upstream_ca", None),
     "upload without a bound": ("[egress]\nupload_mb = 0", "egress.upload_mb", 10),
     "more upload": ("[egress]\nupload_mb = 11", "egress.upload_mb", 10),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import anyio
 import httpx
 import pytest
 from mcp import Client
@@ -79,7 +80,8 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     with docker_client() as api:
         network = ("--network", "host") if set(ON_OUR_ENGINE) & set(api.info()["Labels"] or ()) else ()
     base = ("--build-arg", "DEBIAN=sandgate/base:latest")
-    _docker("build", "-q", *network, *base, "-t", "sandgate/server", "-f", "images/server/Dockerfile", ".")
+    for name in ("server", "egress"):
+        _docker("build", "-q", *network, *base, "-t", f"sandgate/{name}", "-f", f"images/{name}/Dockerfile", ".")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         made = Compose(folder, free.getsockname()[1])
@@ -108,6 +110,8 @@ FETCH = (
     "try: urllib.request.urlopen('https://elsewhere.example/')\n"
     "except urllib.error.HTTPError as error: print(error.code, error.read().decode())"
 )
+# Of the volume, the authority's key and the state.
+SEES = "find / -path /proc -prune -o \\( -type s -o -name 'mitmproxy-ca*' -o -name '*.db' -o -name audit.jsonl \\) -print 2>/dev/null; true"
 
 
 async def test_a_server_in_a_container_has_sandboxes_beside_it(compose: Compose) -> None:
@@ -130,6 +134,34 @@ async def test_a_server_in_a_container_has_sandboxes_beside_it(compose: Compose)
     async with calling(compose, token) as client:
         read = await client.call_tool("shell", {"session": "work", "command": "cat note"})
     assert text(read).startswith("kept")
+
+
+@pytest.mark.promise("egress.gate_dies_with_server")
+async def test_the_gate_is_a_container_of_its_own_that_sees_no_sandbox_and_comes_back(compose: Compose) -> None:
+    token = compose.run("run", "--rm", "server", "token", "new", "bob").splitlines()[-1]
+    with docker_client() as api:
+        (gate,) = api.containers(
+            filters={"label": [f"com.docker.compose.project={PROJECT}", "com.docker.compose.service=gate"]}
+        )
+        mounts = {mount["Destination"] for mount in api.inspect_container(gate["Id"])["Mounts"]}
+        sees = compose.run("exec", "-T", "gate", "find", "/run", "/var/lib/gate", "-type", "s")
+    assert mounts == {"/run/gate", "/var/lib/gate"}
+    assert sees == ""  # it has been called, and waits for nobody
+
+    async with calling(compose, token) as client:
+        await client.call_tool("session_open", {"session": "work"})
+        before = await client.call_tool("exec", {"session": "work", "argv": ["python3", "-c", FETCH]})
+        looked = await client.call_tool("shell", {"session": "work", "command": SEES})
+        compose.run("kill", "gate")
+        compose.run("up", "-d", "--no-build", "--wait")
+        with anyio.fail_after(60):
+            while "egress.not_allowed" not in text(
+                after := await client.call_tool("exec", {"session": "work", "argv": ["python3", "-c", FETCH]})
+            ):
+                await anyio.sleep(0.5)
+    assert "egress.not_allowed" in text(before)
+    assert not after.is_error
+    assert {Path(seen).name for seen in text(looked).split()} == {"egress.sock"}
 
 
 @pytest.mark.promise("session.alone")

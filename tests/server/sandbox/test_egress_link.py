@@ -2,8 +2,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -279,3 +279,77 @@ async def test_a_secret_that_the_gate_cannot_mean_costs_the_secret_and_not_the_n
 
     assert "none is swapped" in caplog.text
     assert "told-secret" not in caplog.text
+
+
+# --- a gate that somebody else runs ------------------------------------------------------------------------------------
+
+
+def nobody_is_up(link: EgressLink) -> bool:
+    """Whether no gate is up; this looks anew each time."""
+    return not link._up.is_set()
+
+
+@contextmanager
+def elsewhere(setup: Setup) -> Iterator[subprocess.Popen[bytes]]:
+    """A gate as its container starts it: it waits for a server, and knows no folder but the authority's."""
+    argv = [
+        "-P",
+        "-m",
+        "egress",
+        "--control-socket",
+        str(setup.folder / "control"),
+        "--ca-dir",
+        str(setup.folder / "ca"),
+    ]
+    process = subprocess.Popen([sys.executable, *argv], cwd="/", env={"PYTHONPATH": str(ROOT)})
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+@pytest.mark.promise("egress.only_gate")
+async def test_a_gate_that_somebody_else_runs_is_called_and_handed_its_sockets(setup: Setup) -> None:
+    at = setup.folder / "control"
+    with elsewhere(setup):
+        await eventually(at.exists)
+        async with setup.link(at=at) as link:
+            await link.open("s", setup.path, [setup.where])
+            assert (await setup.fetch()).status == 200
+            assert (await setup.fetch(host="other.test")).status == 403
+            assert not at.exists()  # nobody else can call it now
+            await link.close("s")
+            assert not setup.path.exists()
+
+            lists = [[setup.where], []] * 10
+            async with anyio.create_task_group() as tasks:  # each gets its own, however many are handed over at once
+                for number, allow in enumerate(lists):
+                    tasks.start_soon(link.open, f"s{number}", setup.folder / f"{number}.sock", allow)
+            for number, allow in enumerate(lists):
+                setup.path = setup.folder / f"{number}.sock"
+                assert (await setup.fetch()).status == (200 if allow else 403), number
+
+
+@pytest.mark.promise("egress.gate_dies_with_server")
+async def test_it_ends_with_its_server_and_the_next_one_serves_what_is_open(setup: Setup) -> None:
+    at = setup.folder / "control"
+    with elsewhere(setup) as first:
+        await eventually(at.exists)
+        async with setup.link(at=at) as link:
+            await link.open("s", setup.path, [setup.where])
+            first.kill()
+            first.wait(10)
+            await eventually(lambda: nobody_is_up(link))
+            with elsewhere(setup) as second:
+                await eventually(lambda: not nobody_is_up(link))
+                assert (await setup.fetch()).status == 200
+                await link.open("t", setup.folder / "t.sock", [setup.where])
+        await eventually(lambda: second.poll() is not None)
+
+
+async def test_where_nobody_waits_that_is_said(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.sandbox.egress_link.READY_S", 0.3)
+    async with setup.link(at=setup.folder / "control") as link:
+        with pytest.raises(GateDown, match="no gate waits at"):
+            await link.open("s", setup.path)
