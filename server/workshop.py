@@ -18,7 +18,8 @@ from server.sandbox.jobs import Job
 from server.sandbox.prepared import OPERATOR
 from server.sandbox.sandbox import WORKSPACE, SandboxSpec
 from server.sandbox.sessions import NoSuchSession
-from server.sandbox.snapshots import Snapshot, Snapshots
+from server.sandbox.snapshot import Snapshot
+from server.sandbox.snapshots import Snapshots
 
 CALLER = Caller(OPERATOR, ("operator",))
 CLOSE_PATIENCE_S = 8.0

@@ -36,16 +36,8 @@ from server.sandbox.sandbox import (
     Stored,
     WriteMode,
 )
-from server.sandbox.snapshots import (
-    Committed,
-    Kind,
-    NoSuchSnapshot,
-    Retention,
-    Snapshot,
-    SnapshotFailed,
-    Snapshots,
-    Tell,
-)
+from server.sandbox.snapshot import Committed, Kind, NoSuchSnapshot, Snapshot, SnapshotFailed, Tell
+from server.sandbox.snapshots import Retention, Snapshots
 
 SPEC = SandboxSpec(image="sandgate/base", environment="base")
 DONE = Exit("exited", exit_code=0, duration_ms=1)

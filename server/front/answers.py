@@ -25,7 +25,7 @@ from server.sandbox.sessions import (
     NoSuchSession,
     SessionExists,
 )
-from server.sandbox.snapshots import BadSnapshotName, NoSuchSnapshot, SnapshotFailed, WrongEnvironment
+from server.sandbox.snapshot import BadSnapshotName, NoSuchSnapshot, SnapshotFailed, WrongEnvironment
 
 TOO_MANY = -32029  # in JSON-RPC's range for servers; MCP names no code for it
 

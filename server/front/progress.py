@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from server.parts import Progress
 from server.sandbox.copies import Copying
 from server.sandbox.jobs import Job, Stream
-from server.sandbox.snapshots import Tell
+from server.sandbox.snapshot import Tell
 
 HEARTBEAT_S = 5.0
 LOOK_AGAIN_S = 0.25  # at what a thread says, which sets no event of ours

@@ -16,7 +16,7 @@ from server.front.progress import streaming, telling, while_copying
 from server.front.results import check_result, plain, shaped
 from server.front.showing import show_sessions, show_snapshot
 from server.sandbox.sandbox import NoSuchImage
-from server.sandbox.snapshots import Snapshot, SnapshotFailed
+from server.sandbox.snapshot import Snapshot, SnapshotFailed
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 from server.front.results import Shape, plain, shaped
 from server.sandbox.jobs import Job, Stream
 from server.sandbox.session import Session
-from server.sandbox.snapshots import Snapshot
+from server.sandbox.snapshot import Snapshot
 from server.sandbox.spool import Slice
 
 

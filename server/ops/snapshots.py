@@ -18,7 +18,8 @@ from server.keyring import Keyring
 from server.ops.bad_input import BadInput
 from server.recording import audit_for
 from server.sandbox.docker_snapshots import DockerSnapshots
-from server.sandbox.snapshots import Snapshot, Snapshots
+from server.sandbox.snapshot import Snapshot
+from server.sandbox.snapshots import Snapshots
 from server.settings import ENVIRON
 from server.settings_files import load
 

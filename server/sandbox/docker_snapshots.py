@@ -14,7 +14,7 @@ from server.sandbox.docker_client import docker_client
 from server.sandbox.engine import NoEngine, Unreachable
 from server.sandbox.installation import STATE_LABEL, Installation
 from server.sandbox.sandbox import LINK_DIR, MIB
-from server.sandbox.snapshots import REPOSITORY, Committed, ImageGone, SnapshotFailed, StoredImage, Tell
+from server.sandbox.snapshot import REPOSITORY, Committed, ImageGone, SnapshotFailed, StoredImage, Tell
 
 MAX_LAYERS: Final = 24  # overlay2 takes 127, and each one costs a lookup; past it an image is made anew as one layer
 PATIENCE_S: Final = 900  # the engine says nothing while it commits, about 8 s a gigabyte here

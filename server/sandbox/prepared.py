@@ -20,7 +20,7 @@ from server.sandbox.jobs import Job
 from server.sandbox.lock_file import LockFile
 from server.sandbox.room import Full
 from server.sandbox.sandbox import FileRefused, SandboxFailed, SandboxLost, SandboxSpec
-from server.sandbox.snapshots import ImageGone, NoSuchSnapshot, Snapshot, SnapshotFailed
+from server.sandbox.snapshot import ImageGone, NoSuchSnapshot, Snapshot, SnapshotFailed
 
 OPERATOR: Final = "operator"  # who runs setup commands: no client's caller has this id
 LOCK: Final = "prepared.lock"

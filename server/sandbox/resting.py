@@ -10,7 +10,8 @@ import anyio
 from server.note import Note
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
 from server.sandbox.session import Session
-from server.sandbox.snapshots import HasFiles, Kind, NoSuchSnapshot, Snapshot, SnapshotFailed
+from server.sandbox.snapshot import Kind, NoSuchSnapshot, Snapshot, SnapshotFailed
+from server.sandbox.snapshots import HasFiles
 
 PARKED: Final[Kind] = "parked"
 

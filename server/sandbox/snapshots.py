@@ -1,16 +1,15 @@
-"""Snapshots of sandboxes' file systems: who owns which, how long each is kept, and what becomes of its image."""
+"""All snapshots of an installation: who has which, how long each is kept, and what becomes of its image."""
 
 import logging
 import os
-import re
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 import anyio
 import anyio.to_thread
@@ -18,90 +17,16 @@ import anyio.to_thread
 from server.note import Note
 from server.sandbox.lock_file import LockFile
 from server.sandbox.sandbox import MIB, SandboxSpec
+from server.sandbox.snapshot import REPOSITORY, Committed, Kind, NoSuchSnapshot, Snapshot, SnapshotFailed, Tell, checked
 
-REPOSITORY: Final = "sandgate-snapshot"  # of the images; the tag is the snapshot's id
 LOCK: Final = "snapshots.lock"
 LOOK_AGAIN_S: Final = 0.05
 SETTLING_S: Final = 2.0  # whoever came first has been served by then
 QUIET_S: Final = 60.0  # between two rounds of tidying
 USED_EVERY_S: Final = 3600.0  # how exactly the last use is known: looking should not cost a write
 SLACK: Final = 256 * MIB  # beside the disk limit: what is held to that is blocks, what is measured here is lengths
-NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-type Kind = Literal["named", "parked", "prepared"]
-type Tell = Callable[[str], None]  # what is being done, for whoever waits; called from a thread
 
 log = logging.getLogger("sandgate")
-
-
-class SnapshotFailed(Exception):
-    """A snapshot could not be taken or deleted; nothing half-made is left, and the sentence says what to do."""
-
-
-class ImageGone(SnapshotFailed):
-    """The engine answers, and has no image of that name."""
-
-
-class NoSuchSnapshot(Exception):
-    """The caller has no snapshot of that name, whoever else may have one."""
-
-
-class WrongEnvironment(Exception):
-    """A snapshot was to be started in another environment than that which it was taken in."""
-
-
-class BadSnapshotName(Exception):
-    """A snapshot's name is empty, too long, or has characters that are not allowed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Files of a sandbox as they were at `created` (seconds since 1970). A sandbox is made from `image`.
-
-    size_bytes: what it adds to the image its source was made from. user: uid and gid of its source's commands.
-    left_out: folders of its source that are not part of it.
-    """
-
-    id: str
-    name: str
-    owner: str
-    kind: Kind
-    image: str
-    environment: str
-    size_bytes: int
-    created: float
-    user: tuple[int, int]
-    left_out: tuple[str, ...] = ()
-
-    def spec(self, environment: SandboxSpec) -> SandboxSpec:
-        """How a sandbox of it is made; its files belong to its source's user, so that is who commands run as.
-
-        Raises WrongEnvironment.
-        """
-        if environment.environment != self.environment:
-            raise WrongEnvironment(
-                f"snapshot {self.name} is of environment {self.environment}, not {environment.environment}; "
-                "leave environment out"
-            )
-        return replace(environment, image=self.image, user=self.user)
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    image: str
-    size_bytes: int
-    left_out: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredImage:
-    """A snapshot's image as the engine has it, whoever made it. size_bytes: with all that it stands on."""
-
-    id: str
-    names: tuple[str, ...]
-    labels: dict[str, str]
-    in_use: bool
-    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +74,6 @@ class Records(Protocol):
     def used(self, snapshot_id: str, when: float) -> None: ...
 
     def remove(self, snapshot_id: str) -> None: ...
-
-
-def checked(name: str) -> str:
-    """Raises BadSnapshotName."""
-    if not NAME.fullmatch(name):
-        raise BadSnapshotName(f"{name!r:.80} is no name for a snapshot: 1 to 64 letters, digits, dots, dashes, _")
-    return name
 
 
 class Snapshots:
@@ -226,11 +144,11 @@ class Snapshots:
             raise
 
     async def _put(self, snapshot: Snapshot) -> None:
-        replaced = self._records.put(_row(snapshot))
-        self._note("snapshot.taken", _facts(snapshot))
+        replaced = self._records.put(snapshot.row())
+        self._note("snapshot.taken", snapshot.facts())
         if replaced is not None:
-            before = _snapshot(replaced)
-            self._note("snapshot.deleted", _facts(before) | {"reason": "replaced"})
+            before = Snapshot.of_row(replaced)
+            self._note("snapshot.deleted", before.facts() | {"reason": "replaced"})
             await self._remove_image(before)
 
     # --- looking -----------------------------------------------------------------------------------------------------
@@ -243,20 +161,20 @@ class Snapshots:
             raise NoSuchSnapshot(f"there is no snapshot {name!r:.80}; yours: {known}")
         if time.time() - float(rows[0]["used"]) > USED_EVERY_S:
             self._records.used(str(rows[0]["id"]), time.time())
-        return _snapshot(rows[0])
+        return Snapshot.of_row(rows[0])
 
     def of(self, owner: str, kind: Kind = "named") -> list[Snapshot]:
         """Oldest first."""
-        return [_snapshot(row) for row in self._records.all(owner=owner, kind=kind)]
+        return [Snapshot.of_row(row) for row in self._records.all(owner=owner, kind=kind)]
 
     def unused(self, kind: Kind, seconds: float) -> list[Snapshot]:
         """Those of all callers that nobody has used for so long."""
         now = time.time()
-        return [_snapshot(row) for row in self._records.all(kind=kind) if now - float(row["used"]) >= seconds]
+        return [Snapshot.of_row(row) for row in self._records.all(kind=kind) if now - float(row["used"]) >= seconds]
 
     def every(self) -> list[Snapshot]:
         """Of all callers and kinds, for the operator."""
-        return [_snapshot(row) for row in self._records.all()]
+        return [Snapshot.of_row(row) for row in self._records.all()]
 
     # --- going -------------------------------------------------------------------------------------------------------
 
@@ -268,7 +186,7 @@ class Snapshots:
     def forget(self, snapshot: Snapshot) -> None:
         """Its image is not there any more, whoever took it."""
         self._records.remove(snapshot.id)
-        self._note("snapshot.deleted", _facts(snapshot) | {"reason": "its image is gone"})
+        self._note("snapshot.deleted", snapshot.facts() | {"reason": "its image is gone"})
 
     async def expire(self) -> list[Snapshot]:
         """Let go what retention does not keep; answers with it."""
@@ -276,7 +194,7 @@ class Snapshots:
         for row in self._records.all():
             limit = {"named": self.retention.named_s, "prepared": self.retention.prepared_s, "parked": 0}[row["kind"]]
             if limit and now - float(row["used"]) > limit:
-                gone.append((_snapshot(row), f"unused for {limit:.0f} s"))
+                gone.append((Snapshot.of_row(row), f"unused for {limit:.0f} s"))
         for snapshot, reason in gone:
             await self._drop(snapshot, "snapshot.expired", reason)
         return [snapshot for snapshot, _ in gone]
@@ -297,7 +215,7 @@ class Snapshots:
     async def _drop(self, snapshot: Snapshot, kind: str, reason: str) -> None:
         await anyio.to_thread.run_sync(self._images.remove, [snapshot.image])
         self._records.remove(snapshot.id)
-        self._note(kind, _facts(snapshot) | {"reason": reason})
+        self._note(kind, snapshot.facts() | {"reason": reason})
 
     async def _remove_image(self, snapshot: Snapshot) -> None:
         try:
@@ -333,34 +251,3 @@ class Snapshots:
             if not alone:
                 return []
             return self._images.sweep(frozenset(str(row["image"]) for row in self._records.all()))
-
-
-# --- rows --------------------------------------------------------------------------------------------------------------
-
-
-def _row(snapshot: Snapshot) -> dict[str, Any]:
-    return {
-        "id": snapshot.id,
-        "name": snapshot.name,
-        "owner": snapshot.owner,
-        "kind": snapshot.kind,
-        "image": snapshot.image,
-        "environment": snapshot.environment,
-        "size_bytes": snapshot.size_bytes,
-        "created": snapshot.created,
-        "used": snapshot.created,
-        "user": "{}:{}".format(*snapshot.user),
-        "left_out": "\n".join(snapshot.left_out),
-    }
-
-
-def _snapshot(row: Mapping[str, Any]) -> Snapshot:
-    uid, _, gid = str(row["user"]).partition(":")
-    fields = ("id", "name", "owner", "kind", "image", "environment", "size_bytes", "created")
-    left_out = tuple(filter(None, str(row["left_out"]).split("\n")))
-    return Snapshot(**{field: row[field] for field in fields}, user=(int(uid), int(gid)), left_out=left_out)
-
-
-def _facts(snapshot: Snapshot) -> dict[str, Any]:
-    facts = ("name", "owner", "environment", "size_bytes", "image")
-    return {"snapshot": snapshot.id, "kept_as": snapshot.kind} | {fact: getattr(snapshot, fact) for fact in facts}

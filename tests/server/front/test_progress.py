@@ -9,7 +9,7 @@ from server.front.progress import HEARTBEAT_S, MAX_MESSAGE, streaming, telling, 
 from server.sandbox.copies import Copying
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Exit
-from server.sandbox.snapshots import SnapshotFailed, Tell
+from server.sandbox.snapshot import SnapshotFailed, Tell
 
 pytestmark = pytest.mark.anyio
 

@@ -18,7 +18,7 @@ from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.docker_snapshots import MAX_LAYERS, DockerSnapshots
 from server.sandbox.installation import STATE_LABEL, Installation
 from server.sandbox.sandbox import MIB
-from server.sandbox.snapshots import SnapshotFailed
+from server.sandbox.snapshot import SnapshotFailed
 from tests.live import BASE, engine, sandbox, shell
 from tests.real_engine import client, engine_url
 

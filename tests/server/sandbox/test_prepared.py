@@ -14,7 +14,8 @@ from server.sandbox import prepared
 from server.sandbox.jobs import Job
 from server.sandbox.prepared import OPERATOR, PreparationFailed, Prepared, Progress, Recipe, StillPreparing
 from server.sandbox.sandbox import Exit, Mount, SandboxSpec
-from server.sandbox.snapshots import ImageGone, Snapshot, SnapshotFailed, Snapshots
+from server.sandbox.snapshot import ImageGone, Snapshot, SnapshotFailed
+from server.sandbox.snapshots import Snapshots
 from tests.fakes import FakeImages, FakeSandbox, snapshots
 
 pytestmark = pytest.mark.anyio

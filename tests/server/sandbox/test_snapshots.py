@@ -12,15 +12,8 @@ import pytest
 
 from server.record.snapshot_rows import SnapshotRows
 from server.sandbox.sandbox import SandboxSpec
-from server.sandbox.snapshots import (
-    SLACK,
-    BadSnapshotName,
-    NoSuchSnapshot,
-    Retention,
-    SnapshotFailed,
-    Snapshots,
-    WrongEnvironment,
-)
+from server.sandbox.snapshot import BadSnapshotName, NoSuchSnapshot, SnapshotFailed, WrongEnvironment
+from server.sandbox.snapshots import SLACK, Retention, Snapshots
 from tests.fakes import FakeImages
 
 pytestmark = pytest.mark.anyio
