@@ -41,7 +41,7 @@ async def test_a_command_that_says_nothing_is_not_taken_for_a_dead_one(
     box: DockerSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agent_link, "PING_EVERY_S", 0.2)
-    monkeypatch.setattr(agent_link, "SILENCE_S", 1.5)  # the agent speaks twice a second
-    said = await run(box, "sleep", "4")
+    monkeypatch.setattr(agent_link, "SILENCE_S", 1.2)  # the agent speaks twice a second
+    said = await run(box, "sleep", "2.5")
 
     assert (said.end.status, said.end.exit_code) == ("exited", 0)

@@ -30,7 +30,7 @@ sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.connect(("127.0.0.1", 53))
 head = b"\0\7\1\0\0\1\0\0\0\0\0\0"
 loops = [b"\xc0\x0c", b"\xc0\xff", b"\x3f" + b"a" * 63, b"\x40a", b"\1a" * 200, b"\0\0\1"]
-for n in range(20_000):
+for n in range(5_000):
     body = random.choice([random.randbytes(random.randrange(600)), head + random.choice(loops) * random.randrange(1, 30)])
     sock.send(body)
 for n in range(200):
@@ -59,7 +59,7 @@ async def asked(box: DockerSandbox, *program: str) -> tuple[str, int]:
     return said.text, await anyio.to_thread.run_sync(relay_kb, box) - before
 
 
-@pytest.mark.parametrize("count", [50_000, pytest.param(1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(500)])])
+@pytest.mark.parametrize("count", [20_000, pytest.param(1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(500)])])
 async def test_names_without_end_are_answered_and_forgotten(box: DockerSandbox, count: int) -> None:
     said, grown = await asked(box, NAMES, str(count))
 
