@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from server.sandbox.snapshot import BadSnapshotName, Snapshot, WrongEnvironment, checked
+from server.sandbox.snapshot import Snapshot, WrongEnvironment
 from tests.fakes import SPEC
 
 KEPT = Snapshot("i1", "before", "ann", "named", "kept:1", "base", 7, 1.5, (1001, 1002), ("/home/me/project", "/srv"))
@@ -21,9 +21,3 @@ def test_a_sandbox_of_it_runs_as_the_user_whose_files_it_has() -> None:
 def test_it_starts_in_no_other_environment() -> None:
     with pytest.raises(WrongEnvironment, match=r"is of environment base, not node; leave environment out"):
         KEPT.spec(replace(SPEC, environment="node"))
-
-
-@pytest.mark.parametrize("name", ["", "a/b", "a b", "x" * 65, "\u00e4", "a\n"])
-def test_what_an_engine_could_read_differently_is_no_name(name: str) -> None:
-    with pytest.raises(BadSnapshotName):
-        checked(name)
