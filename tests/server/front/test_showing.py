@@ -36,5 +36,23 @@ def test_a_finished_job_is_read_to_its_end(job: Job) -> None:
     assert "thr\n[job j1 exited with 0; stdout bytes 0-11 of 11]" in shown
 
 
+@pytest.mark.promise("result.truthful")
+@pytest.mark.parametrize("limit", [4, 5, 6, 7])
+def test_text_that_is_read_in_parts_loses_no_character(tmp_path: Path, limit: int) -> None:
+    said = "aä€𝄞" * 20
+    job = Job("j1", "shell", tmp_path, "d-1", lambda end: None)
+    job.write(1, said.encode())
+    job.ended(Exit("exited", 0))
+    read, offset = "", 0
+    while offset < len(said.encode()):
+        text, _, status = text_of(show_job(job, "stdout", job.streams["stdout"].read(offset, limit), "text")).partition(
+            "\n["
+        )
+        read += text
+        offset = int(status.partition("-")[2].partition(" ")[0])
+
+    assert read == said
+
+
 def test_no_sessions_is_an_answer_too() -> None:
     assert "no sessions" in text_of(show_sessions([], [], "both"))
