@@ -17,6 +17,7 @@ LOOKED_UP = {  # the engine writes them with a network, and there is none
     "/etc/hosts": b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n",
     "/etc/resolv.conf": b"nameserver 127.0.0.1\n",  # the relay's: names lead to the gate
 }
+_PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 BUNDLE = "/run/sandgate/ca.pem"  # the gate's certificate and the host's
 STORES = (  # where programs look that no variable reaches: GnuTLS, apt, libcurl in other programs, `env -i`
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
@@ -39,7 +40,7 @@ def provide(user: kernel.AsUser, home: str) -> None:
         _name(user, home)
     for path, content in LOOKED_UP.items():
         with contextlib.suppress(OSError):
-            _write(path, content)
+            _write(path, content, os.O_TRUNC)
     for path in STORES:
         with contextlib.suppress(OSError):
             _lead_to(BUNDLE, path)
@@ -95,23 +96,28 @@ def _move_in(user: kernel.AsUser, path: str, mode: int) -> None:
 
 def _name(user: kernel.AsUser, home: str) -> None:
     """A line in the list of users, where the image knows nobody of that number: whoami, ssh and node ask there."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    handle = os.open(PASSWD, flags, 0o644)
+    known = b""
+    with contextlib.suppress(FileNotFoundError):
+        known = _read(PASSWD, MOST_PASSWD)  # only read where it is known: to open it for writing copies it, to the disk
+    if b":%d:" % user.uid not in known:
+        gap = "" if not known or known.endswith(b"\n") else "\n"
+        line = f"{gap}agent:x:{user.uid}:{user.gid}:agent:{home}:{shell()}\n"
+        _write(PASSWD, line.encode(), os.O_APPEND)
+
+
+def _read(path: str, most: int) -> bytes:
+    handle = os.open(path, os.O_RDONLY | _PLAIN)
     try:
-        known = os.read(handle, MOST_PASSWD)
-        if b":%d:" % user.uid not in known:
-            gap = "" if not known or known.endswith(b"\n") else "\n"
-            os.write(handle, f"{gap}agent:x:{user.uid}:{user.gid}:agent:{home}:{shell()}\n".encode())
+        return os.read(handle, most)
     finally:
         os.close(handle)
 
 
-def _write(path: str, content: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    handle = os.open(path, flags, 0o644)
+def _write(path: str, content: bytes, how: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | how | _PLAIN, 0o644)
     try:
         os.write(handle, content)
-        os.fchmod(handle, 0o644)  # the engine's empty one is 0755
+        os.fchmod(handle, 0o644)  # an empty one of the engine's is 0755
     finally:
         os.close(handle)
 
