@@ -3,6 +3,7 @@
 Nothing is lost silently: what was left out is counted, and the exact next call for it is named.
 """
 
+import codecs
 import shlex
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -90,10 +91,18 @@ def clip(job: Job, stream: Stream, max_chars: int) -> Clip:
 
 
 def _whole_lines(data: bytes, keep: Literal["start", "end"]) -> bytes:
-    """Without the line that the cut went through; a single endless line is cut where it is."""
+    """Without the line that the cut went through; a single endless line is cut between two characters."""
     if keep == "start":
-        return data[: data.rfind(b"\n") + 1] or data
-    return data[data.find(b"\n") + 1 :] or data
+        return data[: data.rfind(b"\n") + 1] or whole_characters(data) or data
+    begun = next((place for place, byte in enumerate(data[:UTF8_LONGEST]) if byte & 0xC0 != 0x80), 0)  # noqa: PLR2004 - how UTF-8 goes on
+    return data[data.find(b"\n") + 1 or begun :] or data
+
+
+def whole_characters(data: bytes) -> bytes:
+    """Without the beginning of one that goes on after it: cut in two, it would be lost from both parts."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    decoder.decode(data)
+    return data[: len(data) - len(decoder.getstate()[0])]
 
 
 def run_result(ran: Ran, max_chars: int, shape: Shape) -> CallToolResult:

@@ -1,13 +1,12 @@
 """Jobs and sessions as text for a model."""
 
 import base64
-import codecs
 import time
 from typing import Literal
 
 from mcp.types import CallToolResult
 
-from server.front.results import Shape, plain, shaped
+from server.front.results import Shape, plain, shaped, whole_characters
 from server.sandbox.jobs import Job, Stream
 from server.sandbox.session import Session
 from server.sandbox.snapshot import Snapshot
@@ -20,7 +19,7 @@ def show_job(job: Job, stream: Stream, piece: Slice, encoding: Literal["text", "
         data = data[: data.rfind(b"\n") + 1] or data  # a line that is still being written comes whole next time
     total = job.streams[stream].total
     if encoding == "text" and (piece.next_offset < total or not job.end):
-        data = _whole_characters(data) or data
+        data = whole_characters(data) or data
     next_offset = piece.offset + len(data)
     text = base64.b64encode(data).decode() if encoding == "base64" else data.decode("utf-8", "replace")
     notes = [f"{piece.skipped} bytes before this were not kept"] if piece.skipped else []
@@ -28,13 +27,6 @@ def show_job(job: Job, stream: Stream, piece: Slice, encoding: Literal["text", "
     if next_offset < total or job.end is None:
         notes.append(f"next: offset={next_offset}")
     return plain(f"{text}\n[{'; '.join(notes)}]" if text else f"[{'; '.join(notes)}]")
-
-
-def _whole_characters(data: bytes) -> bytes:
-    """Without the beginning of one that goes on after it: cut in two, it would be lost from both parts."""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    decoder.decode(data)
-    return data[: len(data) - len(decoder.getstate()[0])]
 
 
 def show_stopped(job: Job) -> str:

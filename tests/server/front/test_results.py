@@ -90,6 +90,17 @@ def test_what_runs_on_after_the_end_is_counted_as_it_is_now(job: Job) -> None:
 
 
 @pytest.mark.promise("result.truthful")
+def test_a_line_without_an_end_is_cut_between_characters_and_read_on_there(job: Job) -> None:
+    said = "€" * 5_000
+    job.write(1, said.encode())
+    cut = clip(job, "stdout", 1000)
+    offset = int(cut.text.partition("offset=")[2].partition(")")[0])
+
+    assert "\ufffd" not in cut.text
+    assert (cut.text.count("€") * 3 + cut.left_out, offset % 3) == (len(said.encode()), 0)
+
+
+@pytest.mark.promise("result.truthful")
 def test_what_is_cut_is_counted_and_the_next_call_is_named(job: Job) -> None:
     lines = b"".join(b"line %05d\n" % number for number in range(10_000))
     job.write(1, lines)
