@@ -6,7 +6,7 @@ The value that is judged is the value that runs (promise 4), so it holds the exa
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any, Literal
 
 from policy.command import Reading
@@ -97,40 +97,40 @@ class Question:
     reading: Reading = field(default_factory=Reading)
     paths: tuple[PathUse, ...] = ()
 
+    def as_json(self) -> str:
+        """The document Rego sees as `input`; shapes are those of the dataclasses, tuples as arrays. Raises TypeError,
+        ValueError or RecursionError where the arguments are no JSON."""
+        egress = {"egress": self.act} if isinstance(self.act, UseHost) else {}
+        return json.dumps({**self._seen(), **egress}, ensure_ascii=False, default=_fields)
+
     def as_input(self) -> dict[str, Any]:
-        """The document Rego sees as `input`; shapes are those of the dataclasses, tuples as arrays."""
-        return {
-            "version": VERSION,
-            "caller": asdict(self.caller),
-            "tool": self.tool,
-            "session": asdict(self.session),
-            "call": dict(self.call),
-            "commands": [asdict(command) for command in self.reading.commands],
-            "script": asdict(self.reading.script),
-            "paths": [asdict(path) for path in self.paths],
-            **({"egress": asdict(self.act)} if isinstance(self.act, UseHost) else {}),
-        }
+        """The same, read back."""
+        return dict(json.loads(self.as_json()))
 
     def digest(self) -> str:
         """sha256 over everything that was judged; an approval is bound to it."""
-        document = {
-            "input": {
-                "version": VERSION,
-                "caller": self.caller,
-                "tool": self.tool,
-                "session": self.session,
-                "call": dict(self.call),
-                "commands": self.reading.commands,
-                "script": self.reading.script,
-                "paths": self.paths,
-            },
-            "act": self.act,
+        document = {"input": self._seen(), "act": self.act}
+        return hashlib.sha256(json.dumps(document, sort_keys=True, default=_fields_or_bytes).encode()).hexdigest()
+
+    def _seen(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "caller": self.caller,
+            "tool": self.tool,
+            "session": self.session,
+            "call": dict(self.call),
+            "commands": self.reading.commands,
+            "script": self.reading.script,
+            "paths": self.paths,
         }
-        return hashlib.sha256(json.dumps(document, sort_keys=True, default=_fields).encode()).hexdigest()
 
 
 def _fields(value: Any) -> Any:
-    """As `as_input` has them, without the copies that asdict makes: every call is digested."""
-    return (
-        value.decode("latin1") if isinstance(value, bytes) else {name: getattr(value, name) for name in value.__slots__}
-    )
+    """What JSON has no word for, without the copies that asdict makes: every call is judged and digested."""
+    if not is_dataclass(value):
+        raise TypeError(f"{type(value).__name__} is no JSON")
+    return {name: getattr(value, name) for name in value.__slots__}  # type: ignore[union-attr]  # ours have them
+
+
+def _fields_or_bytes(value: Any) -> Any:
+    return value.decode("latin1") if isinstance(value, bytes) else _fields(value)

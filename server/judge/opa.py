@@ -131,7 +131,7 @@ class OpaJudge:
         """What a gate holds for the caller of the question; None where there is no answer in time."""
         try:
             with anyio.fail_after(self._deadline_s):
-                return host_list(await self._answer(json.dumps({"input": question.as_input()}).encode(), HOSTS), None)
+                return host_list(await self._answer(_asked(question), HOSTS), None)
         except (TimeoutError, OpaTrouble, OddDecision, aiohttp.ClientError, OSError, ValueError) as exc:
             self._ready = False
             log.warning("no list of hosts, so nothing leaves: %s", exc)
@@ -139,7 +139,7 @@ class OpaJudge:
 
     async def _verdict(self, question: Question, rule: str) -> Verdict:
         try:
-            document = json.dumps({"input": question.as_input()}, ensure_ascii=False).encode()
+            document = _asked(question)
         except (TypeError, ValueError, RecursionError):
             return engine_error("The call holds text or values that cannot be judged.")
         if len(document) > QUESTION_BYTES:
@@ -168,3 +168,8 @@ class OpaJudge:
     def _refused(self, what: str) -> Verdict:
         self._ready = False
         return engine_error(f"The OPA server gave no decision: {what[:200]}")
+
+
+def _asked(question: Question) -> bytes:
+    """What OPA's data API is sent."""
+    return f'{{"input": {question.as_json()}}}'.encode()

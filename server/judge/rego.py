@@ -5,7 +5,6 @@ half a millisecond. With an operator's own Rego everything runs in a child proce
 holds the GIL and cannot be interrupted, so no thread could bound it.
 """
 
-import json
 import logging
 import threading
 from collections.abc import Mapping, Sequence
@@ -79,14 +78,14 @@ class RegoJudge:
     async def hosts(self, question: Question) -> HostList | None:
         """What a gate holds for the caller of the question; None where there is no answer."""
         try:
-            return host_list(await self._answer(json.dumps(question.as_input()), HOSTS), self.revision)
+            return host_list(await self._answer(question.as_json(), HOSTS), self.revision)
         except (EngineTrouble, OddDecision, ValueError) as trouble:
             log.warning("no list of hosts, so nothing leaves: %s", trouble)
             return None
 
     async def _verdict(self, question: Question, rule: str) -> Verdict:
         try:
-            document = json.dumps(question.as_input(), ensure_ascii=False)
+            document = question.as_json()
             size = len(document.encode())
         except (TypeError, ValueError, RecursionError):
             return engine_error("The call holds text or values that cannot be judged.")

@@ -174,7 +174,7 @@ def _places(settings: Settings, question: Question) -> dict[tuple[str, str], lis
     """Where in the command each finding was made, as far as it names a command or a path of it."""
     bundle = configured_bundle(settings)
     engine = Engine({**bundle.modules, **bundle.custom}, bundle.configured(bundle.settings))
-    found = engine.evaluate(json.dumps(question.as_input(), ensure_ascii=False), FINDINGS)
+    found = engine.evaluate(question.as_json(), FINDINGS)
     places: dict[tuple[str, str], list[str]] = {}
     text = str(question.call["command"])
     for rule, finding in found:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from policy.command import Reading, ScriptFacts, SimpleCommand
-from policy.question import CallerFacts, PathUse, Question, RunCommand, SessionFacts, UseFile
+from policy.question import CallerFacts, PathUse, Question, RunCommand, SessionFacts, UseFile, UseHost
 
 COMMAND = SimpleCommand(("rm", None, "é"), "rm", "bare", cwd="/workspace")
 ASKED = Question(
@@ -45,3 +45,26 @@ def test_the_digest_is_over_all_that_the_rules_see_and_all_that_would_run() -> N
 )
 def test_whatever_differs_in_a_question_makes_another_digest(other: Question) -> None:
     assert other.digest() != ASKED.digest()
+
+
+def test_the_rules_see_every_field_and_of_what_would_run_only_a_request() -> None:
+    expected = {
+        "version": 1,
+        "caller": asdict(ASKED.caller),
+        "tool": "shell",
+        "session": asdict(ASKED.session),
+        "call": {"command": "rm", "n": 1},
+        "commands": [asdict(COMMAND)],
+        "script": asdict(ScriptFacts(functions=("f",))),
+        "paths": [asdict(ASKED.paths[0])],
+    }
+
+    assert ASKED.as_input() == json.loads(json.dumps(expected))
+    leaves = replace(ASKED, act=UseHost("a.example", 443, "GET", "/x"))
+    assert leaves.as_input()["egress"] == {"host": "a.example", "port": 443, "method": "GET", "path": "/x"}
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, b"bytes"])
+def test_arguments_that_are_no_json_are_no_question(value: object) -> None:
+    with pytest.raises(TypeError):
+        replace(ASKED, call={"command": value}).as_json()
