@@ -5,13 +5,14 @@ from contextlib import contextmanager, suppress
 from os import statvfs
 from time import sleep
 from typing import Any, Final
+from urllib.parse import quote
 
 import docker
 import docker.errors
 import requests
 
 from server.sandbox.docker_client import docker_client
-from server.sandbox.engine import NoEngine, Unreachable
+from server.sandbox.engine import NoEngine, NotThere, Unreachable, get_json
 from server.sandbox.installation import STATE_LABEL, Installation
 from server.sandbox.sandbox import LINK_DIR, MIB
 from server.sandbox.snapshot import REPOSITORY, Committed, ImageGone, SnapshotFailed, StoredImage, Tell
@@ -23,6 +24,7 @@ PAUSE_AGAIN_S: Final = 0.5
 CHUNK: Final = MIB
 OURS: Final = (LINK_DIR, "/opt/sandgate")  # mounts that every sandbox has and nobody misses
 SNAPSHOT_LABEL: Final = "sandgate.snapshot"
+_AWAY: Final = "the Docker engine does not answer ({}); nothing was changed"
 # What a container's own labels say is not true of the image made from it.
 _NOT_OF_AN_IMAGE: Final = ("sandgate.server", "sandgate.sandbox")
 
@@ -102,14 +104,18 @@ class DockerSnapshots:
     # --- what there is -----------------------------------------------------------------------------------------------
 
     def identify(self, reference: str) -> str:
-        """The digest of an image, by which it is the same one whatever its name. Raises ImageGone, SnapshotFailed."""
-        with self._engine() as api:
-            try:
-                return str(_inspected(api, reference)["Id"])
-            except docker.errors.ImageNotFound as exc:
-                raise ImageGone(
-                    f"the engine has no image {reference}; run `sandgate images build` for ours, or pull it"
-                ) from exc
+        """The digest of an image, by which it is the same one whatever its name. Raises ImageGone, SnapshotFailed.
+
+        One question and no client: a session that is opened waits for it.
+        """
+        try:
+            return str(get_json(self._find(), f"/images/{quote(reference)}/json")["Id"])
+        except NotThere as exc:
+            raise ImageGone(
+                f"the engine has no image {reference}; run `sandgate images build` for ours, or pull it"
+            ) from exc
+        except (NoEngine, Unreachable) as exc:
+            raise SnapshotFailed(_AWAY.format(exc)) from exc
 
     def stored(self) -> list[StoredImage]:
         """Every snapshot's image on this engine, also those of other installations."""
@@ -159,7 +165,7 @@ class DockerSnapshots:
             with docker_client(self._find(), PATIENCE_S) as client:
                 yield client
         except (NoEngine, Unreachable) as exc:
-            raise SnapshotFailed(f"the Docker engine does not answer ({exc}); nothing was changed") from exc
+            raise SnapshotFailed(_AWAY.format(exc)) from exc
         except docker.errors.NotFound as exc:
             raise SnapshotFailed(f"the Docker engine does not have it any more: {_first_line(exc)}") from exc
         except (docker.errors.DockerException, requests.RequestException) as exc:

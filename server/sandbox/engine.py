@@ -36,6 +36,10 @@ class Unreachable(Exception):
     """One engine address does not answer; the sentence says why."""
 
 
+class NotThere(Unreachable):
+    """The engine answers, and has nothing of that name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """`source` says where its address came from; `kernel` is the one that its containers run on."""
@@ -116,6 +120,8 @@ def get_json(url: str, path: str, timeout_s: float = PROBE_S) -> dict[str, Any]:
 
 def get(url: str, path: str, timeout_s: float = PROBE_S) -> bytes:
     status, body = _ask(url, "GET", path, timeout_s)
+    if status == http.client.NOT_FOUND:
+        raise NotThere(f"it answers {path} with HTTP 404")
     if status != http.client.OK:
         raise Unreachable(f"it answers {path} with HTTP {status}")
     return body

@@ -149,7 +149,7 @@ class Prepared:
         if recipe is None or not recipe.setup:
             return spec
         try:
-            files = await anyio.to_thread.run_sync(recipe.files)
+            files = await anyio.to_thread.run_sync(recipe.files) if recipe.cache_on else {}
             key = _key(recipe, spec, await self._digest(spec.image), files)
             snapshot = await self._find(key)
         except (BadCachedFile, SnapshotFailed) as exc:

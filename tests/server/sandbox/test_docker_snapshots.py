@@ -18,7 +18,7 @@ from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.docker_snapshots import MAX_LAYERS, DockerSnapshots
 from server.sandbox.installation import STATE_LABEL, Installation
 from server.sandbox.sandbox import MIB
-from server.sandbox.snapshot import SnapshotFailed
+from server.sandbox.snapshot import ImageGone, SnapshotFailed
 from tests.live import BASE, engine, sandbox, shell
 from tests.real_engine import client, engine_url
 
@@ -124,6 +124,18 @@ async def test_an_engine_that_is_gone_leaves_nothing_and_says_so(tmp_path: Path)
 
     with pytest.raises(SnapshotFailed, match=r"does not answer .*no such socket"):
         images.commit("0" * 12, "c" * 12, ROOM, lambda _: None)
+
+
+def test_an_image_is_told_by_its_digest_and_one_that_is_not_there_as_that(images: DockerSnapshots) -> None:
+    with client() as api:
+        known = {entry["Id"] for entry in api.images("sandgate/base")}
+
+    assert {images.identify(name) for name in ("sandgate/base", "sandgate/base:latest")} == known
+    for name in ("sandgate/nobody-made-this", "sandgate-snapshot:000000000000", "a b?c"):
+        with pytest.raises((ImageGone, SnapshotFailed), match=r"has no image|does not answer"):
+            images.identify(name)
+    with pytest.raises(ImageGone):
+        images.identify("sandgate-snapshot:000000000000")
 
 
 async def test_a_sandbox_that_ended_meanwhile_is_said_to_have(images: DockerSnapshots) -> None:
