@@ -23,7 +23,8 @@ BOUNDED: Mapping[str, Strategy] = {
     "argv": st.lists(st.sampled_from(["true", "echo", "cat", "/nowhere", "-", ""]) | st.text(max_size=9), max_size=4),
     "path": st.sampled_from([".", "a", "a/b", "/", "/proc/self/mem", "../..", "~", "", "\0", "a" * 5000]) | st.text(),
     "job": st.sampled_from(["j1", "j2", "j99999", "", "x" * 33]),
-    "snapshot": st.sampled_from(["none", "../x", ""]),
+    "name": st.sampled_from(["kept", "other.1", "", "../x", "a b", "x" * 65, "é"]) | st.text(max_size=5),
+    "snapshot": st.sampled_from(["none", "kept", "../x", ""]),
     "environment": st.sampled_from(["none", "", "python\0"]),
 }
 KINDS: Mapping[str, Strategy] = {

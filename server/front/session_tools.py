@@ -29,7 +29,7 @@ class SessionTools:
         session: Annotated[
             OptionalText, Field(max_length=64, description="a name of your choice; default: made up")
         ] = None,
-        environment: Annotated[OptionalText, Field(description="default: the server's own")] = None,
+        environment: Annotated[OptionalText, Field(max_length=64, description="default: the server's own")] = None,
         snapshot: Annotated[
             OptionalText, Field(max_length=64, description="a snapshot of yours to start from, as often as you like")
         ] = None,

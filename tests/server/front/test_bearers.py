@@ -1,5 +1,8 @@
 """Static and signed tokens: who they stand for, and every way in which one is not good."""
 
+import base64
+import hmac
+import json
 import time
 from collections.abc import Mapping
 from datetime import date
@@ -8,6 +11,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from server.asks import Caller
 from server.front.bearers import Bearers, digest
@@ -40,6 +44,18 @@ def signed(key: Any = KEY, headers: Mapping[str, Any] | None = None, algorithm: 
     claims = {"iss": ISSUER.issuer, "aud": "sandgate", "sub": "ann", "exp": time.time() + 60, "groups": ["all"]}
     kept = {name: value for name, value in {**claims, **changed}.items() if value is not None}
     return jwt.encode(kept, key, algorithm, headers={"kid": "k1"} if headers is None else dict(headers))
+
+
+def confused() -> str:
+    """Good claims, under a MAC whose secret is what everybody knows: the issuer's public key."""
+    head = b64url(json.dumps({"alg": "HS256", "typ": "JWT", "kid": "k1"}).encode())
+    said = head + b"." + signed().split(".")[1].encode()
+    secret = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return (said + b"." + b64url(hmac.digest(secret, said, "sha256"))).decode()
+
+
+def b64url(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 async def caller(found: Bearers, token: str) -> Caller | None:
@@ -93,6 +109,7 @@ async def test_the_same_subject_of_two_issuers_is_two_callers() -> None:
         pytest.param(lambda: signed(headers={"kid": "k2"}), id="an unknown key"),
         pytest.param(lambda: signed(headers={}), id="no key named"),
         pytest.param(lambda: signed("x" * 64, algorithm="HS256"), id="another algorithm"),
+        pytest.param(confused, id="the public key as a secret"),
         pytest.param(lambda: jwt.encode({"sub": "ann"}, "", "none", headers={"kid": "k1"}), id="no signature"),
         pytest.param(lambda: signed()[:-4] + "AAAA", id="a changed signature"),
         pytest.param(lambda: "a.b.c", id="garbage"),
