@@ -13,6 +13,7 @@ from itertools import pairwise, zip_longest
 from typing import Final
 
 from policy.command import Assign, SimpleCommand
+from policy.operands import operands
 from policy.path import area, normalise, within
 from policy.question import Question
 from policy.reading.printed import is_made
@@ -148,8 +149,9 @@ def named_files(question: Question) -> Named:
     read = {use.resolved for use in question.paths if use.op == "read"}
     found, room = dict[str, None](), MOST_TEXT
     loose = dict.fromkeys(sentence for command in here for sentence in _unknown(command))
+    only_written = written - read - set(given)
     for path in (*implied, *run, *given, *named, *sorted(read)):
-        if path in found or (path in written and path not in read) or not 0 < len(path) < _LONGEST:
+        if path in found or path in only_written or not 0 < len(path) < _LONGEST:
             continue
         room -= len(path)
         if len(found) == MOST_PATHS or room < 0:
@@ -169,7 +171,10 @@ def held_to(named: Named, files: tuple[HeldFile, ...], session: str, *, disturbe
 
 
 def _given(command: SimpleCommand, home: str) -> Iterator[str]:
-    """What the values of variables and options may name: each a path, or several, or a command with some in it."""
+    """What the values of variables and options may name: each a path, or several, or a command with some in it.
+
+    What this very command only writes is left out; that another writes it says nothing.
+    """
     stands = [normalise(text, cwd, home) for text in _stands(command) for cwd in _folders(command)]
     for value in (*(each.value or each.appends or each.begins for each in command.assigns), *_values(command)):
         for text in dict.fromkeys((value, *_APART.split(value))):
@@ -181,14 +186,21 @@ def _given(command: SimpleCommand, home: str) -> Iterator[str]:
 
 def _values(command: SimpleCommand) -> Iterator[str]:
     """Of options and of NAME=VALUE, those left out that only say where a command stands."""
-    words = [word or known for word, known in zip_longest(command.argv, command.known, fillvalue="")]
-    for before, word in pairwise(words):
-        if "=" in word and word.partition("=")[0] not in _STANDS:
-            yield word.partition("=")[2].removeprefix("@")
-        elif word.startswith("-") and not word.startswith("--"):
-            yield word[2:]
+    own = {word.begins for word, op in operands(command) if op in ("write", "delete")}
+    yield from (value for _, value in _options(command) if value not in own)
+
+
+def _options(command: SimpleCommand) -> Iterator[tuple[bool, str]]:
+    """Whether it is all that is known before the command runs, and the value or what it begins with."""
+    words = list(zip_longest(command.argv, command.known, fillvalue=""))
+    for (first, begun), (word, known) in pairwise(words):
+        before, text, whole = first or begun or "", word or known or "", word is not None
+        if "=" in text and text.partition("=")[0] not in _STANDS:
+            yield whole, text.partition("=")[2].removeprefix("@")
+        elif text.startswith("-") and not text.startswith("--"):
+            yield whole, text[2:]
         elif before.startswith("-") and "=" not in before and before not in _STANDS:
-            yield word
+            yield whole, text
 
 
 def _stands(command: SimpleCommand) -> Iterator[str]:
@@ -205,7 +217,10 @@ def _homes(command: SimpleCommand, home: str) -> Iterator[str]:
 
 
 def _unknown(command: SimpleCommand) -> Iterator[str]:
-    """Variables that programs may obey and whose value is known only when it runs. A script's own have small letters."""
+    """Variables and options that programs may obey and whose value is known only when it runs. A script's own variables
+    have small letters."""
+    if command.name and not all(whole for whole, _ in _options(command)):
+        yield f"an option of {command.name} is known only when it runs: what it leads to may change"
     for each in command.assigns:
         obeyed = each.name.isupper() or (command.argv and command.name not in _FOR_ITSELF)
         if obeyed and _is_unknown(each):

@@ -6,6 +6,7 @@ import pytest
 
 from policy.command import Reading, Redirect, SimpleCommand
 from policy.held import MOST_PATHS, HeldFile, Named, held_to, named_files
+from policy.path import uses
 from policy.question import CallerFacts, PathUse, Question, RunCommand, SessionFacts
 from tests.policy.reader import read
 
@@ -23,7 +24,9 @@ def named(*argv: str | None, cwd: str = "/workspace/a/b", paths: tuple[PathUse, 
 def of(script: str) -> Named:
     act = RunCommand(("bash",), "/workspace", b"", 1, background=False)
     facts = SessionFacts("s", "base", "/home/dev")
-    return named_files(Question(CallerFacts("ann"), "shell", facts, act, {}, read(script)))
+    reading = read(script)
+    paths = uses(reading, facts.home, facts.workspaces)
+    return named_files(Question(CallerFacts("ann"), "shell", facts, act, {}, reading, paths))
 
 
 @pytest.mark.parametrize(
@@ -111,27 +114,40 @@ def test_there_are_bounds() -> None:
         ("NODE_OPTIONS='--require=./hook.js' npm publish", "/workspace/hook.js"),
         ("make CONFIG=cfg", "/workspace/cfg"),
         ("make -I include", "/workspace/include"),
-        ("make -I$DIR", None),
+        ("mkdir -p hooks; git -c core.hooksPath=hooks push", "/workspace/hooks"),
+        ("touch cfg; CONFIG=cfg make", "/workspace/cfg"),
         ("twine upload --config-dir=cfg", "/workspace/cfg"),
         ("D=/tmp/d; git -c core.hooksPath=$D/x push", "/tmp/d/x"),
     ],
 )
-def test_what_a_variable_or_an_option_leads_to_is_looked_at_with_all_in_it(script: str, path: str | None) -> None:
+def test_what_a_variable_or_an_option_leads_to_is_looked_at_with_all_in_it(script: str, path: str) -> None:
     found = of(script)
-    assert path is None or path in found.paths
-    assert path is None or path.endswith(".gitconfig") or path in found.folders
+    assert path in found.paths
+    assert path.endswith(".gitconfig") or path in found.folders
 
 
 @pytest.mark.parametrize(
-    "script", ["git -C sub push", "make -C sub", "git push", "LD_LIBRARY_PATH=/usr/lib make", "A=1 make"]
+    "script",
+    [
+        "curl -o out https://x.example",
+        "rm -r build",
+        "git -C sub push",
+        "make -C sub",
+        "git push",
+        "LD_LIBRARY_PATH=/usr/lib make",
+        "A=1 make",
+    ],
 )
 def test_where_a_command_stands_and_what_nobody_can_change_is_not_held_whole(script: str) -> None:
-    assert [path for path in of(script).folders if path != "/workspace/1"] == []
+    assert of(script).folders == ()
 
 
 def test_a_variable_that_is_known_only_at_run_time_makes_a_yes_loose() -> None:
     assert of("HOME=$(mktemp -d) git push").loose == ("HOME is known only when it runs: what it leads to may change",)
     assert of("export npm_config_userconfig=$(cat x); npm publish").loose != ()
+    for script in ("git -c core.hooksPath=$(cat p) push", "make -I $(cat x)", "make -I$DIR"):
+        (said,) = of(script).loose
+        assert said.endswith("is known only when it runs: what it leads to may change")
     assert of("for f in *.py; do git add $f; done; read line < x; git push").loose == ()
 
 
