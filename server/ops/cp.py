@@ -45,7 +45,7 @@ def _out(door: Door, path: str, here: Path) -> None:
     name = PurePosixPath(path).name
     if here.is_dir():
         if name in ("", "..", "."):
-            raise BadCopy(f"{path} names no file")
+            raise BadCopy(f"{path} names no file; end it with the name of one")
         here = here / name
     temporary = here.with_name(f".sandgate-{secrets.token_hex(8)}")
     try:

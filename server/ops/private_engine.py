@@ -148,7 +148,7 @@ def _spawn(ours: Layout, url: str, environ: Mapping[str, str]) -> subprocess.Pop
     path = os.pathsep.join(filter(None, [environ.get("PATH"), _SYSTEM_PATH]))
     program = shutil.which("dockerd", path=path)
     if program is None:
-        raise NotStarted("dockerd is not installed.")
+        raise NotStarted("dockerd is not installed; run: apt-get install docker.io")
     argv = [program, "--host", url, "--data-root", str(ours.data), "--exec-root", str(ours.run)]
     argv += ["--pidfile", str(ours.pid_file), "--group", "root"]
     argv += ["--bridge", _bridge(ours), *_HANDS_OFF]

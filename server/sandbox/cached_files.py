@@ -50,8 +50,10 @@ def _open(opened: ExitStack, folder: Path | str, within: int | None) -> int:
 def _content(handle: int, name: str) -> bytes:
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise BadCachedFile(f"{name}, which cache_on names, is no regular file")
+            raise BadCachedFile(f"{name}, which cache_on names, is no regular file; name files one by one")
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise BadCachedFile(f"{name}, which cache_on names, is larger than {MAX_BYTES >> 20} MiB")
+        raise BadCachedFile(
+            f"{name}, which cache_on names, is larger than {MAX_BYTES >> 20} MiB; name a smaller one that changes with it"
+        )
     return content

@@ -111,7 +111,7 @@ class Copies:
                 sent.append(entries)
         record = await anyio.to_thread.run_sync(seal, tuple(sent), self._key)
         if len(record) > MAX_RECORD:
-            raise TooMuch(f"the names of what is in it come to {len(record) // MIB} MB")
+            raise TooMuch(f"the names of what is in it come to {len(record) // MIB} MB; lend a folder in it")
         await sandbox.put(_file(INSIDE, record))
 
     async def _one(self, sandbox: Sandbox, copy: Copy, spec: SandboxSpec) -> Sent:

@@ -95,7 +95,10 @@ class _Look:
             self.found.special += 1
             return False
         if len(self.found.items) >= MAX_ENTRIES:
-            raise TooMuch(f"it holds more than {MAX_ENTRIES} files and folders that git does not ignore")
+            raise TooMuch(
+                f"it holds more than {MAX_ENTRIES} files and folders that git does not ignore; "
+                "lend a folder in it, mount it (DIR:rw or DIR:ro), or name what is not needed in its .gitignore"
+            )
         size = info.st_size if kind == "file" else 0
         self.found.items.append(Item(path, kind, stat.S_IMODE(info.st_mode) & 0o777, size, int(info.st_mtime)))
         self.found.total += size
