@@ -55,6 +55,7 @@ async def _run(descriptor: int, ca_dir: Path) -> None:
         proxy = tasks.create_task(master.run())
         clock = tasks.create_task(_tick(listeners, gate, control))
         gc.freeze()  # what is there now stays: no sweep has to look through it, in the middle of somebody's request
+        gc.enable()
         control.tell({"event": "ready"})
         await control.serve(listeners)
         await listeners.close_all()

@@ -16,6 +16,7 @@ from textwrap import fill
 from typing import Any, NoReturn
 
 from server.manual import epilog
+from server.unswept import unswept
 
 WIDE = 79  # columns of help
 FAILED, INTERRUPTED, UNREAD = 1, 130, 141
@@ -35,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if serve := getattr(arguments, "serve_arguments", None):
             arguments.served = _parser().parse_args(["serve", "--stdio", *serve])  # what a client starts must start
         module, function = arguments.work.split(":")
-        code: int = getattr(importlib.import_module(f"server.ops.{module}"), function)(arguments)
+        with unswept():
+            work = getattr(importlib.import_module(f"server.ops.{module}"), function)
+        code: int = work(arguments)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
