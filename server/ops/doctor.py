@@ -95,6 +95,8 @@ def examine(settings: Settings, tell: Tell) -> None:
             places["engine"] = data
     except (NoEngine, Unreachable) as error:
         tell(fail("engine", str(error), _START))
+    if settings.egress.gate is not None:
+        tell(self_tests.gate_elsewhere(settings.egress.gate))
     _guarded("policy_answers", lambda: _all(self_tests.policy(settings), tell), tell)
     _all(self_tests.audit(settings), tell)
     _all(self_tests.disk(places), tell)

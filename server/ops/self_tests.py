@@ -118,3 +118,16 @@ def _seconds(told: object, otherwise: float) -> float:
         return datetime.fromisoformat(str(told)).timestamp()
     except ValueError:
         return otherwise
+
+
+def gate_elsewhere(at: Path) -> Check:
+    """A gate that is a container of its own hears one server and nobody beside it, so it is looked for and not tried."""
+    if not at.parent.is_dir():
+        return fail(
+            "gate_elsewhere",
+            f"No gate waits at {at}: there is no such folder.",
+            "Mount the folder where it waits, as examples/compose does, or take egress.gate out of the settings.",
+        )
+    if at.is_socket():
+        return ok("gate_elsewhere", f"A gate waits at {at} for a server.")
+    return ok("gate_elsewhere", f"Nobody waits at {at}: a server has called it. gate_* was tried with one of our own.")

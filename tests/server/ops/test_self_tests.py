@@ -1,4 +1,5 @@
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,3 +90,18 @@ def test_room_is_looked_for_where_things_will_be_kept(tmp_path: Path, monkeypatc
 
 def test_the_version_is_said() -> None:
     assert versions().sentence.startswith("Sandgate ")
+
+
+def test_a_gate_elsewhere_is_looked_for(tmp_path: Path) -> None:
+    at = tmp_path / "gate" / "control"
+    missing = self_tests.gate_elsewhere(at)
+    at.parent.mkdir()
+    called = self_tests.gate_elsewhere(at)
+    with socket.socket(socket.AF_UNIX) as waiting:
+        waiting.bind(str(at))
+        there = self_tests.gate_elsewhere(at)
+
+    assert (missing.outcome, called.outcome, there.outcome) == ("fail", "ok", "ok")
+    assert "examples/compose" in missing.fix
+    assert "a server has called it" in called.sentence
+    assert "for a server" in there.sentence
