@@ -7,17 +7,19 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 import docker
-from docker.errors import APIError, DockerException
+from docker.errors import DockerException
 from requests import RequestException
 
 from server.sandbox.disk_watch import Weight
+from server.sandbox.engine import NoEngine
+from server.sandbox.image_build import ImageMissing, ImageOutdated
 from server.sandbox.orphans import SANDBOX_LABEL
 from server.sandbox.sandbox import AGENT, MIB, SandboxFailed
 
@@ -27,7 +29,8 @@ PATIENCE_S: Final = 30.0  # for one sandbox; the program itself stops after 20 s
 FRAME: Final = struct.Struct(">BxxxI")  # the engine's own, around what a container says
 STDOUT: Final = 1
 MOST_ANSWER_BYTES: Final = 4 * MIB
-TROUBLES: Final = (APIError, DockerException, RequestException, OSError, ValueError, KeyError, TypeError)
+_OF_THE_ENGINE: Final = (NoEngine, ImageMissing, ImageOutdated, DockerException, RequestException)
+TROUBLES: Final = (*_OF_THE_ENGINE, OSError, ValueError, KeyError, TypeError)
 UNWEIGHED: Final = (
     "The engine does not let us see what its sandboxes hold, so it is asked itself: room that others free meanwhile hides "
     "what a sandbox writes, and so do files that have no name any more."
@@ -104,7 +107,7 @@ class Scales:
                 for identity in tuple(self._placed)
                 for entry in self._api().containers(size=True, filters={"label": f"{SANDBOX_LABEL}={identity}"})
             ]
-        except (APIError, DockerException, RequestException) as exc:
+        except _OF_THE_ENGINE as exc:
             raise SandboxFailed(
                 f"the Docker engine does not say what its sandboxes hold: {type(exc).__name__}"
             ) from exc
@@ -145,10 +148,11 @@ class _Line:
             raise Silent from exc
         return {
             str(identity): Weight(int(size), whole=whole is True)
-            for identity, size, whole in iter(lambda: json.loads(next(self._lines())), [])
+            for identity, size, whole in iter(lambda: json.loads(self._hear()), [])
         }
 
-    def _lines(self) -> Iterator[bytes]:
+    def _hear(self) -> bytes:
+        """A line."""
         while b"\n" not in self._unread:
             stream, size = FRAME.unpack(self._exactly(FRAME.size))
             said = self._exactly(size)
@@ -158,7 +162,7 @@ class _Line:
                 raise ValueError("no answer is that long")
         line, _, rest = bytes(self._unread).partition(b"\n")
         self._unread = bytearray(rest)
-        yield line
+        return line
 
     def _exactly(self, size: int) -> bytes:
         got = bytearray()
@@ -171,9 +175,10 @@ class _Line:
 
     def close(self) -> None:
         if self._connection is not None:
-            with suppress(OSError), closing(self._connection), closing(self._connection._response):  # noqa: SLF001 - who else would close it
+            answer = getattr(self._connection, "_response", self._connection)  # who else would close it
+            with suppress(OSError), closing(self._connection), closing(answer):
                 self._sock.shutdown(socket.SHUT_RDWR)  # who waits for an answer in another thread waits no more
-        with suppress(APIError, DockerException, RequestException):  # it may have gone by itself
+        with suppress(DockerException, RequestException):  # it may have gone by itself
             self._api.remove_container(self._id, force=True)
 
 
@@ -182,8 +187,8 @@ _HOST: Final[Mapping[str, Any]] = {
     "pid_mode": "host",  # a file that has no name is found only through the process that holds it open
     "userns_mode": "host",  # an engine that maps users would not let it see them otherwise
     "cap_drop": ["ALL"],
-    # DAC_READ_SEARCH: folders that their owner closed. FOWNER: reading them leaves no time of access. SYS_PTRACE and CHECKPOINT_RESTORE: what a process holds open or has
-    # mapped, also one that let nobody look.
+    # DAC_READ_SEARCH: folders that their owner closed. FOWNER: reading them leaves no time of access. SYS_PTRACE and
+    # CHECKPOINT_RESTORE: what a process holds open or has mapped, also one that let nobody look.
     "cap_add": ["DAC_READ_SEARCH", "FOWNER", "SYS_PTRACE", "CHECKPOINT_RESTORE"],
     "security_opt": [
         "no-new-privileges",

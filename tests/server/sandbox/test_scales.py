@@ -1,15 +1,18 @@
 """Whatever a command does with what it writes, it is seen from outside; with the real engine."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import anyio
+import docker
 import pytest
 
 from server.sandbox.disk_watch import Weight
 from server.sandbox.docker_sandbox import DockerSandbox
+from server.sandbox.engine import NoEngine
+from server.sandbox.image_build import ImageOutdated
 from server.sandbox.image_recipe import AGENT, recipe
-from server.sandbox.sandbox import MIB
+from server.sandbox.sandbox import MIB, SandboxFailed
 from server.sandbox.scales import UNWEIGHED, Scales
 from tests.live import Said, background, done, sandbox, shell
 from tests.real_engine import client
@@ -178,15 +181,33 @@ async def test_one_that_ended_is_made_again_and_none_is_left_with_the_last_sandb
             assert api.containers(all=True, filters=label) == []
 
 
-async def test_where_nobody_may_look_the_engine_is_asked_and_that_is_said(box: DockerSandbox) -> None:
+def outdated(_: object) -> str:
+    raise ImageOutdated("built by another version")
+
+
+@pytest.mark.parametrize("image", [lambda _: "no-such-image", outdated])
+async def test_where_nobody_may_look_the_engine_is_asked_and_that_is_said(
+    box: DockerSandbox, image: Callable[[object], str]
+) -> None:
     said: list[str] = []
     with client() as api:
-        scales = Scales(lambda: api, lambda _: "no-such-image", {}, said.append)
+        scales = Scales(lambda: api, image, {}, said.append)
         scales.place(box.id, 0, [])
         found = await weight(scales, box)
 
     assert found.guessed
     assert said == [UNWEIGHED]
+
+
+def no_engine() -> docker.APIClient:
+    raise NoEngine("nothing answers")
+
+
+async def test_where_not_even_the_engine_answers_that_is_one_failure() -> None:
+    scales = Scales(no_engine, outdated, {}, lambda _: None)
+    scales.place("box", 0, [])
+    with pytest.raises(SandboxFailed, match="NoEngine"):
+        scales.weigh()
 
 
 async def test_a_sandbox_that_is_gone_is_not_taken_for_an_empty_one(box: DockerSandbox, scales: Scales) -> None:
