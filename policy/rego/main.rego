@@ -28,7 +28,7 @@ decision := {
 	"effect": strictest({entry[2] | some entry in _entries}),
 	"rules": [_rule(entry) | some entry in sort(_entries)],
 	"limits": data.sandgate.settings.all.limits,
-	"access": data.sandgate.access.paths,
+	"access": data.sandgate.access.paths(data.sandgate.settings.all),
 	"revision": data.sandgate.settings.all.revision,
 } if {
 	_judged

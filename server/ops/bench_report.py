@@ -20,9 +20,9 @@ _QUIET: Final = 0.25  # of each CPU, taken by others
 # What is not met, and what would be done next. Only shown while it is not met.
 NEXT_STEPS: Final[Mapping[str, str]] = {
     "exec": "what is left is the program's own start and six changes of process; next: the agent hands the plan on unread",
-    "shell": "a millisecond each for bash, the parser's process and the SDK; next: a parser that reads more than one text",
-    "decision": "most goes into the rules for git, find and package managers; next: those ask for the sub-command first",
-    "parse": "each text has a process of its own, so that none leaves anything to the next; next: the parser as a library",
+    "shell": "a new text pays for a parser's process, each call for bash and the SDK; next: the parser as a library",
+    "decision": "the engine looks through all modules when a rule names data, ten times a question; next: more functions",
+    "parse": "half is a process for each text, so that none leaves anything to the next; next: the parser as a library",
     "cold": "the agent's interpreter takes 20 ms, most for modules; next: fewer of them before it greets",
     "start.shell": "half is the import of the SDK; next: the rules are tried meanwhile, in a process of their own",
 }

@@ -6,12 +6,10 @@
 #   that may run can still load another one's code by hand (through the loader, or from memory).
 package sandgate.access
 
-paths := {
+paths(settings) := {
 	"read": ["/"],
 	"write": array.concat(settings.workspaces, _shared(settings.profile, settings.home)),
 	"execute": _execute(settings),
-} if {
-	settings := data.sandgate.settings.all
 }
 
 _shared("strict", _) := ["/tmp", "/dev"]

@@ -26,10 +26,7 @@ _tags(tags, "workspace") := [tag | some tag in tags; tag in {"installer", "inter
 
 # METADATA
 # description: Whether any path of the question is worth a second look; the rules about paths ask more closely.
-guarded if {
-	input.paths != []
-	regex.match(_marks, lower(concat("\n", [path.resolved | some path in input.paths])))
-}
+guarded(paths) if regex.match(_marks, lower(concat("\n", [path.resolved | some path in paths])))
 
 _marks := concat("", [
 	`/\.(git|env|ssh|netrc|aws|azure|kube|docker|gnupg|pgpass|npmrc|pypirc|circleci|my\.cnf|vault|cargo`,

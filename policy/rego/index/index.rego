@@ -25,7 +25,7 @@ found := [pair |
 			redirects != []
 		],
 		[_of_areas({path.area | some path in input.paths}) | input.paths != []],
-		[_of_guarded | input.paths != []; data.sandgate.facts.guarded],
+		[_of_guarded | input.paths != []; data.sandgate.facts.guarded(input.paths)],
 		_of_programs(data.sandgate.facts.tagged),
 		[_of_operator(data.sandgate.settings.all)],
 	]
