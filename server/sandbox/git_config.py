@@ -44,7 +44,7 @@ def _below(folder: Path, repository: Path, text: str) -> Iterator[str]:
         for word in [value] if sure else re.split(r"[\s!;|&()<>'\"=]+", value):
             if not sure and "/" not in word:
                 continue
-            start = repository if key == "path" else folder  # an included file is looked for beside what includes it
+            start = repository if key == "path" and sure else folder  # what is included is looked for beside this file
             home, _, rest = word.partition("/")
             path = Path(os.path.normpath(Path.home() / rest if home == "~" else start / word))
             if path != folder and path.is_relative_to(folder) and not path.is_relative_to(folder / ".git"):

@@ -24,6 +24,7 @@ def folder(tmp_path: Path) -> Path:
         ("core.fsmonitor", "tools/watch --all", "tools/watch"),
         ("filter.x.clean", 'sh -c "tools/clean %f"', "tools/clean"),
         ("diff.external", "bin/differ", "bin/differ"),
+        ("difftool.x.path", "bin/tool", "bin/tool"),
         ("alias.up", "!./bin/up && true", "bin/up"),
         ("core.pager", "~/x/less; bin/less", "bin/less"),
     ],
