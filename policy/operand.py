@@ -11,7 +11,7 @@ type Operand = tuple[Word, Op]
 
 _OUTPUT = re.compile(
     r"--?(?:o|out|output|outfile|out-?file|output-?(?:file|dir|path|directory)|outdir|dest\w*|target|log-?file|prefix"
-    r"|pack-dest\w*)"
+    r"|pack-dest\w*|keyout)"
 )
 _INPUT = re.compile(r"--?(?:in|inkey|infile|input|input-?file|key|key-?file|env-?file|from-file)")
 _LOOKS_LIKE_PATH = re.compile(r"~|\.{0,2}/|\.[\w.-]+(?:/|$)|[^:\s]*/")

@@ -21,7 +21,7 @@ _SILENT = frozenset((
     "sleep", "kill", "env", "expr", "seq", "basename", "dirname", "tr", "let", "wait", "shift", "git-commit", "sudo",
 ))  # fmt: skip
 _WITHOUT_PATHS = _SILENT | PREFIXES.keys() | LAUNCHERS.keys() | REMOTE.keys()
-_FILTERS = frozenset(("grep", "egrep", "fgrep", "rg"))
+_FILTERS = frozenset(("grep", "egrep", "fgrep", "rg", "fd", "fdfind"))  # what they look for is in the names they print
 _LISTS = {"cpio": ("-o", "--create"), "tar": ("-T", "--files-from"), "zip": ("-@",), "rsync": ("--files-from",)}
 _PRINTERS = frozenset(("echo", "ls"))  # what they print is often xargs' input
 _LIKE_NAME = re.compile(r"\.[a-z][\w.-]*|id_\w+")

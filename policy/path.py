@@ -63,7 +63,8 @@ def uses(reading: Reading, home: str, workspaces: tuple[str, ...]) -> tuple[Path
     name nothing of ours.
     """
     here = [(command, tuple(operands(command))) for command in reading.commands if not command.elsewhere]
-    filled: set[Op] = set().union(*(fills_in(command, words) for command, words in here))
+    filled: set[Op] = set().union(*(fills_in(command, words) for command, words in here if not _by_find(command)))
+    found_first: set[Op] = set().union(*(fills_in(command, words) for command, words in here if _by_find(command)))
     printed: set[Op] = {"read"} if any(reads_what_is_printed(words) for _, words in here) else set()
     found = (
         use
@@ -74,7 +75,11 @@ def uses(reading: Reading, home: str, workspaces: tuple[str, ...]) -> tuple[Path
             *_named(command, words, home, workspaces),
             *(
                 use
-                for op in sorted(filled | printed if _prints_for_others(command) else filled)
+                for op in sorted(
+                    filled
+                    | (printed if _prints_for_others(command) else set())
+                    | (found_first if _runs_what_it_finds(command) else set())
+                )
                 for use in _named(command, ((word, op) for word in fed(command)), home, workspaces)
             ),
         )
@@ -87,6 +92,17 @@ def _opened(command: SimpleCommand, home: str, workspaces: tuple[str, ...]) -> I
         if redirect.path and not _STREAM.fullmatch(redirect.path):
             op: Op = "read" if redirect.op == "<" else "write"
             yield PathUse(redirect.path, redirect.path, op, area(redirect.path, home, workspaces))
+
+
+def _by_find(command: SimpleCommand) -> bool:
+    return command.via != () and command.via[-1].startswith("find ")
+
+
+def _runs_what_it_finds(command: SimpleCommand) -> bool:
+    return command.name == "find" and any(word in _RUNS for word in command.argv)
+
+
+_RUNS = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
 
 
 def _prints_for_others(command: SimpleCommand) -> bool:
@@ -109,6 +125,8 @@ def _named(
             yield from _use(f"*/{end[0].removeprefix('/')}", op, command.cwd or workspaces[0], home, workspaces)
         text = word.begins if word.text is not None or word.reason == "glob" else word.begins.rpartition("/")[0] + "/"
         if word.text is None and "/" not in text[:-1] and word.reason != "glob" and not word.begins.startswith("/"):
+            continue
+        if word.reason == "input" and op == "delete":  # something in that folder, which the rules ask about
             continue
         for cwd in (command.cwd, *command.other_cwds):
             yield from _use(text, op, cwd, home, workspaces)

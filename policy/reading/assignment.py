@@ -47,7 +47,7 @@ def binding(assign: Node, word: Word, near: Surroundings) -> Held | None:
         return None
     if array := assign.get("Array"):
         return _array(assign, array, near)
-    if word.digits and not (word.begins or word.ends or assign.get("Append")):
+    if word.counted == "1" and not assign.get("Append"):
         return NUMBER
     return word.text if word.text is not None else _program(assign.get("Value"), near)
 

@@ -1,7 +1,7 @@
 """Expansions whose result the text already decides: of a variable that is known, of $(echo x), $(pwd)."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from policy.reading import printed
 from policy.reading.document import plain
@@ -60,6 +60,33 @@ def found_program(part: Node, near: Surroundings, words: Words) -> str | None:
             return None
 
 
+def counts(part: Node, near: Surroundings) -> bool:
+    """Whether a substitution prints nothing but numbers: $(wc -l < x), $(grep -n x f | head -1 | cut -d: -f1)."""
+    stmts = nodes(part, "Stmts")
+    if len(stmts) != 1 or near.variables.lost:
+        return False
+    commands = list(_pipeline(stmts[0]))
+    return not any(argv[:1] == [name] for argv in commands for name in near.functions) and printed.counts(commands)
+
+
+def _pipeline(stmt: Node) -> Iterator[list[str]]:
+    """The words of each of its commands; an empty one for what is no plain command or word."""
+    node = stmt.get("Cmd") or {}
+    if kind(node) == "BinaryCmd" and node.get("Op") == "|" and not stmt.keys() & _NOT_ALONE:
+        yield from _pipeline(node["X"])
+        yield from _pipeline(node["Y"])
+    elif kind(node) != "CallExpr" or "Assigns" in node or stmt.keys() & _NOT_ALONE:
+        yield []
+    else:
+        yield [_plain_text(arg) for arg in nodes(node, "Args")]
+
+
+def _plain_text(node: Node) -> str:
+    """A word without expansions; "?" for any other."""
+    parts = nodes(node, "Parts")
+    return "".join(value(part) if kind(part) in ("Lit", "SglQuoted") else "?" for part in parts)
+
+
 def _parameter(part: Node, near: Surroundings, *, quoted: bool, splits: bool) -> Pieces | None:
     if not part.keys() <= _KNOWN:
         return None
@@ -88,6 +115,8 @@ def _held(part: Node, near: Surroundings) -> Held | None:
     if name != "0" and _INDEX.fullmatch(name):
         return _element(arguments, int(name) - 1)
     held = near.variables.get(name)
+    if name == "TMPDIR" and near.tmp and held is None:
+        return UNSET
     if "Index" not in part:
         return held
     index = "".join(value(inner) for inner in nodes(part["Index"], "Parts"))

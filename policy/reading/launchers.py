@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import replace
 
 from policy.programs import PROGRAMS
 from policy.reading.context import Input
@@ -55,7 +56,7 @@ def xargs(call: Call) -> Effects:
     marker = parsed.value("-I", "-i", "--replace")
     text = marker.text if marker else "{}" if parsed.has("-i", "--replace") else None
     if parsed.has("-I", "-i", "--replace"):
-        filled = tuple(FILLED_IN if _holds(word, text or "{}") else word for word in parsed.operands)
+        filled = tuple(_filled(word, text or "{}") for word in parsed.operands)
         return (Run(filled, "xargs"),)
     return (Run((*parsed.operands, FILLED_IN), "xargs"),)
 
@@ -94,8 +95,12 @@ def _with(word: Word, marker: str, line: str) -> Word:
     return word if word.text is None else static(word.text.replace(marker, line))
 
 
-def _holds(word: Word, marker: str) -> bool:
-    return marker in word.begins or word.text is None
+def _filled(word: Word, marker: str) -> Word:
+    """What is in front of the first name that is filled in stays known."""
+    if word.text is None:
+        return FILLED_IN
+    before, found, _ = word.text.partition(marker)
+    return replace(FILLED_IN, known=before) if found and before else FILLED_IN if found else word
 
 
 def parallel(call: Call) -> Effects:

@@ -33,7 +33,8 @@ class Word:
     known: of a glob the pattern, of any other dynamic word the text it begins with. latent: the text holds a quoted
     command substitution, which runs if bash ever takes the text for arithmetic. splits: it may become several words.
     template: of a dynamic word the whole text with ${NAME} where plain variables stand, "" where more than those do.
-    ends: of a dynamic word that is no glob the text it ends with. digits: what is not known of it are digits.
+    ends: of a dynamic word that is no glob the text it ends with. counted: the whole text of a dynamic word of which
+    nothing but digits is unknown, with a 1 for each number.
     """
 
     text: str | None
@@ -43,7 +44,7 @@ class Word:
     splits: bool = False
     template: str = ""
     ends: str = ""
-    digits: bool = False
+    counted: str = ""
 
     @property
     def begins(self) -> str:
@@ -52,8 +53,8 @@ class Word:
 
     @property
     def code(self) -> str | None:
-        """As a text that a shell reads: digits mean the same when they are expanded later. None if it is not known."""
-        return self.template if self.text is None and self.digits else self.text
+        """As a program's text, in which one number does what another does. None if it is not known."""
+        return self.counted or None if self.text is None else self.text
 
 
 def static(text: str) -> Word:

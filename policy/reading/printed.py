@@ -26,6 +26,33 @@ def sets_up(argv: list[str]) -> str | None:
     return ": " + " ".join(argv) if tuple(argv) in _SET_UP else None
 
 
+def counts(pipeline: list[list[str]]) -> bool:
+    """Whether it prints numbers only."""
+    *before, last = pipeline or [[]]
+    match last:
+        case ["nproc"] | ["id", "-u" | "-g"] | ["date", "+%s" | "+%s%N"]:
+            return True
+        case ["wc", "-l" | "-c" | "-w" | "-m"]:
+            return True
+        case ["cut", "-d:", "-f1"] | ["cut", "-f1", "-d:"]:
+            return bool(before) and _numbers_lines(before[0]) and all(argv[:1] in _PASSING for argv in before[1:])
+        case _:
+            return False
+
+
+_PASSING = (["head"], ["tail"], ["sort"])  # lines as they are
+_FLAGS = re.compile(r"-[A-Za-z]*")
+
+
+def _numbers_lines(argv: list[str]) -> bool:
+    """grep -n of one file or of its input: each line begins with its number."""
+    flags = "".join(word[1:] for word in argv[1:] if _FLAGS.fullmatch(word))
+    words = [word for word in argv[1:] if not word.startswith("-")]
+    known = all(_FLAGS.fullmatch(word) or not word.startswith("-") for word in argv)
+    most = 2  # the pattern and the file
+    return argv[:1] == ["grep"] and known and "n" in flags and not set(flags) - set("nEFPiwxm") and len(words) <= most
+
+
 def is_made(path: str) -> bool:
     """Whether a path has letters in it that mktemp chooses, so that it is another one each time."""
     return _MADE.search(path) is not None

@@ -35,13 +35,18 @@ def run(call: Call) -> Effects:
     """What the scripts of one sed command line execute."""
     effects: Effects = ()
     for word in scripts(parse(call.operands, OPTIONS)):
-        if word.text is None:
+        if word.code is None:
             effects += (RunInline("sed", None),)
             continue
-        script = read(word.text)
+        script = read(word.code)
         effects += tuple(RunScript(text, "sh", "sed e") for text in script.runs)
-        effects += (RunInline("sed", word.text),) if script.unclear else ()
+        effects += (RunInline("sed", word.text),) if script.unclear or _acts(word, script) else ()
     return effects
+
+
+def _acts(word: Word, script: Script) -> bool:
+    """A script with numbers in it is seen by no rule, so it may only print and change."""
+    return word.text is None and bool(script.runs or script.reads or script.writes)
 
 
 def scripts(parsed: Parsed) -> list[Word]:

@@ -137,9 +137,13 @@ def _expansion(part: Node, near: Surroundings, *, quoted: bool = False, splits: 
 
 
 def is_number(part: Node, near: Surroundings) -> bool:
-    """$!, $$, $? and $#, or a variable that holds one of them."""
+    """$!, $$, $? and $#, a variable that holds one of them, arithmetic, or a substitution that counts."""
+    if kind(part) == "CmdSubst":
+        return expansion.counts(part, near)
     name = value(part.get("Param")) if part.keys() <= _PLAIN_PARAM else ""
-    return kind(part) == "ParamExp" and (name in _NUMBERS or near.variables.get(name) is NUMBER)
+    return kind(part) == "ArithmExp" or (
+        kind(part) == "ParamExp" and (name in _NUMBERS or near.variables.get(name) is NUMBER)
+    )
 
 
 _NUMBERS = frozenset("!$?#")
@@ -211,15 +215,20 @@ def _closed(pieces: list[Piece]) -> Word:
     if not reason:
         return static(text)
     splits = any(piece.reason in ("param", "cmdsub") and not piece.quoted for piece in pieces)
-    template = _template(pieces)
-    digits = bool(template) and all(piece.digits for piece in pieces if piece.reason)
-    return Word(None, reason, _start(pieces), is_latent(text), splits, template, _start(pieces, -1), digits)
+    ends = (_start(pieces, -1), _counted(pieces))
+    return Word(None, reason, _start(pieces), is_latent(text), splits, _template(pieces), *ends)
 
 
 def _template(pieces: list[Piece]) -> str:
     if any(piece.reason and not piece.name for piece in pieces):
         return ""
     return "".join(f"${{{piece.name}}}" if piece.reason else piece.text for piece in pieces)
+
+
+def _counted(pieces: list[Piece]) -> str:
+    if any(piece.reason and not piece.digits for piece in pieces):
+        return ""
+    return "".join("1" if piece.reason else piece.text for piece in pieces)
 
 
 def _start(pieces: list[Piece], step: int = 1) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from policy.reading.printed import made, sets_up
+from policy.reading.printed import counts, made, sets_up
 from tests.policy.reader import argvs, read
 
 
@@ -68,3 +68,44 @@ def test_digits_make_no_text_unknown(text: str) -> None:
 )
 def test_what_may_be_more_than_digits_does(text: str) -> None:
     assert [code.code for code in read(text).script.inline_code] == [None]
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    ["nproc", "wc -l", "date +%s", "grep -n x f | cut -d: -f1", "grep -nE x f | head -1 | cut -f1 -d:"],
+)
+def test_what_only_counts_is_known(pipeline: str) -> None:
+    assert counts([command.split() for command in pipeline.split(" | ")])
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        "cat x",
+        "wc -l f",
+        "cut -d: -f1",
+        "grep x f | cut -d: -f1",
+        "grep -rn x | cut -d: -f1",
+        "grep -n x f g | cut -d: -f1",
+        "grep -n --color x f | cut -d: -f1",
+        "grep -n x f | sed s/1/e/ | cut -d: -f1",
+        "grep -n x f | cut -d: -f2",
+    ],
+)
+def test_what_may_print_more_than_numbers_is_not(pipeline: str) -> None:
+    assert not counts([command.split() for command in pipeline.split(" | ")])
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ('sed -n "$(grep -n x f | cut -d: -f1),+5p" f', True),
+        ('sed -n "$((n)),+5p" f', True),
+        ('sed "$((n))e id" f', False),
+        ('sed "s/x/y/w $((n)).x" f', False),
+        ('grep() { cat x; }; sed -n "$(grep -n x f | cut -d: -f1)p" f', False),
+        ('sed "$x" f', False),
+    ],
+)
+def test_a_script_with_numbers_in_it_is_known_where_it_only_prints_and_changes(text: str, known: bool) -> None:  # noqa: FBT001
+    assert (read(text).script.inline_code == ()) == known

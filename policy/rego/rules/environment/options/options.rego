@@ -74,6 +74,12 @@ _same_home(assign) if {
 	assign.value == data.sandgate.settings.all.home
 }
 
+# HOME="$HOME", as env -i needs it.
+_same_home(assign) if {
+	assign.name == "HOME"
+	assign.appends == ""
+}
+
 _nothing(value) if value == ""
 
 _nothing(value) if value in {"/dev/null", "/tmp", "/nonexistent"}

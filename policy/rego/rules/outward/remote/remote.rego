@@ -75,7 +75,12 @@ _other_host(command) if {
 	not regex.match(_local_address, word)
 }
 
-_other_host(command) if regex.match(`(?i)(^|[\s?&])host(addr)?\s*=`, command.text)
+_other_host(command) if {
+	others := regex.replace(command.text, _local_words, "")
+	regex.match(`(?i)(^|[\s?&])host(addr)?\s*=`, others)
+}
+
+_local_words := `(?i)\bhost(addr)?\s*=\s*'?(localhost|127\.0\.0\.1|::1|/[^\s,'&]*)'?([\s&]|$)`
 
 _local_address := `^[a-z]+(\+[a-z]+)?://([^/@\s]*@)?(localhost|127\.0\.0\.1|\[::1\])?(:[0-9]*)?([/?][^@,]*)?$`
 
