@@ -78,6 +78,7 @@ def stage(folder: Path) -> Iterator[Stage]:
     homes = Home(folder / "h", SETTINGS + approver), Home(folder / "s", SETTINGS)
     for home in homes:
         home.folder.mkdir()
+        home.write_settings()  # before several at once would
     with serving(homes[0]) as server:
         yield Stage(server, homes[1])
     for home in homes:
