@@ -18,8 +18,8 @@ _DATA = PROGRAMS.keys() | frozenset((
     "killall", "ldd", "logger", "man", "pgrep", "pidof", "pkill", "printf", "ps", "rpm", "seq", "set", "sleep", "test",
     "tldr", "tr", "true", "type", "whatis", "whereis", "which", "yum",
 ))  # fmt: skip
-# The same, but for what stands behind two dashes.
-_SETTERS = frozenset(("cargo", "conda", "gem", "gh", "npm", "pip", "pip3", "pipx", "pnpm", "uv", "yarn"))
+# The same, but what stands behind two dashes they may run.
+_INSTALLERS = frozenset(("cargo", "conda", "gem", "gh", "npm", "pip", "pip3", "pipx", "pnpm", "uv", "yarn"))
 _TEXT_OPTION = re.compile(r"--(?:(?:[a-z]+-)*(?:askpass|cmd|command|editor|exec|execute|hook|pager|pre|program|run|runner|shell)|on-[a-z-]+)")  # fmt: skip
 
 
@@ -31,19 +31,17 @@ def run(call: Call) -> Effects:
 def _texts(call: Call) -> Iterator[RunScript]:
     """A text without a space in it names a program and nothing that is done with it."""
     for before, word in zip(call.words, call.operands, strict=False):
-        option, equals, value = word.begins.partition("=")
-        if word.text is None or not value + option:
-            continue
-        text = value if equals and _TEXT_OPTION.fullmatch(option) else word.text
-        named = text is value or _TEXT_OPTION.fullmatch(before.begins)
-        if named and " " in text.strip():
-            yield RunScript(text, "sh", f"{call.name} {option if text is value else before.begins}", lenient=True)
+        option, equals, text = word.begins.partition("=")
+        if not (equals and _TEXT_OPTION.fullmatch(option)):
+            option, text = before.begins, word.begins
+        if word.text is not None and _TEXT_OPTION.fullmatch(option) and " " in text.strip():
+            yield RunScript(text, "sh", f"{call.name} {option}", lenient=True)
 
 
 def _tail(call: Call) -> Iterator[Run]:
     if call.name in _DATA:
         return
-    words = _behind_dashes(call.operands) if call.name in _SETTERS else call.operands
+    words = _behind_dashes(call.operands) if call.name in _INSTALLERS else call.operands
     for index, word in enumerate(words[:-1]):
         if word.begins.rpartition("/")[2] in _WORTH and word.text is not None:
             yield Run(words[index:], call.name)
