@@ -21,7 +21,7 @@ from server.ops.bench_server import BenchFailed, Home
 
 CONNECTIONS: Final = 200  # more than run and wait of one caller
 EACH: Final = 5  # times as many calls as of others: a p99 stands on one in a hundred
-TURNS: Final = 10  # of each kind, at most
+TURNS: Final = 5  # of each kind, at most: long ones, so that a flood is more than the burst that everybody has
 PACE_S: Final = 0.025  # between two calls of the other one, who stays within its limits
 SKIPPED: Final = 5  # calls of each turn, until it has settled
 BUILT_UP_S: Final = 0.5  # until the flood stands
