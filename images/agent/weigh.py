@@ -165,26 +165,34 @@ def _tasks() -> dict[int, list[tuple[int, bool]]]:
 
 
 def _held_open(task: int, devices: set[int], load: Load, *, maps: bool) -> None:
+    for name in _holds(task, load, maps=maps):
+        load.look()
+        try:
+            found = os.stat(f"/proc/{task}/{name}")
+            if found.st_nlink == 0 and found.st_dev in devices:
+                load.add_unlinked(found)
+            elif stat.S_ISSOCK(found.st_mode) and _carries(task, name):
+                load.whole = False  # what is under way in a socket is held by nobody whom one could ask
+        except OSError as exc:
+            load.missed(exc)
+
+
+def _holds(task: int, load: Load, *, maps: bool) -> Iterator[str]:
+    """Below its folder in /proc. A program holds its file also where it has taken it out of its memory."""
+    yield "cwd"
+    if maps:
+        yield "exe"
     for folder in ("fd", *(["map_files"] if maps else ())):
         try:
             names = os.listdir(f"/proc/{task}/{folder}")
         except OSError as exc:
             load.missed(exc)
             continue
-        for name in names:
-            load.look()
-            try:
-                found = os.stat(f"/proc/{task}/{folder}/{name}")
-                if found.st_nlink == 0 and found.st_dev in devices:
-                    load.add_unlinked(found)
-                elif stat.S_ISSOCK(found.st_mode) and _carries(task, name):
-                    load.whole = False  # what is under way in a socket is held by nobody whom one could ask
-            except OSError as exc:
-                load.missed(exc)
+        yield from (f"{folder}/{name}" for name in names)
 
 
 def _carries(task: int, name: str) -> bool:
-    with open(f"/proc/{task}/fdinfo/{name}") as lines:
+    with open(f"/proc/{task}/fdinfo/{name.removeprefix('fd/')}") as lines:
         return any(line.startswith("scm_fds:") and line.split()[1] != "0" for line in lines)
 
 
