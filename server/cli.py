@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from textwrap import fill
-from typing import Any, NoReturn
+from typing import Any
 
 from server.manual import epilog
 from server.unswept import unswept
+from server.words import Words
 
 WIDE = 79  # columns of help
 FAILED, INTERRUPTED, UNREAD = 1, 130, 141
@@ -88,16 +89,6 @@ def _reader_has_left() -> bool:
 
 
 # --- the words ---------------------------------------------------------------------------------------------------------
-
-
-class Words(argparse.ArgumentParser):
-    """Who types a command that needs another word reads which there are; else what was wrong, and where to look."""
-
-    def error(self, message: str) -> NoReturn:
-        lacks_word = message.endswith("required: COMMAND")
-        said = self.format_help() if lacks_word else self.format_usage()
-        hint = "" if lacks_word else f"`{self.prog} --help` says more\n"
-        self.exit(2, f"{said}{self.prog}: error: {message}\n{hint}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -172,6 +172,9 @@ def checked(document: Mapping[str, Any], source: str) -> Settings:
         hint = (
             "is not a setting; see `sandgate init --print` for all of them"
             if first["type"] == "extra_forbidden"
-            else first["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list")
+            else first["msg"]
+            .removeprefix("Value error, ")
+            .replace("a valid tuple", "a list")
+            .replace("Input should", "should")
         )
         raise BadSettings(f"{source}: {key} {hint}") from exc

@@ -17,7 +17,7 @@ def request_caller() -> Caller:
     """Of the request being answered, as the SDK hands it on. Raises NoCaller."""
     token = get_access_token()
     if token is None:
-        raise NoCaller("this request comes from nobody; send a bearer token")
+        raise NoCaller("this request comes from nobody: send a bearer token that is good (`sandgate token new`)")
     return caller_of(token)
 
 

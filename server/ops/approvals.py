@@ -64,12 +64,17 @@ def deny(arguments: argparse.Namespace) -> int:
 
 def shown(approval: Approval, now: float) -> str:
     """Everything that would run, with nothing in it that a terminal would obey."""
-    left = max(0, round((approval.ends - now) / 60))
+    left = _time(max(0.0, approval.ends - now))
     who = f"{approval.tool} by {one_line(approval.caller)} in session {one_line(approval.session)}"
-    head = f"{approval.id}  {who}, {left} min left"
+    head = f"{approval.id}  {who}, {left} left"
     reasons = [f"    why: {one_line(reason)}" for reason in approval.reasons]
     lines = [f"  | {line}" for line in escaped(approval.shown).split("\n")]
     return "\n".join([head, *reasons, *lines])
+
+
+def _time(seconds: float) -> str:
+    minutes, hours, days = (round(seconds / unit) for unit in (60, 3600, 86400))
+    return f"{minutes} min" if minutes < 120 else f"{hours} hours" if hours < 48 else f"{days} days"  # noqa: PLR2004
 
 
 def _who() -> str:

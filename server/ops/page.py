@@ -20,6 +20,8 @@ def link(arguments: argparse.Namespace) -> int:
             print(f"with {', '.join(sessions) or 'no session yet'}:", file=sys.stderr, flush=True)
         print(address, flush=True)
     if not found:
-        raise NoServer(f"no server of yours runs (looked in {runtime}); it must run while you ask")
+        raise NoServer(
+            f"no server of yours runs (looked in {runtime}); it must run while you ask: start your client, or `sandgate serve`"
+        )
     print("each link lets one browser in, once, within five minutes, as the operator", file=sys.stderr)
     return 0

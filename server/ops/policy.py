@@ -170,12 +170,12 @@ def _explained(settings: Settings, question: Question, verdict: Verdict) -> Iter
         yield f"and run what is in {_listed(verdict.access.execute)}"
 
 
-def _places(settings: Settings, question: Question) -> dict[tuple[str, str], list[str]]:
-    """Where in the command each finding was made, as far as it names a command or a path of it."""
+def _places(settings: Settings, question: Question) -> dict[tuple[str, str], dict[str, None]]:
+    """Where in the command each finding was made, as far as it names a command or a path of it; each place once."""
     bundle = configured_bundle(settings)
     engine = Engine({**bundle.modules, **bundle.custom}, bundle.configured(bundle.settings))
     found = engine.evaluate(question.as_json(), FINDINGS)
-    places: dict[tuple[str, str], list[str]] = {}
+    places: dict[tuple[str, str], dict[str, None]] = {}
     text = str(question.call["command"])
     for rule, finding in found:
         place = finding.get("path")
@@ -183,7 +183,7 @@ def _places(settings: Settings, question: Question) -> dict[tuple[str, str], lis
             span = question.reading.commands[index].span
             place = f"line {_line(text, span)}: {text.encode()[span[0] : span[1]].decode('utf-8', 'replace')[:200]}"
         if place:
-            places.setdefault((rule, finding["reason"][:300]), []).append(str(place))
+            places.setdefault((rule, finding["reason"][:300]), {})[str(place)] = None
     return places
 
 

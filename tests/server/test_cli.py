@@ -63,8 +63,9 @@ def test_who_leaves_a_word_out_reads_which_there_are(
     assert said in capsys.readouterr().err
 
 
-def test_what_is_not_understood_says_where_to_look(capsys: pytest.CaptureFixture[str]) -> None:
-    assert ended("audit", "tail", "-n", "0") == 2
+@pytest.mark.parametrize("wrong", [("-n", "0"), ("--since", "noon"), ("today",)])
+def test_what_is_not_understood_says_where_to_look(wrong: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended("audit", "tail", *wrong) == 2
     assert capsys.readouterr().err.endswith("`sandgate audit tail --help` says more\n")
 
 

@@ -25,6 +25,12 @@ def test_the_whole_call_is_shown_and_nothing_in_it_is_obeyed() -> None:
     ]
 
 
+@pytest.mark.parametrize(("minutes", "left"), [(15, "15 min"), (180, "3 hours"), (7 * 24 * 60, "7 days")])
+def test_what_is_left_is_said_as_a_person_would(minutes: int, left: str) -> None:
+    approval = Approval("a-1", "ann", "shell", "s", "git push", (), 0.0, minutes * 60.0, "allowed")
+    assert shown(approval, 0.0).split("\n")[0].endswith(f", {left} left")
+
+
 @pytest.mark.usefixtures("machine")
 def test_a_program_reads_the_same(capsys: Said) -> None:
     assert cli.main(["approvals", "list", "--json"]) == 0

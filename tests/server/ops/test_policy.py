@@ -187,6 +187,9 @@ def test_a_verdict_is_explained_by_rule_line_what_holds_it_and_what_would_allow_
     assert "held by   the egress gate too" in said
     assert 'sandgate allow "git push"' in said
 
+    assert cli.main(["policy", "explain", "npm publish"]) == 0  # two findings of one place
+    assert capsys.readouterr().out.count("at        line 1: npm publish") == 1
+
 
 def test_what_is_allowed_is_explained_by_what_the_kernel_lets_it_do(capsys: Said) -> None:
     assert cli.main(["policy", "explain", "ls"]) == 0
