@@ -36,7 +36,7 @@ _suspects := [command |
 	some command in data.sandgate.facts.tagged.git
 	regex.match(
 		concat("", [
-			`(?m)^(-c$|--config|config$|--exec-path=|--upload-p|--receive-p|ext::|-O|--op|--ext-d|--textc|--tool`,
+			`(?m)^(-[a-z]*c|--con|config$|--exec-path=|--upload-p|--receive-p|ext::|-O|--op|--ext-d|--textc|--tool`,
 			`|--extcmd|--templ)`,
 		]),
 		command.text,
@@ -61,6 +61,14 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	regex.match(`^--config(-env)?=`, word)
 	_dangerous(regex.replace(word, `^--config(-env)?=`, ""))
 	reason := sprintf("git %s names a program for git to run.", [_shown(word)])
+}
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in _suspects
+	data.sandgate.facts.sub_command(command)[0] == "clone"
+	some setting in _cloned_with(command)
+	_dangerous(setting)
+	reason := sprintf("git clone with %s names a program for git to run.", [_shown(setting)])
 }
 
 findings contains {"effect": "deny", "reason": reason, "help": _help} if {
@@ -96,12 +104,26 @@ findings contains {"effect": "ask", "reason": reason, "help": _help, "command": 
 	reason := sprintf("git %s runs a program that the repository's settings name.", [_shown(word)])
 }
 
-# Behind its verb -c is the verb's own (git switch -c name), but for clone.
+# Its -c may be written in one word with other letters or with its value, its --config may be shortened.
+_cloned_with(command) := {command.argv[at + 1] |
+	some at, word in command.argv
+	is_string(word)
+	regex.match(_sets_alone, word)
+} |
+	{value |
+		some word in command.words
+		value := regex.replace(word, `^(-[a-z]*?c|--con[a-z]*=)`, "")
+		not value in {word, ""}
+	}
+
+_sets_alone := `^(-[a-z]*c|--con[a-z]*)$`
+
+# Behind its verb -c is the verb's own (git switch -c name); that of clone is above.
 _configures(_, _, word) if word != "-c"
 
 _configures(command, at, _) if at < count(command.argv) - count(data.sandgate.facts.sub_command(command))
 
-_configures(command, _, _) if data.sandgate.facts.sub_command(command)[0] in {"clone", null}
+_configures(command, _, _) if data.sandgate.facts.sub_command(command)[0] == null
 
 _dangerous(setting) if is_null(setting)
 

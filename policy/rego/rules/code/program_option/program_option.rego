@@ -17,10 +17,14 @@ _options := {
 	"lldb": _debugger,
 	"more": `(?m)^\+[^\n]*!`,
 	"sort": `(?m)^--compress-p`,
-	"sqlite3": `(?m)^\s*\.(shell|system|sys|she?l?l?)\s`,
+	"sqlite3": `(?m)^\s*\.((shell|system|sys|she?l?l?)\s|o[a-z]*\s[^\n]*\|)`,
 }
 
-_debugger := `(?m)^--?(i?ex|e?val[a-z-]*|x|command|init-[a-z-]+|o|O|s|S|k|K|one-line[a-z-]*|source[a-z-]*|Q?c)([=\n]|$)`
+# As short as they may be written: gdb takes -ev for --eval-command.
+_debugger := concat("", [
+	`(?m)^--?((e?i)?ex|e?ix|e[av][a-z-]*|val[a-z-]*|x|com[a-z-]*|ini[a-z-]*|o|O|s|S|k|K|one-[a-z-]*|sour[a-z-]*`,
+	`|Q?c)([=\n]|$)`,
+])
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	some command in data.sandgate.facts.tagged.launcher
@@ -108,7 +112,8 @@ _is_fed(command) if {
 	command.name == "sqlite3"
 	regex.match(
 		concat("", [
-			`(?m)^\s*\.((read|load|open|restore|archive|cd)\s|import\s[^\n]*\|)|(?i)load_extension|writefile\(`,
+			`(?m)^\s*\.((rea[a-z]*|loa[a-z]*|open?|res[a-z]*|ar[a-z]*|cd)\s|im[a-z]*\s[^\n]*\|)`,
+			`|(?i)load_extension|writefile\(`,
 			`|readfile\(|edit\(`,
 		]),
 		command.text,
@@ -145,8 +150,11 @@ findings contains {"effect": "ask", "reason": reason, "help": help, "command": c
 	help := "Print the results, and pipe them into the next command in the shell."
 }
 
-# Filters of standard output that read and write nothing else.
-_orders := `\|\s*"(sort|uniq|wc|cat|head|tail|column|nl|tac)( -[bcdfghiklMnrRsuVwz0-9,.t:]+| [0-9]+)*"`
+# Filters of standard output that read and write nothing else. What awk would put behind their text is a command too.
+_orders := concat("", [
+	`\|\s*"(sort|uniq|wc|cat|head|tail|column|nl|tac)( -[bcdfghiklMnrRsuVwz0-9,.t:]+| [0-9]+)*"`,
+	`[ \t]*([;}\n]|$)`,
+])
 
 _sed_act(word) := "run a command (e)" if {
 	regex.match(`(^|[;{}\n0-9$!/,])\s*e(\s|$)`, _sed_rest(word))

@@ -36,7 +36,7 @@ _stays(command) if {
 _stays(command) if {
 	command.name == "openssl"
 	regex.match(`^s_client\n([^\n]*\n)*-connect\n(localhost|127\.0\.0\.1|\[::1\]):[0-9]+(\n|$)`, command.text)
-	not regex.match(`(?m)^-(proxy|host|port|bind)$|^-connect\n([^\n]*\n)*-connect$`, command.text)
+	not regex.match(`(?m)^--?(proxy|host|port|bind)(=|$)|^--?connect(=|\n([^\n]*\n)*--?connect$)`, command.text)
 }
 
 _stays(command) if {
