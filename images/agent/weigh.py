@@ -21,6 +21,7 @@ LEAST = 1024  # bytes of any file, also an empty one: it takes an inode, and tho
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOATIME
 LOOK_EVERY = 1000  # entries, at the clock
 MOST_UNLINKED = 100_000  # that are told apart
+ROUNDS = 10  # until no process was gone before it was looked at: of those of a build one is soon there that is not
 GONE = (errno.ENOENT, errno.ESRCH, errno.ENOTDIR, errno.ELOOP)  # it went, or was swapped, since it was listed
 MEMORY = {"tmpfs", "ramfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"}  # bounded as memory, or nothing
 
@@ -67,8 +68,10 @@ def weigh(pid: int, lent: list[str], tasks: dict[int, list[tuple[int, bool]]]) -
         devices = {root, *(os.stat(other).st_dev for other in others)}
         for top in (_upper(pid), *others):
             _walk(top, load)
-        for task, maps in tasks.get(root, ()):
+        known = tasks.get(root, ())
+        for task, maps in known:
             _held_open(task, devices, load, maps=maps)
+        load.whole = _caught_up(pid, {task for task, _ in known}, devices, load) and load.whole
     except TooMuch:
         load.whole = False
     except (OSError, LookupError):
@@ -162,6 +165,43 @@ def _tasks() -> dict[int, list[tuple[int, bool]]]:
             found.setdefault(device, []).append((int(thread), maps))
             maps = False
     return found
+
+
+def _caught_up(pid: int, seen: set[int], devices: set[int], load: Load) -> bool:
+    """Looks at what was started since, for a process may fork with what it holds and end, again and again.
+
+    False where there was always one that had gone before it could be looked at.
+    """
+    for _ in range(ROUNDS):
+        lost = False
+        for task, maps in _below(pid):
+            if task not in seen:
+                seen.add(task)
+                _held_open(task, devices, load, maps=maps)
+                lost = lost or not os.path.exists(f"/proc/{task}/cwd")  # nor has one that ended and was not waited for
+        if not lost:
+            return True
+    return False
+
+
+def _below(pid: int) -> Iterator[tuple[int, bool]]:
+    """As `_tasks`, of one process and all below it."""
+    waiting = [pid]
+    while waiting:
+        process = waiting.pop()
+        yield process, True
+        try:
+            threads = os.listdir(f"/proc/{process}/task")
+        except OSError:
+            continue
+        for thread in threads:
+            if int(thread) != process:
+                yield int(thread), False
+            try:
+                with open(f"/proc/{process}/task/{thread}/children") as children:
+                    waiting.extend(map(int, children.read().split()))
+            except OSError:
+                continue
 
 
 def _held_open(task: int, devices: set[int], load: Load, *, maps: bool) -> None:

@@ -66,6 +66,33 @@ async def test_a_program_that_took_its_own_file_out_of_its_memory_holds_it() -> 
     assert (said.text, said.end.status) == ("", "disk_full")
 
 
+HOP = f"""
+import os, time
+os.chdir("/workspace")
+for n in range(10_000):  # so that it takes a while to look at them
+    os.close(os.open(f"{{n}}", os.O_CREAT))
+held = os.open("f", os.O_CREAT | os.O_RDWR)
+os.unlink("f")
+if os.fork():
+    os.close(held)
+    time.sleep(20)
+os.posix_fallocate(held, 0, {300 * MIB})
+until = time.monotonic() + 20
+while time.monotonic() < until:
+    if os.fork():
+        os._exit(0)
+"""
+
+
+async def test_what_is_handed_from_process_to_process_faster_than_anyone_looks_is_its_own() -> None:
+    async with engine() as made:
+        box = await made.create(replace(BASE, disk_bytes=256 * MIB))
+        said = await run(box, "python3", "-c", HOP, timeout_s=30)
+        await box.close()
+
+    assert (said.text, said.end.status) == ("", "disk_full")
+
+
 RULE = """
 import ctypes, errno
 call = ctypes.CDLL(None, use_errno=True).syscall
