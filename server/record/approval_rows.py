@@ -95,13 +95,18 @@ class ApprovalRows:
             return _noted(rows, done, approval, "revoked", now)
 
     def tell_answers(self, tell: Callable[[Mapping[str, Any]], None]) -> None:
-        """Each answer that was told to nobody yet, oldest first, to one of all servers; where `tell` raises, again later."""
-        if not self._database.select("approval_answers", {}, "number"):
-            return
-        with self._database.changing() as rows:
-            for row in rows.execute("SELECT * FROM approval_answers ORDER BY number").fetchall():
+        """Each answer that was told to nobody yet, oldest first, to one of all servers.
+
+        Where `tell` raises, that one and what follows it come again later; those before it were told.
+        """
+        for known in self._database.select("approval_answers", {}, "number"):
+            with self._database.changing() as rows:
+                number = (known["number"],)
+                row = rows.execute("SELECT * FROM approval_answers WHERE number = ?", number).fetchone()
+                if row is None:  # another server was quicker
+                    continue
                 tell(dict(row))
-            rows.execute("DELETE FROM approval_answers")
+                rows.execute("DELETE FROM approval_answers WHERE number = ?", number)
 
     def find(self, approval: str, now: float) -> Mapping[str, Any] | None:
         with self._database.changing() as rows:

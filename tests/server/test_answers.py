@@ -16,10 +16,10 @@ pytestmark = pytest.mark.promise("approval.bound")
 
 class Lines:
     def __init__(self) -> None:
-        self.full, self.written = False, list[tuple[str, Mapping[str, Any]]]()
+        self.room, self.written = 10, list[tuple[str, Mapping[str, Any]]]()
 
     def write(self, kind: str, fields: Mapping[str, Any]) -> None:
-        if self.full:
+        if len(self.written) >= self.room:
             raise AuditFailed("no space left")
         self.written.append((kind, fields))
 
@@ -45,21 +45,22 @@ def test_an_answer_is_a_line(tmp_path: Path, state: str, ends: float | None, aga
     assert written == ("approval.answered", about | lasts)
 
 
-def test_one_that_is_taken_back_is_another_line_and_none_is_lost_where_no_line_can_be_written(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("room", [0, 1])
+def test_one_that_is_taken_back_is_another_line_and_each_is_written_once_also_where_the_disk_fills_between(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, room: int
 ) -> None:
     rows, lines = ApprovalRows(tmp_path / "sandgate.db"), Lines()
     answers = Answers(rows, lines.write)
     rows.put(ROW)
     rows.answer("a-1", "allowed", "carl", 11, 60.0, again=1)
     rows.revoke("a-1", "dora", 12)
-    lines.full = True
+    lines.room = room
     for _ in range(3):
         answers.tell()
     assert [record.message for record in caplog.records] == [
         "what a person answered is not in the audit yet: no space left"
     ]
-    lines.full = False
+    lines.room = 10
     for _ in range(2):
         answers.tell()
     assert [(line["answer"], line["by"]) for _, line in lines.written] == [("time", "carl"), ("revoke", "dora")]
