@@ -62,14 +62,16 @@ _debugs_unknown(command) if {
 	regex.match(`^--?(i?ex|o|eval-command|one-line)$`, command.argv[at - 1])
 }
 
+# Not with arguments that run hands on, or with what thread and frame apply: those would be commands that nobody reads.
 _debugging := concat("", [
-	`(?m)^--?(ex|o|eval-command|one-line)[\n=] *(((r|run|start|starti|c|continue|n|next|s|step|si|stepi|ni|nexti`,
-	`|finish|q|quit|kill|detach|l|list|f|frame|up|down|where|t|thread|disas|disassemble|i|info|b|br|break|tbreak`,
+	`(?m)^--?(ex|o|eval-command|one-line)[\n=] *(r|run|start|starti|process launch|((t|thread|f|frame)( [0-9.]+)?)`,
+	`|((c|continue|n|next|s|step|si|stepi|ni|nexti`,
+	`|finish|q|quit|kill|detach|l|list|up|down|where|disas|disassemble|i|info|b|br|break|tbreak`,
 	`|delete|handle|bt`,
-	`|backtrace|thread apply all( -q)? (bt|backtrace)|thread (list|backtrace)|process (launch|continue|kill)|catch`,
-	`|core-file|file|set (pagination|confirm|width|height|print|args|breakpoint|follow-fork-mode|detach-on-fork`,
+	`|backtrace|thread apply all( -q)? (bt|backtrace)|thread (list|backtrace)|process (continue|kill)|catch`,
+	`|core-file|set (pagination|confirm|width|height|print|breakpoint|follow-fork-mode|detach-on-fork`,
 	`|disassembly-flavor|non-stop|backtrace))( [A-Za-z0-9_.,:=+*/-]*)*)|((p|print|x|display|ptype|whatis)(/[a-z0-9]+)?`,
-	` [^()!|;\x60\n]*))$`,
+	` [^()!|;\x60\n]*)) *$`,
 ])
 
 # Programs whose input is a language that starts others.
