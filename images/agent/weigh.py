@@ -8,6 +8,7 @@ a line of output is an answer, [name, bytes, whole], and [] ends them. It ends i
 import errno
 import json
 import os
+import resource
 import select
 import stat
 import sys
@@ -20,6 +21,7 @@ LEAST = 1024  # bytes of any file, also an empty one: it takes an inode, and tho
 # Without a trace: who saw in a folder's time of access where we are could move a file to where we have been.
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOATIME
 LOOK_EVERY = 1000  # entries, at the clock
+MOST_OPEN = 2048  # descriptors; a folder takes two, and 32 KiB: some ten thousand of them, one in the other, ended this
 MOST_UNLINKED = 100_000  # that are told apart
 ROUNDS = 10  # until no process was gone before it was looked at: of those of a build one is soon there that is not
 GONE = (errno.ENOENT, errno.ESRCH, errno.ENOTDIR, errno.ELOOP)  # it went, or was swapped, since it was listed
@@ -237,6 +239,8 @@ def _carries(task: int, name: str) -> bool:
 
 
 def main() -> None:
+    if not 0 < resource.getrlimit(resource.RLIMIT_NOFILE)[0] <= MOST_OPEN:  # infinity is -1
+        resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_OPEN, MOST_OPEN))
     while select.select([0], [], [], PATIENCE_S)[0] and (line := sys.stdin.readline()):
         asked, tasks = json.loads(line), _tasks()
         for name, (pid, lent) in asked.items():

@@ -117,6 +117,17 @@ async def test_nobody_inside_sees_how_far_it_has_come(box: DockerSandbox, scales
         assert await done(box, last_read) != before  # reading it would have shown
 
 
+async def test_folders_that_go_down_without_end_are_not_followed_and_that_is_said(
+    box: DockerSandbox, scales: Scales
+) -> None:
+    """Each that is open takes 32 KiB, of 128 MiB for all sandboxes together."""
+    down = "at = os.getcwd()\nfor n in range(1_500):\n    os.mkdir('d'); os.chdir('d')\nos.chdir(at)"
+    async with doing(box, down):
+        assert not (await weight(scales, box)).whole
+
+    assert (await weight(scales, box)).whole
+
+
 async def test_holes_and_memory_weigh_nothing(box: DockerSandbox, scales: Scales) -> None:
     before = await weight(scales, box)
     holes = f"os.truncate(os.open('f', os.O_CREAT | os.O_RDWR), 10 << 30)\nm = os.memfd_create('m')\nos.posix_fallocate(m, 0, {SIZE})"
