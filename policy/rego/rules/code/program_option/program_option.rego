@@ -93,6 +93,12 @@ _is_fed(command) if {
 	not regex.match(`(?m)^--(version|help)$`, command.text)
 }
 
+# Without these a debugger reads on from its input.
+_is_fed(command) if {
+	command.name in {"gdb", "lldb"}
+	not regex.match(`(?m)^--?(batch|b|batch-silent|version|v|help|h|(ex|o)[\n=](q|quit))$`, command.text)
+}
+
 # make runs recipes, and this is how it is given some that are in no file.
 _is_fed(command) if {
 	command.name in {"make", "gmake"}
