@@ -3,7 +3,7 @@
 import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -77,7 +77,11 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
     audit, steps = audit_for(settings, keyring), Steps(metrics.observe)
     audit.listen(metrics.hear)
     store, page = Store(settings.database), PageDoor()
-    with own(settings.runtime_dir, settings.state_dir, server_id, lambda: written_down(store)) as folders:
+    with (
+        closing(audit),
+        closing(store),
+        own(settings.runtime_dir, settings.state_dir, server_id, lambda: written_down(store)) as folders,
+    ):
         people, answers = asking(settings, audit.write)
         sessions_of = Late()  # the gate asks about sessions, which are made of sandboxes behind the gate
         held = HostQuestions(people, sessions_of, audit.write, settings.egress.hold_s)
@@ -133,11 +137,13 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             async def close() -> None:
                 """Sandboxes first, for what they end with is still recorded; the exports last."""
                 answers.tell()
-                await _put_down(prepared, sessions, pool)
-                boxes.engine.close()
-                folders.remove()
-                audit.write("server.ended", {"server": server_id})
-                await end_all(exports, audit)
+                try:
+                    await _put_down(prepared, sessions, pool)
+                finally:
+                    boxes.engine.close()
+                    folders.remove()
+                    audit.write("server.ended", {"server": server_id})
+                    await end_all(exports, audit)
 
             def reload() -> None:
                 taking_up(change.take_up)
@@ -159,8 +165,6 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
             finally:
                 await close()
                 tasks.cancel_scope.cancel()
-    store.close()
-    audit.close()
 
 
 async def _put_down(prepared: Prepared, sessions: Sessions, pool: Pool) -> None:

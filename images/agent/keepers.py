@@ -1,4 +1,4 @@
-"""Keepers that wait for their next command: forked ahead, or from a command that is over."""
+"""Keepers that wait for their next command: started ahead, or from a command that is over."""
 
 import contextlib
 import errno
@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from spawn import Keeper
 
-AHEAD = 2  # one takes the next command while the other makes a new leader; 3 MB of memory each, most of it shared
-KEPT = 3  # one more than are made: else each command that takes a while would cost a fork, and its keeper be sent away
+AHEAD = 2  # one takes the next command while the other makes a new leader; about 0.2 MB each
+KEPT = 3  # one more than are made: else each command that takes a while would cost one, and its own be sent away
 
 
 class Keepers:
-    """`make` forks one. Their channels are watched here, for their whole life."""
+    """`make` starts one. Their channels are watched here, for their whole life."""
 
     def __init__(self, make: Callable[[], Keeper], selector: selectors.BaseSelector) -> None:
         self._make, self._selector = make, selector
