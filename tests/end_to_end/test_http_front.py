@@ -1,12 +1,13 @@
 """TLS by certificate files, a proxy that is trusted and one that is not, and an end that waits for nobody."""
 
 import re
+import select
 import signal
 import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from server.front.http import MOST_CONNECTIONS, check_certificate
 from server.http_settings import HttpSettings
+from server.ops.process_memory import peak_mb
 from server.settings import BadSettings
 from tests.end_to_end.http_rig import ANN, HttpServer, cli, serving, streamable, tokens
 from tests.end_to_end.rig import Home, until
@@ -158,6 +160,36 @@ async def test_thousands_who_have_no_token_keep_nobody_out_who_has_one(home: Hom
             async with streamable(server, ANN) as another:
                 assert (await another.list_tools()).tools == tools
             assert server.get("/healthz").status_code == httpx.codes.OK
+
+
+def flooded(url: str, head: bytes, piece: bytes) -> bytes:
+    """What is answered to a request whose head has no end, of 16 MB at most."""
+    host, port = url.removeprefix("http://").split(":")
+    answer = bytearray()
+    with socket.create_connection((host, int(port)), timeout=30) as sock, suppress(ConnectionError):
+        sock.sendall(head)
+        for _ in range((16 << 20) // len(piece)):
+            sock.sendall(piece)
+            if select.select([sock], [], [], 0)[0]:
+                break
+        while data := sock.recv(1 << 16):
+            answer += data
+    return bytes(answer)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"X-A: b\r\n" * 1000, b"X-A: " + b"b" * 8192, b"X" * 8192],
+    ids=["a million headers", "a header without end", "a name without end"],
+)
+def test_a_head_without_end_is_cut_short_and_held_nowhere(home: Home, piece: bytes) -> None:
+    with serving(with_settings(home, "")) as server:
+        before = peak_mb(server.process.pid)
+        for _ in range(5):
+            answer = flooded(server.url, b"GET /mcp HTTP/1.1\r\n", piece)
+            assert not answer or answer.startswith(b"HTTP/1.1 400 "), answer[:60]
+        assert peak_mb(server.process.pid) - before < 8
+        assert server.get("/healthz").status_code == httpx.codes.OK
 
 
 GARBAGE = [
