@@ -127,13 +127,7 @@ class Control:
             case {"op": "secrets", "secrets": list(secrets)}:
                 doors.keep([Secret.parse(secret) for secret in secrets])
             case {"op": "open", "session": str(session)}:
-                listener = self._listener(message)
-                listed = Allowlist.parse(message["allow"]) if "allow" in message else None
-                await doors.open(session, listener)
-                if "placeholders" in message:
-                    doors.lend(session, _placeholders(message["placeholders"]))
-                if listed is not None:
-                    doors.bind(session, listed)  # before any connection gets its turn
+                await self._open(doors, session, message)
             case {"op": "bind", "session": str(session), "allow": list(entries)}:
                 doors.bind(session, Allowlist.parse(entries))
             case {"op": "calls", "session": str(session)}:
@@ -142,6 +136,18 @@ class Control:
                 await doors.close(session)
             case _:
                 _decide(doors, message)
+
+    async def _open(self, doors: Doors, session: str, message: Mapping[str, Any]) -> None:
+        """All that is known of the session is in place before any connection gets its turn."""
+        listener = self._listener(message)
+        listed = Allowlist.parse(message["allow"]) if "allow" in message else None
+        await doors.open(session, listener)
+        if "placeholders" in message:
+            doors.lend(session, _placeholders(message["placeholders"]))
+        if listed is not None:
+            doors.bind(session, listed)
+        if "decisions" in message:
+            doors.calls(session, decision_ids(message))
 
     def _listener(self, message: Mapping[str, Any]) -> Path | socket.socket:
         """Where to listen, or the listener itself where the server has made it: then this gate sees no folder of its."""

@@ -121,6 +121,7 @@ class Agent:
     def _serve(self) -> None:
         assert self.wire is not None  # noqa: S101 - _dial() has set it
         self.wire.flush()  # who we are, before anybody asks: a server that takes over waits for that
+        self.keepers.fill()  # the first command may be a fork bomb, and leave no room for the second's keeper
         while True:
             self._turn(self._patience())
             self._beat(time.monotonic())

@@ -26,6 +26,11 @@ class Keepers:
     def enough(self) -> bool:
         return len(self._spares) >= AHEAD
 
+    def fill(self) -> None:
+        """As far as there is room."""
+        for _ in range(AHEAD - len(self._spares)):
+            self.make_a_spare()
+
     def make_a_spare(self) -> None:
         with contextlib.suppress(OSError):  # the sandbox is full of processes
             self.spare(self._new())

@@ -148,15 +148,17 @@ class EgressLink:
         socket_path: Path,
         allow: Sequence[AllowEntry] | None = None,
         placeholders: Mapping[str, str] | None = None,
+        decisions: tuple[str, ...] = (),
     ) -> None:
         """Listen for a session; without a list, whatever it asks is refused until it is bound. Waits up to 15 s.
 
-        placeholders: names of secrets, and what the session's sandbox has in their place.
+        placeholders: names of secrets, and what the session's sandbox has in their place. decisions: of the calls that
+        run in it already.
         """
         listed = None if allow is None else tuple(allow)
-        wanted = self._wanted[session] = _Wanted(socket_path, listed, placeholders or {})
+        wanted = self._wanted[session] = _Wanted(socket_path, listed, placeholders or {}, decisions)
         try:
-            await self._ask(self._opening(session, wanted), wanted)
+            await self._ask(lambda: self._opening(session, wanted), wanted)
         except BaseException:
             self._wanted.pop(session, None)
             raise
@@ -168,7 +170,7 @@ class EgressLink:
         before = self._wanted[session].allow
         self._wanted[session].allow = tuple(allow)
         try:
-            await self._ask({"op": "bind", "session": session, "allow": list(allow)})
+            await self._ask(lambda: {"op": "bind", "session": session, "allow": list(allow)})
         except GateRefused:
             self._wanted[session].allow = before
             raise
@@ -207,8 +209,11 @@ class EgressLink:
             with suppress(GateDown):
                 await self._running.ask({"op": "close", "session": session})
 
-    async def _ask(self, message: Mapping[str, Any], opens: _Wanted | None = None) -> None:
-        """Ask whichever process is up; where it dies before it answers, ask the next one. All requests may repeat."""
+    async def _ask(self, request: Callable[[], Event], opens: _Wanted | None = None) -> None:
+        """Ask whichever process is up; where it dies before it answers, ask the next one. All requests may repeat.
+
+        request: made when it is sent, which may be a while after it was wanted.
+        """
         self.start()
         with anyio.move_on_after(READY_S):
             while True:
@@ -217,13 +222,14 @@ class EgressLink:
                 if running is None:
                     raise GateDown("The egress process is up and is not, which cannot be.")
                 with suppress(GateDown):  # it died; the next one was told all that is wanted, and is asked again
-                    return await running.ask(message, self._listener(opens))
+                    return await running.ask(request(), self._listener(opens))
                 await running.buried.wait()
         raise GateDown(f"The egress process is not running. {self._last_words}".rstrip())
 
     def _opening(self, session: str, wanted: _Wanted) -> Event:
-        """The request for a listener, with its list where one is known: so it is never there without it."""
-        request: Event = {"op": "open", "session": session}
+        """The request for a listener, with its list where one is known and with the calls that run by now: so it is never
+        there without them."""
+        request: Event = {"op": "open", "session": session, "decisions": list(wanted.decisions)}
         if self._settings.at is None:
             request["socket"] = str(wanted.socket)
         if wanted.placeholders:
@@ -317,7 +323,6 @@ class EgressLink:
             return
         try:
             await running.ask(self._opening(session, wanted), self._listener(wanted))
-            running.tell({"op": "calls", "session": session, "decisions": list(wanted.decisions)})
         except GateRefused as error:
             log.warning("The session %s stays without a network: %s", session, error)
 

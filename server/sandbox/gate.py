@@ -106,7 +106,8 @@ class Gate:
             return  # detached before its turn came
         try:
             socket = self._directory / sandbox_id / SOCKET
-            await self._link.open(sandbox_id, socket, allow, self._placeholders.by_name(attached.lent_as))
+            lent = self._placeholders.by_name(attached.lent_as)
+            await self._link.open(sandbox_id, socket, allow, lent, attached.decisions)
         except (GateDown, GateRefused):
             pass  # the link tries on by itself; until then this sandbox has no network
         else:
@@ -114,7 +115,6 @@ class Gate:
                 self._write_trust(sandbox_id)  # a gate that is newly up may have renewed the store of Java's
         finally:
             attached.opened.set()
-        self._link.calls(sandbox_id, attached.decisions)
 
     def _write_trust(self, sandbox_id: str) -> None:
         """The gate's certificate, and the system's for what passes it untouched; a file that is there stays the same one."""

@@ -81,7 +81,7 @@ def test_each_request_is_done_in_order_and_answered_by_its_id() -> None:
     }
     seen, heard = converse(
         configure,
-        {"op": "open", "id": 2, "session": "s", "socket": "/s"},
+        {"op": "open", "id": 2, "session": "s", "socket": "/s", "decisions": ["c"]},
         {"op": "bind", "id": 3, "session": "s", "allow": ["a.test", {"host": "b.test"}]},
         {"op": "calls", "session": "s", "decisions": ["d"]},
         {"op": "answer", "ask": "q", "let": "once"},
@@ -89,8 +89,8 @@ def test_each_request_is_done_in_order_and_answered_by_its_id() -> None:
         {"op": "close", "id": 4, "session": "s"},
     )
 
-    assert [step[0] for step in seen] == ["configure", "open", "bind", "calls", "answer", "cut", "close"]
-    assert seen[4:6] == [("answer", "q", "once"), ("cut", "s", "a.test:443")]
+    assert [step[0] for step in seen] == ["configure", "open", "calls", "bind", "calls", "answer", "cut", "close"]
+    assert seen[5:7] == [("answer", "q", "once"), ("cut", "s", "a.test:443")]
     assert seen[0][1] == Setup.parse(configure)
     assert heard == [{"re": number, "ok": True} for number in (1, 2, 3, 4)]
 

@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +129,23 @@ async def test_calls_are_named_in_refusals_and_in_events(setup: Setup) -> None:
 
     assert refused.json["decision_id"] == "d-7"
     assert {event["event"]: event["decisions"] for event in setup.events} == {"flow": ["d-7"], "refused": ["d-7"]}
+
+
+async def test_calls_that_ran_before_it_listened_are_named_from_the_first_connection_on(setup: Setup) -> None:
+    def first() -> Answer:
+        while not setup.path.exists():
+            """Whoever waits for it comes at once."""
+        with suppress(ConnectionRefusedError):  # it is bound, and does not listen yet
+            return anyio.from_thread.run(setup.fetch)
+        return first()
+
+    async with setup.link() as link, anyio.create_task_group() as tasks:
+        tasks.start_soon(link.open, "s", setup.path)
+        await eventually(lambda: "s" in link._wanted)
+        link.calls("s", ["d-8"])
+        refused = await anyio.to_thread.run_sync(first)
+
+    assert (refused.rule, refused.json["decision_id"]) == ("egress.not_bound", "d-8")
 
 
 @pytest.mark.promise("egress.start_refused")

@@ -33,8 +33,10 @@ class FakeLink(EgressLink):
         socket_path: Path,
         allow: Sequence[AllowEntry] | None = None,
         placeholders: Mapping[str, str] | None = None,
+        decisions: tuple[str, ...] = (),
     ) -> None:
         await anyio.lowlevel.checkpoint()
+        self.said.append(("calls", decisions))
         if self.down:
             raise GateDown("it is down")
         self.said.append(("open", socket_path.name))

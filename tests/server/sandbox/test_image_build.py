@@ -91,7 +91,7 @@ def test_list_names_every_image_of_sandboxes() -> None:
     images = [state.image for state in list_images(engine_url())]
 
     assert images[0] == "base"
-    assert {*images, "server"} == {
+    assert {*images, "egress", "server"} == {
         path.parent.name for path in images_dir().glob("*/Dockerfile")
     }  # which is no sandbox's
 
