@@ -34,7 +34,9 @@ def port_of(sockets: Sequence[socket.socket]) -> int:
 
 
 def _bound(family: int, where: tuple[str | int | bytes, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # By its name: asyncio lets small writes go at once only where it reads that the protocol is TCP, and a client's
+    # delayed acknowledgement would hold the end of each answer for 40 ms.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:

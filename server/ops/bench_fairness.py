@@ -106,11 +106,13 @@ async def _fairness(rig: Rig) -> list[Row]:
             argv = [sys.executable, "-P", "-m", "server.ops.bench_flood", str(port), LOUD, str(CONNECTIONS)]
             async with await anyio.open_process(argv, stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as process:
                 flood = _Flood(process)
-                for _ in range(turns):
-                    await calls(wire, calm)
-                    async with flood.raging():
-                        await calls(wire, beside)
-                process.kill()
+                try:
+                    for _ in range(turns):
+                        await calls(wire, calm)
+                        async with flood.raging():
+                            await calls(wire, beside)
+                finally:
+                    process.kill()  # it is waited for, whatever happened
     calm, beside = sorted(calm), sorted(beside)
     what = "a call over HTTP beside a flood of another caller's, over the same without"
     return [

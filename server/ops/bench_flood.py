@@ -27,6 +27,9 @@ class Wire:
     async def open(cls, port: int, token: str) -> "Wire":
         return cls(*await asyncio.open_connection("127.0.0.1", port), token)
 
+    def close(self) -> None:
+        self._writer.close()
+
     async def call(self, tool: str, arguments: dict[str, Any]) -> bool:
         """Whether it was answered; False where it was refused for its pace. Raises OSError for anything else."""
         self._last += 1
@@ -67,50 +70,39 @@ class Wire:
 
 
 class Flood:
-    def __init__(self) -> None:
-        self._open, self._still = asyncio.Event(), asyncio.Event()
-        self._busy = 0
-        self.told = {"answered": 0, "refused": 0}
+    """Connections are opened for each: a server closes those that rest."""
 
-    async def work(self, wire: Wire) -> None:
-        while True:
-            await self._open.wait()
-            self._busy += 1
+    def __init__(self, port: int, token: str, connections: int) -> None:
+        self._port, self._token, self._connections = port, token, connections
+        self._workers: list[asyncio.Future[None]] = []
+        self._over = False
+        self.told: dict[str, int] = {}
+
+    async def begin(self) -> None:
+        wires = [await Wire.open(self._port, self._token) for _ in range(self._connections)]
+        self.told, self._over = {"answered": 0, "refused": 0}, False
+        self._workers = [asyncio.ensure_future(self._work(wire)) for wire in wires]
+
+    async def _work(self, wire: Wire) -> None:
+        while not self._over:
             self.told["answered" if await wire.call(*CALL) else "refused"] += 1
-            self._busy -= 1
-            if not self._busy:
-                self._still.set()
-
-    def begin(self) -> None:
-        self.told = dict.fromkeys(self.told, 0)
-        self._open.set()
+        wire.close()
 
     async def end(self) -> None:
-        """Once every call that is on its way has its answer."""
-        self._open.clear()
-        while self._busy:
-            self._still.clear()
-            await self._still.wait()
+        """Once every call that is on its way has its answer. Raises what any of them met."""
+        self._over = True
+        await asyncio.gather(*self._workers)
 
 
-async def _main(port: int, token: str, connections: int) -> None:
-    flood, lines = Flood(), asyncio.StreamReader()
+async def _main(flood: Flood) -> None:
+    lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    wires = [await Wire.open(port, token) for _ in range(connections)]
-    workers = [asyncio.ensure_future(flood.work(wire)) for wire in wires]
     flooding = False
     while await lines.readline():
-        if flooding:
-            await flood.end()
-        else:
-            flood.begin()
+        await (flood.end() if flooding else flood.begin())
         flooding = not flooding
         print(json.dumps(flood.told), flush=True)
-        for failed in (worker for worker in workers if worker.done()):
-            await failed
-    for worker in workers:
-        worker.cancel()
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    asyncio.run(_main(Flood(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))))

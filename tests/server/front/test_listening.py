@@ -1,5 +1,6 @@
 """An address is there to be listened at, or a sentence says why not."""
 
+import asyncio
 import socket
 
 import pytest
@@ -15,6 +16,24 @@ def test_what_is_bound_can_be_listened_at_and_is_free_again_afterwards() -> None
 
     with bound("127.0.0.1", port):
         pass
+
+
+def test_small_answers_are_not_held_back() -> None:
+    async def accepted() -> int:
+        seen = asyncio.get_running_loop().create_future()
+
+        async def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            seen.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with bound("127.0.0.1", 0) as sockets:
+            async with await asyncio.start_server(take, sock=sockets[0]):
+                _, writer = await asyncio.open_connection("127.0.0.1", port_of(sockets))
+                found = int(await seen)
+                writer.close()
+                return found
+
+    assert asyncio.run(accepted())
 
 
 def test_any_free_port_is_one_port_for_all_addresses_of_a_name() -> None:
