@@ -1,6 +1,6 @@
 """Bodies on their way: what leaves is looked through for placeholders, what comes back for secrets. Nothing is held."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from egress.decoding import Decoder, Undecodable
 from egress.scrub import Scrubber
@@ -38,22 +38,22 @@ class Download:
         self._count, self._scrubber, self._decoder, self._spoilt = count, scrubber, decoder, spoilt
         self._over = False
 
-    def __call__(self, data: bytes) -> list[bytes]:
-        """The next bytes; none of them is the end."""
+    def __call__(self, data: bytes) -> Iterator[bytes]:
+        """The next bytes, made as they are taken; none of them is the end. Where not all are taken, no more come."""
         if self._over:
-            return []
-        if not data:
-            return _some([self._scrubber.rest()])
-        if self._decoder is None:
-            return _some([self._scrubber.feed(self._count(data))])
+            return
+        self._over = True
         try:
-            return _some([self._scrubber.feed(piece) for piece in self._decoder.feed(self._count(data))])
+            yield from filter(None, self._pieces(data))  # an empty chunk would say that the body is over
         except Undecodable as error:
-            self._over = True
             self._spoilt(error)
-            return []
+            return
+        self._over = False
 
-
-def _some(pieces: list[bytes]) -> list[bytes]:
-    """An empty chunk would say that the body is over."""
-    return [piece for piece in pieces if piece]
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
+        if not data:
+            yield self._scrubber.rest()
+        elif self._decoder is None:
+            yield self._scrubber.feed(self._count(data))
+        else:
+            yield from map(self._scrubber.feed, self._decoder.feed(self._count(data)))

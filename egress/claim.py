@@ -8,7 +8,8 @@ from egress.refusal import RuleId, refuse
 
 _NEVER_PASSED = frozenset({"CONNECT", "TRACE", "TRACK", "PRI"})
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # a token of RFC 9110, which tells GET from get
-_TARGET = re.compile(r"/[\x21-\x7e\x80-\xff]*|\*")
+_TARGET = re.compile(r"/[\x21\x22\x24-\x7e\x80-\xff]*|\*")  # without `#`: some servers end the path there
+_LENGTH = re.compile(rb"[0-9]{1,18}")  # what every program can count to
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab; a bare CR ends a line for some
 _SCHEME_PORT = {"http": 80, "https": 443}
 
@@ -70,14 +71,19 @@ class Claim:
             raise _shape(target, "an absolute URL inside a tunnel is not passed on")
         if not _TARGET.fullmatch(self.path):
             raise _shape(target, "the request's path is not one")
-        if any(_CONTROL.search(name) or _CONTROL.search(value) for name, value in self.fields):
-            raise _shape(target, "a header is folded over lines, or holds a control character")
+        self._check_fields(target)
         if self.upgrade and any(
             name.lower() == b"sec-websocket-version" and value != b"13" for name, value in self.fields
         ):
             raise _shape(target, "only version 13 of WebSocket is passed on")
         if self.h2c or (self.upgrade and (self.http2 or self.upgrade.lower() != "websocket")):
             raise _shape(target, f"an upgrade to {clip(self.upgrade, 20) or 'h2c'} is not passed on, only to websocket")
+
+    def _check_fields(self, target: Destination) -> None:
+        if any(_CONTROL.search(name) or _CONTROL.search(value) for name, value in self.fields):
+            raise _shape(target, "a header is folded over lines, or holds a control character")
+        if any(not _framed(name.lower(), value) for name, value in self.fields):
+            raise _shape(target, "the request's body is framed in a way that not every server reads")
 
     def _named(self, target: Destination) -> Destination:
         names = {*self.hosts, self.authority} - {""} if self.http2 else set(self.hosts)
@@ -92,6 +98,13 @@ class Claim:
             return Destination.parse(text, default_port)
         except BadName as error:
             raise refuse("egress.bad_name", f"{error}.", clip(text)) from error
+
+
+def _framed(name: bytes, value: bytes) -> bool:
+    """Whether nobody can take the end of the body for another place, and what follows for a request."""
+    if name == b"transfer-encoding":
+        return value.strip().lower() == b"chunked"
+    return name != b"content-length" or _LENGTH.fullmatch(value) is not None
 
 
 def _shape(target: Destination, what: str) -> Exception:

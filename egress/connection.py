@@ -19,6 +19,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 
 from egress.cause import Cause, cause
 from egress.held import Held
+from egress.hooks import OpenedHook
 from egress.line import Line, Piece
 from egress.pressure import Pressure
 from egress.session import MOST_UPSTREAMS, Session
@@ -40,8 +41,17 @@ class Upstream:
     def __init__(self, reader: Any, pressure: Pressure, piece: Piece, held: Held | None = None) -> None:
         self._reader, self._pressure, self._piece = reader, pressure, piece
         self.held = held or Held()
+        self._opening = set[str]()
+        self._goes_on = asyncio.Event()
+        self._goes_on.set()
+
+    def opening(self, flow: str, *, more: bool) -> None:
+        """While there is more of an answer to open than was taken of it, nothing is read."""
+        (self._opening.add if more else self._opening.discard)(flow)
+        (self._goes_on.clear if self._opening else self._goes_on.set)()
 
     async def read(self, n: int = -1) -> bytes:
+        await self._goes_on.wait()
         await self._pressure.ease(for_client=True)
         data: bytes = await self._reader.read(self.held.at_once(n, self._piece()))
         return data if await self.held.takes(len(data)) else b""
@@ -86,14 +96,21 @@ class Connection(ProxyConnectionHandler):
         with self.timeout_watchdog.disarm():
             with suppress(OSError):
                 await self.line.drain()  # one read may hold a thousand requests, and answers that nobody takes pile up
+            if isinstance(hook, OpenedHook):
+                await self._taken(hook)
             await self.session.turns.take(self.session)
             await self.master.addons.trigger_event(hook)
+
+    async def _taken(self, hook: OpenedHook) -> None:
+        if upstream := self.upstreams.get(hook.flow.server_conn.id):
+            upstream.opening(hook.flow.id, more=hook.more)
+        await self.line.pressure.ease(for_client=True, unless=self.line.is_closing)
 
     async def server_event(self, event: Event) -> None:
         began = time.thread_time()
         await super().server_event(event)
         if isinstance(event, DataReceived):
-            self.session.bite.took(time.thread_time() - began)
+            self.session.bite.took(time.thread_time() - began, time.monotonic())
 
     @property
     def cause(self) -> Cause:

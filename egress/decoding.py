@@ -1,4 +1,4 @@
-"""Compressed answers, opened piece by piece and with a bound: a few bytes can stand for gigabytes."""
+"""Compressed answers, opened piece by piece as they are taken: a few bytes can stand for gigabytes."""
 
 import zlib
 from collections.abc import Iterator
@@ -8,14 +8,13 @@ import brotli
 import zstandard
 
 PIECE = 64 * 1024
-MOST_AT_ONCE = 32 * 1024 * 1024  # from one read of at most 64 KiB: what zlib makes of it at its best, halved
-_ZSTD_STEP = 64  # bytes; a block of a few bytes makes 128 KiB
+_ZSTD_STEPS = (4, 64)  # bytes at once; a block of a few bytes makes 128 KiB, and what is made has no bound of its own
 _ZSTD_WINDOW = 8 * 1024 * 1024  # what RFC 8878 wants of every decoder
 _EITHER_ZLIB = 47  # gzip or zlib, whichever it is
 
 
 class Undecodable(Exception):
-    """An answer's body is not what its Content-Encoding says, or would become too large."""
+    """An answer's body is not what its Content-Encoding says."""
 
 
 class Decoder(Protocol):
@@ -29,27 +28,22 @@ def decoder(encoding: str) -> Decoder | None:
         case "" | "identity":
             return None
         case "gzip" | "x-gzip" | "deflate":
-            return _Bounded(_Zlib())
+            return _Checked(_Zlib())
         case "br":
-            return _Bounded(_Brotli())
+            return _Checked(_Brotli())
         case "zstd":
-            return _Bounded(_Zstd())
+            return _Checked(_Zstd())
         case _:
             raise Undecodable("The origin encoded its answer in a way that cannot be looked through for secrets.")
 
 
-class _Bounded:
+class _Checked:
     def __init__(self, inner: Decoder) -> None:
         self._inner = inner
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        made = 0
         try:
-            for piece in self._inner.feed(data):
-                made += len(piece)
-                if made > MOST_AT_ONCE:
-                    raise Undecodable("The origin's answer is far larger than the bytes it sent.")
-                yield piece
+            yield from self._inner.feed(data)
         except (zlib.error, brotli.error, zstandard.ZstdError) as error:
             raise Undecodable("The origin's answer is not encoded as it says.") from error
 
@@ -82,7 +76,13 @@ class _Zstd:
     def __init__(self) -> None:
         decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
         self._inner = decompressor.decompressobj(read_across_frames=True)
+        self._step = _ZSTD_STEPS[0]
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        for start in range(0, len(data), _ZSTD_STEP):
-            yield self._inner.decompress(data[start : start + _ZSTD_STEP])
+        start = 0
+        while start < len(data):
+            piece = self._inner.decompress(data[start : start + self._step])
+            start += self._step
+            least, most = _ZSTD_STEPS
+            self._step = least if len(piece) > PIECE else min(2 * self._step, most)
+            yield piece

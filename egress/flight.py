@@ -41,6 +41,12 @@ class Flight:
         """Bytes that nobody reads: of these, only how many there are is known."""
         return self.scheme == "tcp"
 
+    def starts(self, size: int) -> None:
+        """So much of its head is about to go out, unless the budget is spent with it: a head carries data as a body does."""
+        self.bytes_up += size
+        if self.budget is not None:
+            self.budget.up(size)
+
     def up(self, data: bytes) -> bytes:
         self.bytes_up += len(data)
         if self.budget is not None and not self.budget.up(len(data)):
@@ -51,17 +57,20 @@ class Flight:
         return data
 
     def down(self, data: bytes) -> bytes:
-        self.bytes_down += len(data)
-        if self.budget is not None and not self.budget.down(len(data)):
-            self._over()
+        self.received(len(data))
         return data
+
+    def received(self, size: int) -> None:
+        self.bytes_down += size
+        if self.budget is not None and not self.budget.down(size):
+            self._over()
 
     def _over(self) -> None:
         if self.overspent is not None:
             self.overspent()
 
-    def facts(self, status: int) -> FlowFacts:
-        """status: of the answer; 0 where there was none."""
+    def facts(self, status: int, failed: str = "") -> FlowFacts:
+        """status: of the answer; 0 where there was none. failed: why its origin was not reached."""
         return FlowFacts(
             host=self.destination.host,
             port=self.destination.port,
@@ -76,5 +85,6 @@ class Flight:
             rule=self.rule or (ASKED if self.let else ""),
             secrets=self.secrets,
             learnt=self.learnt,
+            failed=failed,
             duration_ms=round((time.monotonic() - self.started) * 1000),
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 from mitmproxy import connection, http, tls
@@ -18,10 +19,11 @@ from egress.decoding import Undecodable
 from egress.destination import BadName, Destination, clip
 from egress.dial import Dialler, PinnedLoop
 from egress.flight import Flight
+from egress.hooks import Unread
 from egress.journal import Journal
-from egress.layers import HEAD_BYTES, TOO_LONG, UNREADABLE, Cut, SandboxHttp, Unread
+from egress.layers import HEAD_BYTES, TOO_LONG, UNREADABLE, Cut, SandboxHttp
 from egress.lending import Lending
-from egress.reading import answer_of, asked_of, claim_of, write_canonical
+from egress.reading import answer_of, asked_of, claim_of, size_of, write_canonical
 from egress.refusal import BAD_GATEWAY, TOO_MANY, Let, Refusal, Refused, refuse
 
 log = logging.getLogger("egress")
@@ -31,6 +33,10 @@ _TLS_RECORD = 0x16
 _SWITCHING = 101
 _NOT_FOR_SANDBOXES = ("alt-svc", "alternate-protocol", "proxy-authenticate", "x-sandgate-error")
 _ANSWERABLE = frozenset({"http_connect", "requestheaders", "request_invalid", "dial_failed"})
+_UNTRUSTED_AS = re.compile(
+    "local issuer certificate|self-signed certificate"
+)  # OpenSSL's words; companies intercept TLS
+_UNTRUSTED = " Whom to believe beyond the system's authorities is [egress] upstream_ca in the settings."
 _FAILED = Refusal("egress.error", "The gate failed while it judged this; nothing was sent.")
 
 
@@ -143,6 +149,8 @@ class Gate:
             flight = await self._admitted(flow, at)
             write_canonical(flow.request, flight.destination)
             self.lending.put_in(flow.request, at.session.placeholders, flight)
+            flight.starts(size_of(flow.request.headers) + len(flow.request.data.path))
+            at.session.not_spent(flight.destination)
         except Refused as refused:
             self._refuse(flow, refused.refusal)
             return
@@ -156,7 +164,7 @@ class Gate:
         request = flow.request
         if self.unrecorded:
             raise refuse("egress.error", "Traffic cannot be recorded at the moment, so none is let pass.")
-        if sum(len(name) + len(value) for name, value in request.headers.fields) > HEAD_BYTES:
+        if size_of(request.headers) > HEAD_BYTES:
             raise Refused(TOO_LONG)
         claim = claim_of(flow, at.line.tunnel)
         destination = claim.destination()
@@ -199,6 +207,7 @@ class Gate:
             self._note(at, Refusal("egress.protocol", "The origin switched protocols unasked.", flow.request.host))
             at.line.abort()
             return
+        flight.received(size_of(flow.response.headers))
         for name in _NOT_FOR_SANDBOXES:
             flow.response.headers.pop(name, None)
         try:
@@ -269,12 +278,12 @@ class Gate:
         if not flights:
             raise refuse("egress.error", "No request asked for this connection.", destination.host, destination.port)
         at.session.admit_dial(destination, let=any(flight.let for flight in flights))
-        addresses = await self.dialler.addresses(destination, at.session.lookups)
-        at.line.reached(destination, str(addresses[0]))  # as far as is known before one of them answers
+        pin = await self.dialler.aim(destination, at.session.lookups)
+        at.line.reached(destination, str(pin.addresses[0]))  # as far as is known before one of them answers
         loop = asyncio.get_running_loop()
         if not isinstance(loop, PinnedLoop):
             raise TypeError("the gate runs on a loop that would connect anywhere")
-        loop.pin(addresses)
+        loop.pin(pin)
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
         at = self._at(data.client)
@@ -315,11 +324,10 @@ class Gate:
         refusal = at.line.why_not_dialled(target)
         if refusal is None:
             text = clip(flow.error.msg if flow.error else "no reason given")
-            refusal = Refusal(
-                "egress.error", f"{target} was not reached: {text}.", target.host, target.port, BAD_GATEWAY
-            )
+            reason = f"{target} was not reached: {text}.{_UNTRUSTED if _UNTRUSTED_AS.search(text) else ''}"
+            refusal = Refusal("egress.error", reason, target.host, target.port, BAD_GATEWAY)
         if flight is not None and refusal.status == BAD_GATEWAY:
-            self.journal.flow(at.session.name, flight.cause, flight.facts(refusal.status))
+            self.journal.flow(at.session.name, flight.cause, flight.facts(refusal.status, refusal.reason))
             self._answer(flow, at, refusal)
         else:
             self._refuse(flow, refusal)

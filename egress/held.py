@@ -20,11 +20,14 @@ class Held:
         return wanted if self._on else piece
 
     async def takes(self, size: int) -> bool:
-        """Count so many more bytes. Where too many are held, wait for somebody to make sense of them; False: nobody did."""
+        """Count so many more bytes. Where too many are held, wait for somebody to make sense of them; False: nobody did.
+
+        The first read is handed on however large it is: it may have begun when nothing was counted yet.
+        """
         if not self._on:
             return True
-        self._bytes += size
-        if self._bytes <= HELD_BYTES:
+        before, self._bytes = self._bytes, self._bytes + size
+        if before == 0 or self._bytes <= HELD_BYTES:
             return True
         self._eased.clear()
         try:

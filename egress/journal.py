@@ -1,4 +1,4 @@
-"""What the server is told of the traffic: each flow that ended, and refusals, counted so that no sandbox floods a disk."""
+"""What the server is told of the traffic: flows that ended, and refusals, counted so that no sandbox floods a disk."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -7,6 +7,7 @@ from typing import Any
 
 from egress.cause import Cause
 from egress.destination import clip
+from egress.folded import Folded
 from egress.refusal import Refusal
 
 WINDOW_S = 1.0
@@ -14,6 +15,9 @@ MOST_DISTINCT = 20  # in one window
 BURST = 500  # lines of one session's refusals
 LINES_PER_SECOND = 0.3  # beyond the burst: a day of it is ten megabytes, not a disk
 LONG_WINDOW_S = 60.0  # when a session has used them up
+FLOWS_BURST = 5000  # lines of one session's flows: what a large install makes
+FLOWS_PER_SECOND = 1.0
+MOST_SESSIONS = 4096  # whose flows are counted
 
 type Tell = Callable[[Mapping[str, Any]], None]
 
@@ -46,13 +50,18 @@ class _Window:
 
 @dataclass(slots=True)
 class _Lines:
-    """How many more of a session's refusals may be told one by one."""
+    """How many more of a session's refusals, or of its flows, may be told one by one."""
 
-    left: float = BURST
+    most: float = BURST
+    per_second: float = LINES_PER_SECOND
+    left: float = field(init=False)
     at: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.left = self.most
+
     def some(self, now: float) -> bool:
-        self.left = min(BURST, self.left + (now - self.at) * LINES_PER_SECOND)
+        self.left = min(self.most, self.left + (now - self.at) * self.per_second)
         self.at = now
         return self.left >= 1
 
@@ -65,7 +74,7 @@ class _Lines:
 
 @dataclass(frozen=True, slots=True)
 class FlowFacts:
-    """One request that was let pass, when it is over. bytes are of bodies; path is without its query; secrets are names.
+    """One request that was let pass, when it is over. bytes are of heads and bodies; path is without its query; secrets are names.
 
     told_up: bytes_up as it was told meanwhile. address: what was dialled, empty where nothing was. rule: the entry of the list that admitted it.
     """
@@ -84,22 +93,27 @@ class FlowFacts:
     told_up: int = 0
     secrets: tuple[str, ...] = ()
     learnt: bool = False
+    failed: str = ""  # why its origin was not reached
 
 
 class Journal:
     """Hands events to `tell`. A refusal is told at once; the same again within a second is counted and told after it.
 
-    A session that goes on and on is told of in a line a minute, so that no count is lost and no disk fills.
+    A session that goes on and on is told of in a line a minute, so that no count is lost and no disk fills. So it is with
+    flows: beyond some thousand those that are alike are told together, with what they carried.
     """
 
     def __init__(self, tell: Tell) -> None:
         self.tell = tell
         self._windows: dict[str, _Window] = {}
         self._lines: dict[str, _Lines] = {}
+        self._flows: dict[str, tuple[_Lines, Folded]] = {}
 
     def flow(self, session: str, cause: Cause, facts: FlowFacts, event: str = "flow") -> None:
         """event: flow where it is over, sending where it goes on."""
-        self.tell(
+        lines, folded = self._flows_of(session)
+        tell = self.tell if lines.take(asyncio.get_running_loop().time()) else folded.add
+        tell(
             {
                 "event": event,
                 "session": session,
@@ -118,10 +132,19 @@ class Journal:
                 "duration_ms": facts.duration_ms,
                 "rule": clip(facts.rule, 300),
                 **({"learnt": True} if facts.learnt else {}),
+                **({"failed": clip(facts.failed, 500)} if facts.failed else {}),
                 **({"uninterpreted": True} if facts.scheme == "tcp" else {}),
                 **({"secrets": list(facts.secrets)} if facts.secrets else {}),
             }
         )
+
+    def _flows_of(self, session: str) -> tuple[_Lines, Folded]:
+        """Made anew for what ends after its session; whichever was not asked for in the longest time goes."""
+        found = self._flows.pop(session, None) or (_Lines(FLOWS_BURST, FLOWS_PER_SECOND), Folded(self.tell))
+        self._flows[session] = found
+        if len(self._flows) > MOST_SESSIONS:
+            self._flows.pop(next(iter(self._flows)))[1].flush()
+        return found
 
     def refused(self, session: str, cause: Cause, refusal: Refusal, asked: Asked = NOTHING_READ) -> None:
         window = self._windows.get(session) or self._opened(session)
@@ -154,6 +177,8 @@ class Journal:
         """It is over; what is still counted is told."""
         self.flush(session)
         self._lines.pop(session, None)
+        if session in self._flows:
+            self._flows.pop(session)[1].flush()
 
     def flush(self, session: str) -> None:
         """Tell what one session was refused since its last window began."""

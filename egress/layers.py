@@ -1,19 +1,31 @@
 """mitmproxy's HTTP layers where the gate must do otherwise: answer early, in its own words, and hold no WebSocket."""
 
 import re
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import Any
 
 from mitmproxy import connection, flow, http
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.commands import StartHook
+from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as http_layers
-from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpLayer, HttpStream, SendHttp, validate_request
+from mitmproxy.proxy.layers.http import (
+    DropStream,
+    GetHttpConnection,
+    HttpLayer,
+    HTTPMode,
+    HttpStream,
+    SendHttp,
+    validate_request,
+)
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
     HttpEvent,
+    RequestData,
+    RequestHeaders,
     RequestProtocolError,
+    RequestTrailers,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
@@ -23,12 +35,19 @@ from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.layers.websocket import WebsocketEndHook
 
-from egress.refusal import BAD_GATEWAY, Refusal
+from egress.frames import FromSandbox
+from egress.hooks import DialFailedHook, OpenedHook, RawEndHook, RequestInvalidHook, Unread, UnreadableHook
+from egress.pieces import joined
+from egress.refusal import Refusal, origin_failed
 
 HEAD_BYTES = 64 * 1024
 UNREADABLE = Refusal("egress.protocol", "The request could not be read without doubt.")
 TOO_LONG = Refusal("egress.limit", f"A request head may be {HEAD_BYTES // 1024} KiB long at most.")
 
+OPENED_BYTES = 96 * 1024
+UNFRAMED = Refusal(
+    "egress.limit", f"What is around a body, as a chunk's first line, may be {HEAD_BYTES // 1024} KiB long."
+)
 TRAILERS = Refusal("egress.protocol", "Headers after a request's body are not passed on.")
 _UNREADABLE_ANSWER = "what it answered could not be read, or it hung up"
 _SAYS_WHAT_CAME = frozenset({ErrorCode.GENERIC_SERVER_ERROR, ErrorCode.RESPONSE_VALIDATION_FAILED})
@@ -36,43 +55,6 @@ _SAYS_WHAT_CAME = frozenset({ErrorCode.GENERIC_SERVER_ERROR, ErrorCode.RESPONSE_
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01\b)\d\d\b.*?\r?\n\r?\n", re.DOTALL)
 
 type Commands = layer.CommandGenerator[Any]
-
-
-@dataclass
-class RequestInvalidHook(StartHook):  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
-    """A request head is of a shape that two programs could read differently; the addon sets the response."""
-
-    flow: http.HTTPFlow
-
-
-@dataclass
-class DialFailedHook(StartHook):  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
-    """The origin of an admitted request was not reached (flow.error says why); the addon sets the response."""
-
-    flow: http.HTTPFlow
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """What a client was told whose bytes were no request head, or too long a one."""
-
-    client: connection.Client
-    refusal: Refusal
-
-
-@dataclass
-class UnreadableHook(StartHook):  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
-    """Bytes of a client could not be read as a request head; it was answered and cut."""
-
-    blocking: ClassVar[bool] = False  # type: ignore[misc]  # nothing waits for what the addon does with it
-    unread: Unread
-
-
-@dataclass
-class RawEndHook(StartHook):  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
-    """A tunnel that was passed unread is over."""
-
-    flow: http.HTTPFlow
 
 
 class Cut(layer.Layer):
@@ -108,9 +90,9 @@ class Splice(layer.Layer):
     def _other(self, one: connection.Connection) -> connection.Connection:
         return self.context.server if one == self.context.client else self.context.client
 
-    def _counted(self, event: events.DataReceived) -> list[bytes]:
+    def _counted(self, event: events.DataReceived) -> Iterable[bytes]:
         count = self.flow.metadata["up" if event.connection == self.context.client else "down"]
-        counted: bytes | list[bytes] = count(bytes(event.data))  # mitmproxy hands on bytearrays here
+        counted: bytes | Iterable[bytes] = count(bytes(event.data))  # mitmproxy hands on bytearrays here
         return [counted] if isinstance(counted, bytes) else counted
 
 
@@ -136,27 +118,43 @@ class Head(Http1Server):
             self.state = self.done
 
     def read_body(self, event: events.Event) -> Commands:
+        yield from joined(self._read_body(event), RequestData)
+
+    def _read_body(self, event: events.Event) -> Commands:
         try:
             yield from super().read_body(event)
         except NotImplementedError:  # mitmproxy's word for trailers
-            self.state = self.done
-            yield UnreadableHook(Unread(self.context.client, TRAILERS))
-            yield commands.CloseConnection(self.conn)
-            told = RequestProtocolError(self.stream_id, TRAILERS.reason, ErrorCode.GENERIC_CLIENT_ERROR)
-            yield ReceiveHttp(told)
+            yield from self._end(TRAILERS)
+        if self.state == self.read_body and len(self.buf) > HEAD_BYTES:
+            yield from self._end(UNFRAMED)
+
+    def _end(self, why: Refusal) -> Commands:
+        self.state = self.done
+        yield UnreadableHook(Unread(self.context.client, why))
+        yield commands.CloseConnection(self.conn)
+        yield ReceiveHttp(RequestProtocolError(self.stream_id, why.reason, ErrorCode.GENERIC_CLIENT_ERROR))
 
     def send(self, event: HttpEvent) -> Commands:
         for command in super().send(event):
             if isinstance(event, ResponseProtocolError) and isinstance(command, commands.SendData):
-                command.data = Refusal("egress.error", f"The origin failed: {event.message}.", status=BAD_GATEWAY).raw()
+                command.data = origin_failed(event.message).raw()
             yield command
 
 
 class Answers(Http1Client):
-    """mitmproxy's HTTP/1 reader of what an origin says, without the two optional things that it cannot read.
+    """mitmproxy's HTTP/1 client of an origin, which frames each body, and reads the two optional things that it could not.
 
-    It would take an interim answer (103 Early Hints) for the answer, and give up at headers after a body.
+    It would take an interim answer (103 Early Hints) for the answer, and give up at headers after a body. And a body that
+    came over HTTP/2 without a length it would send bare: to the origin, another request that nobody has judged.
     """
+
+    def send(self, event: HttpEvent) -> Commands:
+        if isinstance(event, RequestHeaders) and event.request.is_http2 and not event.end_stream:
+            request = event.request.copy()
+            if "content-length" not in request.headers:
+                request.headers["transfer-encoding"] = "chunked"
+            event = RequestHeaders(event.stream_id, request, event.end_stream)
+        yield from super().send(event)
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
         while self.request and (interim := _INTERIM.match(bytes(self.buf))):
@@ -164,12 +162,20 @@ class Answers(Http1Client):
         yield from super().read_headers(event)
 
     def read_body(self, event: events.Event) -> Commands:
+        yield from joined(self._read_body(event), ResponseData)
+
+    def _read_body(self, event: events.Event) -> Commands:
         try:
             yield from super().read_body(event)
         except NotImplementedError:  # mitmproxy's word for trailers
             if self.stream_id is not None:
                 yield ReceiveHttp(ResponseEndOfMessage(self.stream_id))
                 yield from self.mark_done(response=True)
+        if self.state == self.read_body and self.stream_id is not None and len(self.buf) > HEAD_BYTES:
+            self.state = self.done
+            yield commands.CloseConnection(self.conn)
+            told = ResponseProtocolError(self.stream_id, _UNREADABLE_ANSWER, ErrorCode.GENERIC_SERVER_ERROR)
+            yield ReceiveHttp(told)
 
 
 http_layers.Http1Client = Answers  # type: ignore[attr-defined]  # HttpClient makes its reader by that name
@@ -197,6 +203,13 @@ class Stream(HttpStream):
 
     def state_stream_request_body(self, event: Any) -> Commands:
         """The addon may refuse what comes to light in a body; where the origin has not spoken yet, we do."""
+        if isinstance(event, RequestTrailers):  # of HTTP/2; those of HTTP/1 end in its reader
+            yield UnreadableHook(Unread(self.context.client, TRAILERS))
+            yield from self.handle_protocol_error(
+                RequestProtocolError(self.stream_id, TRAILERS.reason, ErrorCode.GENERIC_CLIENT_ERROR)
+            )
+            yield commands.CloseConnection(self.context.client)
+            return
         yield from super().state_stream_request_body(event)
         if not self.flow.metadata.get("refused"):
             return
@@ -208,9 +221,28 @@ class Stream(HttpStream):
             yield commands.CloseConnection(self.context.client)
 
     def state_stream_response_body(self, event: Any) -> Commands:
-        if isinstance(event, ResponseData) and not event.data:
-            return  # an empty frame is no end, which is what an empty piece means to whoever looks through it
-        yield from super().state_stream_response_body(event)
+        made = super().state_stream_response_body(event)
+        yield from self._opened(made) if isinstance(event, ResponseData) else made
+
+    def _opened(self, made: Commands) -> Commands:
+        """What a few bytes of a compressed answer stand for may be gigabytes: they are made as fast as they are taken."""
+        size, many = 0, False
+        for command in made:
+            more = _data_in(command)
+            if more and size > OPENED_BYTES:
+                size, many = 0, True
+                yield OpenedHook(self.flow, True)
+                if self._is_gone():
+                    break
+            size += more
+            yield command
+        if many:
+            yield OpenedHook(self.flow, False)
+
+    def _is_gone(self) -> bool:
+        speaker = self._speaker()
+        closed = isinstance(speaker, Http2Server) and speaker.is_closed(self.stream_id)
+        return closed or not self.context.client.connected
 
     def handle_protocol_error(self, event: Any) -> Commands:
         """Its text goes to the sandbox, and what an origin sent may hold a secret that it was given."""
@@ -267,11 +299,14 @@ class Stream(HttpStream):
         if unread:
             yield from self._cut()
 
-    def _cut(self) -> Commands:
+    def _speaker(self) -> Any:
         parent = self.context.layers[self.context.layers.index(self) - 1]
         if not isinstance(parent, HttpLayer):
             raise TypeError("a request outside of HTTP")
-        speaker = parent.connections[self.context.client]
+        return parent.connections[self.context.client]
+
+    def _cut(self) -> Commands:
+        speaker = self._speaker()
         if not isinstance(speaker, Http2Server):
             yield commands.CloseConnection(self.context.client)
         elif not speaker.is_closed(self.stream_id):
@@ -288,14 +323,35 @@ class Stream(HttpStream):
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
 
 
+def _data_in(command: commands.Command) -> int:
+    """Bytes of a body that it hands on."""
+    return len(command.event.data) if isinstance(command, SendHttp) and isinstance(command.event, ResponseData) else 0
+
+
 class SandboxHttp(HttpLayer):
-    """mitmproxy's HTTP layer, made of the parts above."""
+    """mitmproxy's HTTP layer, made of the parts above. It forgets the connections that are over, each of which holds TLS."""
+
+    def __init__(self, context: Context, mode: HTTPMode) -> None:
+        super().__init__(context, mode)
+        self._over = set[connection.Connection]()
 
     def _handle_event(self, event: events.Event) -> Commands:
-        if isinstance(event, events.Start) and self.context.client.alpn != b"h2":
-            self.connections[self.context.client] = Head(self.context.fork())
+        if isinstance(event, events.Start):
+            speaks = FromSandbox if self.context.client.alpn == b"h2" else Head
+            self.connections[self.context.client] = speaks(self.context.fork())
         yield from super()._handle_event(event)
+        if isinstance(event, events.ConnectionClosed) and event.connection is not self.context.client:
+            self._over.add(event.connection)
 
     def make_stream(self, stream_id: int) -> Commands:
+        self._forget()
         stream = self.streams[stream_id] = Stream(self.context.fork(), stream_id)
         yield from self.event_to_child(stream, events.Start())
+
+    def _forget(self) -> None:
+        """But one that failed is the answer to who asks for it again, and one that a request still speaks of is its."""
+        spoken_of = {stream.context.server for stream in self.streams.values()}
+        for one in self._over - spoken_of:
+            self._over.discard(one)
+            if one.error is None:
+                self.connections.pop(one, None)

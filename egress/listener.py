@@ -53,7 +53,7 @@ class Listeners:
         self._master.options.update(  # type: ignore[no-untyped-call]  # mitmproxy leaves it untyped
             ssl_verify_upstream_trusted_ca=setup.upstream_ca or system_trust()
         )
-        self._gate.dialler = Dialler(setup.listed, setup.hosts)
+        self._gate.dialler = Dialler(setup.listed, setup.hosts, setup.proxy)
         self._learning, self._limits = setup.learning, setup.limits
 
     async def open(self, session: str, place: Path | socket.socket) -> None:

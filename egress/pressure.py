@@ -18,8 +18,10 @@ def _unsent(speaker: Any) -> int:
     """Bytes that one HTTP/2 connection could not send yet; HTTP/1 sends at once. TLS may lie around the speaker."""
     while speaker is not None and not hasattr(speaker, "h2_conn"):
         speaker = getattr(speaker, "child_layer", None)
-    queues = speaker.h2_conn.stream_buffers.values() if speaker is not None else ()
-    return sum(len(piece.data) for queue in queues for piece in queue)
+    if speaker is None:
+        return 0
+    queues = speaker.h2_conn.stream_buffers.values()
+    return sum(len(piece.data) for queue in queues for piece in queue) + getattr(speaker, "queued", 0)
 
 
 class Total:
@@ -56,10 +58,10 @@ class Pressure:
             if (connection is layer.context.client) is for_client
         )
 
-    async def ease(self, *, for_client: bool) -> None:
-        """Wait until more may be read for that side."""
+    async def ease(self, *, for_client: bool, unless: Callable[[], bool] = lambda: False) -> None:
+        """Wait until more may be read for that side, unless there is no use in it any more."""
         pause = LOOK_EVERY_S
-        while self._too_much(self.held(for_client=for_client)):
+        while self._too_much(self.held(for_client=for_client)) and not unless():
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
 

@@ -51,15 +51,26 @@ def write_canonical(request: http.Request, destination: Destination) -> None:
         request.headers["host"] = name  # towards an HTTP/1 origin mitmproxy would send the decoded form
 
 
+def size_of(headers: http.Headers) -> int:
+    """Bytes of their names and values, whichever way they are written on a wire."""
+    return sum(len(name) + len(value) for name, value in headers.fields)
+
+
 def head_of(request: http.Request, destination: Destination) -> Head:
     """As it goes out, before secrets are put into it."""
-    return Head(destination, request.scheme == "https", request.data.path, request.headers.fields)
+    secure = request.scheme == "https"
+    return Head(destination, secure, request.data.path, request.headers.fields, request.data.method)
 
 
 def ask_in_clear(request: http.Request) -> None:
     """Ask the origin for an answer that can be looked through."""
     request.headers["accept-encoding"] = "identity"
-    request.headers.pop("sec-websocket-extensions", None)  # compression, that is
+    for name in (
+        "sec-websocket-extensions",
+        "range",
+        "if-range",
+    ):  # compression; a part of a secret is not known for one
+        request.headers.pop(name, None)
 
 
 def laid_open(response: http.Response, request: http.Request) -> Decoder | None:
@@ -90,6 +101,5 @@ def answer_of(refusal: Refusal, request: http.Request, session: Session, cause: 
     if refusal.status == BAD_GATEWAY or "content-length" in request.headers:
         headers["connection"] = "close"  # mitmproxy never dials twice on one connection; nor is a body read out
     answer = http.Response.make(refusal.status, body, headers)
-    if request.method == "CONNECT":
-        answer.reason = refusal.header  # of an answer to that, many programs show no more than this
+    answer.reason = refusal.header  # many programs show no more than this, pip, wget and whoever raises for a status
     return answer

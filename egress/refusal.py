@@ -58,14 +58,14 @@ class Refusal:
 
     @property
     def header(self) -> str:
-        """The value of `x-sandgate-error`."""
+        """The value of `x-sandgate-error`, and the status line's words."""
         return clip(self.reason, 500)
 
     def raw(self) -> bytes:
         """A whole HTTP/1.1 answer for a connection on which no request could be read."""
         body = self.body((), None)
         head = (
-            f"HTTP/1.1 {self.status} Refused\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            f"HTTP/1.1 {self.status} {self.header}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
             f"connection: close\r\nx-sandgate-error: {self.header}\r\n\r\n"
         )
         return head.encode() + body
@@ -81,3 +81,8 @@ class Refused(Exception):
 
 def refuse(rule: RuleId, reason: str, host: str = "", port: int = 0) -> Refused:
     return Refused(Refusal(rule, reason, host, port))
+
+
+def origin_failed(how: str) -> Refusal:
+    """For an admitted request that its origin began to take."""
+    return Refusal("egress.error", f"The origin failed: {how}.", status=BAD_GATEWAY)

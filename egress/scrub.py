@@ -6,6 +6,7 @@ The same length, so that neither a length that was announced nor the frames of a
 import base64
 import html
 import json
+import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
@@ -19,13 +20,18 @@ def forms(value: bytes) -> Iterator[bytes]:
     text = value.decode("latin1")
     escaped = json.dumps(text, ensure_ascii=False)[1:-1]
     texts = (text, quote(value, safe=""), quote(value), quote_plus(value), escaped, escaped.replace("/", "\\/"))
-    for form in (*texts, html.escape(text), value.hex(), value.hex().upper()):
+    for form in (*texts, *map(_small_percents, texts[1:4]), html.escape(text), value.hex(), value.hex().upper()):
         yield form.encode("latin1")
         yield form.encode()
     for code in (base64.b64encode, base64.urlsafe_b64encode):
         for before, spoilt in ((0, 0), (1, 2), (2, 3)):  # bytes before it, and the characters that those have a part in
             whole = (before + len(value)) * 8 // 6
             yield code(bytes(before) + value)[spoilt:whole]
+
+
+def _small_percents(text: str) -> str:
+    """As some programs write it: %2f for %2F."""
+    return re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), text)
 
 
 class Scrubber:
@@ -55,9 +61,9 @@ class Scrubber:
         return data[:certain]
 
     def rest(self) -> bytes:
-        """What was held back; the stream is over."""
+        """What was held back; the stream is over. A beginning of a secret that is long enough to tell one is masked."""
         held, self._held = self._held, b""
-        return held
+        return held if len(held) < _SHORTEST else b"*" * len(held)
 
     def _certain(self, data: bytes) -> int:
         for start in range(max(0, len(data) - self._longest + 1), len(data)):

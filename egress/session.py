@@ -84,7 +84,7 @@ class Session:
     def admit(self, destination: Destination, method: str, path: str) -> bool:
         """Refused where this session may not make this request. False where it may only while we learn."""
         reason = self._bound(destination).why_not(destination, method, path)
-        self._not_spent(destination)
+        self.not_spent(destination)
         if reason is not None and not self.learning:
             raise refuse("egress.not_allowed", reason, destination.host, destination.port)
         return reason is None
@@ -99,7 +99,7 @@ class Session:
         """Refused where this session may not open a connection there, or has too many open. let: for a request that the
         server let pass."""
         allow = self._bound(destination)
-        self._not_spent(destination)
+        self.not_spent(destination)
         if not (self.learning or let or allow.admits_port(destination)):
             raise refuse(
                 "egress.not_allowed", f"{destination} is not allowed here.", destination.host, destination.port
@@ -108,7 +108,8 @@ class Session:
             reason = f"This session has {MOST_UPSTREAMS} connections open; close some first."
             raise refuse("egress.limit", reason, destination.host, destination.port)
 
-    def _not_spent(self, destination: Destination) -> None:
+    def not_spent(self, destination: Destination) -> None:
+        """Refused where it has no bytes left."""
         if (spent := self.budget.spent) is not None:
             raise refuse("egress.limit", spent, destination.host, destination.port)
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from egress.budget import Limits
-from egress.destination import Address, Network, address_of, networks, normal_host
+from egress.destination import Address, Destination, Network, address_of, networks, normal_host
+
+_PROXY_PORT = 80  # as in http://proxy.example, where none is written
 
 
 class BadSetup(ValueError):
@@ -21,6 +23,7 @@ class Setup:
     hosts: Mapping[str, Address]
     learning: bool  # refuse nothing that is public, and record it
     limits: Limits
+    proxy: Destination | None = None  # of plain HTTP, by which the world beyond is reached
 
     @classmethod
     def parse(cls, told: Mapping[str, Any]) -> "Setup":
@@ -34,6 +37,7 @@ class Setup:
             hosts={normal_host(name): _address(name, text) for name, text in (told.get("resolve") or {}).items()},
             learning=mode == "learn",
             limits=Limits.parse(told.get("limits") or {}),
+            proxy=Destination.parse(told["proxy"], _PROXY_PORT) if told.get("proxy") else None,
         )
 
 

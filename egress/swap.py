@@ -31,6 +31,7 @@ class Head:
     secure: bool
     path: bytes
     fields: Fields
+    method: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,12 @@ class _Swap:
         self._used: dict[str, None] = {}
 
     def done(self) -> Swapped:
-        if (found := self._first_in(unquote_to_bytes(self._head.path))) is not None:
-            raise self._misplaced(found, "its path or query")
+        for where, text in (
+            ("its path or query", unquote_to_bytes(self._head.path)),
+            ("its method", self._head.method),
+        ):
+            if (found := self._first_in(text)) is not None:
+                raise self._misplaced(found, where)
         fields = tuple((name, self._value(name, value)) for name, value in self._head.fields)
         return Swapped(fields, tuple(self._used))
 

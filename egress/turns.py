@@ -8,6 +8,8 @@ import asyncio
 from collections import OrderedDict, deque
 
 LONG_S = 0.002  # of one turn; a handshake takes as much
+VERY_LONG_S = 0.02
+PENALTY = 20  # times as long as that, a session reads little; else one costly bite in ten would do
 SMALLEST, LARGEST = 1024, 256 * 1024  # bytes
 
 
@@ -48,10 +50,14 @@ class Bite:
 
     def __init__(self) -> None:
         self.size = LARGEST
+        self._small_until = 0.0
 
-    def took(self, seconds: float) -> None:
+    def took(self, seconds: float, now: float) -> None:
         """The last bite kept the processor busy for so long."""
-        if seconds > LONG_S:
+        if seconds > VERY_LONG_S:
+            self.size = SMALLEST
+            self._small_until = now + PENALTY * seconds
+        elif seconds > LONG_S:
             self.size = max(self.size // 2, SMALLEST)
-        elif seconds < LONG_S / 4:
+        elif seconds < LONG_S / 4 and now > self._small_until:
             self.size = min(self.size * 2, LARGEST)

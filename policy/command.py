@@ -28,7 +28,10 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """One redirection. `path` is absolute and normalised; None for a dynamic target and for here-documents."""
+    """One redirection. `path` is absolute and normalised; None for a dynamic target and for here-documents.
+
+    Of a dynamic target that ends as results do the path is a pattern: "/workspace/out/*.log".
+    """
 
     op: str
     fd: int | None
@@ -43,9 +46,10 @@ class SimpleCommand:
     argv: decoded words; None where the word is only known at run time. It is empty where bash runs no program: an
     assignment or a redirection alone, a loop that sets its variable, the redirections of a compound command.
     name: last part of argv[0], None if dynamic, "" if argv is empty.
-    dynamic: for each word of argv the reason why it is not static (param, cmdsub, arith, procsub, glob, brace, and input
-    for what xargs or find fills in), "" if it is static.
-    known: for each dynamic word what is known of it: of a glob the pattern, else the text it begins with; "" otherwise.
+    dynamic: for each word of argv the reason why it is not static (param, cmdsub, arith, procsub, glob, brace, number
+    where nothing but digits is unknown, and input for what xargs or find fills in), "" if it is static.
+    known: for each dynamic word what is known of it: of a glob the pattern, of a number the whole text with a 1 for the
+    digits, else the text it begins with; "" otherwise.
     ends: the same of what it ends with; empty where no word has such an end.
     assigns: NAME=value before the command, from env and sudo, and those that export, declare, read or printf -v make.
     via: the wrappers taken off, outermost first ("sudo", "xargs", "sh -c", "$()", "function f", "trap").
@@ -93,7 +97,15 @@ class ScriptFacts:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Everything that was read from one text or argv."""
+    """Everything that was read from one text or argv.
+
+    said: names of files worth guarding that the script itself puts into a variable, as (variable, name): "@" stands for
+    the arguments, "|" for what is printed into a pipe, "()" for what a function prints, and (variable, "|") for one that
+    is read from one. unknown: commands with words of which nothing is known, each as its place and its variable ("()"
+    for a substitution, "" for any variable).
+    """
 
     commands: tuple[SimpleCommand, ...] = ()
     script: ScriptFacts = field(default_factory=ScriptFacts)
+    said: tuple[tuple[str, str], ...] = ()
+    unknown: tuple[tuple[SimpleCommand, tuple[tuple[int, str], ...]], ...] = ()

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 from policy.command import SimpleCommand
-from policy.operand import Operand, beneath, guessed, of_options, pattern
+from policy.operand import Operand, beneath, hidden, of_options, pattern, suspected
 from policy.particular import PARTICULAR, find_names
 from policy.programs import PROGRAMS, Program
 from policy.question import Op
-from policy.reading.launchers import LAUNCHERS
+from policy.reading.launchers import LAUNCHERS, SCRIPT
 from policy.reading.options import Grammar, Parsed, parse
 from policy.reading.piece import Word
 from policy.reading.prefixes import PREFIXES
@@ -18,12 +18,20 @@ from policy.reading.shells import BASH_LIKE, INTERPRETERS, family
 _SILENT = frozenset((
     "echo", "printf", "true", "false", ":", "test", "[", "export", "declare", "typeset", "local", "readonly", "read",
     "cd", "pushd", "popd", "set", "unset", "alias", "unalias", "trap", "eval", "exec", "exit", "return", "type", "which",
-    "sleep", "kill", "env", "expr", "seq", "basename", "dirname", "tr", "let", "wait", "shift", "git-commit", "sudo",
+    "sleep", "kill", "env", "expr", "seq", "basename", "dirname", "tr", "let", "wait", "shift", "sudo",
 ))  # fmt: skip
-_WITHOUT_PATHS = _SILENT | PREFIXES.keys() | LAUNCHERS.keys() | REMOTE.keys()
+_WITHOUT_PATHS = _SILENT | (LAUNCHERS.keys() - {"cmake", "perf", "sops"}) | REMOTE.keys()
+_RECORDS = frozenset(("autogen.sh", "bootstrap", "bootstrap.sh", "config", "configure", "meson"))
 _FILTERS = frozenset(("grep", "egrep", "fgrep", "rg", "fd", "fdfind"))  # what they look for is in the names they print
-_LISTS = {"cpio": ("-o", "--create"), "tar": ("-T", "--files-from"), "zip": ("-@",), "rsync": ("--files-from",)}
-_PRINTERS = frozenset(("echo", "ls"))  # what they print is often xargs' input
+_LISTS = {
+    "cpio": ("-o", "-p", "--create", "--pass-through"),
+    "tar": ("-T", "--files-from"),
+    "zip": ("-@",),
+    "rsync": ("--files-from",),
+}
+_PRINTERS = frozenset(
+    ("basename", "compgen", "echo", "locate", "ls", "readlink", "realpath")
+)  # what they print is often xargs' input
 _LIKE_NAME = re.compile(r"\.[a-z][\w.-]*|id_\w+")
 _REMOTE_PATH = re.compile(r"[\w.@-]+:(?!/{2})")
 _TARGET = ("-t", "--target-directory")
@@ -44,8 +52,26 @@ def operands(command: SimpleCommand) -> Iterator[Operand]:
         yield from of_options(
             parse(words, Grammar("aEILnPsd", "iel", ("arg-file",))), {"-a": "read", "--arg-file": "read"}
         )
+    elif name == "script":
+        yield from ((word, "write") for word in parse(words, SCRIPT).operands)
+    elif prefix := PREFIXES.get(name):
+        yield from _own(words, prefix.options)
     elif name not in _WITHOUT_PATHS:
-        yield from guessed(words)
+        yield from suspected(_without_prefix(words) if name in _RECORDS else words)
+
+
+def _own(words: tuple[Word, ...], grammar: Grammar) -> Iterator[Operand]:
+    """What a program is told in front of the command that it runs: strace -o FILE, time -o FILE."""
+    given = parse(words, grammar).options
+    yield from suspected(tuple(each for name, word in given if word for each in (Word(name), word)))
+
+
+def _without_prefix(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Where things are installed one day is written down by these; `make install` meets the kernel's rules."""
+    pairs = zip((Word(""), *words), words, strict=False)
+    return tuple(
+        word for before, word in pairs if before.text != "--prefix" and not word.begins.startswith("--prefix=")
+    )
 
 
 def fed(command: SimpleCommand) -> Iterator[Word]:
@@ -85,13 +111,15 @@ def _tabled(words: tuple[Word, ...], program: Program) -> Iterator[Operand]:
     parsed = parse(words, program.grammar)
     yield from of_options(parsed, program.options)
     for word in parsed.values(*program.globs):
-        if (found := pattern(word)) is not None:
-            yield found, "read"
+        for one in (word, *(Word(name) for name in hidden(word.begins))):
+            if (found := pattern(one)) is not None:
+                yield found, "read"
     paths = parsed.operands if parsed.has(*program.instead) else parsed.operands[program.skip :]
     ends = program.last if len(paths) > 1 and not parsed.has(*_TARGET) else None
+    usual: Op = "write" if parsed.has(*program.writes) else program.op
     for place, word in enumerate(paths):
         is_last, is_first = place == len(paths) - 1, place == 0
-        op = (ends if is_last else None) or (program.first if is_first else None) or program.op
+        op = (ends if is_last else None) or (program.first if is_first else None) or usual
         yield from _path(word, op)
         if program.shows and op != ends:
             yield from _path(word, "read")
@@ -126,7 +154,7 @@ def _script(words: tuple[Word, ...], name: str) -> Iterator[Operand]:
         module = parsed.value(*table.module)
         if module and module.text in _UNPACKERS and parsed.operands:
             yield parsed.operands[-1], "write"
-        yield from guessed(parsed.operands)
+        yield from suspected(parsed.operands)
         return
     yield from ((word, "read") for word in parsed.operands[:1] if word.text != "-" and not (table and table.first))
-    yield from guessed(parsed.operands[1:])
+    yield from suspected(parsed.operands[1:])

@@ -1,7 +1,7 @@
 """The three answers a policy can give, and the permit that only one of them yields."""
 
 from dataclasses import dataclass, field
-from typing import final
+from typing import ClassVar, final
 
 from policy.question import Question
 
@@ -39,6 +39,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Allow:
+    effect: ClassVar = "allow"
     rules: tuple[Rule, ...] = ()
     limits: Limits = field(default_factory=Limits)
     access: Access = field(default_factory=Access)
@@ -49,6 +50,7 @@ class Allow:
 class Ask:
     """A person may allow it; `granted` is the Allow that such an approval turns it into."""
 
+    effect: ClassVar = "ask"
     rules: tuple[Rule, ...]
     granted: Allow
     revision: str = ""
@@ -56,6 +58,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
+    effect: ClassVar = "deny"
     rules: tuple[Rule, ...]
     revision: str = ""
 

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import anyio
+import anyio.to_thread
 
 from server.judge.approvals import SCOPES, Approvals
 from server.note import Note
 from server.record.approval_rows import ApprovalRows
 from server.record.audit import AuditFailed
-from server.settings import Settings
+from server.settings.settings import Settings
+from server.watching import Looks, looks
 
 EVERY_S: Final = 1.0
 _NO: Final = {"denied": "deny", "revoked": "revoke"}
@@ -27,11 +29,21 @@ class Answers:
     def __init__(self, rows: ApprovalRows, write: Note) -> None:
         self._rows, self._write, self._failed = rows, write, False
 
-    async def keep(self) -> None:
-        """Until cancelled."""
+    async def keep(self, every_s: float = EVERY_S) -> None:
+        """Until cancelled. The database is asked, and not on the event loop, only where somebody wrote to it."""
+        before: Looks = {}
         while True:
-            self.tell()
-            await anyio.sleep(EVERY_S)
+            now = looks(self._rows.files)
+            if (now != before or self._failed) and await anyio.to_thread.run_sync(self._has_some):
+                self.tell()
+            before = now
+            await anyio.sleep(every_s)
+
+    def _has_some(self) -> bool:
+        try:
+            return self._rows.has_answers()
+        except OSError:
+            return True  # to tell of them is to say so
 
     def tell(self) -> None:
         """What no server has told of yet. Where it cannot be written it stays, and that is said once."""

@@ -11,23 +11,19 @@ import anyio
 
 from server.answers import asking
 from server.call import Gateway
-from server.change import Change
+from server.change import Change, own_rules
 from server.control import Control
-from server.environments import recipes
-from server.flows import Late, authority, egress_link, lent_by, system_roots
+from server.flows import Late
 from server.host_questions import HostQuestions, hosts_of
 from server.judge.approvals import Approvals
 from server.judge.shfmt import ShellParser
-from server.judges import judging
 from server.keyring import Keyring
-from server.limiting import limits_for
 from server.note import Note
 from server.page_door import PageDoor
 from server.questions import Questions
 from server.record.metrics import Metrics, Standing
 from server.record.steps import Steps
 from server.record.store import Store
-from server.recording import audit_for, end_all, exports_of, keep_written
 from server.sandbox.caretaker import Caretaker
 from server.sandbox.copies import Copying
 from server.sandbox.folders import own
@@ -37,11 +33,17 @@ from server.sandbox.pool import Pool
 from server.sandbox.prepared import Prepared
 from server.sandbox.sessions import Sessions
 from server.sandbox.snapshots import Snapshots
-from server.sandboxes import open_boxes, periods, scope, shares, workspaces, written_down
-from server.settings import ENVIRON, Settings
-from server.settings_files import Source
-from server.wariness import wary
+from server.settings.files import Source
+from server.settings.settings import ENVIRON, Settings
 from server.watching import taking_up, watch
+from server.wiring.egress import authority, egress_link, lent_by, system_roots
+from server.wiring.environments import recipes
+from server.wiring.judges import judging
+from server.wiring.limiting import limits_for
+from server.wiring.recording import audit_for, end_all, exports_of, keep_written, send_all
+from server.wiring.sandboxes import open_boxes, periods, scope, shares, written_down
+from server.wiring.wariness import wary
+from server.wiring.workspaces import workspaces
 from server.workshop import Workshop
 
 CLOSE_PATIENCE_S = 8.0
@@ -60,6 +62,7 @@ class App:
     note: Note  # a line of the audit that is about no call
     tell_answers: Callable[[], None]  # what people answered, into the audit
     standing: Callable[[], Awaitable[Standing]]
+    running: Callable[[], int]  # how many calls, at this moment
     metrics: Metrics
     page: PageDoor
     reload: Callable[[], None]  # takes up changed settings and rules at once; says what is wrong and keeps the old ones
@@ -85,7 +88,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
         people, answers = asking(settings, audit.write)
         sessions_of = Late()  # the gate asks about sessions, which are made of sandboxes behind the gate
         held = HostQuestions(people, sessions_of, audit.write, settings.egress.hold_s)
-        link = egress_link(settings, audit, sessions_of, keyring, held.asked)
+        link = egress_link(settings, audit.write, sessions_of, keyring, held.asked)
         audit.write("server.started", {"server": server_id, "warnings": settings.warnings()})
         exports = exports_of(settings, audit)
         async with (
@@ -96,15 +99,16 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
         ):
             lent = lent_by(settings)
             gate = Gate(link, folders.sockets, authority(settings) / "ca.pem", system_roots(), tasks, lent)
-            ledger = Ledger(store, server_id, scope(settings), folders.alive)
+            ledger = Ledger(store, server_id, scope(settings), folders.alive, folders.ends)
             boxes = open_boxes(
                 settings, spaces, audit, folders, ledger, gate, lent, tasks, steps=steps, ask=partial(hosts_of, judge)
             )
             pool, sessions, snapshots = boxes.pool, boxes.sessions, boxes.snapshots
             sessions_of.sessions = sessions
+            limits = limits_for(settings.limits, audit.write)
             gateway = Gateway(
                 audit=audit,
-                limits=limits_for(settings.limits, audit.write),
+                limits=limits,
                 questions=Questions(parser, sessions),
                 judge=wary(judge, settings, audit, sessions, tasks),
                 sessions=sessions,
@@ -127,20 +131,20 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 Caretaker(sessions, periods(settings), shares(settings)).keep,
                 Control(gateway, boxes.copies, folders.sockets, page).serve,
                 answers.keep,
+                partial(send_all, exports),
             ):
                 tasks.start_soon(keep)
-            for export in exports:
-                tasks.start_soon(export.keep)
-            change = Change(source, judge, sessions, audit, tasks.start_soon)
+            change = Change(source, judge, sessions, audit, tasks.start_soon, own_rules(source))
             tasks.start_soon(watch, change.files, change.take_up)
 
             async def close() -> None:
                 """Sandboxes first, for what they end with is still recorded; the exports last."""
+                folders.ending()
                 answers.tell()
                 try:
                     await _put_down(prepared, sessions, pool)
                 finally:
-                    boxes.engine.close()
+                    await boxes.engine.close()
                     folders.remove()
                     audit.write("server.ended", {"server": server_id})
                     await end_all(exports, audit)
@@ -158,6 +162,7 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                     note=audit.write,
                     tell_answers=answers.tell,
                     standing=partial(_standing, pool, sessions, people),
+                    running=lambda: limits.running,
                     metrics=metrics,
                     page=page,
                     reload=reload,

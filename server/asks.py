@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from policy.question import Op, RunCommand
 from policy.verdict import Permit
@@ -10,15 +10,27 @@ from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Exit, Found
 from server.sandbox.session import Session
 
+SEES_ALL: Final = frozenset({"admin", "auditor"})
+APPROVER: Final = "approver"
 BASH = ("/bin/bash", "--noprofile", "--norc", "-c")  # how a script is run, as the policy reads it
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: issuer and subject on HTTP, "local" on stdio. Nothing is anonymous."""
+    """Who calls: issuer and subject on HTTP, "local" on stdio. Nothing is anonymous. Most roles mean what policies say."""
 
     id: str
     roles: tuple[str, ...] = ()
+
+    @property
+    def sees_all(self) -> bool:
+        """What is everybody's: on the page, and as metrics."""
+        return not SEES_ALL.isdisjoint(self.roles)
+
+    @property
+    def answers(self) -> bool:
+        """The questions of others."""
+        return APPROVER in self.roles
 
 
 @dataclass(frozen=True, slots=True)

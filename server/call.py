@@ -40,6 +40,7 @@ from server.sandbox.sessions import Sessions
 USE_EXEC = 'use exec, with the program and its arguments: exec(argv=["/bin/ls", "-l"])'
 
 READS_STATE = frozenset({"session_list", "job_output", "policy_check"})  # answered also where no line can be written
+ENDS = frozenset({"job_stop", "session_close"})  # what is no longer the caller's may still be ended
 
 
 class NoShell(Exception):
@@ -98,6 +99,8 @@ class Gateway:
         """Opening, listing, closing a session; looking at its jobs; a dry run."""
         async with self._admitted(caller, ask) as record:
             question = self.questions.of_session(caller, ask)
+            if ask.tool not in ENDS and (session := self.sessions.look(caller.id, ask.target.session)):
+                self.sessions.grants.demand(session.spec, caller.roles, session.name)
             await self._clear(record, question, await self._judged(record, question))
             return await ask.act(caller)
 
@@ -185,7 +188,7 @@ class Gateway:
         facts = question.session
 
         async def start() -> SandboxSpec:
-            return await self.environments.ready(self.sessions.offered(facts.environment), progress)
+            return await self.environments.ready(self.sessions.offered(facts.environment, caller.roles), progress)
 
         async with AsyncExitStack() as held:
             with self.steps.step("session"):

@@ -24,23 +24,36 @@ from policy.question import Op
 from policy.verdict import Denied, Permit
 from server.asks import Caller, FileAsk, Target
 from server.call import Gateway
+from server.judge.limits import TooMany
 from server.page_door import NoPage, PageDoor
 from server.record.audit import AuditFailed
 from server.sandbox.changes import Changes, changes, contents
 from server.sandbox.copies import Copies
 from server.sandbox.frames import BYTES, JSON, PIECE, BadFrame, address, is_ours, message, piece, taken
+from server.sandbox.grants import NotGranted
 from server.sandbox.manifest import NotOurs, Sent
+from server.sandbox.room import Full
 from server.sandbox.sandbox import FileRefused, Found, Sandbox, SandboxFailed, SandboxLost
 from server.sandbox.session import Session
 from server.sandbox.sessions import NoSuchSession
 from server.sandbox.telling import BadReading, is_below, records
 
-MAX_FILE: Final = 64 << 20  # what the agent takes or gives as one file
 MOST_AT_ONCE: Final = 8  # connections; a person has one or two
 LOOK_AGAIN_S: Final = 0.1
 PATIENCE_S: Final = 60.0  # for a question, or for a file, to arrive
 log = logging.getLogger("sandgate")
-_ANSWERS: Final = (AuditFailed, BadFrame, BadReading, FileRefused, NoSuchSession, NotOurs, SandboxFailed)
+_ANSWERS: Final = (
+    AuditFailed,
+    BadFrame,
+    BadReading,
+    FileRefused,
+    Full,
+    NoSuchSession,
+    NotGranted,
+    NotOurs,
+    SandboxFailed,
+    TooMany,
+)
 _WHO: Final = "the operator, at the command line"
 
 
@@ -115,7 +128,7 @@ class Control:
             case {"do": "read", "owner": str(owner), "session": str(name), "path": str(path)}:
                 await self._read(line, self._session(owner, name), path)
             case {"do": "write", "owner": str(owner), "session": str(name), "path": str(path), "size": int(size)}:
-                await self._write(line, self._session(owner, name), path, size)
+                await self._write(line, self._session(owner, name), path, size, asked.get("executable") is True)
             case _:
                 raise BadFrame("this server does not know what was asked; it may be of another version")
 
@@ -165,25 +178,47 @@ class Control:
         return await self._use(session, "file_list", "list", folder, why, act)
 
     async def _read(self, line: "_Line", session: Session, path: str) -> None:
-        async def act(awake: Session, granted: Permit, found: Found) -> bytes:
-            content = await awake.sandbox.read(granted, found, MAX_FILE)
-            if content.size > MAX_FILE:
-                raise FileRefused(f"it has {content.size} bytes; {MAX_FILE} is the most that is moved")
-            return content.data
+        """Piece by piece from the one handle that was judged. No file is larger than its disk, but for its holes."""
 
-        data = await self._use(session, "file_read", "read", path, "cp", act)
-        await line.say({"size": len(data)})
-        await line.give(io.BytesIO(data).read, len(data))
-        await line.say({"done": len(data)})
+        async def act(awake: Session, granted: Permit, found: Found) -> int:
+            if found.kind == "directory":
+                raise FileRefused("it is a directory; pack it in the session first, such as tar czf /tmp/d.tgz DIR")
+            offset, size, most = 0, 1, session.spec.disk_bytes
+            while offset < size:
+                content = await awake.sandbox.read(granted, found, PIECE, offset=offset, keep=True)
+                if not offset:
+                    size = content.size
+                    if size > most:
+                        raise FileRefused(
+                            f"it has {size} bytes, and a session's disk {most}: nearly all of it is holes"
+                        )
+                    await line.say({"size": size, "executable": found.executable})
+                data = content.data[: size - offset]
+                if size and not data:
+                    raise FileRefused("it was cut short while it was copied")
+                with anyio.fail_after(PATIENCE_S):
+                    await line.give(io.BytesIO(data).read, len(data))
+                offset += len(data)
+            return size
 
-    async def _write(self, line: "_Line", session: Session, path: str, size: int) -> None:
-        if not 0 <= size <= MAX_FILE:
-            raise FileRefused(f"it has {size} bytes; {MAX_FILE} is the most that is moved")
-        with anyio.fail_after(PATIENCE_S):
-            data = await line.take(size)
+        await line.say({"done": await self._use(session, "file_read", "read", path, "cp", act)})
+
+    async def _write(self, line: "_Line", session: Session, path: str, size: int, executable: bool) -> None:  # noqa: FBT001 - of a message
+        """Piece by piece to beside the judged file, and then over it: nobody sees half of it."""
+        if not 0 <= size <= session.spec.disk_bytes:
+            raise FileRefused(f"it has {size} bytes, and a session's disk {session.spec.disk_bytes}")
 
         async def act(awake: Session, granted: Permit, found: Found) -> str:
-            await awake.sandbox.write(granted, found, data, "overwrite")
+            left = size
+            try:
+                while left > PIECE:
+                    await awake.sandbox.add(granted, found, await line.take(PIECE))
+                    left -= PIECE
+                await awake.sandbox.write(granted, found, await line.take(left), "overwrite", executable=executable)
+            except BaseException:
+                with anyio.move_on_after(PATIENCE_S, shield=True), suppress(SandboxLost):
+                    await awake.sandbox.drop(found)
+                raise
             return found.real
 
         await line.say({"done": await self._use(session, "file_write", "write", path, "cp", act)})
@@ -199,7 +234,7 @@ class Control:
     ) -> R:
         arguments = {"path": path, "for": f"sandgate {why}", "by": _WHO}
         ask = FileAsk[R](tool, Target(session.name, session.spec.environment), op, path, arguments, act)
-        return await self.gateway.use_file(Caller(session.owner), ask)
+        return await self.gateway.use_file(Caller(session.owner, session.roles), ask)
 
 
 # --- the line ----------------------------------------------------------------------------------------------------------
@@ -211,6 +246,7 @@ class _Line:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock, self._waiting, self._frames = sock, bytearray(), list[tuple[int, bytes]]()
+        self._bytes = bytearray()
 
     async def hear(self) -> Any:
         kind, body = await self._next()
@@ -222,11 +258,14 @@ class _Line:
             raise BadFrame("that is no question") from exc
 
     async def take(self, size: int) -> bytes:
-        data = bytearray()
-        while len(data) < size:
-            kind, body = await self._next()
-            data += body if kind == BYTES else b""
-        return bytes(data[:size])
+        """So many bytes, each piece in time."""
+        while len(self._bytes) < size:
+            with anyio.fail_after(PATIENCE_S):
+                kind, body = await self._next()
+            self._bytes += body if kind == BYTES else b""
+        data = bytes(self._bytes[:size])
+        del self._bytes[:size]
+        return data
 
     async def _next(self) -> tuple[int, bytes]:
         while not self._frames:

@@ -1,20 +1,14 @@
-"""The link to the gate as the settings say, and the lines of the audit that it causes."""
+"""What the gate tells of requests, as lines of the audit under the decision of the call that caused each."""
 
-import hmac
-import ssl
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
-from server.keyring import Keyring
-from server.record.audit import Audit
-from server.sandbox.egress_link import EgressLink
-from server.sandbox.manifest import key_of
-from server.sandbox.placeholders import Lent, Placeholders
+from server.note import Note
+from server.sandbox.session import Session
 from server.sandbox.sessions import Sessions
-from server.settings import ENVIRON, Settings
+from server.settings.egress import names_a_host
 
-MAX_REFUSED_HOSTS = 5  # that one result mentions
+MAX_SAID: Final = 5  # of which one result tells
 
 
 class Late:
@@ -22,73 +16,54 @@ class Late:
 
     sessions: Sessions | None = None
 
-
-def authority(settings: Settings) -> Path:
-    return settings.state_dir / "ca"
-
-
-def lent_by(settings: Settings) -> Placeholders:
-    """A server's end changes none: its sessions go on, and so do files of theirs that hold one."""
-    lent = tuple(Lent(secret.name, secret.variable, secret.prefix) for secret in settings.secret)
-    return Placeholders(lent, hmac.digest(key_of(settings.state_dir), b"placeholders", "sha256"))
+    def of(self, event: Mapping[str, Any]) -> Session | None:
+        """Whose sandbox the gate speaks of."""
+        return self.sessions.of_sandbox(str(event["session"])) if self.sessions else None
 
 
-def system_roots() -> Path | None:
-    found = ssl.get_default_verify_paths()
-    return Path(found.cafile) if found.cafile else None
+def decisions_of(event: Mapping[str, Any]) -> list[str]:
+    """Of the calls that may have caused it."""
+    return [str(decision) for decision in event.get("decisions") or ()]
 
 
-def egress_link(
-    settings: Settings, audit: Audit, late: Late, keyring: Keyring, asked: Callable[[Mapping[str, Any]], None]
-) -> EgressLink:
-    egress = settings.egress
-    return EgressLink(
-        ca_dir=authority(settings),
-        on_event=lambda event: asked(event) if event["event"] == "ask" else _record_flow(event, audit, late),
-        upstream_ca=egress.upstream_ca,
-        networks=egress.networks,
-        resolve=egress.resolve,
-        mode=egress.mode,
-        limits=egress.limits,
-        environment={name: ENVIRON[name] for name in ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR") if name in ENVIRON},
-        secrets=keyring.all,
-        at=egress.gate,
-    )
+def caused(event: Mapping[str, Any], session: Session | None) -> dict[str, Any]:
+    """How its line begins: under one decision, or with all that it may be of. How sure that is: egress/cause.py."""
+    decisions = decisions_of(event)
+    return {
+        "decision_id": decisions[0] if len(decisions) == 1 else None,
+        **({"decision_ids": decisions} if len(decisions) > 1 else {}),
+        "caller": session.owner if session else None,
+        "session": session.name if session else None,
+        "sandbox": event["session"],
+    }
 
 
-def _how_to_allow(event: dict[str, Any]) -> str:
-    if event.get("approval"):
-        return ""  # its reason says it
-    if event.get("rule") != "egress.not_allowed":
-        return ""
-    port = "" if event["port"] in (80, 443) else f":{event['port']}"
-    return f" A person can allow it with: sandgate allow {event['host']}{port}"
-
-
-def _record_flow(event: dict[str, Any], audit: Audit, late: Late) -> None:
-    """A flow or a refusal becomes a line of the audit under the decision of the call that caused it.
-
-    `attribution` says how sure that is: see egress/cause.py. Where several may have been it, all of them are named.
-    """
-    session = late.sessions.of_sandbox(str(event["session"])) if late.sessions else None
-    decisions = [str(decision) for decision in event.get("decisions") or ()]
+def record(event: Mapping[str, Any], write: Note, late: Late) -> None:
+    """A flow or a refusal; what got no way through is also told in the results of the calls that may have caused it."""
+    session, decisions = late.of(event), decisions_of(event)
     jobs = [job for job in session.jobs.values() if job.decision_id in decisions] if session else []
     kind = f"egress.{event['event']}"  # flow, sending, refused
     facts = {name: value for name, value in event.items() if name not in ("event", "session", "decisions")}
-    audit.write(
-        kind,
-        {
-            "decision_id": decisions[0] if len(decisions) == 1 else None,
-            **({"decision_ids": decisions} if len(decisions) > 1 else {}),
-            "caller": session.owner if session else None,
-            "session": session.name if session else None,
-            "sandbox": event["session"],
-            "jobs": [job.name for job in jobs],
-            **facts,
-        },
-    )
-    if kind == "egress.refused":
-        told = f"{event['host']}:{event['port']}: {event['reason']}{_how_to_allow(event)}"
+    write(kind, {**caused(event, session), "jobs": [job.name for job in jobs], **facts})
+    if told := _told(event):
         for job in jobs:
-            if told not in job.refused_hosts and len(job.refused_hosts) < MAX_REFUSED_HOSTS:
-                job.refused_hosts.append(told)
+            if told not in job.gate_said and len(job.gate_said) < MAX_SAID:
+                job.gate_said.append(told)
+
+
+def _told(event: Mapping[str, Any]) -> str:
+    """After "the gate"; empty where all went well."""
+    where = f"{event['host']}:{event['port']}" if event["host"] else "a request"
+    if event["event"] == "refused":
+        return f"refused {where}: {event['reason']}{_how_to_allow(event)}"
+    return f"let it pass, but {event['failed']}" if event.get("failed") else ""
+
+
+def _how_to_allow(event: Mapping[str, Any]) -> str:
+    if event.get("approval"):
+        return ""  # its reason says it
+    port = "" if event["port"] in (80, 443) else f":{event['port']}"
+    entry = f"{event['host']}{port}"
+    if event.get("rule") != "egress.not_allowed" or not names_a_host(entry):
+        return ""
+    return f" A person can allow it with: sandgate allow {entry}"

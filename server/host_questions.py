@@ -16,7 +16,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from policy.held import Held
 from policy.question import CallerFacts, Question, SessionFacts, UseHost
 from policy.verdict import Allow, Ask, Deny, Verdict
-from server.flows import Late
+from server.flows import Late, caused, decisions_of
 from server.judge.approvals import Approval
 from server.judge.decision import HostList
 from server.note import Note
@@ -95,7 +95,7 @@ class HostQuestions:
         gate.answer(str(event["ask"]), answer)
 
     async def _decide(self, judge: Judge, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        session = self._late.sessions.of_sandbox(str(event["session"])) if self._late.sessions else None
+        session = self._late.of(event)
         if session is None:
             return _no("egress.error", "The sandbox belongs to no session.")
         whole = UseHost(str(event["host"]), int(event["port"]), str(event["method"]), str(event["path"]))
@@ -142,7 +142,7 @@ class HostQuestions:
             return None, waiting
         self._write("egress.asked", _line(event, session, {"approval": waiting.id}))
         for job in session.jobs.values():
-            if job.decision_id in (event.get("decisions") or ()):
+            if job.decision_id in decisions_of(event):
                 job.ask(waiting)
         answered = self._waiting.setdefault(waiting.id, anyio.Event())
         self._something.set()
@@ -197,11 +197,6 @@ def _no(rule: str, reason: str, approval: str = "") -> Mapping[str, Any]:
 
 
 def _line(event: Mapping[str, Any], session: Session, more: Mapping[str, Any]) -> dict[str, Any]:
-    """A line of the audit under the decision of the call that caused it; of all that may have, where several ran."""
-    decisions = [str(decision) for decision in event.get("decisions") or ()]
     about = {name: event.get(name) for name in ("attribution", "host", "port", "scheme")}
     about |= {name: str(event.get(name, ""))[:LONGEST] for name in ("method", "path")}
-    joined = {"decision_id": decisions[0] if len(decisions) == 1 else None}
-    several = {"decision_ids": decisions} if len(decisions) > 1 else {}
-    whose = {"caller": session.owner, "session": session.name, "sandbox": event["session"]}
-    return {**joined, **several, **whose, **about, **more}
+    return {**caused(event, session), **about, **more}

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import anyio
 
-from server.network_settings import SecretSettings
 from server.secret_values import NoValue, value_of
+from server.settings.secret import SecretSettings
 
 LOOK_EVERY_S: Final = 1.0
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Final
 
+_IN: Final = " " * 6
 _SETTINGS: Final = ("~/.config/sandgate/sandgate.toml", "yours; /etc/sandgate has the machine's")
 _AUDIT: Final = ("~/.local/state/sandgate/audit/", "every call and flow, a chain of lines")
 _STATE: Final = ("~/.local/state/sandgate/sandgate.db", "sessions, snapshots, questions")
@@ -18,21 +20,24 @@ class Manual:
     files: tuple[tuple[str, str], ...] = ()
     codes: tuple[tuple[str, str], ...] = _CODES
 
-    def text(self) -> str:
-        typed = "\n".join(f"  sandgate {line}\n      {what}" for line, what in self.examples)
-        parts = [f"examples:\n{typed}", _table("files", self.files), _table("exit codes", self.codes)]
+    def text(self, wide: int) -> str:
+        """In lines of so many columns; what is to be typed stands on one line."""
+        told = (fill(what, wide, initial_indent=_IN, subsequent_indent=_IN) for _, what in self.examples)
+        typed = "\n".join(f"  sandgate {line}\n{what}" for (line, _), what in zip(self.examples, told, strict=True))
+        parts = [f"examples:\n{typed}", _table("files", self.files, wide), _table("exit codes", self.codes, wide)]
         return "\n\n".join(part for part in parts if part)
 
 
-def _table(name: str, rows: tuple[tuple[str, str], ...]) -> str:
-    wide = max((len(left) for left, _ in rows), default=0)
-    return "\n".join([f"{name}:", *(f"  {left:{wide}}  {right}" for left, right in rows)]) if rows else ""
+def _table(name: str, rows: tuple[tuple[str, str], ...], wide: int) -> str:
+    longest = max((len(left) for left, _ in rows), default=0)
+    lines = (fill(f"  {left:{longest}}  {right}", wide, subsequent_indent=" " * (longest + 4)) for left, right in rows)
+    return "\n".join([f"{name}:", *lines]) if rows else ""
 
 
-def epilog(command: str) -> str | None:
+def epilog(command: str, wide: int) -> str | None:
     """By the command's words, `policy check`; None for one that has no page yet."""
     found = MANUALS.get(command)
-    return found.text() if found else None
+    return found.text(wide) if found else None
 
 
 MANUALS: Final[Mapping[str, Manual]] = {

@@ -83,4 +83,4 @@ class Questions:
         return SessionFacts(target.session, spec.environment, spec.home, spec.workspaces)
 
     def _spec(self, caller: Caller, target: Target) -> SandboxSpec:
-        return self.sessions.spec_of(caller.id, target.session, target.environment)
+        return self.sessions.spec_of(caller.id, target.session, target.environment, caller.roles)

@@ -11,7 +11,7 @@ from typing import Final
 import anyio
 import anyio.to_thread
 
-from server.network_settings import SecretSettings
+from server.settings.secret import SecretSettings
 
 SHORTEST: Final = 8  # characters; the gate would mask anything shorter in texts that are not about it
 LONGEST: Final = 8192

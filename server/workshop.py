@@ -14,6 +14,7 @@ from server.asks import BASH, Caller, FileAsk, RunAsk, SessionAsk, Target
 from server.call import Gateway
 from server.parts import Progress
 from server.sandbox import files
+from server.sandbox.grants import OPERATOR as ROLE
 from server.sandbox.jobs import Job
 from server.sandbox.prepared import OPERATOR
 from server.sandbox.sandbox import WORKSPACE, SandboxSpec
@@ -21,7 +22,7 @@ from server.sandbox.sessions import NoSuchSession
 from server.sandbox.snapshot import Snapshot
 from server.sandbox.snapshots import Snapshots
 
-CALLER = Caller(OPERATOR, ("operator",))
+CALLER = Caller(OPERATOR, (ROLE,))
 CLOSE_PATIENCE_S = 8.0
 TTL_S = 86400.0  # of its session, should nobody live to close it
 LATE_S = 30.0  # an end that comes a little after its timeout is still waited for

@@ -1,18 +1,31 @@
 """Shared by all tests: pure async code runs on asyncio and trio, what drives the real thing on the one that knows it.
 
 `make test` runs files in two processes, and then those of ALONE, which change or count what all that use an engine share.
+A wait that ran out, with nothing wrong seen, is tried once more (three in a run at most) and shown at the end of it: on a
+busy machine nothing came of it in time. What was seen to be wrong fails at once. --fail-on-flaky fails those waits too.
 """
 
 import gc
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
+import playwright.async_api
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.folders import short_folder
 
+# How long an example takes, or takes to be made up, says how busy the machine is and nothing about what is tested.
+# And they are the same in every run: what fails, fails for all. `pytest --hypothesis-profile=default` makes up others.
+settings.register_profile("unhurried", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+
 ALONE = {
     "security/test_disk_unseen.py": "room that others free meanwhile hides what cannot be weighed",
+    "server/ops/test_bridge_device.py": "compares the devices of the machine, which a container with a bridge changes",
+    "server/ops/test_private_engine.py": "the same, and the firewall's rules",
     "server/ops/test_snapshots.py": "sweeps what installations left that are gone",
     "server/sandbox/test_agent_volume.py": "removes the volume that every sandbox mounts",
     "server/sandbox/test_docker_snapshots.py": "sweeps, as above",
@@ -20,6 +33,7 @@ ALONE = {
     "server/sandbox/test_socket_folder.py": "removes a volume of a name that is always the same",
 }
 
+WAITS = (TimeoutError, subprocess.TimeoutExpired, httpx.TimeoutException, playwright.async_api.TimeoutError)
 REAL = {"conformance", "end_to_end", "security", "soak"}  # folders whose tests drive a real server or sandbox
 
 
@@ -27,7 +41,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if str(item.path.relative_to(Path(__file__).parent)) in ALONE:
             item.add_marker("alone")
+        item.add_marker(pytest.mark.flaky(reruns=1, condition=_ran_out))
     items[:] = [item for item in items if not (_on_trio(item) and _is_for_asyncio_alone(item))]
+
+
+def _ran_out(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_ran_out, error.exceptions))
+    return isinstance(error, WAITS) or str(error).startswith("Timeout (>")  # the limit of a test as a whole
 
 
 def _on_trio(item: pytest.Item) -> bool:

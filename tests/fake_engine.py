@@ -1,6 +1,7 @@
 """An engine made of one socket and canned answers, for what a real one does not do on request."""
 
 import json
+import socket
 import socketserver
 import threading
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,15 @@ from typing import ClassVar
 
 VERSION = {"Version": "99.1", "KernelVersion": "6.1.0-fake"}
 ENGINE: Mapping[str, bytes] = {"/_ping": b"OK", "/version": json.dumps(VERSION).encode()}
+
+
+@contextmanager
+def silent_engine(path: Path) -> Iterator[str]:
+    """Takes every connection at `path` and never says anything, as one that hangs; yields its address."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(100)
+        yield f"unix://{path}"
 
 
 @contextmanager

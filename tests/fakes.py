@@ -108,9 +108,14 @@ class FixedJudge:
         return await self.decide(question)
 
 
-def ledger(folder: Path, server: str = "one", alive: Callable[[str], bool] = lambda _: True) -> Ledger:
+def ledger(
+    folder: Path,
+    server: str = "one",
+    alive: Callable[[str], bool] = lambda _: True,
+    ends: Callable[[str], bool] = lambda _: False,
+) -> Ledger:
     """Of a real database in that folder."""
-    return Ledger(Store(folder / "sandgate.db"), server, "scope", alive)
+    return Ledger(Store(folder / "sandgate.db"), server, "scope", alive, ends)
 
 
 @dataclass
@@ -149,6 +154,10 @@ class FakeSandbox:
     archives: list[bytes] = field(default_factory=list)
     looks: list[tuple[str, str, bytes]] = field(default_factory=list)
     tells: dict[str, bytes] = field(default_factory=dict)
+    beside: bytearray = field(default_factory=bytearray)
+    added: list[bytes] = field(default_factory=list)
+    dropped: int = 0
+    programs: set[str] = field(default_factory=set)
     alive: bool = True
     frozen: bool = False
     closed: bool = False
@@ -165,7 +174,9 @@ class FakeSandbox:
 
     async def resolve(self, path: str) -> Found:
         real = self.links.get(path, path)
-        return Found(1, real, real in self.files, "file", len(self.files.get(real, b"")))
+        return Found(
+            1, real, real in self.files, "file", len(self.files.get(real, b"")), executable=real in self.programs
+        )
 
     async def read(self, permit: Permit, found: Found, limit: int, *, offset: int = 0, keep: bool = False) -> Content:
         if found.real not in self.files:
@@ -173,11 +184,20 @@ class FakeSandbox:
         data = self.files[found.real]
         return Content(data[offset : offset + limit], len(data))
 
-    async def write(
-        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, *, unchanged: bool = False
-    ) -> Stored:
+    async def add(self, permit: Permit, found: Found, content: bytes) -> None:
+        self.beside += content
+        self.added.append(content)
+
+    async def drop(self, found: Found) -> None:
+        self.beside.clear()
+        self.dropped += 1
+
+    async def write(self, permit: Permit, found: Found, content: bytes, mode: WriteMode, **how: bool) -> Stored:
         created = found.real not in self.files
-        self.files[found.real] = (self.files.get(found.real, b"") if mode == "append" else b"") + content
+        before = self.files.get(found.real, b"") if mode == "append" else bytes(self.beside)
+        self.files[found.real] = before + content
+        self.programs |= {found.real} if how.get("executable") else set()
+        self.beside.clear()
         return Stored(len(self.files[found.real]), created)
 
     async def entries(self, permit: Permit, found: Found, limit: int) -> Listing:
@@ -227,6 +247,8 @@ class FakeFreezer:
         await anyio.lowlevel.checkpoint()
         if sandbox_id in self.gone:
             raise SandboxLost("the engine answers 404")
+        if self.stuck:
+            raise SandboxFailed("the engine will not")
         self.frozen.discard(sandbox_id)
 
     async def forget(self, sandbox_id: str) -> None:
@@ -239,6 +261,7 @@ class FakeKeeper:
 
     kept: dict[str, Snapshot] = field(default_factory=dict)
     stuck: bool = False
+    slow: bool = False  # to delete, without end
     taken: int = 0
 
     async def take(
@@ -261,7 +284,7 @@ class FakeKeeper:
         return list(self.kept.values())
 
     async def delete(self, owner: str, name: str, kind: Kind = "named") -> None:
-        await anyio.lowlevel.checkpoint()
+        await (anyio.sleep_forever() if self.slow else anyio.lowlevel.checkpoint())
         if self.stuck:
             raise SnapshotFailed("no engine")
         del self.kept[self.find(owner, name, kind).name]
@@ -295,7 +318,7 @@ class FakeSource:
         if sandbox_id not in self.waiting:
             raise SandboxLost("it is gone")
         self.adopted.append((sandbox_id, key, allow))
-        return FakeSandbox(id=sandbox_id, spec=spec, key=f"{key}+")
+        return FakeSandbox(id=sandbox_id, spec=spec, key=key)
 
     async def release(self, sandbox: Any) -> None:
         await sandbox.close()
@@ -343,7 +366,7 @@ class FakeImages:
 
     def commit(self, sandbox_id: str, snapshot_id: str, most_bytes: int, tell: Tell) -> Committed:
         self.begun.set()
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         self._answer()
         self.most = most_bytes
         tell(f"keeping {sandbox_id}")

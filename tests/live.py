@@ -12,13 +12,15 @@ import anyio
 
 from policy.question import CallerFacts, PathUse, Question, RunCommand, SessionFacts, UseFile
 from policy.verdict import Access, Allow, Permit, permit
-from server.sandbox.docker_engine import DockerEngine, Surroundings
+from server.sandbox.docker_engine import DockerEngine
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.gate import BUNDLE, variables
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.sandbox import HOME, LINK_DIR, Exit, Found, SandboxSpec
+from server.sandbox.surroundings import Surroundings
 from tests.folders import short_folder
 from tests.real_engine import engine_url
+from tests.waiting import PATIENCE_S
 
 BASE = SandboxSpec(image="sandgate/base", environment="base", memory_bytes=512 << 20, pids=128)
 ACCESS = Access(write=("/workspace", "/tmp", "/var/tmp", HOME, "/dev"))
@@ -53,7 +55,7 @@ class Said:
 
 
 def command(
-    *argv: str, timeout_s: float = 20, stdin: bytes = b"", access: Access = ACCESS, cwd: str = "/workspace"
+    *argv: str, timeout_s: float = PATIENCE_S, stdin: bytes = b"", access: Access = ACCESS, cwd: str = "/workspace"
 ) -> Permit:
     act = RunCommand(argv, cwd, stdin, timeout_s, background=False)
     question = Question(CallerFacts("test"), "exec", SessionFacts("test", "base"), act, {})
@@ -76,7 +78,7 @@ def using(path: str) -> Permit:
 
 
 async def run(
-    sandbox: DockerSandbox, *argv: str, timeout_s: float = 20, access: Access = ACCESS, stdin: bytes = b""
+    sandbox: DockerSandbox, *argv: str, timeout_s: float = PATIENCE_S, access: Access = ACCESS, stdin: bytes = b""
 ) -> Said:
     """One command to its end; the test fails where it takes half a minute longer than allowed."""
     said = Said()
@@ -86,13 +88,13 @@ async def run(
     return said
 
 
-async def shell(sandbox: DockerSandbox, script: str, timeout_s: float = 20, access: Access = ACCESS) -> Said:
+async def shell(sandbox: DockerSandbox, script: str, timeout_s: float = PATIENCE_S, access: Access = ACCESS) -> Said:
     return await run(sandbox, "/bin/bash", "--noprofile", "--norc", "-c", script, timeout_s=timeout_s, access=access)
 
 
-async def done(sandbox: DockerSandbox, script: str) -> str:
+async def done(sandbox: DockerSandbox, script: str, timeout_s: float = 60) -> str:
     """What a script says that has to succeed."""
-    said = await shell(sandbox, script, timeout_s=60)
+    said = await shell(sandbox, script, timeout_s)
     assert said.end.exit_code == 0, said.text
     return said.text
 
@@ -125,7 +127,7 @@ async def engine(
             try:
                 yield made
             finally:
-                made.close()
+                await made.close()
                 tasks.cancel_scope.cancel()
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import docker
 import docker.errors
 
 from server.sandbox.engine import find_engine
+from tests.waiting import until
 
 
 def engine_url() -> str:
@@ -27,6 +28,28 @@ def client() -> Iterator[docker.APIClient]:
         opened.close()
 
 
+def put_to_sleep(api: docker.APIClient, container: str) -> None:
+    """A busy machine's kernel does not freeze at the first word."""
+
+    def asleep() -> bool:
+        with suppress(docker.errors.APIError):
+            api.pause(container)
+        return bool(api.inspect_container(container)["State"]["Paused"])
+
+    until(asleep, "it cannot be paused")
+
+
+def remove_volume(api: docker.APIClient, name: str) -> None:
+    """Once no container has it: one that was left may be about to end."""
+
+    def gone() -> bool:
+        with suppress(docker.errors.APIError):
+            api.remove_volume(name)
+        return name not in {volume["Name"] for volume in api.volumes()["Volumes"] or ()}
+
+    until(gone, f"{name} is in use")
+
+
 def run(image: str, entrypoint: str, argv: Sequence[str], *, user: str = "", **host: Any) -> tuple[int, str]:
     """Exit code and what one container wrote; it is gone afterwards."""
     with client() as api:
@@ -35,7 +58,7 @@ def run(image: str, entrypoint: str, argv: Sequence[str], *, user: str = "", **h
         )
         try:
             api.start(made["Id"])
-            code = int(api.wait(made["Id"], timeout=60)["StatusCode"])
+            code = int(api.wait(made["Id"], timeout=300)["StatusCode"])
             return code, api.logs(made["Id"]).decode()
         finally:
             api.remove_container(made["Id"], force=True, v=True)

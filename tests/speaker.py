@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 GREETING = b"220 hello\n"
 
@@ -30,7 +30,7 @@ def speaking() -> Iterator[int]:
 
 
 def _speak(sock: socket.socket) -> None:
-    with sock:
+    with sock, suppress(OSError):  # whoever came may have hung up: in a thread nobody else would take that
         sock.sendall(GREETING)
         while (data := sock.recv(65536)) and data != b"x":
             sock.sendall(data.upper())

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
@@ -9,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from server.cli import _parser
+from server.commands import command_parser
 from server.judge.bundle import read_bundle
-from server.settings import Settings
+from server.settings.settings import Settings
 from tests.server.judge.judging import BUNDLE, asks, command, ids, judge
 
 ROOT = Path(__file__).parent.parent
@@ -58,7 +60,19 @@ async def test_the_rule_on_terraform_does_what_its_page_says(tmp_path: Path) -> 
 def test_commands_that_are_shown_are_understood(line: str) -> None:
     _, *words = shlex.split(line)
     with suppress(SystemExit) if words[-1] == "--help" else nullcontext():
-        _parser().parse_args(words)
+        command_parser().parse_args(words)
+
+
+@pytest.mark.parametrize("block", [*blocks("ini")])
+def test_a_service_that_is_shown_is_taken_by_systemd_and_starts_what_there_is(block: str, tmp_path: Path) -> None:
+    _, *words = shlex.split(re.findall(r"^ExecStart=(.*)$", block, re.MULTILINE)[0])
+    command_parser().parse_args(words)
+    if (analyze := shutil.which("systemd-analyze")) is None:
+        pytest.skip("needs systemd-analyze")
+    (tmp_path / "sandgate.service").write_text(block.replace("/usr/local/bin/sandgate", "/bin/true"))
+    argv = [analyze, "verify", str(tmp_path / "sandgate.service")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if "sandgate.service" in line] == []
 
 
 def test_every_file_and_link_that_is_named_is_there() -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from server.ops.bench_report import FIGURES, Figures, written_into
+from server.ops.measures.report import FIGURES, Figures, written_into
 
 ROOT = Path(__file__).parent.parent
 

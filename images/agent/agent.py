@@ -376,6 +376,7 @@ def main() -> None:
     user, home, *ports = sys.argv[1:]
     uid, gid = map(int, user.split(":"))
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    kernel.dump_nothing()
     gc.freeze()
     Agent(uid, gid, home, tuple(map(int, ports))).live()
 

@@ -39,8 +39,13 @@ class Files:
                 return self._resolve(str(request["path"]))
             case "read":
                 return self._read(request, send)
+            case "add":
+                return self._add(request, incoming)
             case "write":
                 return self._write(request, incoming)
+            case "drop":
+                self._close(self.take(request))
+                return {}
             case "list":
                 return self._list(request)
             case "digest":
@@ -54,7 +59,16 @@ class Files:
         stale = [number for number, handle in self.handles.items() if handle.until < now]
         for number in [*stale, *list(self.handles)[: max(0, len(self.handles) - len(stale) - MAX_HANDLES)]]:
             with contextlib.suppress(KeyError):
-                self.handles.pop(number).close()
+                self._close(self.handles.pop(number))
+
+    def _close(self, handle: opening.Handle) -> None:
+        with self.user:
+            handle.close()
+
+    def _keep(self, request: Answer, handle: opening.Handle) -> None:
+        """For another request that names it."""
+        handle.until = time.monotonic() + opening.HANDLE_LIFE_S
+        self.handles[int(str(request["handle"]))] = handle
 
     def take(self, request: Answer) -> opening.Handle:
         """The handle that a request names; it is the taker's to close."""
@@ -73,7 +87,7 @@ class Files:
         if handle.file >= 0:
             info = os.fstat(handle.file)
             answer |= {"type": opening.kind(info.st_mode), "size": info.st_size}
-            answer |= {"dev": info.st_dev, "ino": info.st_ino}
+            answer |= {"dev": info.st_dev, "ino": info.st_ino, "executable": bool(info.st_mode & 0o111)}
         return answer
 
     def _read(self, request: Answer, send: SendChunk) -> Answer:
@@ -85,8 +99,7 @@ class Files:
             handle.close()
             raise
         if request["keep"]:
-            handle.until = time.monotonic() + opening.HANDLE_LIFE_S
-            self.handles[int(str(request["handle"]))] = handle
+            self._keep(request, handle)
         else:
             handle.close()
         return answer
@@ -108,13 +121,25 @@ class Files:
         handle.seen = handle.seen or info
         return {"size": info.st_size, "sent": sent}
 
-    def _write(self, request: Answer, content: bytes) -> Answer:
+    def _add(self, request: Answer, content: bytes) -> Answer:
         handle = self.take(request)
         try:
             with self.user:
-                return writing.write(handle, content, str(request["mode"]), unchanged=bool(request["unchanged"]))
+                writing.add(handle, content)
+        except BaseException:
+            self._close(handle)
+            raise
+        self._keep(request, handle)
+        return {}
+
+    def _write(self, request: Answer, content: bytes) -> Answer:
+        handle, mode = self.take(request), str(request["mode"])
+        unchanged, executable = bool(request["unchanged"]), bool(request.get("executable"))
+        try:
+            with self.user:
+                return writing.write(handle, content, mode, unchanged=unchanged, executable=executable)
         finally:
-            handle.close()
+            self._close(handle)
 
     def _list(self, request: Answer) -> Answer:
         handle = self.take(request)

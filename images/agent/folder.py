@@ -17,6 +17,8 @@ HEAD = struct.Struct(">cIQII")
 FILE, FOLDER, LINK, SPECIAL, UNREAD, IGNORE, END = b"f", b"d", b"l", b"s", b"u", b"i", b"."
 MAX_DEPTH = 300  # each level holds a descriptor
 MAX_IGNORE = 256 << 10  # bytes of one .gitignore
+MAX_HOLES = 1 << 30  # bytes of all files that hold next to nothing: what they take to look through no disk bounds
+SPARSE = 16  # times as large as what it holds on the disk; file systems that compress come to a few
 PIECE = 1 << 18
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 ON_THE_WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # Landlock lets pass what only leads on
@@ -128,8 +130,15 @@ def _ignore_file(folder: int, name: bytes, path: bytes, out: Writer) -> None:
 
 
 def _hashes(root: int, skipped: frozenset[bytes], out: Writer) -> None:
+    holes = 0
     for folder, name, path, info in _walk(root, b"", skipped, out, 0):
-        if stat.S_ISREG(info.st_mode):
+        if not stat.S_ISREG(info.st_mode):
+            continue
+        holes += info.st_size if info.st_size > SPARSE * 512 * info.st_blocks else 0
+        if holes > MAX_HOLES:
+            holes -= info.st_size
+            out.record(UNREAD, path, b"nearly all of it is holes, and they are too many to look through")
+        else:
             _hash(folder, name, path, out)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import tree
 from counters import Counters, disk_room
-from spawn import EXEC_PATIENCE_S, Keeper, News, Plan, Start
+from spawn import EXEC_LONGEST_S, EXEC_PATIENCE_S, LOOK_AGAIN_S, Keeper, News, Plan, Start
 from wire import Wire
 
 READ = 1 << 18
@@ -38,6 +38,7 @@ class Job:
         self.start: Start | None = None
         self.started = time.monotonic()
         self.deadline = None if timeout_s is None else self.started + timeout_s
+        self.look_at = self.started + EXEC_PATIENCE_S  # whether its leader has begun
         self.counters = counters
         self.oom_before, self.pids_before = counters.out_of_memory(), counters.out_of_processes()
         self.room_before = disk_room()[0]
@@ -143,7 +144,8 @@ class Job:
         if news.kind == News.CLEAR:
             self.clear = True
         elif news.kind == News.FULL:
-            self.failure = news.status
+            if self.end is None:  # else it is the next command's leader that there is no room for
+                self.failure = news.status
         elif not self._start.is_of(news.leader):
             if self.reason != "exited":  # what was to be stopped begins only now
                 self._end_all()
@@ -158,7 +160,9 @@ class Job:
     def _leader_ended(self, news: News) -> None:
         self.running, self.end, self.clear = True, news, not news.more
         self.drain_until = time.monotonic() + DRAIN_S
-        if self._start.failed is not None:
+        if self._start.leader is None and self.reason == "exited":
+            self.failure = errno.ENOMEM  # it was lost with its plan: what it ended with is no command's
+        elif self._start.failed is not None:
             self._say_why_it_did_not_start(*self._start.failed)
         for handle in list(self.outputs):
             self._drain(handle)
@@ -191,6 +195,7 @@ class Job:
 
     def _end_all(self) -> None:
         tree.end_all(self.keeper.pid, self._is_clear)
+        tree.hunt(self.keeper.pid, self._is_clear)
 
     def _is_clear(self) -> bool:
         """Asks the keeper: it says so before it makes the next command's leader, which is not to be ended."""
@@ -200,11 +205,8 @@ class Job:
 
     def tend(self, now: float) -> None:
         """What time brings: deadlines, graces, the end of the drain."""
-        if not self.running and now - self.started > EXEC_PATIENCE_S:
-            self._start.look()
-            self.running = True
-            if not self._start.over:
-                self.stop(signal.SIGKILL, "stalled")
+        if not self.running and now >= self.look_at:
+            self._look_whether_it_began(now)
         if self.deadline is not None and now >= self.deadline and not self.clear:
             self.deadline = None
             self.stop(signal.SIGTERM, "timed_out")
@@ -215,6 +217,15 @@ class Job:
             assert self.drain_until is not None  # noqa: S101 - set together with end
             if not self.outputs or now >= self.drain_until:
                 self._report()
+
+    def _look_whether_it_began(self, now: float) -> None:
+        """One that uid 1000 stopped is given up; one that has no processor yet, or memory, is waited for longer."""
+        self._start.look()
+        stopped = self._start.leader is not None and tree.is_stopped(self._start.leader)
+        self.look_at = now + LOOK_AGAIN_S
+        self.running = self._start.over or stopped or now - self.started > EXEC_LONGEST_S
+        if not self._start.over and self.running:
+            self.stop(signal.SIGKILL, "stalled" if stopped else "no_time")
 
     def _report(self) -> None:
         for handle in list(self.outputs):
@@ -230,7 +241,7 @@ class Job:
             self.wire.say({"ev": "ended", "job": self.number, "reason": "not_started", "errno": self.failure})
             return
         status = self.end.status
-        self.left = 0 if self.clear else len(tree.below(self.keeper.pid))
+        self.left = 0 if self._is_clear() else tree.count(self.keeper.pid, self._is_clear)
         self.wire.say(
             {
                 "ev": "ended",
@@ -252,7 +263,7 @@ class Job:
         if self.end is not None and not self.reported and self.drain_until is not None:
             moments.append(self.drain_until)
         if not self.running and self.end is None:
-            moments.append(self.started + EXEC_PATIENCE_S)
+            moments.append(self.look_at)
         return min(moments, default=None)
 
     @property
@@ -274,9 +285,7 @@ def launch(
     stdin_stays: bool,
 ) -> Job:
     """Give the keeper its plan and watch its pipes. `stdin` is fed first; with `stdin_stays` more may follow."""
-    stdin_read, stdin_write = os.pipe2(os.O_CLOEXEC)
-    out_read, out_write = os.pipe2(os.O_CLOEXEC)
-    err_read, err_write = os.pipe2(os.O_CLOEXEC)
+    stdin_read, stdin_write, out_read, out_write, err_read, err_write = _three_pipes()
     for handle in (stdin_write, out_read, err_read):
         os.set_blocking(handle, False)
     with contextlib.suppress(OSError):  # a host may bound pipe memory per user; the default then does
@@ -298,6 +307,19 @@ def launch(
     with contextlib.suppress(OSError):  # a keeper that died at once: its end is told as any other
         job.take(stdin, close=not stdin_stays)
     return job
+
+
+def _three_pipes() -> list[int]:
+    """All of them or none: what a failure left open would be missing for ever."""
+    handles = list[int]()
+    try:
+        for _ in range(3):
+            handles += os.pipe2(os.O_CLOEXEC)
+    except OSError:
+        for handle in handles:
+            os.close(handle)
+        raise
+    return handles
 
 
 def watch_outputs(job: Job) -> None:

@@ -15,8 +15,11 @@
  * descriptors, and what does not fit in as many more as it takes:
  *     u32 how long the rest is, u32 flags, u32 arguments, u32 variables    (big-endian)
  *     the working directory, the arguments, the variables                  (each ended by a NUL)
- * On its status pipe a leader says its pid once it has the plan, then either nothing (it is the command now) or the step
- * that failed and its errno; u32 each, big-endian. To the agent a keeper says `struct news`.
+ * On its status pipe a leader says its pid once it has the plan, then either nothing (it is the command now) or, in one
+ * write, the step that failed and its errno; u32 each, big-endian. To the agent a keeper says `struct news`.
+ *
+ * Whatever fails here ends in a command that is not run, and in a word about it: where there is no plan yet, FULL and the
+ * keeper's own end.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -40,8 +43,10 @@
 
 enum { CHANNEL = 3, RULESET = 3, STATUS = 10 }; /* a leader that has its plan needs no channel any more */
 enum { STREAMS = 3, MOST_DESCRIPTORS = STREAMS + 2, PIECE = 1 << 16, MOST = 2 << 20 };
-enum { OURS = 1 }; /* a program of the agent's own, which lowers itself */
+/* OURS: a program of the agent's own, which lowers itself. RULED: a ruleset belongs to it, and without it nothing runs. */
+enum { OURS = 1, RULED = 2 };
 enum { NICE = 19 }; /* 150 busy loops moved a call's p50 from 1.8 to 6 ms at 19, to 485 ms at 0 (measured) */
+enum { TRIES = 500, REST_NS = 10000000 }; /* five seconds in which the kernel may find memory for a message */
 enum step { OOM_SCORE, IDENTITY, WORKING_DIRECTORY, LANDLOCK, EXEC };
 enum { ENDED, CLEAR, FULL };
 
@@ -64,14 +69,31 @@ struct plan {
     int streams[STREAMS], status, ruleset;
 };
 
-static void say(int handle, uint32_t word) {
-    word = htonl(word);
-    if (write(handle, &word, sizeof word) != sizeof word) _exit(127); /* the agent is gone */
+static void tell(const struct news *news) {
+    const struct timespec rest = {.tv_nsec = REST_NS};
+    for (int i = 0; send(CHANNEL, news, sizeof *news, MSG_NOSIGNAL) < 0; i++) {
+        if ((errno != ENOMEM && errno != ENOBUFS && errno != EINTR) || i == TRIES) _exit(0); /* the agent is done with it */
+        nanosleep(&rest, NULL);
+    }
+}
+
+/* Where there is no plan whose status pipe could say so. The keeper ends as well, else it would try for ever. */
+static void give_up(int number) {
+    const struct news full = {.kind = FULL, .status = number};
+    tell(&full);
+    shutdown(CHANNEL, SHUT_RDWR);
+    _exit(127);
+}
+
+/* At once, for who reads may come between two writes. */
+static void say(int handle, const uint32_t *words, size_t count) {
+    size_t size = count * sizeof *words;
+    if (write(handle, words, size) != (ssize_t)size) kill(getpid(), SIGKILL); /* no exit code was anybody's */
 }
 
 static void fail(const struct plan *plan, enum step step, int number) {
-    say(plan->status, step);
-    say(plan->status, (uint32_t)number);
+    const uint32_t words[] = {htonl(step), htonl((uint32_t)number)};
+    say(plan->status, words, 2);
     _exit(127);
 }
 
@@ -79,7 +101,7 @@ static void fail(const struct plan *plan, enum step step, int number) {
 
 /* The strings of a plan, NULL at the end; NULL where they are not as many as was said: a NUL was in one of them. */
 static char **strings(char **at, char *end, uint32_t count) {
-    char **found = calloc((size_t)count + 1, sizeof *found);
+    char **found = count <= (size_t)(end - *at) ? calloc((size_t)count + 1, sizeof *found) : NULL;
     for (uint32_t i = 0; found && i < count; i++) {
         char *stop = *at < end ? memchr(*at, 0, (size_t)(end - *at)) : NULL;
         if (!stop) return NULL;
@@ -89,7 +111,7 @@ static char **strings(char **at, char *end, uint32_t count) {
     return found;
 }
 
-/* False where its strings make no sense. Ends where the agent is gone. */
+/* 0 or why not: EINVAL where it makes no sense. Gives up where not even its status pipe came. */
 static int receive(struct plan *plan) {
     struct head head;
     static char first[PIECE];
@@ -101,33 +123,40 @@ static int receive(struct plan *plan) {
     struct msghdr message = {
         .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof control};
     ssize_t got = recvmsg(CHANNEL, &message, MSG_CMSG_CLOEXEC);
-    struct cmsghdr *sent = CMSG_FIRSTHDR(&message);
-    if (got < (ssize_t)sizeof head || !sent || sent->cmsg_type != SCM_RIGHTS) _exit(127);
-    size_t handles = (sent->cmsg_len - CMSG_LEN(0)) / sizeof(int), length = ntohl(head.rest);
+    if (got == 0) _exit(127); /* the agent is gone */
+    struct cmsghdr *sent = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
     int given[MOST_DESCRIPTORS] = {-1, -1, -1, -1, -1};
-    if (handles <= STREAMS || handles > MOST_DESCRIPTORS || length > MOST) _exit(127);
-    memcpy(given, CMSG_DATA(sent), handles * sizeof(int));
+    size_t handles = 0;
+    if (sent && sent->cmsg_level == SOL_SOCKET && sent->cmsg_type == SCM_RIGHTS && sent->cmsg_len >= CMSG_LEN(0))
+        handles = (sent->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    if (handles > STREAMS && handles <= MOST_DESCRIPTORS) memcpy(given, CMSG_DATA(sent), handles * sizeof(int));
+    plan->status = given[STREAMS] < 0 ? -1 : fcntl(given[STREAMS], F_DUPFD_CLOEXEC, STATUS);
+    if (plan->status < 0) give_up(got >= 0 && given[STREAMS] < 0 ? EINVAL : errno);
+
+    const uint32_t pid[] = {htonl((uint32_t)getpid())};
+    say(plan->status, pid, 1);
     memcpy(plan->streams, given, sizeof plan->streams);
-    plan->status = fcntl(given[STREAMS], F_DUPFD_CLOEXEC, STATUS);
     plan->ruleset = given[STREAMS + 1];
+    if (got < (ssize_t)sizeof head || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) return EINVAL;
     plan->flags = ntohl(head.flags);
+    if (!(plan->flags & RULED) != (plan->ruleset < 0)) return EINVAL;
+    size_t length = ntohl(head.rest), have = (size_t)got - sizeof head;
+    if (length > MOST || have > length) return EINVAL;
 
     char *body = malloc(length + 1);
-    size_t have = (size_t)got - sizeof head;
-    if (!body || plan->status < 0 || have > length) _exit(127);
+    if (!body) return ENOMEM;
     memcpy(body, first, have);
     while (have < length) {
         got = recv(CHANNEL, body + have, length - have, 0);
-        if (got <= 0) _exit(127);
+        if (got <= 0) return got ? errno : EINVAL;
         have += (size_t)got;
     }
-    say(plan->status, (uint32_t)getpid());
     char *at = body, *end = body + length;
     char **cwd = strings(&at, end, 1);
     plan->cwd = cwd ? cwd[0] : NULL;
     plan->argv = plan->cwd ? strings(&at, end, ntohl(head.arguments)) : NULL;
     plan->env = plan->argv ? strings(&at, end, ntohl(head.variables)) : NULL;
-    return plan->env && at == end && plan->argv[0];
+    return plan->env && at == end && plan->argv[0] ? 0 : EINVAL;
 }
 
 static int is_file(const char *path) {
@@ -166,7 +195,7 @@ static const char *program(const struct plan *plan) {
 static int be_the_first_to_go(void) {
     static const char score[] = "500"; /* unmapped memfds charge the cgroup, no process: without it PID 1 might go */
     int handle = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (handle < 0 || write(handle, score, sizeof score - 1) < 0) return -1;
+    if (handle < 0 || write(handle, score, sizeof score - 1) != sizeof score - 1) return -1;
     return close(handle);
 }
 
@@ -199,14 +228,15 @@ static void become(const struct plan *plan, uid_t uid) {
     fail(plan, EXEC, errno);
 }
 
-static void lead(uid_t uid, gid_t gid) {
+static void lead(pid_t keeper, uid_t uid, gid_t gid) {
     struct plan plan;
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* without its keeper it takes no plan; a new uid clears it */
-    int failed = setsid() < 0 || setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ? errno : 0;
+    int failed = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? errno : 0; /* without its keeper it takes no plan; a new uid clears it */
+    if (getppid() != keeper) _exit(127); /* which ended before that */
+    if (setsid() < 0 || setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0) failed = errno;
     umask(022);
-    int makes_sense = receive(&plan);
+    int missing = receive(&plan);
     if (failed) fail(&plan, IDENTITY, failed);
-    if (!makes_sense) fail(&plan, EXEC, EINVAL);
+    if (missing) fail(&plan, EXEC, missing);
     become(&plan, uid);
 }
 
@@ -214,10 +244,6 @@ static void lead(uid_t uid, gid_t gid) {
 
 static double seconds(struct timeval time) {
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
-}
-
-static void tell(const struct news *news) {
-    if (send(CHANNEL, news, sizeof *news, MSG_NOSIGNAL) < 0) _exit(0); /* the agent is done with it */
 }
 
 static int has_children(void) {
@@ -233,7 +259,9 @@ static void reap(pid_t leader) {
         struct rusage used;
         struct timespec now;
         pid_t pid = wait4(-1, &status, 0, &used);
+        if (pid < 0 && errno == EINTR) continue;
         if (pid < 0) {
+            if (errno != ECHILD) give_up(errno); /* what runs on is ended by the agent */
             news.kind = CLEAR;
             tell(&news);
             return;
@@ -248,6 +276,7 @@ static void reap(pid_t leader) {
         news.more = has_children();
         tell(&news);
         if (!news.more) return;
+        leader = 0; /* another that comes to bear its number is not it */
     }
 }
 
@@ -255,17 +284,13 @@ int main(int argc, char **argv) {
     if (argc != 3) return 2;
     uid_t uid = (uid_t)atoi(argv[1]);
     gid_t gid = (gid_t)atoi(argv[2]);
-    prctl(PR_SET_DUMPABLE, 0);
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
-    fcntl(CHANNEL, F_SETFD, FD_CLOEXEC);
+    pid_t keeper = getpid();
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || fcntl(CHANNEL, F_SETFD, FD_CLOEXEC) < 0)
+        give_up(errno);
     for (;;) {
         pid_t leader = fork();
-        if (leader == 0) lead(uid, gid);
-        if (leader < 0) {
-            struct news full = {.kind = FULL, .status = errno};
-            tell(&full);
-            return 0;
-        }
+        if (leader == 0) lead(keeper, uid, gid);
+        if (leader < 0) give_up(errno);
         reap(leader);
     }
 }

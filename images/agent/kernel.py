@@ -3,14 +3,15 @@
 Everything here is prepared before a fork, so that the child only has to call.
 """
 
+import contextlib
 import ctypes
 import os
+import resource
 import struct
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, PR_SET_SECCOMP = 24, 38, 36, 4, 22
-PR_SET_PDEATHSIG = 1
 SECCOMP_MODE_FILTER = 2
 CAPABILITIES = range(64)  # the kernel answers EINVAL past its last one
 CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SETPCAP = 5, 6, 7, 8
@@ -31,6 +32,13 @@ def prctl(option: int, *args: int) -> int:
 
 def syscall(number: int, *args: object) -> int:
     return LIBC.syscall(ctypes.c_long(number), *args)
+
+
+def dump_nothing() -> None:
+    """No crash of ours or of a command's leaves a core dump. At 0 bytes a host that pipes them still starts its program for
+    each, as root and within no limit of the sandbox; at 1 the kernel does not."""
+    with contextlib.suppress(ValueError, OSError):  # the engine's own limit is lower
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
 
 
 # --- capabilities -----------------------------------------------------------------------------------------------------
@@ -170,7 +178,11 @@ _NUMBERS = {
     "fchmodat2": (452, 452),
     "openat": (257, 56),
     "mknodat": (259, 33),
+    "ioctl": (16, 29),
+    "prlimit64": (302, 261),
+    "setrlimit": (160, 164),
 }
+_PROJECT_OF_A_FILE = (0x401C5820, 0x40086602)  # FS_IOC_FSSETXATTR, FS_IOC_SETFLAGS
 _MODE_ARGUMENT = {
     "open": 2,
     "creat": 1,
@@ -191,7 +203,7 @@ _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _SET_ID_BITS = 0o6000
 _LOAD, _EQUAL, _ANY_BIT, _AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_EPERM, _ENOSYS = 1, 38
+_DONE, _EPERM, _ENOSYS = 0, 1, 38
 _X32 = 0x40000000
 
 
@@ -203,6 +215,10 @@ def set_id_filter() -> bytes:
     """BPF: no call may give a file a setuid or setgid bit; openat2 hides its mode behind a pointer, so it is absent.
 
     So are rulesets of a command's own: a rule keeps its file, without a name and where nobody who weighs disks sees it.
+    And a file stays in the project that the disk's quota counts: its owner could move it to another, or to none.
+    And nobody limits another process: no time of the processor at all is as good as a signal, which Landlock keeps within
+    a command, and it looks at no limits. Nor does one change its own limit of core dumps, see `dump_nothing`: it is told that
+    it did, for what keeps secrets, as gpg does, ends where it cannot turn them off.
     """
     machine = os.uname().machine
     column = list(_AUDIT_ARCH).index(machine)
@@ -220,7 +236,21 @@ def set_id_filter() -> bytes:
         if _NUMBERS[name][column] >= 0:
             checks = _refuse_set_id(argument, _FLAGS_ARGUMENT.get(name))
             program += [_instruction(_EQUAL, _NUMBERS[name][column], 0, len(checks)), *checks]
+    checks = _refuse_requests(_PROJECT_OF_A_FILE)
+    program += [_instruction(_EQUAL, _NUMBERS["ioctl"][column], 0, len(checks)), *checks]
+    for name, checks in (("prlimit64", _OWN_LIMITS), ("setrlimit", _NO_CORE)):
+        program += [_instruction(_EQUAL, _NUMBERS[name][column], 0, len(checks)), *checks]
     return b"".join([*program, _instruction(_RETURN, _ALLOW)])
+
+
+def _refuse_requests(requests: tuple[int, ...]) -> list[bytes]:
+    refused = [_instruction(_EQUAL, request, len(requests) - place, 0) for place, request in enumerate(requests)]
+    return [
+        _instruction(_LOAD, 16 + 8),  # the kernel looks at no more of it than these 32 bits
+        *refused,
+        _instruction(_RETURN, _ALLOW),
+        _instruction(_RETURN, _ERRNO | _EPERM),
+    ]
 
 
 def _refuse_set_id(mode_argument: int, flags_argument: int | None) -> list[bytes]:
@@ -234,6 +264,31 @@ def _refuse_set_id(mode_argument: int, flags_argument: int | None) -> list[bytes
         return checks
     creates = [_instruction(_LOAD, 16 + 8 * flags_argument), _instruction(_ANY_BIT, _CREATES, 1, 0)]
     return [*creates, _instruction(_RETURN, _ALLOW), *checks]
+
+
+_OWN_LIMITS = [
+    _instruction(_LOAD, 16),
+    _instruction(_EQUAL, 0, 0, 2),  # of the caller
+    _instruction(_LOAD, 24),
+    _instruction(_EQUAL, resource.RLIMIT_CORE, 0, 10),
+    _instruction(_LOAD, 32),
+    _instruction(_EQUAL, 0, 0, 2),
+    _instruction(_LOAD, 36),
+    _instruction(_EQUAL, 0, 6, 0),  # no new one: only asked
+    _instruction(_LOAD, 16),
+    _instruction(_EQUAL, 0, 0, 3),
+    _instruction(_LOAD, 40),
+    _instruction(_EQUAL, 0, 0, 1),  # nor is the old one asked for
+    _instruction(_RETURN, _ERRNO | _DONE),
+    _instruction(_RETURN, _ERRNO | _EPERM),
+    _instruction(_RETURN, _ALLOW),
+]
+_NO_CORE = [
+    _instruction(_LOAD, 16),
+    _instruction(_EQUAL, resource.RLIMIT_CORE, 0, 1),
+    _instruction(_RETURN, _ERRNO | _DONE),
+    _instruction(_RETURN, _ALLOW),
+]
 
 
 class Filter:

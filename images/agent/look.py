@@ -92,7 +92,8 @@ class Look:
                     os.close(file)
 
     def _batches(self, walked: walk.Walk) -> Iterator[list[tuple[int, str]]]:
-        batch, size, most = list[tuple[int, str]](), 0, match.most_files()
+        """Each larger than the one before: what is found at once is told at once, and a long search starts few programs."""
+        batch, size, most = list[tuple[int, str]](), 0, min(match.FIRST_FILES, match.most_files())
         for entry in walked:
             with contextlib.suppress(OSError):
                 file = -1 if entry.is_link else entry.open()
@@ -103,7 +104,7 @@ class Look:
                     os.close(file)
             if len(batch) >= most or size >= match.BATCH_BYTES:
                 yield batch
-                batch, size = [], 0
+                batch, size, most = [], 0, min(2 * most, match.most_files())
         yield batch
 
     def _wanted(self, file: int, path: str) -> bool:
@@ -131,6 +132,7 @@ class Look:
                 self.moved += 1
 
     def _show(self, file: int, path: str, places: list[match.Place]) -> None:
+        self._full(full=self.count >= self.most)
         starts = dict(places[: self.most - self.count])
         around = CONTEXT_LINES if self.count + len(starts) <= CONTEXT_MATCHES else 0
         wanted = {number + step for number in starts for step in range(-around, around + 1)}

@@ -17,7 +17,7 @@ MOST_WIDE = 16 << 20  # bytes of one in UTF-16, which is decoded whole
 SNIFFED = 8192  # bytes in which a NUL means that this is no text
 MOST_DIGITS = 30
 MOST_SAID = 16 << 20  # bytes of ripgrep's answer
-BATCH_FILES, BATCH_BYTES = 512, 32 << 20  # that one run of ripgrep gets
+FIRST_FILES, BATCH_FILES, BATCH_BYTES = 128, 2048, 32 << 20  # that the first run of ripgrep gets, and each at most
 _OPTIONS = (
     "--no-config", "--color=never", "--no-heading", "--with-filename", "--null", "--line-number", "--column",
     "--no-messages", "--text", "--crlf", "--no-mmap", "--threads=2",
@@ -158,4 +158,4 @@ def _raw_lines(file: int) -> Iterator[bytes]:
 
 
 def most_files() -> int:
-    return min(BATCH_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+    return min(BATCH_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)

@@ -10,6 +10,10 @@ import time
 
 import kernel
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # as in loop.py
+    import writing
+
 HANDLE_LIFE_S = 30.0
 MAX_LINKS = 40  # what the kernel itself follows
 AT_FDCWD = -100
@@ -26,17 +30,21 @@ class Refused(Exception):
 class Handle:
     """What was opened: `directory` and `name` say where a write goes, `file` is -1 where nothing exists yet.
 
-    `seen` is what the file was when it was read: an edit replaces that and nothing else.
+    `seen` is what the file was when it was read: an edit replaces that and nothing else. `beside` is what becomes it.
     """
 
-    __slots__ = ("directory", "file", "name", "real", "seen", "until")
+    __slots__ = ("beside", "directory", "file", "name", "real", "seen", "until")
 
     def __init__(self, file: int, directory: int, name: str, real: str) -> None:
         self.file, self.directory, self.name, self.real = file, directory, name, real
         self.seen: os.stat_result | None = None
+        self.beside: writing.Beside | None = None
         self.until = time.monotonic() + HANDLE_LIFE_S
 
     def close(self) -> None:
+        """As the user where something may wait beside the file: that goes too."""
+        if self.beside is not None:
+            self.beside.close()
         for handle in (self.file, self.directory):
             if handle >= 0:
                 os.close(handle)

@@ -17,7 +17,7 @@ from whose import QUESTION
 PROXY = ("127.0.0.1", 3128)  # for programs that know HTTP_PROXY; passed through as it is
 MOST_CONNECTIONS = 200
 CHUNK = 64 * 1024  # what a slow reader leaves of it is held, for each of 200 connections and both ways
-MOST_WAITING_S = 0.25  # for the agent's word on whose connection it is; after it, nobody's
+MOST_WAITING_S = 2.0  # for the agent's word on whose connection it is; after it, nobody's
 GATE_S = 12.0  # how long a connection is held while the gate is not there: at a start, or after it died
 
 

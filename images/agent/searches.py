@@ -19,7 +19,7 @@ import spawn
 MOST = 4  # at once
 MOST_BYTES = 8 << 20  # of an answer
 MEMORY = 768 << 20  # bytes of address space
-GRACE_S = 2.0  # after its own patience
+GRACE_S = 5.0  # after its own patience: what it has found by then takes a moment to say on a busy machine
 CHUNK = 1 << 16
 
 type Answer = dict[str, object]

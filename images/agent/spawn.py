@@ -17,11 +17,13 @@ RUNTIME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 KEEPER = f"{RUNTIME}/keeper"
 CHANNEL = RULESET = 3  # the descriptors that keeper.c knows them by
 EXEC_PATIENCE_S = 2.0  # a leader that uid 1000 stopped before its exec is given up after this
+EXEC_LONGEST_S = 30.0  # one that nobody stopped, on a machine that has no time for it
+LOOK_AGAIN_S = 0.5
 NICE = 19  # as keeper.c has it
 OOM_SCORE = b"500"
 PIECE = 1 << 16  # of a plan, in one message
 STEPS = ("oom score", "identity", "working directory", "landlock", "exec")  # keeper.c counts them
-OURS = 1
+OURS, RULED = 1, 2
 _HEAD = struct.Struct(">IIII")  # how long the rest is, flags, arguments, variables
 _TAKEN = struct.Struct(">I")  # the leader's pid: it has the plan
 _FAILED = struct.Struct(">II")  # which step failed, its errno
@@ -43,14 +45,15 @@ class Plan:
     def __init__(self, argv: list[str], env: dict[str, str], cwd: str, *, ours: bool = False) -> None:
         self.argv, self.env, self.cwd, self.ours = argv, env, cwd, ours
 
-    def as_bytes(self) -> bytes:
+    def as_bytes(self, *, ruled: bool) -> bytes:
         """As keeper.c reads it: what cannot be spelled is as senseless there as a NUL within."""
         strings = [self.cwd, *self.argv, *(f"{name}={value}" for name, value in self.env.items()), ""]
         try:
             body = os.fsencode("\0".join(strings))
         except UnicodeEncodeError:
             body = b""
-        return _HEAD.pack(len(body), OURS if self.ours else 0, len(self.argv), len(self.env)) + body
+        flags = (OURS if self.ours else 0) | (RULED if ruled else 0)
+        return _HEAD.pack(len(body), flags, len(self.argv), len(self.env)) + body
 
 
 class News:
@@ -125,7 +128,7 @@ class Keeper:
 
     def start(self, plan: Plan, streams: tuple[int, int, int], ruleset: int | None) -> Start:
         """Hand the plan and its descriptors to the leader. Raises OSError where there is none any more."""
-        body = plan.as_bytes()
+        body = plan.as_bytes(ruled=ruleset is not None)
         report, status = os.pipe2(os.O_CLOEXEC)
         handles = [*streams, status, *([] if ruleset is None else [ruleset])]
         self.channel.setblocking(True)
@@ -147,6 +150,8 @@ class Keeper:
             message = self.channel.recv(_NEWS.size)
         except BlockingIOError:
             return False
+        except ConnectionResetError:  # told once where it left a plan unread, and before what it said
+            return True
         except OSError:
             message = b""
         self.hears(message)

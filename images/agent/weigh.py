@@ -17,6 +17,10 @@ from collections.abc import Iterator
 
 PATIENCE_S = 60.0  # without a question
 BUDGET_S = 20.0  # for one sandbox: about 5 million files, on a busy machine far fewer
+ALL_S, LEAST_S = (
+    60.0,
+    1.0,
+)  # for all that are asked about: nobody is judged before, so many that take long have less each
 LEAST = 1024  # bytes of any file, also an empty one: it takes an inode, and those run out as well
 # Without a trace: who saw in a folder's time of access where we are could move a file to where we have been.
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOATIME
@@ -35,9 +39,9 @@ class TooMuch(Exception):
 class Load:
     """One sandbox's files, as they are added up."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget_s: float) -> None:
         self.size, self.whole = 0, True
-        self._until, self._looked = time.monotonic() + BUDGET_S, 0
+        self._until, self._looked = time.monotonic() + budget_s, 0
         self._unlinked: set[tuple[int, int]] = set()
 
     def add(self, found: os.stat_result) -> None:
@@ -62,13 +66,16 @@ class Load:
         self.whole = self.whole and exc.errno in GONE
 
 
-def weigh(pid: int, lent: list[str], tasks: dict[int, list[tuple[int, bool]]]) -> Load:
+def weigh(pid: int, lent: list[str], tasks: dict[int, list[tuple[int, bool]]], budget_s: float) -> Load:
     """`tasks`: by the device of their root, each with whether its mappings are to be looked at."""
-    load = Load()
+    load = Load(budget_s)
     try:
-        root, others = os.stat(f"/proc/{pid}/root").st_dev, list(_volumes(pid, lent))
-        devices = {root, *(os.stat(other).st_dev for other in others)}
-        for top in (_upper(pid), *others):
+        root = os.stat(f"/proc/{pid}/root").st_dev
+        devices = {root}
+        _walk(os.open(_upper(pid), FOLDER), load)
+        for target in _volumes(pid, lent):
+            top = _beneath(f"/proc/{pid}/root", target)
+            devices.add(os.fstat(top).st_dev)
             _walk(top, load)
         known = tasks.get(root, ())
         for task, maps in known:
@@ -97,7 +104,19 @@ def _volumes(pid: int, lent: list[str]) -> Iterator[str]:
     for target, options, kind in _mounts(pid):
         ours = any(target == folder or target.startswith(f"{folder}/") for folder in ("/", "/etc", *lent))
         if target != "/" and not ours and kind not in MEMORY and "ro" not in options:
-            yield f"/proc/{pid}/root{target}"
+            yield target
+
+
+def _beneath(root: str, target: str) -> int:
+    """That folder, opened step by step: a link that was put in place of one since leads nowhere, least of all out of it."""
+    handle = os.open(root, FOLDER)
+    for name in target.strip("/").split("/"):
+        above = handle
+        try:
+            handle = os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=above)
+        finally:
+            os.close(above)
+    return handle
 
 
 def _mounts(pid: int) -> Iterator[tuple[str, list[str], str]]:
@@ -114,9 +133,9 @@ def _plain(name: str) -> str:
     return name.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
 
 
-def _walk(top: str, load: Load) -> None:
+def _walk(top: int, load: Load) -> None:
     """Folder by folder, each opened by its name in the one above: what is swapped for a link leads nowhere."""
-    open_folders = [_Folder(os.open(top, FOLDER))]
+    open_folders = [_Folder(top)]
     try:
         while open_folders:
             below = open_folders[-1].next_folder(load)
@@ -242,11 +261,16 @@ def main() -> None:
     if not 0 < resource.getrlimit(resource.RLIMIT_NOFILE)[0] <= MOST_OPEN:  # infinity is -1
         resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_OPEN, MOST_OPEN))
     while select.select([0], [], [], PATIENCE_S)[0] and (line := sys.stdin.readline()):
-        asked, tasks = json.loads(line), _tasks()
-        for name, (pid, lent) in asked.items():
-            load = weigh(pid, lent, tasks)
+        asked, tasks, until = json.loads(line), _tasks(), time.monotonic() + ALL_S
+        for left, (name, (pid, lent)) in zip(range(len(asked), 0, -1), asked.items(), strict=True):
+            load = weigh(pid, lent, tasks, share(until - time.monotonic(), left))
             _say([name, load.size, load.whole])
         _say([])
+
+
+def share(left_s: float, left: int) -> float:
+    """Seconds that the next of so many may take."""
+    return min(BUDGET_S, max(LEAST_S, left_s / left))
 
 
 def _say(answer: list[object]) -> None:

@@ -15,6 +15,7 @@ import opening
 
 NO_REPLACE, EXCHANGE = 1, 2  # renameat2's flags
 MOST_SWAPS = 8
+MOST_COPIED, PIECE = 32 << 20, 1 << 20  # bytes of a file that has several names
 CHANGED = "it changed meanwhile; nothing was written. Read it again and repeat the edit"
 EXISTS = "it exists already; mode=overwrite replaces it"
 APPEARED = "something was made there meanwhile; nothing was written. Read it before you replace it"
@@ -22,19 +23,66 @@ APPEARED = "something was made there meanwhile; nothing was written. Read it bef
 type Answer = dict[str, object]
 
 
-def write(handle: opening.Handle, content: bytes, mode: str, *, unchanged: bool) -> Answer:
-    """Mode is overwrite, create or append; with `unchanged` the file must still be what was read by this handle."""
+class Beside:
+    """What becomes the file: written under a name of its own in the same folder, and gone where it does not get that far."""
+
+    __slots__ = ("directory", "file", "name", "size", "temporary")
+
+    def __init__(self, handle: opening.Handle) -> None:
+        mode = stat.S_IMODE(os.fstat(handle.file).st_mode) & 0o777 if handle.file >= 0 else 0o644
+        self.directory, self.name = _make_parents(handle)
+        self.temporary = f".sandgate-{os.urandom(8).hex()}"  # not of the name, which may be as long as names can be
+        self.size = 0
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            self.file = os.open(self.temporary, flags, mode, dir_fd=self.directory)
+        except BaseException:
+            os.close(self.directory)
+            raise
+        os.fchmod(self.file, mode)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its name is still its own: parts may take minutes to come."""
+        try:
+            now = os.stat(self.temporary, dir_fd=self.directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return opening.same(now, os.fstat(self.file))
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self.temporary, dir_fd=self.directory)
+        os.close(self.file)
+        os.close(self.directory)
+
+
+def add(handle: opening.Handle, content: bytes) -> None:
+    """A part of what the file will hold: it waits beside the file until `write` brings the last."""
+    if handle.beside is None:
+        if handle.file >= 0:
+            _may_be_written(handle)
+        handle.beside = Beside(handle)
+    _write_all(handle.beside.file, content)
+    handle.beside.size += len(content)
+
+
+def write(handle: opening.Handle, content: bytes, mode: str, *, unchanged: bool, executable: bool) -> Answer:
+    """Mode is overwrite, create or append; with `unchanged` the file must still be what was read by this handle.
+
+    executable: where it is new.
+    """
     if handle.file >= 0:
         _may_be_written(handle)
         if mode == "create":
             raise opening.Refused(EXISTS)
-    directory, name = _make_parents(handle)
-    try:
-        if mode == "append" and handle.file >= 0:
+        if mode == "append" and os.fstat(handle.file).st_nlink == 1:
             return _append(handle, content)
-        return _replace(directory, name, handle, content, unchanged=unchanged)
-    finally:
-        os.close(directory)
+        if mode == "append":
+            _add_what_is_there(handle)
+            unchanged = True
+    add(handle, content)
+    return _replace(handle, unchanged=unchanged, executable=executable)
 
 
 def _may_be_written(handle: opening.Handle) -> None:
@@ -84,23 +132,26 @@ def _append(handle: opening.Handle, content: bytes) -> Answer:
         os.close(file)
 
 
-def _replace(directory: int, name: str, handle: opening.Handle, content: bytes, *, unchanged: bool) -> Answer:
+def _add_what_is_there(handle: opening.Handle) -> None:
+    """For a file that has other names: they keep it as it is, and the new one begins as it."""
+    with open(opening.reopen(handle, os.O_RDONLY), "rb") as file:
+        handle.seen = os.fstat(file.fileno())
+        if handle.seen.st_size > MOST_COPIED:
+            raise opening.Refused("it has several names (hard links) and is large; add to it with a command in shell")
+        for _ in range(0, handle.seen.st_size, PIECE):
+            add(handle, file.read(PIECE))
+
+
+def _replace(handle: opening.Handle, *, unchanged: bool, executable: bool) -> Answer:
+    made = handle.beside
+    assert made is not None  # noqa: S101 - add() has made it
     old = os.fstat(handle.file) if handle.file >= 0 else None
-    mode = stat.S_IMODE(old.st_mode) & 0o777 if old else 0o644
-    temporary = f".sandgate-{os.urandom(8).hex()}"  # not made from the name, which may be as long as names can be
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    file = os.open(temporary, flags, mode, dir_fd=directory)
-    try:
-        os.fchmod(file, mode)
-        _write_all(file, content)
-        _move(directory, temporary, name, handle, unchanged=unchanged)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary, dir_fd=directory)
-        raise
-    finally:
-        os.close(file)
-    return {"size": len(content), "created": old is None, "names": old.st_nlink if old else 1}
+    if executable and old is None:
+        os.fchmod(made.file, 0o755)
+    if not made.is_there:
+        raise opening.Refused("somebody took away what was being written; nothing is written there")
+    _move(made.directory, made.temporary, made.name, handle, unchanged=unchanged)
+    return {"size": made.size, "created": old is None, "names": old.st_nlink if old else 1}
 
 
 def _move(directory: int, temporary: str, name: str, handle: opening.Handle, *, unchanged: bool) -> None:

@@ -1,11 +1,13 @@
 """`NAME=value` in front of a command or alone: what the policy sees of it, and what the variable then holds."""
 
-from policy.reading import expansion
+import re
+
+from policy.reading import expansion, getopt
 from policy.reading.code_options import CODE_VARIABLES
 from policy.reading.piece import Word, static
 from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, kind, nodes, value
-from policy.reading.variables import NUMBER, Held, Program
+from policy.reading.variables import NUMBER, QUOTED, Held, Partly, Program
 from policy.reading.word import assigned, words
 
 
@@ -27,11 +29,14 @@ def held(assign: Node, near: Surroundings) -> Word:
     return Word(None, "param", word.begins, word.latent, template=template)
 
 
+_VARIABLE = re.compile(r"\$\{\w*\}")
+
+
 def appended(name: str, word: Word) -> str | None:
     """What is put behind the variable's own old value, as in PATH=$PATH:/x; None where that is not all that happens."""
     old = f"${{{name}}}"
     rest = word.template.removeprefix(old)
-    return rest if word.template.startswith(old) and "${" not in rest else None
+    return rest if word.template.startswith(old) and not _VARIABLE.search(rest) else None
 
 
 def prepended(name: str, word: Word) -> str | None:
@@ -49,7 +54,9 @@ def binding(assign: Node, word: Word, near: Surroundings) -> Held | None:
         return _array(assign, array, near)
     if word.counted == "1" and not assign.get("Append"):
         return NUMBER
-    return word.text if word.text is not None else _program(assign.get("Value"), near)
+    if word.text is not None:
+        return word.text
+    return _printed(assign.get("Value") or {}, near) or _partly(assign, word)
 
 
 def _array(assign: Node, array: Node, near: Surroundings) -> Held | None:
@@ -62,11 +69,18 @@ def _array(assign: Node, array: Node, near: Surroundings) -> Held | None:
     return before + texts
 
 
-def _program(node: Node | None, near: Surroundings) -> Held | None:
-    parts = nodes(node or {}, "Parts")
+def _partly(assign: Node, word: Word) -> Held | None:
+    known = word.begins or word.ends
+    return Partly(word.begins, word.ends) if known and word.reason != "glob" and not assign.get("Append") else None
+
+
+def _printed(node: Node, near: Surroundings) -> Held | None:
+    """What a substitution is known to print, beside texts and numbers."""
+    parts = nodes(node, "Parts")
     if len(parts) == 1 and kind(parts[0]) == "DblQuoted":
         parts = nodes(parts[0], "Parts")
     if len(parts) != 1 or kind(parts[0]) != "CmdSubst":
         return None
-    name = expansion.found_program(parts[0], near, lambda inner: words(inner, near))
-    return Program(name) if name else None
+    if name := expansion.found_program(parts[0], near, lambda inner: words(inner, near)):
+        return Program(name)
+    return QUOTED if getopt.prints_words(node, near) else None

@@ -11,6 +11,7 @@ BRACKET_DEPTH = 40
 COMPOUND_KEYWORDS = 200
 NESTED_TEXTS = 64  # sh -c inside sh -c, eval, trap ...: each costs a parser process
 COMMANDS = 2_000
+AGAIN = 4  # units of the budget for each word of a command that another runs: all rules look at it once more
 PASSES = 12  # a text that is found inside another is read in the next pass
 REPAIRS = 8  # comments that end in a backslash: all are found at once, unless one hid another
 ITEMS = 8  # a loop over at most so many static words is read once for each

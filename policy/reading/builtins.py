@@ -26,6 +26,7 @@ from policy.reading.piece import Word, static
 from policy.reading.shells import from_descriptor
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_COMPOUND = re.compile(r"\s*\(")  # where the name is an array, bash expands what stands between the brackets
 
 
 def cd(call: Call) -> Effects:
@@ -55,7 +56,8 @@ def trap(call: Call) -> Effects:
     words = call.operands[1:] if call.operands and call.operands[0].text == "--" else call.operands
     if len(words) <= 1 or words[0].text in ("-", "", "-l", "-p"):
         return ()
-    return (RunScript(words[0].code, "bash", "trap", later=True),)
+    last = all(word.text in ("EXIT", "0") for word in words[1:])  # nothing comes after that one
+    return (RunScript(words[0].code, "bash", "trap", later=True, here=not last),)
 
 
 def source(call: Call) -> Effects:
@@ -73,7 +75,10 @@ def alias(call: Call) -> Effects:
 
 
 def declare(call: Call) -> Effects:
-    """export, declare, typeset, readonly, local: each NAME=value; -i evaluates the value, -n takes it for a name."""
+    """export, declare, typeset, readonly, local: each NAME=value.
+
+    -i evaluates the value, and all that the name is given later; -n takes it for a name; of an array it is read again.
+    """
     flags = "".join(word.begins[1:] for word in call.operands if word.begins.startswith("-"))
     effects = list[Effect]()
     for word in call.operands:
@@ -89,8 +94,13 @@ def declare(call: Call) -> Effects:
         plain = name.rstrip("+").partition("[")[0]
         changed = (appended(plain, held), prepended(plain, held))
         effects += [SetVariable(plain, held.text, *changed)] if equals else []
-        effects += [Evaluate(held)] if equals and "i" in flags else []
+        if equals and held.text is not None and _COMPOUND.match(value):
+            effects += [RunScript(f"x={value}", "bash", call.name, lenient=True)]
+        elif equals and (word.about or _COMPOUND.match(value)):
+            effects += [Expand(None), *([Evaluate(held)] if value else [])]
+        effects += [Evaluate(static(plain))] if "i" in flags else []
         effects += [TakeName(held)] if equals and "n" in flags else []
+        effects += [SetVariable(value)] if equals and "n" in flags and _NAME.fullmatch(value) else []  # by its new name
     return tuple(effects)
 
 
@@ -160,7 +170,7 @@ def jobs(call: Call) -> Effects:
 def complete(call: Call) -> Effects:
     """compgen -W expands its words, -C runs a command."""
     parsed = parse(call.operands, Grammar(short="oAGWFCXPS"))
-    expands = tuple(Expand(word.text) for word in parsed.values("-W"))
+    expands = tuple(each for word in parsed.values("-W") for each in (Expand(word.text), TakeName(word)))
     return (*expands, *(RunScript(_with_tail(word), "bash", f"{call.name} -C") for word in parsed.values("-C")))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Container
 
 from policy.reading.effect import Call, Effects, Evaluate, SetVariable, TakeName
 from policy.reading.piece import Word
-from policy.reading.variables import POSITIONAL, UNSET, Held, Variables
+from policy.reading.variables import NUMBER, POSITIONAL, UNSET, Held, Variables
 
 type Change = Callable[[Variables], Variables]
 
@@ -45,6 +45,11 @@ def setting(name: str, held: Held | None) -> Change:
     return lambda now: now.set(name, held)
 
 
+def keeping(name: str, text: str) -> Change:
+    """An assignment of what mktemp made, to a name that nothing else writes."""
+    return lambda now: now.keep(name, text)
+
+
 def dropping(name: str) -> Change:
     """An assignment of which something may remain, or not."""
     return lambda now: now.without((name,))
@@ -54,7 +59,8 @@ def _loses(call: Call) -> bool:
     if call.name == "alias":
         return any("=" in word.begins or word.text is None for word in call.operands)
     if call.name == "trap":
-        return len(call.operands) > 1 and call.operands[0].text not in ("-", "", "-p", "-l")
+        last = all(word.text in ("EXIT", "0") for word in call.operands[1:])  # nothing comes after that one
+        return len(call.operands) > 1 and not last and call.operands[0].text not in ("-", "", "-p", "-l")
     if call.name == "shopt":
         return any(word.text is None or word.text.startswith(("compat", "xpg_echo")) for word in call.operands)
     return call.name in _LOSING
@@ -89,7 +95,9 @@ def _declared(call: Call, now: Variables) -> Variables:
 def _declare(builtin: str, flags: set[str], word: Word, now: Variables) -> Variables:
     found = _ASSIGNMENT.fullmatch(word.begins)
     name = found[1] if found else word.begins.partition("=")[0].rstrip("+").partition("[")[0]
-    if found:
+    if word.counted == f"{name}=1":
+        now = now.set(name, NUMBER)
+    elif found:
         now = now.set(name, None if word.text is None or flags & _ARRAYS else found[2])
     elif "=" in word.begins or "[" in word.begins:
         now = now.blank()  # a subscript, or something added to what was there

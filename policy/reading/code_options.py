@@ -1,6 +1,5 @@
 """Options of ordinary programs whose value is a command line, and variables whose value is one."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -91,13 +90,6 @@ def _texts(text: str | None, name: str, table: CodeOptions) -> Iterator[str | No
         yield from (text.partition(mark)[2] for mark in table.within if mark in text)
     else:
         yield text
-
-
-def sqlite(call: Call) -> Effects:
-    """sqlite3 DATABASE '.shell command'."""
-    texts = [word.text or "" for word in call.operands]
-    found = (re.fullmatch(r"\s*\.(?:shell|system)\s+(.*)", text, re.DOTALL) for text in texts)
-    return tuple(RunScript(match[1], "sh", "sqlite3 .shell", lenient=True) for match in found if match)
 
 
 def socat(call: Call) -> Effects:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from policy.command import Assign, Redirect, SimpleCommand
 from policy.reading import shell_options as options
-from policy.reading.bounds import NESTED_TEXTS, hides_characters, refusal
+from policy.reading.bounds import AGAIN, NESTED_TEXTS, hides_characters, refusal
 from policy.reading.changes import Change, change
 from policy.reading.code_options import CODE_VARIABLES, PROMPT_VARIABLES
 from policy.reading.context import DEPTH, FROM_CALL, FROM_PIPE, Context, Input
+from policy.reading.databases import dictated
 from policy.reading.effect import (
     Call,
     ChangeDirectory,
@@ -29,22 +30,30 @@ from policy.reading.effect import (
     Unchanged,
 )
 from policy.reading.flow import UNKNOWN, Flow, Outcome, Where, astray, changing, known, resolved, stays, union
+from policy.reading.heard import TELLING, handed, heard, unknown, uses_arguments
 from policy.reading.hosts import hosts, urls
 from policy.reading.knowledge import Knowledge
 from policy.reading.launchers import fed
 from policy.reading.meaning import effects
 from policy.reading.naming import named
 from policy.reading.notes import Notes
-from policy.reading.piece import Word
+from policy.reading.piece import Word, static
 from policy.reading.posix import PLAIN, otherwise
+from policy.reading.printed import MADE
 from policy.reading.surroundings import Surroundings
+from policy.reading.traps import leave_variables
 from policy.reading.tree import Node, Unparsable, nodes
 from policy.reading.variables import LOST, NOTHING, POSITIONAL, Variables
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]")
 _HOME = re.compile(r"(?<![\w$/{.-])HOME\b(?!/)|\$\{HOME:?=")
 _PWD = re.compile(r"(?<![\w$/{.-])(?:OLD)?PWD\b(?!/)|\$\{PWD:?=")
+_VALUE = re.compile(r"\[|(?:^|=)\s*\(")  # what a text needs in it to be taken for more than a text
 _SOCKET = re.compile(r"/dev/(?:tcp|udp)/([^/]+)/")
+# Names that no environment has for anything else.
+_OF_SCRIPTS = re.compile(
+    r"[a-z_]\w*$|[A-Z]$|TE?MP|(?!TMPDIR$)([A-Z]+_)?(TE?MP|WORK|SCRATCH|STAGING)_?(DIR|FILE|PATH|D)$", re.ASCII
+)
 _TEXT = "SANDGATE_TEXT"  # the delimiter of a here-document that no text holds
 
 
@@ -59,6 +68,7 @@ class Commands(ABC):
         self.loops: list[list[Flow]] = []  # around us in this function; each collects where `break` left off
         self.returns: list[Flow] | None = None  # the same for `return`, None outside a function
         self.rounds = 0  # of loops that are read once for each item
+        self.piping = 0  # pipes whose left side is read now
 
     @abstractmethod
     def statements(self, stmts: list[Node], context: Context, flow: Flow) -> Outcome: ...
@@ -90,9 +100,11 @@ class Commands(ABC):
         if context.depth > DEPTH:
             self.notes.trouble(f"commands are wrapped deeper than {DEPTH}")
             return stays(flow)
+        words = tuple(self._as_made(word) for word in words) if words and words[0].text == "rm" else words
         name, path_kind = named(words[0], flow, context.home, self.workspaces) if words else ("", "bare")
         call = Call(name or "", words)
         found = (name == "xargs" and fed(call, context.inputs.get(0))) or (effects(call) if name else ())
+        found += dictated(call, context.inputs.get(0))
         sets = tuple(
             Assign(effect.name, effect.value, effect.appends, prepends=effect.prepends)
             for effect in found
@@ -102,29 +114,39 @@ class Commands(ABC):
             argv=tuple(word.text for word in words),
             name=name,
             path_kind=path_kind,
-            dynamic=tuple(word.reason for word in words),
-            known=tuple(word.known for word in words),
+            dynamic=tuple("number" if word.counted else word.reason for word in words),
+            known=tuple(word.counted or word.known for word in words),
             ends=tuple(word.ends for word in words) if any(word.ends for word in words) else (),
             assigns=assigns + sets,
             redirects=redirects,
+            cwd=flow[0].cwd,
+            via=context.via,
             span=span,
+            other_cwds=_others(flow),
+            elsewhere=context.elsewhere,
         )
-        self.show(command, context, flow)
+        self.notes.command(command, once=self.rounds > 0)
+        if any(command.dynamic) and (missed := unknown(words)):
+            self.notes.unknown[command] = missed
+        if any(command.dynamic):
+            self.notes.handed.update(handed(call))
+            self.notes.arguments |= uses_arguments(call, self.notes.handed)
         self._note(call, command, context)
+        self._listen(call, command.assigns, context)
         return self._follow(call, found + _variables(command.assigns), context, flow, span)
 
-    def show(self, command: SimpleCommand, context: Context, flow: Flow) -> None:
-        likely, *others = (where.cwd for where in flow)
-        self.notes.command(
-            replace(
-                command,
-                cwd=likely,
-                other_cwds=tuple(dict.fromkeys(other for other in others if other != likely)),
-                via=context.via,
-                elsewhere=context.elsewhere,
-            ),
-            once=self.rounds > 0,
+    def _as_made(self, word: Word) -> Word:
+        """What mktemp made, wherever rm is told of it: before it was made its name is empty, and then rm does nothing."""
+        names = self.knowledge.made & self.knowledge.once if word.template else ()
+        return (
+            static(MADE) if any(word.template == f"${{{name}}}" and _OF_SCRIPTS.match(name) for name in names) else word
         )
+
+    def show(self, command: SimpleCommand, context: Context, flow: Flow) -> None:
+        """What runs no program, in its place."""
+        cwd, others = flow[0].cwd, _others(flow)
+        placed = replace(command, cwd=cwd, via=context.via, other_cwds=others, elsewhere=context.elsewhere)
+        self.notes.command(placed, once=self.rounds > 0)
 
     def _note(self, call: Call, command: SimpleCommand, context: Context) -> None:
         self.notes.hosts |= dict.fromkeys(hosts(call))
@@ -132,7 +154,7 @@ class Commands(ABC):
             self.notes.hosts |= dict.fromkeys(urls(assign.value or ""))
         for redirect in command.redirects:
             self.notes.hosts |= dict.fromkeys(_SOCKET.findall(redirect.path or ""))
-        self.notes.literal |= any(word.latent and "[" in word.begins for word in call.words)
+        self.notes.quotes(word for word in call.words if word.latent and _VALUE.search(word.begins))
         if any(assign.name == "CDPATH" for assign in command.assigns) or options.searches(call):
             self.knowledge.note_option("cdpath")
         if any(assign.name == "TMPDIR" for assign in command.assigns):
@@ -146,6 +168,13 @@ class Commands(ABC):
         if call.name == "exec" and not call.operands and 0 in context.inputs:
             self.replaced_input = context.inputs[0]
 
+    def _listen(self, call: Call, assigns: tuple[Assign, ...], context: Context) -> None:
+        for assign in assigns:
+            self.notes.say(assign.name, assign.value or "")
+        if call.name in TELLING:
+            for variable, text in heard(call, context, piped=self.piping > 0):
+                self.notes.say(variable, text)
+
     def _follow(self, call: Call, found: Effects, context: Context, flow: Flow, span: tuple[int, int]) -> Outcome:
         outcome = stays(flow)
         for effect in found:
@@ -154,6 +183,8 @@ class Commands(ABC):
         if self.knowledge.function_moves(call.name) or (call.name in self.notes.functions and call.name in _MOVERS):
             outcome = stays(astray(flow))
         functions = self.knowledge.functions
+        if call.name == "trap" and "trap" not in functions and leave_variables(found, self.knowledge):
+            return outcome
         wild = call.name in functions and self.knowledge.anything_wild()
         return self.changed(outcome, change(call, found, functions, wild=wild, inside=self.returns is not None))
 
@@ -197,14 +228,16 @@ class Commands(ABC):
 
     def _remember(self, effect: RunInline | TakeName | Evaluate | SetVariable) -> None:
         match effect:
-            case RunInline(interpreter, code):
-                self.notes.inline(interpreter, code)
+            case RunInline(interpreter, code, outside):
+                if not (outside and self.knowledge.trusts(outside)):
+                    self.notes.inline(interpreter, code)
             case TakeName(word) | Evaluate(word):
                 self._evaluate(word, always=isinstance(effect, Evaluate))
             case SetVariable():
                 pass  # shown with the command
 
     def _run(self, effect: Run, context: Context, flow: Flow, span: tuple[int, int]) -> Outcome:
+        self.knowledge.budget.spend(AGAIN * len(effect.words))
         inner = context.inside(effect.via, elsewhere=effect.elsewhere, span=span)
         start = flow if isinstance(effect.cwd, Unchanged) else self._there(effect.cwd, context, flow)
         outcome = self.invoke(effect.words, effect.assigns, (), inner, UNKNOWN if effect.elsewhere else start, span)
@@ -220,16 +253,22 @@ class Commands(ABC):
             return self.changed(stays(astray(flow)), Variables.gone) if effect.here else stays(flow)
         start = astray(flow) if effect.later and self.knowledge.anything_moves() else flow
         start = UNKNOWN if effect.elsewhere else start
-        if not effect.here:
+        for argument in effect.arguments or ():
+            self.notes.say("@", argument.begins)
+        if not effect.here or effect.later:
             unlike = (
                 effect.later or effect.lenient or effect.elsewhere
             )  # zsh does not split $x; who knows what ssh meets
             fresh = LOST if unlike else _started(effect.arguments)
+            if effect.later and not (effect.lenient or effect.elsewhere):  # a trap: this very shell, at another time
+                fresh = known(flow).keeping(LOST)
             start = changing(start, lambda _: fresh)
         inner = context.inside(effect.via, elsewhere=effect.elsewhere, span=span)
         if not effect.here:
             inner = replace(inner, plain_sh=effect.shell in PLAIN)
         outcome = self.script(effect.code, inner, start, effect)
+        if effect.here and effect.later:
+            return stays(flow if set(outcome.either) <= set(start) else union(astray(flow), outcome.either))
         return outcome if effect.here else stays(flow)
 
     def _run_stdin(self, effect: RunStdin, context: Context, flow: Flow, span: tuple[int, int]) -> Outcome:
@@ -276,6 +315,7 @@ class Commands(ABC):
 
     def expand(self, text: str | None, context: Context, flow: Flow, *, evaluated: bool = False) -> None:
         """Find what bash would expand in a text that the parser left alone, by reading it as a here-document."""
+        self.notes.rereads |= text is None
         if text is None or not ("$" in text or "`" in text):
             return
         self.notes.latent |= evaluated
@@ -313,7 +353,11 @@ class Commands(ABC):
         home = None if "HOME" in variables.changed else context.home
         cwd = flow[0].cwd if len(flow) == 1 and context.pwd else None
         tmp = "tmpdir" not in self.knowledge.options
-        return Surroundings(home, cwd, variables, self.knowledge.functions, tmp, self.knowledge.budget)
+        return Surroundings(home, cwd, variables, self.knowledge.functions.keys(), tmp, self.knowledge.budget)
+
+
+def _others(flow: Flow) -> tuple[str | None, ...]:
+    return tuple(dict.fromkeys(where.cwd for where in flow[1:] if where.cwd != flow[0].cwd))
 
 
 def _unnamed_alias(call: Call) -> bool:
@@ -326,7 +370,8 @@ _MOVERS = frozenset(("cd", "pushd", "popd", "exit", "chdir"))
 def settled(context: Context, text: str) -> Context:
     """Where a text may change HOME or PWD, `~` and $PWD are no longer ours to resolve."""
     home = None if _HOME.search(text) else context.home
-    return replace(context, home=home, pwd=context.pwd and _PWD.search(text) is None)
+    pwd = context.pwd and _PWD.search(text) is None
+    return context if (home, pwd) == (context.home, context.pwd) else replace(context, home=home, pwd=pwd)
 
 
 def _started(arguments: tuple[Word, ...] | None) -> Variables:

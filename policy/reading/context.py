@@ -35,10 +35,12 @@ class Context:
         return replace(self, via=(*self.via, via))
 
     def reading(self, inputs: Mapping[int, Input]) -> "Context":
-        return replace(self, inputs=inputs)
+        return self if inputs is self.inputs else replace(self, inputs=inputs)
 
-    def piped(self) -> "Context":
-        return replace(self, inputs={**self.inputs, 0: FROM_PIPE})
+    def piped(self, printed: str | None = None) -> "Context":
+        """Behind a pipe; printed: what comes out of it, where that is known."""
+        source = FROM_PIPE if printed is None else Input("text", f"{printed}\n")
+        return replace(self, inputs={**self.inputs, 0: source})
 
     def inside(self, via: str, *, elsewhere: bool, span: tuple[int, int]) -> "Context":
         """What an inner command sees; another user's home is not ours."""

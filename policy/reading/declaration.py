@@ -23,5 +23,7 @@ def _words(arg: Node, near: Surroundings) -> list[Word]:
     held = assigned(arg.get("Value"), near)
     if held.text is None:
         template = begins + held.template if held.template else ""
-        return [Word(None, held.reason, begins + held.known, held.latent, template=template)]
+        counted = begins + held.counted if held.counted else ""
+        known = (begins + held.known, held.latent)
+        return [Word(None, held.reason, *known, template=template, about=held.about, counted=counted)]
     return [Word(begins + held.text, latent=held.latent)]

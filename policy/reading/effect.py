@@ -35,7 +35,7 @@ class RunScript:
     shell: str
     via: str
     here: bool = False
-    later: bool = False  # a trap or an alias: it runs at some other time
+    later: bool = False  # a trap or an alias: it runs at some other time; here as well: from now on, at any
     elsewhere: bool = False
     lenient: bool = False  # may not be bash at all: what cannot be parsed is kept as inline code
     arguments: tuple[Word, ...] | None = None  # $0, $1, ...; None if they are not known
@@ -43,10 +43,14 @@ class RunScript:
 
 @dataclass(frozen=True, slots=True)
 class RunInline:
-    """Program text for an interpreter that is not a shell; None where it is dynamic."""
+    """Program text for an interpreter that is not a shell; None where it is dynamic.
+
+    outside: variables that are all that is not known of it, and do no harm in it if they came with the environment.
+    """
 
     interpreter: str
     code: str | None
+    outside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

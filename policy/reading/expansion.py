@@ -8,7 +8,7 @@ from policy.reading.document import plain
 from policy.reading.piece import BREAK, Piece, Word
 from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, kind, nodes, value
-from policy.reading.variables import POSITIONAL, UNSET, Held, Number, Program, Unset
+from policy.reading.variables import POSITIONAL, UNSET, Held, Program, Unset
 
 type Words = Callable[[Node], list[Word]]
 type Pieces = list[Piece]
@@ -24,6 +24,7 @@ _BYTES = 8  # that cost as much as one word
 _INDEX = re.compile(r"0|[1-9][0-9]{0,5}")  # with a zero in front it would be octal
 _DEFAULTS = frozenset((":-", "-", ":=", "="))
 _ALTERNATIVES = frozenset((":+", "+"))
+_DEMANDS = frozenset((":?", "?"))
 
 
 def known(part: Node, near: Surroundings, words: Words, *, quoted: bool, splits: bool) -> Pieces | None:
@@ -53,11 +54,30 @@ def located(node: Node, near: Surroundings, words: Words) -> str | None:
 
 def found_program(part: Node, near: Surroundings, words: Words) -> str | None:
     """x of `$(which x)` and `$(command -v x)`."""
+    if either := _either(part):
+        first, second = (found_program({"Stmts": [stmt]}, near, words) for stmt in either)
+        return first if first and second and _VERSION.sub("", first) == _VERSION.sub("", second) else None
     match _command(part, near, words, quiet=True):
         case ["which", name] | ["command", "-v", name] | ["type", "-p" | "-P", name] if _PROGRAM.fullmatch(name):
             return name
         case _:
             return None
+
+
+def tool_folder(part: Node, near: Surroundings, words: Words) -> str:
+    """`go env GOPATH` and its like, which print the folder of their tools; "" for any other."""
+    argv = " ".join(_command(part, near, words, quiet=True))
+    return argv if argv in printed.TOOL_FOLDERS else ""
+
+
+def _either(part: Node) -> tuple[Node, Node] | None:
+    """Both sides of $(command -v python3.12 || command -v python3)."""
+    stmts = nodes(part, "Stmts")
+    command = (stmts[0].get("Cmd") or {}) if len(stmts) == 1 and not stmts[0].keys() & _NOT_ALONE else {}
+    return (command["X"], command["Y"]) if kind(command) == "BinaryCmd" and command.get("Op") == "||" else None
+
+
+_VERSION = re.compile(r"-?[\d.]+$")
 
 
 def counts(part: Node, near: Surroundings) -> bool:
@@ -94,7 +114,7 @@ def _parameter(part: Node, near: Surroundings, *, quoted: bool, splits: bool) ->
     if elements is not None:
         return _list(part, elements, near, joins=joins, quoted=quoted, splits=splits)
     held = _held(part, near)
-    if held is None or isinstance(held, Program | Number):
+    if not isinstance(held, str | tuple | Unset):
         return None
     text = _scalar(held)
     if part.get("Length"):
@@ -103,7 +123,8 @@ def _parameter(part: Node, near: Surroundings, *, quoted: bool, splits: bool) ->
         text = _operated(expansion, text)
         if text is None:
             return None
-    return _text(text or "", near, quoted=quoted or not splits)
+    kept = value(part.get("Param")) in near.variables.kept  # no separator that is let pass takes such a path apart
+    return _text(text or "", near, quoted=quoted or not splits or kept)
 
 
 def _held(part: Node, near: Surroundings) -> Held | None:
@@ -115,12 +136,25 @@ def _held(part: Node, near: Surroundings) -> Held | None:
     if name != "0" and _INDEX.fullmatch(name):
         return _element(arguments, int(name) - 1)
     held = near.variables.get(name)
-    if name == "TMPDIR" and near.tmp and held is None:
+    defaults = (part.get("Exp") or {}).get("Op") in _DEFAULTS
+    if held is None and ((name == "TMPDIR" and near.tmp) or (defaults and _is_left_out(name, near))):
         return UNSET
     if "Index" not in part:
         return held
     index = "".join(value(inner) for inner in nodes(part["Index"], "Parts"))
     return _element(held, int(index)) if _INDEX.fullmatch(index) else None
+
+
+def _is_left_out(name: str, near: Surroundings) -> bool:
+    """PYTHON=${PYTHON:-python3}: what people give a script in its environment, and leave out."""
+    return near.variables.untouched(name) and LEFT_OUT.fullmatch(name) is not None
+
+
+LEFT_OUT = re.compile(
+    r"(?:(?:BUILD|DATA|DEST|DIST|INSTALL|LOGS?|OUT|OUTPUT|RESULTS?|SRC|TARGET|TEMP|TEST|TESTS|TMP|VENV|WORK)_?DIR)"
+    r"|CARGO|CC|CMAKE|COUNT|CXX|DEST|ENV|GO|HOST|JOBS|MAKE|MODE|NODE|NPM|OUT|OUTPUT|PIP3?|PM|PREFIX|PY|PYTEST|PYTHON3?"
+    r"|PYTHON_BIN|TARGET|VERSION|[A-Z_]*PORT",
+)
 
 
 def _element(held: Held | None, index: int) -> Held | None:
@@ -171,6 +205,8 @@ def _operated(expansion: Node, text: str | None) -> str | None:
     there = text is not None and (text != "" or not operator.startswith(":"))
     if operator in _DEFAULTS:
         return text if there else _word(expansion.get("Word"))
+    if operator in _DEMANDS:
+        return text if there else None
     if operator in _ALTERNATIVES:
         return _word(expansion.get("Word")) if there else ""
     return None
@@ -204,16 +240,25 @@ def _substituted(part: Node, near: Surroundings, words: Words) -> str | None:
     match argv := _command(part, near, words, quiet=True):
         case ["pwd"]:
             return near.cwd
+        case ["git", "rev-parse", "--git-dir" | "--git-common-dir" | "--absolute-git-dir"]:
+            return ".git"
+        case ["git", "rev-parse", "--git-path", name]:
+            return f".git/{name}"
         case ["mktemp", *arguments] if near.tmp:
             return printed.made(arguments)
         case ["echo", *texts] if not any("\\" in text for text in texts) and not "".join(texts[:1]).startswith("-"):
             return " ".join(texts).rstrip("\n")
-        case ["printf", "%s" | "%s\\n", text]:
-            return text.rstrip("\n")
-        case ["printf", text] if not text.startswith("-") and "%" not in text and "\\" not in text:
+        case ["printf", form, *arguments] if (text := printed.formatted(form, arguments)) is not None:
             return text.rstrip("\n")
         case _:
             return printed.sets_up(argv)
+
+
+def prints(stmt: Node, near: Surroundings, words: Words) -> str | None:
+    """What echo, printf or seq writes into a pipe, or cat of a text in the script."""
+    part = {"Stmts": [stmt]}
+    text = _substituted(part, near, words)
+    return printed.few_numbers(_command(part, near, words)) if text is None else text
 
 
 def _shown(part: Node, near: Surroundings) -> str | None:

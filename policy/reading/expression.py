@@ -26,7 +26,9 @@ class RawText:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The value of a variable is evaluated as arithmetic, or taken for the name of another."""
+    """The value of a variable is evaluated as arithmetic, or taken for the name of another. name: "" if there may be more."""
+
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,25 @@ class Assignment:
     name: str
 
 
-type Finding = Substitution | RawText | Evaluation | PromptExpansion | Assignment
+@dataclass(frozen=True, slots=True)
+class Default:
+    """${x:-text} and its like stand for a text that is written out."""
+
+    name: str
+    text: str
+
+
+type Finding = Substitution | RawText | Evaluation | PromptExpansion | Assignment | Default
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]")
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_PLAIN = frozenset(("Type", "Pos", "End", "Dollar", "Rbrace", "Short", "Param"))
+_ONLY_COUNTING = frozenset((
+    "+", "-", "*", "/", "%", "**", "<", ">", "<=", ">=", "==", "!=", "&", "|", "^", "<<", ">>", "&&", "||", "!", "~",
+    "?", ":", ",",
+))  # fmt: skip
 _EVALUATING_TESTS = frozenset(("-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R"))
+_DEFAULTS = frozenset((":-", "-", ":=", "=", ":+", "+"))
 _CHILDREN = ("Parts", "X", "Y", "Word", "Value", "Index", "Elems", "Array", "Exprs", "Hdoc")
 
 
@@ -55,7 +72,7 @@ def findings(node: Node | None, *, evaluated: bool = False, quoted: bool = False
     match kind(node):
         case "Lit":
             if evaluated and _IDENTIFIER.search(value(node)):
-                yield Evaluation()
+                yield Evaluation(value(node) if _NAME.fullmatch(value(node)) else "")
         case "SglQuoted":
             yield from _single(node, expands=evaluated or quoted, evaluated=evaluated)
         case "DblQuoted":
@@ -84,6 +101,8 @@ def _evaluates(node: Node) -> bool:
 
 
 def _children(node: Node, *, evaluated: bool, quoted: bool) -> Iterator[Finding]:
+    if kind(node).endswith("Arithm") and node.get("Op") not in _ONLY_COUNTING:
+        yield Evaluation()
     for key in _CHILDREN:
         child = node.get(key)
         inside = evaluated or key == "Index"  # a subscript is arithmetic wherever it stands
@@ -105,7 +124,7 @@ def _parameter(node: Node, *, evaluated: bool, quoted: bool) -> Iterator[Finding
     expansion = node.get("Exp") or {}
     operator = expansion.get("Op")
     if evaluated or (node.get("Excl") and not node.get("Names")):
-        yield Evaluation()
+        yield Evaluation(value(node.get("Param")) if node.keys() <= _PLAIN else "")
     yield from _subscript(node.get("Index"))
     for key in ("Offset", "Length"):
         yield from findings((node.get("Slice") or {}).get(key), evaluated=True)
@@ -115,6 +134,10 @@ def _parameter(node: Node, *, evaluated: bool, quoted: bool) -> Iterator[Finding
         yield PromptExpansion()
     if operator in (":=", "="):
         yield Assignment(value(node.get("Param")))
+    if operator in _DEFAULTS:
+        yield Default(
+            value(node.get("Param")), "".join(value(part) for part in nodes(expansion.get("Word") or {}, "Parts"))
+        )
     yield from findings(expansion.get("Word"), evaluated=evaluated, quoted=quoted)
     yield from findings(node.get("NestedParam"), quoted=quoted)
 

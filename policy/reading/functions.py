@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from policy.reading.command_line import Commands
 from policy.reading.context import Context
 from policy.reading.effect import Call
-from policy.reading.flow import Flow, Outcome, changing
+from policy.reading.flow import Flow, Outcome, changing, known
 from policy.reading.knowledge import Knowledge
 from policy.reading.notes import Notes
 from policy.reading.tree import Node
@@ -59,10 +59,11 @@ class Functions(Commands):
             self._tell(body)
             return
         body.calls += 1
-        known = (LOST if self.knowledge.anything_wild() else NOTHING).set(POSITIONAL, words)
+        fresh = LOST if self.knowledge.anything_wild() else NOTHING
+        now = known(flow).keeping(fresh).set(POSITIONAL, words)
         self.calling.append(call.name)
         loops, returns, self.loops, self.returns = self.loops, self.returns, [], []
-        self.statement(body.stmt, context.through(f"function {call.name}"), changing(flow, lambda _: known))
+        self.statement(body.stmt, context.through(f"function {call.name}"), changing(flow, lambda _: now))
         self.loops, self.returns = loops, returns
         self.calling.pop()
 
@@ -81,6 +82,8 @@ class Functions(Commands):
 
 
 def _hangs_on_arguments(found: Notes) -> bool:
-    return any(command.name is None and command.dynamic[0] == "param" for command in found.commands) or any(
-        code.code is None for code in found.inline_code
+    return (
+        found.arguments
+        or any(command.name is None and command.dynamic[0] == "param" for command in found.commands)
+        or any(code.code is None for code in found.inline_code)
     )

@@ -4,7 +4,7 @@ import re
 
 from policy.reading.effect import Call, Effects, Run, RunScript
 from policy.reading.options import Grammar, Parsed, parse
-from policy.reading.piece import Word
+from policy.reading.piece import Word, static
 
 GLOBAL = Grammar(short="Cc", long=("git-dir", "work-tree", "namespace", "config-env", "super-prefix", "attr-source"))
 _ANY = Grammar(short="x", attached="O", long=("exec", "extcmd", "upload-pack", "receive-pack"), permute=True)
@@ -48,7 +48,15 @@ def run(call: Call) -> Effects:
         for word in rest
         if word.text and word.text.startswith("ext::")
     )
+    texts = dict(word.text.partition("=")[::2] for word in parsed.values("-c") if word.text is not None)
+    if rest and (text := texts.get(f"alias.{rest[0].text}", "")) and not text.startswith("!"):
+        configured += (Run((call.words[0], *(static(word) for word in text.split()), *rest[1:]), "git alias"),)
     return configured + transports + (_subcommand(rest[0].text or "", rest[1:]) if rest else ())
+
+
+def program(call: Call) -> Effects:
+    """git-push, as git calls it: git push."""
+    return (Run((static("git"), static(call.name.removeprefix("git-")), *call.operands), call.name),)
 
 
 def _setting(word: Word) -> Effects:
@@ -75,6 +83,9 @@ def _subcommand(verb: str, words: tuple[Word, ...]) -> Effects:
             texts = [word.text for word in words[start:] if word.text not in ("--recursive", "--quiet", "-q")]
             code = None if None in texts else " ".join(text for text in texts if text)
             return (RunScript(code, "sh", "git submodule foreach"),)
+        case "for-each-repo":
+            inner = parse(words, Grammar(long=("config",))).operands
+            return (Run((static("git"), *inner), "git for-each-repo"),) if inner else ()
         case "filter-branch":
             parsed = parse(words, _FILTER_BRANCH)
             return tuple(RunScript(word.text, "sh", "git filter-branch") for word in parsed.values(*_FILTERS))

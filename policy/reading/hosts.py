@@ -72,7 +72,7 @@ def hosts(call: Call) -> Iterator[str]:
 
 
 def urls(text: str) -> Iterator[str]:
-    return map(clean, (found[1] for found in _URL.finditer(text)))
+    return map(clean, (found[1] for found in _URL.finditer(text))) if "://" in text else iter(())
 
 
 def _copied(call: Call) -> tuple[Word, ...]:

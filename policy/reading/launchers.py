@@ -3,11 +3,13 @@
 import re
 import shlex
 from dataclasses import replace
+from itertools import takewhile
 
 from policy.programs import PROGRAMS
 from policy.reading.context import Input
 from policy.reading.effect import UNCHANGED, Call, Effects, Meaning, Run, RunScript, RunStdin, joined
 from policy.reading.options import Grammar, parse
+from policy.reading.parallel import parallel
 from policy.reading.piece import FILLED_IN, FOUND, Word, static
 
 _UNKNOWN_CWD = Word(None, "input")
@@ -17,15 +19,6 @@ _XARGS = Grammar(
     attached="iel",
     long=("max-args", "max-procs", "max-chars", "arg-file", "delimiter", "max-lines", "process-slot-var"),
 )
-_PARALLEL = Grammar(
-    short="jPaIdCnNSEiLlsUM",
-    long=(
-        "jobs", "max-procs", "arg-file", "delimiter", "colsep", "max-args", "max-replace-args", "sshlogin", "timeout",
-        "joblog", "results", "tmpdir", "workdir", "delay", "retries", "halt", "load", "memfree", "nice", "env",
-        "recstart", "recend", "block", "tagstring", "basefile", "return", "sshloginfile", "profile", "seqreplace",
-    ),
-    flags=("tag",),
-)  # fmt: skip
 
 
 def find(call: Call) -> Effects:
@@ -34,9 +27,18 @@ def find(call: Call) -> Effects:
     for index, word in enumerate(words):
         if word.text in _FIND_RUNS:
             inner = _until_end(words[index + 1 :])
+            if inner and inner[0] == FOUND and word.text in ("-exec", "-ok"):
+                inner = (_found(words), *inner[1:])
             cwd = _UNKNOWN_CWD if _FIND_RUNS[word.text] else UNCHANGED
             effects += [Run(inner, f"find {word.text}", cwd)] if inner else []
     return tuple(effects)
+
+
+def _found(words: tuple[Word, ...]) -> Word:
+    """A path that find puts in the place of a program: it lies in the one folder that is searched."""
+    folders = tuple(takewhile(lambda word: word.begins[:1] not in ("", "-", "(", "!"), words))
+    one = folders[0].text if len(folders) == 1 else None
+    return Word(None, "glob", f"{one}/*", splits=True) if one else FOUND
 
 
 def _until_end(words: tuple[Word, ...]) -> tuple[Word, ...]:
@@ -103,24 +105,6 @@ def _filled(word: Word, marker: str) -> Word:
     return replace(FILLED_IN, known=before) if found and before else FILLED_IN if found else word
 
 
-def parallel(call: Call) -> Effects:
-    """parallel joins its words, fills them in, and hands the text to a shell."""
-    parsed = parse(call.operands, _PARALLEL)
-    end = next((i for i, word in enumerate(parsed.operands) if word.begins.startswith(":::")), len(parsed.operands))
-    words = parsed.operands[:end]
-    if not words:
-        return (RunScript(None, "sh", "parallel"),)
-    text = joined(words)
-    if text is None or _SHELL_TEXT.search(text):
-        return (RunScript(None if text is None else _REPLACED.sub('"$@"', text), "sh", "parallel"),)
-    filled = tuple(FILLED_IN if _REPLACED.search(word.begins) else word for word in words)
-    return (Run(filled if FILLED_IN in filled else (*filled, FILLED_IN), "parallel"),)
-
-
-_SHELL_TEXT = re.compile(r"[;|&<>$`(\n'\"\\]")
-_REPLACED = re.compile(r"\{[^{}\s,]*\}")
-
-
 def watch(call: Call) -> Effects:
     parsed = parse(call.operands, Grammar(short="nqs", attached="d", long=("interval", "equexit", "shotsdir")))
     if not parsed.operands:
@@ -154,12 +138,14 @@ def flock(call: Call) -> Effects:
     return (Run(words, "flock"),) if words else ()
 
 
+SCRIPT = Grammar(
+    short="cEmoBIOT", attached="t", long=("command", "echo", "logging-format", "output-limit"), permute=True
+)
+
+
 def script(call: Call) -> Effects:
     """script -c text; without one it starts a shell on standard input."""
-    grammar = Grammar(
-        short="cEmoBIOT", attached="t", long=("command", "echo", "logging-format", "output-limit"), permute=True
-    )
-    parsed = parse(call.operands, grammar)
+    parsed = parse(call.operands, SCRIPT)
     text = parsed.value("-c", "--command")
     dashes = next((i for i, word in enumerate(call.operands) if word.text == "--"), None)
     if text is None and dashes is not None and call.operands[dashes + 1 :]:
@@ -194,11 +180,55 @@ _ARCHITECTURES = frozenset((
 
 
 def each_text(call: Call) -> Effects:
-    """hyperfine and concurrently: every operand is a shell text."""
-    grammar = Grammar(short="wmMrspcnukSNLD", long=("warmup", "runs", "prepare", "setup", "names", "export-json"))
-    parsed = parse(call.operands, Grammar(grammar.short, "", grammar.long, (), permute=True))
-    texts = (*parsed.operands, *parsed.values("--prepare", "--setup", "-p", "-s"))
-    return tuple(RunScript(word.text, "sh", call.name, lenient=True) for word in texts)
+    """hyperfine, concurrently and their like: every operand is a shell text."""
+    parsed = parse(call.operands, _TEXTS[call.name])
+    texts = (*parsed.operands, *parsed.values(*_TEXT_OPTIONS))
+    if call.name == "sops":
+        texts = (
+            parsed.operands[2:] if any(word.text in ("exec-env", "exec-file") for word in parsed.operands[:1]) else ()
+        )
+    scripts = {word: match for word in texts if (match := _NPM_SCRIPT.fullmatch(word.text or ""))}
+    return tuple(
+        Run((static(scripts[word][1]), static("run"), static(scripts[word][2])), call.name)
+        if word in scripts
+        else RunScript(word.text, "sh", call.name, lenient=True)
+        for word in texts
+    )
+
+
+_NPM_SCRIPT = re.compile(r"(npm|pnpm|yarn|bun|node|deno):([\w:*.!()-]+)", re.ASCII)  # concurrently "npm:watch-*"
+
+
+_TEXTS = {
+    "chokidar": Grammar(short="cdtpi", long=("command", "debounce", "throttle"), permute=True),
+    "concurrently": Grammar(short="nlpcms", long=("names", "prefix", "success", "max-processes"), permute=True),
+    "cross-env-shell": Grammar(),
+    "hyperfine": Grammar(short="wmMrspcCnuSLPDo", long=(
+        "warmup", "runs", "min-runs", "max-runs", "prepare", "setup", "cleanup", "conclude", "shell", "export-json",
+        "export-markdown", "command-name", "parameter-list", "parameter-scan", "output", "input", "reference",
+    ), permute=True),
+    "mispipe": Grammar(),
+    "pee": Grammar(),
+    "sops": Grammar(long=("config", "input-type", "output-type"), permute=True),
+}  # fmt: skip
+_TEXT_OPTIONS = ("--prepare", "--setup", "--cleanup", "--conclude", "--command", "--reference", "-p", "-s", "-c", "-C")
+
+
+def cmake(call: Call) -> Effects:
+    """cmake -E is a tool box of its own: env, time and chdir run the rest, rm removes."""
+    words = call.operands
+    if len(words) < len(("-E", "verb", "word")) or words[0].text != "-E":
+        return ()
+    verb, rest = words[1].text, words[2:]
+    match verb:
+        case "env" | "time" | "rm":
+            return (Run((static(verb), *rest), "cmake -E"),)
+        case "chdir":
+            return (Run(rest[1:], "cmake -E", rest[0]),) if rest[1:] else ()
+        case "remove_directory":
+            return (Run((static("rm"), static("-r"), *rest), "cmake -E"),)
+        case _:
+            return ()
 
 
 def at(call: Call) -> Effects:
@@ -245,6 +275,9 @@ def fd(call: Call) -> Effects:
         if word.text in ("-x", "-X", "--exec", "--exec-batch"):
             inner = _until_end(call.operands[index + 1 :])
             return (Run((*inner, FILLED_IN), f"fd {word.text}"),) if inner else ()
+        option, equals, program = word.begins.partition("=")
+        if equals and word.text is not None and option in ("--exec", "--exec-batch"):
+            return (Run((static(program), *_until_end(call.operands[index + 1 :]), FILLED_IN), f"fd {option}"),)
     return ()
 
 
@@ -279,13 +312,14 @@ LAUNCHERS: dict[str, Meaning] = {
     "at": at,
     "batch": at,
     "capsh": capsh,
-    "concurrently": each_text,
+    "cmake": cmake,
+    "env_parallel": parallel,
+    **dict.fromkeys(_TEXTS, each_text),
     "fd": fd,
     "fdfind": fd,
     "find": find,
     "flock": flock,
     "gdb": gdb,
-    "hyperfine": each_text,
     "ip": netns,
     "lldb": gdb,
     "parallel": parallel,

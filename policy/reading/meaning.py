@@ -1,6 +1,6 @@
 """Which tables speak about a command: one question, asked once for every command found."""
 
-from policy.reading import code_options, env, git, prefixes, runners, sed, shells, unlisted
+from policy.reading import code_options, databases, env, git, prefixes, runners, sed, shells, unlisted
 from policy.reading.builtins import BUILTINS
 from policy.reading.code_options import CODE_OPTIONS
 from policy.reading.effect import Call, Effects, Meaning
@@ -15,7 +15,7 @@ _OWN: dict[str, Meaning] = (
     | LAUNCHERS
     | REMOTE
     | {"env": env.run, "git": git.run, "sed": sed.run, "gsed": sed.run, "socat": code_options.socat}
-    | {"make": shells.make, "gmake": shells.make, "sqlite3": code_options.sqlite}
+    | {"make": shells.make, "gmake": shells.make, "sqlite3": databases.dots, "duckdb": databases.dots}
     | dict.fromkeys(BASH_LIKE | OTHER_SHELLS, shells.shell)
 )
 
@@ -28,12 +28,14 @@ def effects(call: Call) -> Effects:
     found: Effects = _OWN[call.name](call) if call.name in _OWN else ()
     if prefix := PREFIXES.get(call.name) or prefixes.loader(call.name):
         found += prefixes.run(call, prefix)
+    if call.name.startswith("git-"):
+        found += git.program(call)
     if call.name in RUNNERS:
         found += runners.run(call)
     if call.name in CODE_OPTIONS:
         found += code_options.run(call, CODE_OPTIONS[call.name])
     found += _interpreted(call)
-    return found or (() if call.name in _KNOWN else unlisted.run(call))
+    return (*found, *unlisted.beside(call, found)) if found or call.name in _KNOWN else unlisted.run(call)
 
 
 def _interpreted(call: Call) -> Effects:

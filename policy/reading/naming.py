@@ -18,6 +18,12 @@ _LINK = re.compile(r"/proc/[^/]+/(?:task/[^/]+/)?(?:exe|fd/.*|map_files/.*)|/dev
 def named(word: Word, flow: Flow, home: str | None, workspaces: tuple[str, ...]) -> tuple[str | None, PathKind]:
     """The last part of the normalised path, and where the program lies; a workspace's `rm` is not the system's."""
     if word.text is None:
+        if (
+            word.reason == "glob"
+            and (path := _found(word.known, flow, home))
+            and _kind(path, workspaces) == "workspace"
+        ):
+            return basename(path), "workspace"
         name = _NAME.fullmatch(word.ends)
         return (name[1], "outside") if name and not word.splits and word.reason != "glob" else (None, "dynamic")
     if "/" not in word.text:
@@ -28,6 +34,16 @@ def named(word: Word, flow: Flow, home: str | None, workspaces: tuple[str, ...])
     if _LINK.fullmatch(path):
         return None, "dynamic"
     return basename(path), _kind(path, workspaces)
+
+
+def _found(pattern: str, flow: Flow, home: str | None) -> str | None:
+    """The pattern as a path, wherever the command may start: what it stands for lies in the folder that it names."""
+    folder = _WILD.split(pattern)[0].rpartition("/")[0]
+    paths = {resolved(pattern, where, home) for where in flow} if folder and ".." not in pattern else {None}
+    return paths.pop() if len(paths) == 1 else None
+
+
+_WILD = re.compile(r"[*?\[{(+@!]")
 
 
 def _kind(path: str, workspaces: tuple[str, ...]) -> PathKind:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Piece:
     """A run of a word. `reason` says why it is only known at run time, "" if it is static. breaks: a word ends here.
 
-    name: the variable that stands here and nothing else, "" for none. digits: it holds nothing but those.
+    name: the variable that stands here and nothing else, "" for none. digits: it holds nothing but those. about: the
+    variable that an expansion of any kind starts from.
     """
 
     text: str
@@ -16,6 +17,7 @@ class Piece:
     breaks: bool = False
     name: str = ""
     digits: bool = False
+    about: str = ""
 
     @property
     def plain(self) -> bool:
@@ -34,7 +36,7 @@ class Word:
     command substitution, which runs if bash ever takes the text for arithmetic. splits: it may become several words.
     template: of a dynamic word the whole text with ${NAME} where plain variables stand, "" where more than those do.
     ends: of a dynamic word that is no glob the text it ends with. counted: the whole text of a dynamic word of which
-    nothing but digits is unknown, with a 1 for each number.
+    nothing but digits is unknown, with a 1 for each number. about: the variable that its first expansion starts from.
     """
 
     text: str | None
@@ -45,6 +47,7 @@ class Word:
     template: str = ""
     ends: str = ""
     counted: str = ""
+    about: str = ""
 
     @property
     def begins(self) -> str:

@@ -13,14 +13,18 @@ from policy.reading.piece import Word
 @dataclass(frozen=True, slots=True)
 class Prefix:
     """skip: operands of its own before the command. chdir: options that name a directory. text: options that hold
-    shell text. idle: options with which it runs nothing. elsewhere: under another root or machine."""
+    shell text. idle: options with which it runs nothing. setenv: options that set a variable, with its name where the value
+    does not begin with it. pipes: options with a file, or a command behind a bar or an exclamation mark. elsewhere: under
+    another root or machine."""
 
     options: Grammar = NO_OPTIONS
     skip: int = 0
     assigns: bool = False
     chdir: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
+    pipes: tuple[str, ...] = ()
     idle: tuple[str, ...] = ()
+    setenv: tuple[tuple[str, str], ...] = ()
     elsewhere: bool = False
     replaces: bool = False
     opens_shell: bool = False  # starts a shell when no command is given
@@ -36,7 +40,10 @@ _SUDO = Grammar(
 _STRACE = Grammar(short="abeEIoOpPsSuUX", long=("attach", "output", "user", "trace", "summary-sort-by"))
 _PLAIN = Prefix()
 
-_LOADER = Prefix(Grammar(long=("library-path", "preload", "audit", "argv0", "inhibit-rpath", "glibc-hwcaps-prepend")))
+_LOADER = Prefix(
+    Grammar(long=("library-path", "preload", "audit", "argv0", "inhibit-rpath", "glibc-hwcaps-prepend")),
+    setenv=(("--preload", "LD_PRELOAD"), ("--audit", "LD_AUDIT"), ("--library-path", "LD_LIBRARY_PATH")),
+)
 
 PREFIXES: dict[str, Prefix] = {
     "aa-exec": Prefix(Grammar(short="pn", long=("profile", "namespace"))),
@@ -53,6 +60,7 @@ PREFIXES: dict[str, Prefix] = {
     "caffeinate": Prefix(Grammar(short="tw")),
     "catchsegv": _PLAIN,
     "cgexec": Prefix(Grammar(short="g")),
+    "choom": Prefix(Grammar(short="np", long=("adjust", "pid"))),
     "chpst": Prefix(Grammar(short="uUbe/Cnmdcoprst")),
     "chronic": _PLAIN,
     "chroot": Prefix(Grammar(long=("userspec", "groups")), skip=1, elsewhere=True, opens_shell=True),
@@ -71,8 +79,9 @@ PREFIXES: dict[str, Prefix] = {
     "envdir": Prefix(skip=1),
     "exec": Prefix(Grammar(short="a"), replaces=True),
     "expect_unbuffer": _PLAIN,
-    "fakechroot": Prefix(Grammar(short="eb"), elsewhere=True),
+    "fakechroot": Prefix(Grammar(short="eb")),
     "fakeroot": Prefix(Grammar(short="lsib", long=("lib", "faked"))),
+    "fghack": _PLAIN,
     "faketime": Prefix(Grammar(short="p"), skip=1),
     "firejail": _PLAIN,
     "gosu": Prefix(skip=1),
@@ -80,9 +89,10 @@ PREFIXES: dict[str, Prefix] = {
     "ifne": Prefix(),
     "ld.so": _LOADER,
     "ionice": Prefix(Grammar(short="cnpPu", long=("class", "classdata", "pid", "pgid", "uid"))),
+    "lckdo": Prefix(Grammar(short="W"), skip=1),
     "linux32": _PLAIN,
     "linux64": _PLAIN,
-    "ltrace": Prefix(Grammar(short="aADeFlnopsuwxX")),
+    "ltrace": Prefix(Grammar(short="aADeFlnopsuwxX", long=("library", "output")), pipes=("-o", "--output")),
     "nice": Prefix(Grammar(short="n", long=("adjustment",))),
     "nocache": Prefix(Grammar(short="n")),
     "nocorrect": _PLAIN,
@@ -97,13 +107,15 @@ PREFIXES: dict[str, Prefix] = {
     "prlimit": Prefix(Grammar(short="po", attached="cdefilmnqrstuvxy", long=("pid", "output"))),
     "proot": Prefix(Grammar(
         short="rbmqwkivS", long=("rootfs", "bind", "mount", "qemu", "pwd", "cwd", "kernel-release", "change-id"),
-    ), elsewhere=True),
+    )),
     "proxychains": Prefix(Grammar(short="f")),
     "proxychains4": Prefix(Grammar(short="f")),
-    "rlwrap": Prefix(Grammar(short="abcCdDefFhHilmMOpPqsStUvwz")),
+    "rlwrap": Prefix(Grammar(short="bCDefgHlMOPqsStwz", attached="amp")),
     "run-one": _PLAIN,
     "run0": Prefix(Grammar(short="uDg", long=("user", "group", "chdir", "unit", "slice", "setenv", "nice", "property"))),
     "s6-setuidgid": Prefix(skip=1),
+    "s6-softlimit": Prefix(Grammar(short="acdflmnoprst")),
+    "setlock": Prefix(skip=1),
     "setpriv": Prefix(Grammar(long=(
         "reuid", "ruid", "euid", "regid", "rgid", "egid", "groups", "inh-caps", "ambient-caps", "bounding-set",
         "securebits", "pdeathsig", "selinux-label", "apparmor-profile", "landlock-access", "landlock-rule",
@@ -115,19 +127,22 @@ PREFIXES: dict[str, Prefix] = {
     "ssh-agent": Prefix(Grammar(short="aEtOP")),
     "sshpass": Prefix(Grammar(short="pfdP")),
     "stdbuf": Prefix(Grammar(short="ioe", long=("input", "output", "error"))),
-    "strace": Prefix(_STRACE, assigns=False),
+    "strace": Prefix(_STRACE, pipes=("-o", "--output"), setenv=(("-E", ""),)),
     "su-exec": Prefix(skip=1),
     "sudo": Prefix(_SUDO, assigns=True, chdir=("-D", "--chdir"), idle=("-l", "--list", "-K", "-V"), opens_shell=True),
+    "shx": _PLAIN,
+    "systemd-cat": Prefix(Grammar(short="tp", long=("identifier", "priority", "stderr-priority", "level-prefix"))),
     "systemd-inhibit": Prefix(Grammar(long=("what", "who", "why", "mode"))),
     "systemd-nspawn": Prefix(Grammar(short="DMujSEpU", long=(
         "directory", "template", "image", "machine", "user", "uuid", "slice", "setenv", "property", "bind", "bind-ro",
         "chdir", "capability", "drop-capability", "private-users", "network-interface", "tmpfs", "overlay", "rlimit",
     )), elsewhere=True),
-    "systemd-run": Prefix(Grammar(short="pHMuEt", long=(
+    "systemd-run": Prefix(Grammar(short="pHMuE", long=(
         "property", "host", "machine", "unit", "description", "slice", "uid", "gid", "nice", "working-directory",
         "setenv", "on-active", "on-boot", "on-calendar", "timer-property", "path-property", "service-type",
-    )), chdir=("--working-directory",)),
+    )), chdir=("--working-directory",), setenv=(("-E", ""), ("--setenv", ""))),
     "taskset": Prefix(Grammar(), skip=1),
+    "timelimit": Prefix(Grammar(short="sStT")),
     "time": Prefix(Grammar(short="fo", long=("format", "output"))),
     "timeout": Prefix(Grammar(short="ks", long=("kill-after", "signal")), skip=1),
     "tini": Prefix(Grammar(short="pe")),
@@ -136,6 +151,7 @@ PREFIXES: dict[str, Prefix] = {
     "toybox": _PLAIN,
     "trickle": Prefix(Grammar(short="udwtlLn")),
     "tsocks": _PLAIN,
+    "uclampset": Prefix(Grammar(short="mMp")),
     "unbuffer": _PLAIN,
     "unshare": Prefix(Grammar(
         short="SGRw",
@@ -166,8 +182,19 @@ def run(call: Call, prefix: Prefix) -> Effects:
     texts = tuple(
         RunScript(text.text, call.name, call.name, elsewhere=prefix.elsewhere) for text in parsed.values(*prefix.text)
     )
+    texts += tuple(
+        RunScript(word.text and word.text[1:], "sh", call.name, lenient=True)
+        for word in parsed.values(*prefix.pipes)
+        if word.begins.startswith(("|", "!"))
+    )
     words, assigns = assigned(parsed.operands) if prefix.assigns else (parsed.operands, ())
+    assigns += tuple(_set(name, word) for option, name in prefix.setenv for word in parsed.values(option))
     return texts + _command(call.name, prefix, words[prefix.skip :], assigns, parsed)
+
+
+def _set(name: str, word: Word) -> Assign:
+    variable, _, value = (name, "=", word.begins) if name else word.begins.partition("=")
+    return Assign(variable, None if word.text is None else value)
 
 
 def _command(

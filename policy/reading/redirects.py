@@ -15,6 +15,10 @@ from policy.reading.word import document, here_string, word
 _DOCUMENTS = ("<<", "<<-", "<<<")
 _DUPLICATES = (">&", "<&")
 _DESCRIPTOR = re.compile(r"(\d+)?-?")
+# What a name ends with that no program looks for by itself: logs, results, copies.
+_RESULT = re.compile(
+    r"\w*\.(?:bak|csv|diff|dot|err|gz|html|log|md|new|old|orig|out|patch|png|sorted|stderr|stdout|svg|tmp|tsv|txt|xml)$"
+)
 _OTHER_INPUT = re.compile(r"/dev/(?:fd/(\d+)|stdin|tcp/.*|udp/.*)")
 
 
@@ -44,10 +48,21 @@ def _facts(redir: Node, target: Word, flow: Flow, home: str | None) -> list[Redi
         return [Redirect(operator, fd, None, dynamic=False)]
     if operator in _DUPLICATES and target.text is not None and _DESCRIPTOR.fullmatch(target.text):
         return [Redirect(operator, fd, None, dynamic=False)]
-    if target.text is None:
+    text, dynamic = target.code, False
+    if (
+        text is None
+        and operator != "<"
+        and target.reason == "glob"
+        and not target.splits
+        and _RESULT.search(target.known)
+    ):
+        text, dynamic = target.known, True
+    elif text is None and operator != "<" and _RESULT.search(target.ends):
+        text, dynamic = f"{target.begins}*{target.ends}", True
+    if text is None:
         return [Redirect(operator, fd, None, dynamic=target.reason != "procsub")]
-    paths = dict.fromkeys(resolved(target.text, where, home) for where in flow)
-    return [Redirect(operator, fd, path, dynamic=path is None) for path in paths]
+    paths = dict.fromkeys(resolved(text, where, home) for where in flow)
+    return [Redirect(operator, fd, path, dynamic or path is None) for path in paths]
 
 
 def inputs(found: list[tuple[Node, Word]], before: Mapping[int, Input]) -> Mapping[int, Input]:

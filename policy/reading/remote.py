@@ -2,7 +2,7 @@
 
 import re
 
-from policy.reading.effect import Call, Effects, Meaning, Run, RunScript, RunStdin, joined
+from policy.reading.effect import Call, Effects, Meaning, Run, RunScript, RunStdin, SetVariable, joined
 from policy.reading.options import Grammar, parse
 from policy.reading.piece import Word
 
@@ -25,6 +25,7 @@ _CONTAINER = Grammar(
     flags=("privileged", "init", "interactive", "tty", "rm", "detach", "read-only", "publish-all", "no-healthcheck"),
 )  # fmt: skip
 _COMPOSE = Grammar(short="fpeuwl", long=_CONTAINER.long, flags=_CONTAINER.flags)
+_TMUX_LATER = frozenset(("bind", "bind-key", "confirm", "confirm-before", "set-hook"))
 _TMUX_TEXT = Grammar(short="cefFnstxyLSTIl")
 _TMUX_RUNS = frozenset((
     "new-session", "new", "new-window", "neww", "split-window", "splitw", "respawn-pane", "respawnp", "respawn-window",
@@ -78,10 +79,25 @@ def kubectl(call: Call) -> Effects:
 
 
 def tmux(call: Call) -> Effects:
-    """Commands tmux starts in panes, and the keys it types into the shells there."""
-    rest = parse(call.operands, Grammar(short="cfLST")).operands
+    """Commands tmux starts in panes, and the keys it types into the shells there; several commands stand between `;`."""
+    given = parse(call.operands, Grammar(short="cfLST"))
+    effects: Effects = tuple(RunScript(word.text, "sh", "tmux -c", lenient=True) for word in given.values("-c"))
+    options = zip(given.operands, given.operands[1:], strict=False)
+    pairs = [word.begins.partition("=") for before, word in options if before.text == "-e" and word.text is not None]
+    effects += tuple(SetVariable(name, value) for name, equals, value in pairs if equals)
+    start = 0
+    for end, word in enumerate((*given.operands, Word(";"))):
+        if word.text == ";":
+            effects += _tmux_command(given.operands[start:end])
+            start = end + 1
+    return effects
+
+
+def _tmux_command(rest: tuple[Word, ...]) -> Effects:
     if not rest:
         return ()
+    if rest[0].text in _TMUX_LATER:
+        return _tmux_later(rest[1:])
     parsed = parse(rest[1:], _TMUX_TEXT)
     if rest[0].text in ("send-keys", "send"):
         keys = tuple(word for word in parsed.operands if word.text not in ("Enter", "C-m", "KPEnter"))
@@ -93,12 +109,24 @@ def tmux(call: Call) -> Effects:
     return (Run(parsed.operands, "tmux"),)
 
 
+def _tmux_later(words: tuple[Word, ...]) -> Effects:
+    """The command of tmux's own behind a key, a hook or a question: as words, or as one text."""
+    for index, word in enumerate(words):
+        if word.text in _TMUX_RUNS:
+            return _tmux_command(words[index:])
+        verb, _, text = (word.text or "").strip().partition(" ")
+        if verb in _TMUX_RUNS:
+            return (RunScript(text.strip().strip("'\""), "sh", "tmux", lenient=True),)
+    return ()
+
+
 def screen(call: Call) -> Effects:
     """A command in a window, or text typed into one."""
     words = call.operands
     typed = next((i for i, word in enumerate(words) if word.text == "stuff"), None)
     if typed is not None:
-        return (RunScript(joined(words[typed + 1 :]), "sh", "screen", lenient=True),)
+        text = joined(words[typed + 1 :])
+        return (RunScript(text and re.sub(r"\\[nr0-7]+|\^M", "\n", text), "sh", "screen", lenient=True),)
     operands = parse(words, Grammar(short="cehpsStTX")).operands
     return (Run(operands, "screen"),) if operands else ()
 

@@ -4,19 +4,23 @@ Both are generators. Each text they yield must be answered with shfmt's tree or 
 complete, or says in parse_error why it is not. Nothing here does I/O.
 """
 
+import re
 from collections.abc import Callable, Generator
 
 from policy.command import Reading, ScriptFacts
+from policy.reading import once
 from policy.reading.bounds import PASSES, REPAIRS, TEXT_BYTES, hides_characters, refusal
 from policy.reading.budget import TooMuch
 from policy.reading.command_line import settled
 from policy.reading.comments import repaired
 from policy.reading.context import Context
+from policy.reading.expansion import LEFT_OUT
 from policy.reading.flow import Flow, Where
 from policy.reading.knowledge import Knowledge
 from policy.reading.piece import static
 from policy.reading.statement import Script
 from policy.reading.tree import Tree, Unparsable, disguised, revealed
+from policy.reading.variables import NOTHING, Variables
 
 type Reader = Generator[str, Tree | Unparsable, Reading]
 
@@ -25,7 +29,9 @@ def read_script(text: str, cwd: str, home: str, workspaces: tuple[str, ...]) -> 
     """Read a script as `bash --noprofile --norc -c` would."""
     if reason := refusal(text):
         return unread(reason, text)
-    knowledge, flow, context = Knowledge(), (Where(cwd),), Context(home)
+    variables = Variables(written=frozenset()) if _LEAVES_OUT.search(text) else NOTHING
+    knowledge, flow, context = Knowledge(), (Where(cwd, variables=variables),), Context(home)
+    knowledge.once = once.names(text)
     knowledge.trees[text] = yield from _parsed(text)
     return (yield from _passes(knowledge, workspaces, lambda script: script.script(text, context, flow)))
 
@@ -49,6 +55,9 @@ def read_argv(argv: tuple[str, ...], cwd: str, home: str, workspaces: tuple[str,
 def unread(reason: str, text: str = "") -> Reading:
     """A reading that read nothing: what is in it is not known, so no rule may take it for harmless."""
     return Reading(script=ScriptFacts(parse_error=reason, control_chars=hides_characters(text)))
+
+
+_LEAVES_OUT = re.compile(rf"\$\{{(?:{LEFT_OUT.pattern}):?[-=]")  # only here it matters whether they have been written
 
 
 def _parsed(text: str) -> Generator[str, Tree | Unparsable, Tree | Unparsable]:
@@ -79,7 +88,13 @@ def _passes(knowledge: Knowledge, workspaces: tuple[str, ...], start: Callable[[
         except TooMuch as much:
             return unread(str(much))
         if knowledge.settled():
-            return script.finished().reading()
+            found = script.finished()
+            made, outside = knowledge.once, frozenset(knowledge.outside)
+            if not (once.doubtful(made, found.commands) or once.written(outside, found.commands)):
+                return found.reading()
+            knowledge.once, knowledge.doubts = frozenset(), True
+            knowledge.outside.clear()
+            knowledge.made.clear()
         for text in list(knowledge.wanted):
             knowledge.trees[text] = yield from _parsed(text)
         knowledge.again()

@@ -18,6 +18,7 @@ _LINE = re.compile(r"[^\n]*")
 _LABEL = re.compile(r"[^\n;}]*")
 _TEXT = re.compile(r"(?:\\.|[^\\\n])*", re.DOTALL)
 _FLAGS = re.compile(r"[gpiImMe0-9]*")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}", re.ASCII)
 _NUMBER = re.compile(r"[ \t]*\d*")
 
 
@@ -36,12 +37,28 @@ def run(call: Call) -> Effects:
     effects: Effects = ()
     for word in scripts(parse(call.operands, OPTIONS)):
         if word.code is None:
-            effects += (RunInline("sed", None),)
+            effects += (RunInline("sed", None, _outside(word.template)),)
             continue
         script = read(word.code)
         effects += tuple(RunScript(text, "sh", "sed e") for text in script.runs)
         effects += (RunInline("sed", word.text),) if script.unclear or _acts(word, script) else ()
     return effects
+
+
+def _outside(template: str) -> frozenset[str]:
+    """The variables of a script that only prints and changes, whatever text without a delimiter stands for them."""
+    rest, filled = _VARIABLE.sub("", template), _VARIABLE.sub("1", template)
+    script = read(filled)
+    if (
+        "${" in filled
+        or script.unclear
+        or script.runs
+        or script.reads
+        or script.writes
+        or not re.search("[a-z=]", rest)
+    ):
+        return frozenset()
+    return frozenset(_VARIABLE.findall(template))
 
 
 def _acts(word: Word, script: Script) -> bool:

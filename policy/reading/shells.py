@@ -1,9 +1,10 @@
 """Shells and interpreters: which word is program text, and where the program comes from if none is."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from policy.reading.effect import Call, Effects, RunInline, RunScript, RunStdin
+from policy.reading.effect import Call, Effects, RunInline, RunScript, RunStdin, SetVariable
 from policy.reading.options import NO_OPTIONS, Grammar, parse
 from policy.reading.piece import Word
 from policy.reading.shell_options import WITH_VALUE, rereading
@@ -119,7 +120,8 @@ def _texts(name: str, text: Word, arguments: tuple[Word, ...]) -> Effects:
 def from_descriptor(shell_name: str, script: Word, *, here: bool) -> Effects:
     """A script operand that is no file: /dev/stdin, /dev/fd/3, or a process substitution."""
     if script.text is None:
-        return (RunInline(shell_name, None),) if script.reason == "procsub" or script.splits else ()
+        unclear = script.reason == "procsub" or (script.splits and not script.ends.endswith("/bin/activate"))
+        return (RunInline(shell_name, None),) if unclear else ()
     if found := _DESCRIPTOR.fullmatch(script.text):
         return (RunStdin(shell_name, is_shell=True, fd=int(found[1] or 0), here=here),)
     return ()
@@ -141,7 +143,7 @@ def _shell_options(words: tuple[Word, ...]) -> tuple[set[str], tuple[Word, ...]]
             letters |= {"c"} if text.partition("=")[0] in ("--command", "--commands") else set()
             index += text in WITH_VALUE
             continue
-        letters |= set(text[1:]) if text[0] == "-" else set()
+        letters |= set(text[1:]) if text[0] == "-" else set(text[1:]) & {"c"}  # bash +c is bash -c
         index += sum(text[1:].count(letter) for letter in "oO")
     if index < len(words) and words[index].text in ("-", "--"):
         index += 1
@@ -151,16 +153,31 @@ def _shell_options(words: tuple[Word, ...]) -> tuple[set[str], tuple[Word, ...]]
 def interpreter(call: Call, table: Interpreter, name: str) -> Effects:
     """Program text in options, in the first operand, or on standard input."""
     parsed = parse(call.operands, table.options)
-    codes = tuple(RunInline(name, word.text) for word in parsed.values(*table.code))
+    codes = tuple(RunInline(name, _program_text(word, name)) for word in parsed.values(*table.code))
     operands = parsed.operands
     if table.modes and operands and operands[0].text in table.modes:
-        return tuple(RunInline(name, word.text) for word in operands[1:] if not word.begins.startswith("-"))
+        return tuple(
+            RunInline(name, _program_text(word, name)) for word in operands[1:] if not word.begins.startswith("-")
+        )
     if (table.first and not codes and not parsed.has(*table.file)) or parsed.has(*table.flagged):
-        return codes + tuple(RunInline(name, word.text) for word in operands[:1])
-    plus = tuple(RunInline(name, word.text) for word in operands if table.plus and word.begins.startswith(table.plus))
+        return codes + tuple(RunInline(name, _program_text(word, name)) for word in operands[:1])
+    plus = tuple(
+        RunInline(name, _program_text(word, name))
+        for word in operands
+        if table.plus and word.begins.startswith(table.plus)
+    )
     if codes or plus or not table.reads_stdin or parsed.has(*table.module):
         return codes + plus
     return _program(name, operands)
+
+
+def _program_text(word: Word, name: str) -> str | None:
+    """The names that a glob finds are as good as the files: a language that can do anything runs those as well."""
+    found = word.reason == "glob" and not word.splits and family(name) in _LANGUAGES
+    return word.known if found else word.code
+
+
+_LANGUAGES = frozenset(("deno", "node", "nodejs", "perl", "php", "python", "ruby"))
 
 
 def make(call: Call) -> Effects:
@@ -170,7 +187,19 @@ def make(call: Call) -> Effects:
     texts = tuple(RunInline(call.name, word.text) for word in parsed.values("-E", "--eval"))
     files = [word.text for word in parsed.values("-f", "--file", "--makefile")]
     reads = any(text is not None and (text == "-" or _DESCRIPTOR.fullmatch(text)) for text in files)
-    return (*texts, RunStdin(call.name, is_shell=False)) if reads else texts
+    effects: Effects = (*texts, *(SetVariable(name, value) for name, value in _for_recipes(parsed.operands)))
+    return (*effects, RunStdin(call.name, is_shell=False)) if reads else effects
+
+
+def _for_recipes(words: tuple[Word, ...]) -> Iterator[tuple[str, str | None]]:
+    """make hands its own NAME=VALUE on to the programs of its recipes; most names mean something to the makefile alone."""
+    for word in words:
+        name, equals, value = word.begins.partition("=")
+        if equals and (name.startswith("LD_") or name in _FOR_ALL):
+            yield name, None if word.text is None else value
+
+
+_FOR_ALL = frozenset(("BASH_ENV", "ENV", "IFS", "PATH"))
 
 
 def _program(name: str, operands: tuple[Word, ...]) -> Effects:

@@ -1,31 +1,32 @@
 """The walk through a script: every statement in the order bash meets it, and where the shell may be after each."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from policy.command import Assign, Redirect, SimpleCommand
-from policy.reading import assignment, declaration, expansion
-from policy.reading.bounds import ITEMS, ROUNDS
-from policy.reading.changes import SEES_ASSIGNMENTS, dropping, setting
+from policy.reading import assignment, declaration, expansion, getopt
+from policy.reading.bounds import ROUNDS
+from policy.reading.changes import SEES_ASSIGNMENTS, dropping, keeping, setting
 from policy.reading.context import Context
-from policy.reading.expression import Assignment, Evaluation, PromptExpansion, RawText, Substitution, findings
+from policy.reading.expression import Assignment, Default, Evaluation, PromptExpansion, RawText, Substitution, findings
 from policy.reading.flow import UNKNOWN, Flow, Outcome, astray, changing, known, stays, union
-from policy.reading.functions import Functions
+from policy.reading.loops import Loops
 from policy.reading.misread import loses_separators
 from policy.reading.notes import Notes
 from policy.reading.piece import Word, static
+from policy.reading.printed import is_made
 from policy.reading.redirects import facts, inputs, targets
 from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, kind, literal, nodes, span, value
-from policy.reading.variables import LOST, NOTHING, Variables
-from policy.reading.word import words
+from policy.reading.variables import LOST, NOTHING, NUMBER, Held, OneOf, Program, Variables
+from policy.reading.word import unsplit, words
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _COPROC_AMBIGUOUS = re.compile(r"\d+$|[A-Za-z_]\w*(?:\[.*\])?\+?=", re.DOTALL)
 
 
-class Script(Functions):
+class Script(Loops):
     """One pass over a script, its nested texts included where they have been parsed."""
 
     def statements(self, stmts: list[Node], context: Context, flow: Flow) -> Outcome:
@@ -39,7 +40,7 @@ class Script(Functions):
         redirs = nodes(stmt, "Redirs")
         self.knowledge.budget.spend(_cost(stmt))
         for redir in redirs:
-            flow = self._look(redir, context, flow)
+            flow = self.look(redir, context, flow)
         flow = self._opened(redirs, flow)
         if node is None or kind(node) in ("CallExpr", "DeclClause"):
             outcome = self._simple(stmt, node or {}, context, flow)
@@ -51,8 +52,8 @@ class Script(Functions):
 
     def _opened(self, redirs: list[Node], flow: Flow) -> Flow:
         """`{name}>file` puts the number of a descriptor into a variable."""
-        names = [value(redir.get("N")).strip("{}") for redir in redirs if value(redir.get("N")).startswith("{")]
-        for name in names:  # a subscript is arithmetic, and may assign anything
+        for name in (name.strip("{}") for redir in redirs if (name := value(redir.get("N"))).startswith("{")):
+            # a subscript is arithmetic, and may assign anything
             flow = changing(flow, Variables.blank if "[" in name else dropping(name))
         return flow
 
@@ -89,26 +90,29 @@ class Script(Functions):
         return self.changed(stays(flow), Variables.blank)  # it names its descriptors and its process
 
     def _arithmetic(self, node: Node, context: Context, flow: Flow) -> Outcome:
-        return stays(self._look(node.get("X"), context, flow, evaluated=True))
+        return stays(self.look(node.get("X"), context, flow, evaluated=True))
 
     def _test(self, node: Node, context: Context, flow: Flow) -> Outcome:
-        return stays(self._look(node.get("X"), context, flow))
-
-    def _while(self, node: Node, context: Context, flow: Flow) -> Outcome:
-        return self._loop(node, nodes(node, "Cond"), context, flow)
+        return stays(self.look(node.get("X"), context, flow))
 
     def _binary(self, node: Node, context: Context, flow: Flow) -> Outcome:
         operator = node.get("Op")
         if operator in ("|", "|&"):
+            self.piping += 1
             self.statement(node["X"], context, flow)
-            after = self.statement(node["Y"], context.piped(), flow)
+            self.piping -= 1
+            after = self.statement(node["Y"], context.piped(self._printed(node["X"], context, flow)), flow)
             return stays(union(flow, after.either)) if "lastpipe" in self.knowledge.options else stays(flow)
         first = self.statement(node["X"], context, flow)
+        second = self.statement(node["Y"], context, (first.won if operator == "&&" else first.lost) or UNKNOWN)
         if operator == "&&":
-            second = self.statement(node["Y"], context, first.won or UNKNOWN)
             return Outcome(second.won, union(first.lost, second.lost))
-        second = self.statement(node["Y"], context, first.lost or UNKNOWN)
         return Outcome(union(first.won, second.won), second.lost)
+
+    def _printed(self, stmt: Node, context: Context, flow: Flow) -> str | None:
+        """What goes into a pipe, where the script itself says it."""
+        near = self.near(context, flow) if _first(stmt.get("Cmd") or {}) in ("echo", "printf", "cat", "seq") else None
+        return expansion.prints(stmt, near, lambda inner: words(inner, near)) if near else None
 
     def _if(self, node: Node, context: Context, flow: Flow) -> Outcome:
         condition = self.statements(nodes(node, "Cond"), context, flow) if node.get("Cond") else stays(flow)
@@ -120,63 +124,12 @@ class Script(Functions):
             return then
         return Outcome(union(then.won, other.won), union(then.lost, other.lost))
 
-    def _loop(self, node: Node, condition: list[Node], context: Context, flow: Flow) -> Outcome:
-        """Read once; if its body moves the shell or changes variables, the next pass starts it with less known."""
-        entry = astray(flow) if self.knowledge.loop_moves(node) else flow
-        entry = changing(entry, lambda now: self.knowledge.entering(node, now))
-        self.loops.append([])
-        tested = self.statements(condition, context, entry) if condition else stays(entry)
-        body = self.statements(nodes(node, "Do"), context, tested.either or UNKNOWN)
-        after = union(entry, tested.either, body.either, *self.loops.pop())
-        if not set(after) <= set(entry):
-            self.knowledge.moves(node)
-        self.knowledge.note_round(node, known(entry), known(after))
-        return stays(after)
-
-    def _for(self, node: Node, context: Context, flow: Flow) -> Outcome:
-        loop = node.get("Loop") or {}
-        for key in ("Init", "Cond", "Post"):
-            flow = self._look(loop.get(key), context, flow, evaluated=True)
-        for each in nodes(loop, "Items"):
-            flow = self._look(each, context, flow)
-        items = [item for each in nodes(loop, "Items") for item in self.expanded(each, context, flow)]
-        name = value(loop.get("Name"))
-        if not name:
-            return self._loop(node, [], context, flow)
-        self._sets(name, items, node, context, flow)
-        texts = [item.text for item in items if item.text is not None]
-        if not node.get("Select") and len(texts) == len(items) and 0 < len(items) <= self._rounds_left():
-            return self._unrolled(node, name, texts, context, flow)
-        return self._loop(node, [], context, changing(flow, setting(name, None)))
-
-    def _rounds_left(self) -> int:
-        return ITEMS if self.rounds + ITEMS <= ROUNDS else 0
-
-    def _unrolled(self, node: Node, name: str, texts: list[str], context: Context, flow: Flow) -> Outcome:
-        """One reading for each item. `break` and `continue` are told apart neither here nor in _loop."""
-        ends: list[Flow] = []
-        for text in texts:
-            self.rounds += 1
-            entry = self.changed(stays(flow), setting(name, text)).won
-            self.loops.append([])
-            body = self.statements(nodes(node, "Do"), context, entry)
-            jumps = union(*self.loops.pop())
-            ends.append(jumps)
-            flow = union(body.either, jumps) or UNKNOWN
-        return stays(union(flow, *ends))
-
-    def _sets(self, name: str, items: list[Word], node: Node, context: Context, flow: Flow) -> None:
-        self.notes.literal |= any(item.latent for item in items)
-        only = items[0].text if len(items) == 1 else None
-        command = SimpleCommand((), "", "bare", assigns=(Assign(name, only),), span=self._span(node, context))
-        self.show(command, context, flow)
-
     def _case(self, node: Node, context: Context, flow: Flow) -> Outcome:
-        flow = self._look(node.get("Word"), context, flow)
+        flow = self.look(node.get("Word"), context, flow)
         for item in nodes(node, "Items"):
             self.knowledge.budget.spend(len(nodes(item, "Patterns")))
             for pattern in nodes(item, "Patterns"):
-                flow = self._look(pattern, context, flow)
+                flow = self.look(pattern, context, flow)
         ends = [flow]
         for item in nodes(node, "Items"):
             ends.append(self.statements(nodes(item, "Stmts"), context, union(*ends)).either)
@@ -186,9 +139,9 @@ class Script(Functions):
         """A body may be called from anywhere, so it starts anywhere once something in the script moves the shell."""
         name = value(node.get("Name"))
         self.notes.functions[name] = None
-        self.knowledge.note_function(name)
+        self.knowledge.note_function(name, node["Body"])
         entry = astray(flow) if self.knowledge.anything_moves() else flow
-        known_there = LOST if self.knowledge.anything_wild() else NOTHING
+        known_there = known(flow).keeping(LOST if self.knowledge.anything_wild() else NOTHING)
         entry = changing(entry, lambda _: known_there)
         loops, returns, self.loops, self.returns = self.loops, self.returns, [], []
         notes, self.notes = self.notes, Notes()
@@ -211,7 +164,9 @@ class Script(Functions):
             return self.statement({**stmt, "Cmd": {**command, "X": first}}, context, flow)
         if kind(command) != "CallExpr" or command.get("Assigns"):
             if kind(command) in ("CallExpr", "DeclClause"):
-                program = SimpleCommand(("time", None), "time", "bare", ("", "param"), span=self._span(node, context))
+                program = SimpleCommand(
+                    ("time", None), "time", "bare", ("", "param"), known=("", ""), span=self._span(node, context)
+                )
                 self.show(program, context, flow)
             return self.statement(stmt, context.through("time"), flow)
         if re.match(r"-(?!-$)", _first(command)):  # an option to the program, but to the keyword the name of a command
@@ -221,19 +176,29 @@ class Script(Functions):
 
     def _let(self, node: Node, context: Context, flow: Flow) -> Outcome:
         for expression in nodes(node, "Exprs"):
-            flow = self._look(expression, context, flow, evaluated=True)
-        self.show(SimpleCommand(("let",), "let", "bare", ("",), span=self._span(node, context)), context, flow)
+            flow = self.look(expression, context, flow, evaluated=True)
+        self.show(
+            SimpleCommand(("let",), "let", "bare", ("",), known=("",), span=self._span(node, context)), context, flow
+        )
         return stays(flow)
 
     def _simple(self, stmt: Node, node: Node, context: Context, flow: Flow) -> Outcome:
+        if way := self._forked(node, flow):
+            name, texts = way
+            ends = [self._simple(stmt, node, context, changing(flow, setting(name, text))) for text in texts]
+            return Outcome(union(*(end.won for end in ends)), union(*(end.lost for end in ends)))
         flow = self._look_inside(node, context, flow)
         near = self.near(context, flow)
         declared = declaration.words_of(node, near) if kind(node) == "DeclClause" else None
         argv = declared or [word for arg in nodes(node, "Args") for word in words(arg, near)]
+        argv = getopt.arguments(node, argv, near) if argv and argv[0].text == "eval" else argv
         assigns, after = self._assigned(nodes(node, "Assigns"), context, flow)
         while_running = self._prefixed(argv, assigns, flow)
         found = targets(nodes(stmt, "Redirs"), self.near(context, while_running))
-        self.notes.literal |= any(target.latent for _, target in found)
+        self.notes.arguments |= any(
+            target.about.isdecimal() or target.about in self.notes.handed for _, target in found
+        )
+        self.notes.quotes(target for _, target in found)
         inner = context.reading(inputs(found, context.inputs))
         redirects = facts(found, flow, context.home)
         span = self._span(stmt, context)
@@ -243,7 +208,20 @@ class Script(Functions):
         start = while_running
         if argv[0].text is None and (program := located(node, near)):
             argv, start = self._located(program, argv, assigns, redirects, inner, start, span)
+        if argv[0].reason == "param":
+            argv = [_sought(node, argv[0], near), *argv[1:]]
         return self.invoke(tuple(argv), assigns, redirects, inner, start, span)
+
+    def _forked(self, node: Node, flow: Flow) -> tuple[str, tuple[str, ...]] | None:
+        """A variable in a command's words that holds one of several texts: the command is read with each."""
+        held = known(flow).held
+        ways = {name: one.texts for name, one in held.items() if isinstance(one, OneOf)}
+        if not ways or self.rounds >= ROUNDS:
+            return None
+        parts = (part for arg in nodes(node, "Args") for part in _parts(arg))
+        name = next((name for part in parts if (name := value(part.get("Param"))) in ways), None)
+        self.rounds += len(ways.get(name or "", ()))
+        return (name, ways[name]) if name else None
 
     def _prefixed(self, argv: list[Word], assigns: tuple[Assign, ...], flow: Flow) -> Flow:
         """Assignments before a command are its own, or what it runs in this shell sees them: IFS too."""
@@ -277,27 +255,33 @@ class Script(Functions):
             if not _NAME.fullmatch(name):  # to the parser \'x=[ is an assignment, to bash a name
                 self.notes.trouble("an assignment to something that is no name")
             word = assignment.held(assign, near)
-            self.notes.literal |= word.latent
+            self.notes.quotes((word,))
+            self.notes.handed |= {name} if word.about.isdecimal() else set()
             bound = assignment.binding(assign, word, near)
-            flow = changing(flow, setting(name, bound))
+            for text in bound if isinstance(bound, tuple) else ():
+                self.notes.say(name, text)
+            kept = isinstance(bound, str) and name in self.knowledge.once and is_made(bound)
+            if kept:
+                self.knowledge.note_made(name)
+            flow = changing(flow, keeping(name, str(bound)) if kept else setting(name, bound))
             appends = assignment.appended(name, word)
+            program = bound.name if isinstance(bound, Program) else None
             begins = word.begins if word.text is None and appends is None else ""
-            found.append(Assign(name, word.text, appends, begins, assignment.prepended(name, word)))
+            found.append(Assign(name, program or word.text, appends, begins, assignment.prepended(name, word)))
         return tuple(found), flow
 
     def _look_inside(self, node: Node, context: Context, flow: Flow) -> Flow:
-        """Every expression of a simple command; most words are one plain literal and hold nothing."""
+        """Every expression of a simple command; most words are literals and hold nothing."""
         for assign in nodes(node, "Assigns") + (nodes(node, "Args") if kind(node) == "DeclClause" else []):
-            flow = self._look(assign, context, flow)
+            flow = self.look(assign, context, flow)
         if kind(node) == "DeclClause":
             return flow
         for arg in nodes(node, "Args"):
-            parts = nodes(arg, "Parts")
-            if len(parts) != 1 or kind(parts[0]) != "Lit":
-                flow = self._look(arg, context, flow)
+            if any(kind(part) not in ("Lit", "SglQuoted") for part in nodes(arg, "Parts")):
+                flow = self.look(arg, context, flow)
         return flow
 
-    def _look(self, node: Node | None, context: Context, flow: Flow, *, evaluated: bool = False) -> Flow:
+    def look(self, node: Node | None, context: Context, flow: Flow, *, evaluated: bool = False) -> Flow:
         """Follow what hides in an expression; what is still known of variables after it."""
         for finding in findings(node, evaluated=evaluated):
             match finding:
@@ -308,11 +292,16 @@ class Script(Functions):
                 case RawText(text, in_arithmetic):
                     self.expand(text, context, flow, evaluated=in_arithmetic)
                     flow = changing(flow, Variables.blank)
+                case Evaluation(name) if name and _is_number(known(flow).get(name)):
+                    pass
                 case Evaluation():
                     self.notes.evaluates = True
                     flow = changing(flow, Variables.blank)
                 case PromptExpansion():
                     self.notes.latent = True
+                case Default(name, text):
+                    self.notes.say(name, text)
+                    self.notes.quotes((static(text),))
                 case Assignment(name):
                     self.show(SimpleCommand((), "", "bare", assigns=(Assign(name, None),)), context, flow)
                     flow = self.changed(stays(flow), setting(name, None)).won
@@ -323,7 +312,7 @@ class Script(Functions):
         return context.piped() if node.get("Op") == ">(" else context
 
     def document(self, hdoc: Node, context: Context, flow: Flow) -> None:
-        self._look(hdoc, context, flow)
+        self.look(hdoc, context, flow)
 
     def expanded(self, node: Node, context: Context, flow: Flow) -> list[Word]:
         return words(node, self.near(context, flow))
@@ -337,14 +326,14 @@ class Script(Functions):
         "Block": _block,
         "CaseClause": _case,
         "CoprocClause": _coproc,
-        "ForClause": _for,
+        "ForClause": Loops.each,
         "FuncDecl": _function,
         "IfClause": _if,
         "LetClause": _let,
         "Subshell": _subshell,
         "TestClause": _test,
         "TimeClause": _time,
-        "WhileClause": _while,
+        "WhileClause": Loops.again,
     }
 
 
@@ -364,6 +353,22 @@ def located(node: Node, near: Surroundings) -> str | None:
     """The program behind a first word such as `$(which x)`."""
     args = nodes(node, "Args")
     return expansion.located(args[0], near, lambda inner: words(inner, near)) if args else None
+
+
+def _is_number(held: Held | None) -> bool:
+    return held is NUMBER or (isinstance(held, str) and held.isascii() and held.isdecimal())
+
+
+def _parts(word: Node) -> Iterator[Node]:
+    for part in nodes(word, "Parts"):
+        yield part
+        yield from nodes(part, "Parts") if kind(part) == "DblQuoted" else ()
+
+
+def _sought(node: Node, first: Word, near: Surroundings) -> Word:
+    """`$t` where a glob found it: split or not, it begins with the folder that the glob names."""
+    found = [unsplit(arg, near) for arg in nodes(node, "Args")[:1]]
+    return next((word for word in found if word.reason == "glob"), first)
 
 
 def _first(command: Node) -> str:

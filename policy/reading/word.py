@@ -8,12 +8,13 @@ from policy.reading import braces, expansion, quoting
 from policy.reading.piece import Piece, Word, is_latent, static
 from policy.reading.surroundings import Surroundings
 from policy.reading.tree import Node, kind, nodes, value
-from policy.reading.variables import NUMBER
+from policy.reading.variables import NUMBER, Found, Partly
 
 _ORDINARY = re.compile(r"[^\\{*?\[~`$]*")
 _GLOB = re.compile(r"[*?]|\[.+\]", re.DOTALL)
 _IN_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*\+?=)(.*)", re.DOTALL)
 _REASONS = {"ParamExp": "param", "CmdSubst": "cmdsub", "ArithmExp": "arith", "ProcSubst": "procsub"}
+_BYTES = 8  # that cost as much as one word
 _PLAIN_PARAM = {"Type", "Pos", "End", "Dollar", "Rbrace", "Short", "Param"}
 
 
@@ -35,6 +36,17 @@ def word(node: Node, near: Surroundings) -> Word:
     """A redirect's target, where braces mean nothing; several words are an error to bash."""
     fields = list(_fields(_tilde(pieces_of(nodes(node, "Parts"), near), near)))
     return _finished(fields[0]) if len(fields) == 1 else Word(None, "param")
+
+
+def unsplit(node: Node, near: Surroundings) -> Word:
+    """A word as if every expansion in it stood in quotes."""
+    pieces = (
+        _expansion(part, near, quoted=True, splits=True)
+        if kind(part) == "ParamExp"
+        else _pieces(part, near, splits=True)
+        for part in nodes(node, "Parts")
+    )
+    return _finished([piece for each in pieces for piece in each])
 
 
 def here_string(node: Node, near: Surroundings) -> Word:
@@ -120,7 +132,7 @@ def _quoted(part: Node, near: Surroundings, *, splits: bool) -> list[Piece]:
 
 def _expansion(part: Node, near: Surroundings, *, quoted: bool = False, splits: bool) -> list[Piece]:
     """$HOME and $PWD are static where nothing in the text can have changed them; so is what else is known."""
-    if kind(part) == "ParamExp" and part.keys() <= _PLAIN_PARAM:
+    if kind(part) == "ParamExp" and (part.keys() <= _PLAIN_PARAM or _stands(part)):
         name = value(part.get("Param"))
         known = {"HOME": near.home, "PWD": near.cwd}.get(name)
         if known:
@@ -130,10 +142,43 @@ def _expansion(part: Node, near: Surroundings, *, quoted: bool = False, splits: 
     pieces = expansion.known(part, near, lambda node: words(node, near), quoted=quoted, splits=splits)
     if pieces is not None:
         return pieces
+    if old := _old_value(part, quoted=quoted):
+        return old
     whole = quoted and not _is_list(part)
     is_plain = kind(part) == "ParamExp" and part.keys() <= _PLAIN_PARAM
-    plain = value(part.get("Param")) if is_plain else ""
-    return [Piece("", quoted=whole, reason=_REASONS.get(kind(part), "param"), name=plain, digits=is_number(part, near))]
+    about = "" if part.get("Excl") else value(part.get("Param"))
+    folder = expansion.tool_folder(part, near, lambda node: words(node, near)) if kind(part) == "CmdSubst" else ""
+    reason = _REASONS.get(kind(part), "param")
+    plain = about if is_plain else folder
+    unknown = Piece("", quoted=whole, reason=reason, name=plain, digits=is_number(part, near), about=about)
+    held = near.variables.get(about) if is_plain else None
+    if isinstance(held, Found) and whole and splits:
+        return [Piece(held.pattern, quoted=True, reason="glob")]
+    if isinstance(held, Partly) and (whole or not splits):
+        near.budget.spend(len(held.begins + held.ends) // _BYTES)
+        return [Piece(held.begins, quoted=True), unknown, Piece(held.ends, quoted=True)]
+    return [unknown]
+
+
+def _old_value(part: Node, *, quoted: bool) -> list[Piece]:
+    """${X:-} and ${X:+:$X}: what X holds, and a colon before it."""
+    expansion_of = part.get("Exp") or {}
+    if kind(part) != "ParamExp" or not part.keys() <= _PLAIN_PARAM | {"Exp"}:
+        return []
+    name, inner = value(part.get("Param")), nodes(expansion_of.get("Word") or {}, "Parts")
+    unknown = Piece("", quoted=quoted, reason="param", name=name, about=name)
+    match expansion_of.get("Op"), [value(each) or value(each.get("Param")) for each in inner]:
+        case ((":-" | "-"), []):
+            return [unknown]
+        case ((":+" | "+"), [":", again]) if again == name and inner[1].keys() <= _PLAIN_PARAM:
+            return [Piece(":", quoted=True), unknown]
+        case _:
+            return []
+
+
+def _stands(part: Node) -> bool:
+    """${PWD:?} and ${HOME:-x} are what is there."""
+    return part.keys() <= _PLAIN_PARAM | {"Exp"} and part["Exp"].get("Op") in (":?", "?", ":-", "-")
 
 
 def is_number(part: Node, near: Surroundings) -> bool:
@@ -146,7 +191,7 @@ def is_number(part: Node, near: Surroundings) -> bool:
     )
 
 
-_NUMBERS = frozenset("!$?#")
+_NUMBERS = frozenset(("!", "$", "?", "#", "UID", "EUID", "PPID"))  # bash lets nobody write these
 
 
 def _is_list(part: Node) -> bool:
@@ -200,7 +245,8 @@ def _finished(pieces: list[Piece]) -> Word:
     visible = "".join(_shadow(piece) for piece in pieces)
     if any(piece.reason for piece in pieces) or _GLOB.search(visible):
         pattern = "".join(piece.text for piece in pieces)
-        return Word(None, "glob", pattern, latent=is_latent(pattern), splits=True)
+        several = any(piece.reason and not piece.quoted for piece in pieces) or _GLOB.search(visible) is not None
+        return Word(None, "glob", pattern, latent=is_latent(pattern), splits=several)
     return static("".join(piece.text for piece in pieces))
 
 
@@ -211,11 +257,13 @@ def _shadow(piece: Piece) -> str:
 
 def _closed(pieces: list[Piece]) -> Word:
     text = "".join(piece.text for piece in pieces)
-    reason = next((piece.reason for piece in pieces if piece.reason), "")
-    if not reason:
+    reasons = [piece.reason for piece in pieces if piece.reason]
+    if not reasons:
         return static(text)
+    reason = next((reason for reason in reasons if reason != "glob"), "glob")
     splits = any(piece.reason in ("param", "cmdsub") and not piece.quoted for piece in pieces)
-    ends = (_start(pieces, -1), _counted(pieces))
+    about = next((piece.about for piece in pieces if piece.reason), "")
+    ends = (_start(pieces, -1), _counted(pieces), about)
     return Word(None, reason, _start(pieces), is_latent(text), splits, _template(pieces), *ends)
 
 

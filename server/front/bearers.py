@@ -1,6 +1,5 @@
 """Which bearer tokens are good, and for whom: static ones of the settings, and signed ones of an issuer."""
 
-import hashlib
 import hmac
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +11,7 @@ import anyio
 import jwt
 from mcp.server.auth.provider import AccessToken
 
-from server.http_settings import HttpSettings, JwtSettings, TokenSettings
+from server.settings.http import HttpSettings, JwtSettings, TokenSettings, digest
 
 OURS: Final = "sandgate"  # the issuer of static tokens
 LONGEST: Final = 16_384  # characters of a token that is looked at
@@ -69,11 +68,6 @@ class Bearers:
 
     def _known(self, token: str) -> TokenSettings | None:
         return _static(token, self._tokens)
-
-
-def digest(token: str) -> str:
-    """As the settings hold it. Tokens are 256 random bits, so a plain hash cannot be guessed back."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _static(token: str, known: Iterable[TokenSettings]) -> TokenSettings | None:

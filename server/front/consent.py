@@ -10,9 +10,9 @@ from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from pydantic import BaseModel, Field
 
 from policy.verdict import Denied
+from server.escaping import escaped, one_line
 from server.judge.approvals import NoSuchApproval, OnceOnly, Scope
 from server.parts import People, Progress
-from server.record.escaping import escaped, one_line
 from server.sandbox.jobs import Job
 
 BETWEEN_ROUNDS: Final = "2026-07-28"  # the first version that knows no requests of the server's

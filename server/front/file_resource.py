@@ -12,9 +12,10 @@ from mcp.types import TextContent
 
 from policy.verdict import Permit
 from server.asks import FileAsk
-from server.front.answers import told
+from server.front.errors import told
 from server.front.front import Front
 from server.front.parameters import LONGEST_PATH
+from server.front.sendable import sendable
 from server.sandbox.reading import MAX_BASE64, image_type
 from server.sandbox.sandbox import FileRefused, Found
 from server.sandbox.session import Session
@@ -39,7 +40,7 @@ class FileResource:
             raise ResourceNotFoundError(str(exc)) from exc
         except Exception as exc:
             said = told(exc).content[0]
-            raise ResourceError(said.text if isinstance(said, TextContent) else "refused") from exc
+            raise ResourceError(sendable(said.text) if isinstance(said, TextContent) else "refused") from exc
         try:
             return data.decode()
         except UnicodeDecodeError:

@@ -25,18 +25,18 @@ from starlette.types import Receive, Scope, Send
 
 from policy.verdict import Denied, Permit
 from server.asks import Caller, FileAsk
-from server.front.answers import told
 from server.front.caller import NoCaller
+from server.front.errors import told
 from server.front.front import Front
 from server.front.parameters import LONGEST_PATH
 from server.front.results import refusal
-from server.http_settings import HttpSettings
+from server.front.sendable import sendable
 from server.sandbox.files import write
-from server.sandbox.sandbox import FileRefused, Found
+from server.sandbox.sandbox import MIB, FileRefused, Found
 from server.sandbox.session import Session
 from server.sandbox.sessions import NoSuchSession
+from server.settings.http import HttpSettings
 
-MIB: Final = 1 << 20
 PIECE: Final = 4 * MIB  # asked of the sandbox at once
 STALL_S: Final = 30.0  # without a byte in either direction
 MOST_AT_ONCE: Final = 2  # uploads of one caller
@@ -176,7 +176,7 @@ class FileRoutes:
             )
             written = await self.front.gateway.use_file(caller, ask)
         status = HTTPStatus.CREATED if written.created else HTTPStatus.OK
-        return JSONResponse({"path": written.path, "size": written.size}, status, headers=SAFE)
+        return _json(status, {"path": written.path, "size": written.size})
 
     async def _receive(self, request: Request, body: bytearray) -> None:
         """The whole body. It is never longer than the limit in memory, whatever the client says of its length."""
@@ -235,20 +235,17 @@ def _answer(error: Exception) -> Response:
     """Raises what is no answer."""
     match error:
         case NoCaller():
-            return _json(HTTPStatus.UNAUTHORIZED, str(error), {"www-authenticate": "Bearer"})
+            return _said(HTTPStatus.UNAUTHORIZED, str(error), {"www-authenticate": "Bearer"})
         case NoSuchSession():
-            return _json(HTTPStatus.NOT_FOUND, str(error))
+            return _said(HTTPStatus.NOT_FOUND, str(error))
         case _NotNow():
-            return _json(error.status, str(error), error.headers)
+            return _said(error.status, str(error), error.headers)
         case Denied():
             said = refusal(error)
-            return JSONResponse(
-                {"error": getattr(said.content[0], "text", ""), **(said.structured_content or {})},
-                HTTPStatus.FORBIDDEN,
-                headers=SAFE,
-            )
+            text = getattr(said.content[0], "text", "")
+            return _json(HTTPStatus.FORBIDDEN, {"error": text, **(said.structured_content or {})})
         case FileRefused():
-            return _json(STATUSES.get(error.number, HTTPStatus.CONFLICT), str(error))
+            return _said(STATUSES.get(error.number, HTTPStatus.CONFLICT), str(error))
         case _:
             return _failed(error)
 
@@ -266,9 +263,13 @@ def _failed(error: Exception) -> Response:
         said = told(error).content[0]
     except MCPError as exc:
         after = exc.error.data["retry_after_s"] if isinstance(exc.error.data, dict) else 1
-        return _json(HTTPStatus.TOO_MANY_REQUESTS, exc.error.message, {"retry-after": f"{max(1, round(after))}"})
-    return _json(HTTPStatus.SERVICE_UNAVAILABLE, getattr(said, "text", ""))
+        return _said(HTTPStatus.TOO_MANY_REQUESTS, exc.error.message, {"retry-after": f"{max(1, round(after))}"})
+    return _said(HTTPStatus.SERVICE_UNAVAILABLE, getattr(said, "text", ""))
 
 
-def _json(status: HTTPStatus, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse({"error": sentence}, status, headers={**SAFE, **(headers or {})})
+def _said(status: HTTPStatus, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
+    return _json(status, {"error": sentence}, headers)
+
+
+def _json(status: HTTPStatus, content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse(sendable(dict(content)), status, headers={**SAFE, **(headers or {})})

@@ -97,13 +97,13 @@ def _binary(content: Binary, arguments: dict[str, Any]) -> str:
 
 def show_written(written: Written) -> CallToolResult:
     verb = "created" if written.created else "wrote"
-    return plain(f"{verb} {written.path} ({written.size} bytes){_names(written.names)}")
+    return plain(f"{verb} {visible(written.path)} ({written.size} bytes){_names(written.names)}")
 
 
 def show_edited(edited: Edited) -> CallToolResult:
     times = f", {edited.replacements} places" if edited.replacements > 1 else ""
     crlf = "; line endings kept as CRLF" if edited.crlf else ""
-    return plain(f"edited {edited.path}{times}{crlf}{_names(edited.names)}\n{edited.diff}")
+    return plain(f"edited {visible(edited.path)}{times}{crlf}{_names(edited.names)}\n{edited.diff}")
 
 
 def _names(names: int) -> str:

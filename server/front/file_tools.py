@@ -13,11 +13,11 @@ from server.asks import FileAsk
 from server.front.file_showing import MOST_ENTRIES, show_edited, show_entries, show_read, show_written
 from server.front.front import Front
 from server.front.parameters import FilePath, OptionalCount, OptionalText, SessionName, given
-from server.front.search_showing import folder_of, show_matches, show_names
+from server.front.search_showing import show_matches, show_names
 from server.sandbox import edits, files, reading
 from server.sandbox.pattern import read_pattern
 from server.sandbox.reading import MAX_BASE64
-from server.sandbox.search import Query, Searched, checked_glob, search
+from server.sandbox.search import Query, Searched, checked_glob, judged_by, search
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +152,4 @@ class FileTools:
         )
         found = (await front.gateway.use_file(front.caller, ask)).judgeable()
         op: Op = "read" if query.pattern else "list"
-        paths = dict.fromkeys(hit.path if query.pattern else folder_of(hit.path) for hit in found.hits)
-        return found, await front.gateway.allowed(front.caller, target, op, paths)
+        return found, await front.gateway.allowed(front.caller, target, op, dict.fromkeys(map(judged_by, found.hits)))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from server.asks import Caller, Target
 from server.call import Gateway
-from server.front.page.entrance import ANSWERS
 from server.front.results import Shape
 from server.sandbox.copies import Copying
 from server.sandbox.sessions import NoSuchSession
@@ -33,7 +32,7 @@ class Front:
     @property
     def person_at_client(self) -> bool:
         """Whether a form in the client is answered by somebody who may: a token's holder never answers its own question."""
-        return self.default_session is not None or ANSWERS in self.caller.roles
+        return self.default_session is not None or self.caller.answers
 
     def target(self, session: str | None) -> Target:
         """The session named, the default one, or a fresh one under a name that nobody can guess."""

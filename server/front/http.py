@@ -4,16 +4,18 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import anyio
 import uvicorn
+from anyio.abc import TaskGroup
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
@@ -29,6 +31,7 @@ from server.app import App, open_app
 from server.front.bearers import Bearers
 from server.front.caller import request_caller
 from server.front.doorway import LOCAL, Doorway, origin_of
+from server.front.ending import Requests
 from server.front.file_routes import file_routes
 from server.front.holdings import Holdings
 from server.front.issuer_keys import IssuerKeys
@@ -40,16 +43,17 @@ from server.front.patience import PatientProtocol
 from server.front.scraping import metrics_route
 from server.front.strangers import Strangers
 from server.front.taken_away import WhileGood
-from server.http_settings import HttpSettings
-from server.settings import BadSettings, Settings
-from server.settings_files import Source
+from server.sandbox.sandbox import MIB
+from server.settings.files import Source
+from server.settings.http import HttpSettings
+from server.settings.settings import BadSettings, Settings
 from server.watching import watch
 
 GRACE_S: Final = 5  # for calls that run when the server is told to end
+LEAVE_S: Final = 2  # for their clients to have read so
 HEAD_BYTES: Final = 64 * 1024
 MOST_CONNECTIONS: Final = 2_000
 KEPT_ALIVE_S: Final = 30
-MIB: Final = 1 << 20
 
 log = logging.getLogger("sandgate")
 
@@ -95,10 +99,11 @@ async def _serve(
 ) -> None:
     http = settings.http
     async with open_app(settings, source) as app, anyio.create_task_group() as tasks:
-        server = OurUvicorn(configured(make(app, bearers, address), http, address))
-        tasks.start_soon(_obey_signals, app, server)
+        requests = Requests(make(app, bearers, address))
+        server = OurUvicorn(configured(requests, http, address))
+        tasks.start_soon(_obey_signals, app, server, partial(requests.end, app.running, GRACE_S), tasks)
         tasks.start_soon(watch, lambda: source.files, lambda: bearers.replace(source.read().http))
-        log.warning("serving MCP at %s/mcp and %s/sse", *[_url(http, address)] * 2)
+        log.warning("serving MCP at %s/mcp and %s/sse, and a page for people at %s/", *[_url(http, address)] * 3)
         await server.serve(sockets)
         tasks.cancel_scope.cancel()
 
@@ -112,7 +117,9 @@ def application(app: App, bearers: Bearers, address: Address, add: Adding = noth
     unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the doorway has looked already
     streamable = mcp.streamable_http_app(transport_security=unchecked, max_request_body_size=http.body_mb * MIB)
     sse = mcp.sse_app(transport_security=unchecked)
-    door = Middleware(Doorway, hosts=_names(http, address), origins=_pages(http), refused=_noting(app))
+    door = Middleware(
+        Doorway, hosts=_names(http, address), origins=_pages(http), refused=partial(app.note, "auth.refused")
+    )
     limits = app.settings.limits
     pace = Middleware(Pacing, per_s=limits.calls_per_second, patience_s=limits.queue_s)
     return Starlette(
@@ -149,13 +156,6 @@ async def _sessions_of(mcp: MCPServer[Any]) -> AsyncGenerator[None]:
 
 async def _healthy(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"})
-
-
-def _noting(app: App) -> Any:
-    def refused(fields: Mapping[str, Any]) -> None:
-        app.note("auth.refused", fields)
-
-    return refused
 
 
 def _auth(http: HttpSettings, address: Address) -> AuthSettings:
@@ -204,7 +204,7 @@ def configured(app: ASGIApp, http: HttpSettings, address: Address) -> uvicorn.Co
         log_level="warning",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=GRACE_S + LEAVE_S,
         timeout_keep_alive=KEPT_ALIVE_S,
         limit_concurrency=MOST_CONNECTIONS,
         h11_max_incomplete_event_size=HEAD_BYTES,
@@ -242,7 +242,9 @@ class OurUvicorn(uvicorn.Server):
         yield
 
 
-async def _obey_signals(app: App, server: uvicorn.Server) -> None:
+async def _obey_signals(
+    app: App, server: uvicorn.Server, end_requests: Callable[[], Coroutine[Any, Any, None]], tasks: TaskGroup
+) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async for number in signals:
             if number == signal.SIGHUP:
@@ -252,3 +254,4 @@ async def _obey_signals(app: App, server: uvicorn.Server) -> None:
             else:
                 app.page.is_over = True
                 server.should_exit = True
+                tasks.start_soon(end_requests)

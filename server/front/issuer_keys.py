@@ -9,7 +9,7 @@ import anyio
 import httpx
 import jwt
 
-from server.http_settings import JwtSettings
+from server.settings.http import JwtSettings
 
 KEPT_S: Final = 600.0
 AGAIN_S: Final = 30.0  # between two fetches for keys that were not there, whoever asks

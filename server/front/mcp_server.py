@@ -2,7 +2,9 @@
 
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -20,11 +22,13 @@ from server.front.front import Front
 from server.front.host_shape import shape_for_host
 from server.front.pipe_lines import standard_pipes
 from server.front.results import Shape
+from server.front.sendable import only_sendable
 from server.front.strict import KnownParameters
 from server.front.tools import offered
 from server.front.well_formed import OneAtATime, WellFormed
-from server.settings import Settings
-from server.settings_files import Source
+from server.sandbox.sessions import NoSuchEnvironment
+from server.settings.files import Source
+from server.settings.settings import Settings
 
 LOCAL = Caller("local", ("user",))
 INSTRUCTIONS = """\
@@ -60,26 +64,44 @@ def front_of(app: App, kind: Kind = STDIO) -> Front:
 
 def build(app: App, front: Front, **more: Any) -> MCPServer[Any]:
     """The server for one kind of caller; `more` is the SDK's own, such as who verifies tokens."""
-    mcp: MCPServer[Any] = MCPServer(
-        "sandgate",
-        title="Sandgate",
-        description="A sandboxed shell and files for agents.",
-        instructions=_instructions(app),
-        version=version("sandgate"),
-        log_level="WARNING",
-        tools=offered(front, app.settings.tools),
-        **more,
-    )
+    with _without_rich():
+        mcp: MCPServer[Any] = MCPServer(
+            "sandgate",
+            title="Sandgate",
+            description="A sandboxed shell and files for agents.",
+            instructions=_instructions(app),
+            version=version("sandgate"),
+            log_level="WARNING",
+            tools=offered(front, app.settings.tools),
+            **more,
+        )
     if "files" in app.settings.tools:
         add_files(mcp, front)
     if app.settings.results == "auto":
         mcp.middleware.append(shape_for_host)
     mcp.middleware.append(KnownParameters(mcp))
+    mcp.middleware.append(only_sendable)
     return mcp
 
 
+@contextmanager
+def _without_rich() -> Iterator[None]:
+    """MCPServer imports rich for a log handler, then drops it because the log has ours: 30 ms that each start waits for."""
+    if "rich.console" in sys.modules:
+        yield
+        return
+    sys.modules["rich.console"] = None  # type: ignore[assignment]  # Python's own way to say: not to be imported
+    try:
+        yield
+    finally:
+        del sys.modules["rich.console"]
+
+
 def _instructions(app: App) -> str:
-    spec = app.gateway.sessions.spec_of(LOCAL.id, "default", app.settings.environment)
+    try:
+        spec = app.gateway.sessions.spec_of(LOCAL.id, "default", app.settings.environment, LOCAL.roles)
+    except NoSuchEnvironment:  # it is for some roles alone; a session_open says where theirs start
+        return INSTRUCTIONS
     return f"{INSTRUCTIONS} Commands start in {spec.start_dir}."
 
 

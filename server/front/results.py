@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from mcp.types import CallToolResult, TextContent
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from policy.question import Question, RunCommand
-from policy.verdict import Allow, Ask, Denied, Deny, Rule, Verdict
+from policy.verdict import Ask, Denied, Rule, Verdict
 from server.asks import Ran
 from server.sandbox.jobs import Job, Stream
 from server.sandbox.sandbox import Exit
@@ -28,17 +28,11 @@ type Shape = Literal["text", "structured", "both"]
 ExitCode = Annotated[int | None, WithJsonSchema({"type": ["integer", "null"]})]
 
 
-def _without_titles(schema: dict[str, Any]) -> None:
-    """A model pays for each word of the listing, and a title says the name again."""
-    for field in schema["properties"].values():
-        field.pop("title")
-
-
 class RunResult(BaseModel):
-    """What shell and exec answer; a refusal has only the first two fields and `rules`."""
+    """What shell and exec answer; a refusal has only the first two fields and `rules`.
 
-    # One schema for both, because clients check a refusal against it too (the TypeScript SDK v1 does).
-    model_config = ConfigDict(json_schema_extra=_without_titles)
+    One schema for both, because clients check a refusal against it too (the TypeScript SDK v1 does).
+    """
 
     status: Literal[
         "exited",
@@ -76,7 +70,7 @@ class Clip:
 def clip(job: Job, stream: Stream, max_chars: int) -> Clip:
     """Beginning and end of a stream, cut on lines, with what was left out counted in bytes."""
     spool = job.streams[stream]
-    if spool.total <= max_chars * UTF8_LONGEST:
+    if spool.total <= max_chars * UTF8_LONGEST and not spool.dropped:
         text = spool.read(0, spool.total).data.decode("utf-8", "replace")
         if len(text) <= max_chars:
             return Clip(text, 0)
@@ -122,7 +116,7 @@ def run_result(ran: Ran, max_chars: int, shape: Shape) -> CallToolResult:
         session=ran.session.name,
         cwd=ran.act.cwd,
     )
-    notes = [*_end_note(end, ran.job), *_lost_note(ran.job), *_session_note(ran), *_refused_hosts(ran)]
+    notes = [*_end_note(end, ran), *_session_note(ran), *besides(ran.job)]
     text = "\n".join([part for part in (out.text.rstrip("\n"), _labelled(err.text, out.text)) if part] + notes)
     return shaped(text or "(no output)", result.model_dump(exclude={"rules"}), shape)
 
@@ -132,8 +126,9 @@ def _labelled(err: str, out: str) -> str:
     return f"stderr:\n{text}" if text and out else text
 
 
-def _end_note(end: Exit | None, job: Job) -> list[str]:
+def _end_note(end: Exit | None, ran: Ran) -> list[str]:
     """The one status line, only where there is something to say."""
+    job = ran.job
     if end is None:
         return [
             f'[running as job {job.name}; job_output(job="{job.name}", wait_s=45) waits for more, job_stop ends it]'
@@ -149,15 +144,11 @@ def _end_note(end: Exit | None, job: Job) -> list[str]:
         "cancelled": "cancelled",
         "running": "",
     }[end.status]
-    left = f"{job.left_behind} of its processes still run; job_stop ends them" if job.left_behind else ""
+    bounded = not ran.act.background and end.status != "timed_out"
+    most = f", for at most {ran.act.timeout_s:g} s from its start" if bounded else ""
+    left = f"{job.left_behind} of its processes still run{most}; job_stop ends them" if job.left_behind else ""
     note = "; ".join(part for part in (": ".join(filter(None, (told, end.detail))), left) if part)
     return [f"[{note}]"] if note else []
-
-
-def _lost_note(job: Job) -> list[str]:
-    return (
-        [f"[{job.lost_bytes} bytes of output could not be kept: the server's disk is full]"] if job.lost_bytes else []
-    )
 
 
 def _session_note(ran: Ran) -> list[str]:
@@ -166,9 +157,11 @@ def _session_note(ran: Ran) -> list[str]:
     return [*([new] if ran.is_new_session else []), *(f"[{remark}]" for remark in ran.remarks)]
 
 
-def _refused_hosts(ran: Ran) -> list[str]:
-    """What the gate refused while the command ran, so that a model does not take it for an outage."""
-    return [f"[the gate refused {refused}]" for refused in ran.job.refused_hosts]
+def besides(job: Job) -> list[str]:
+    """What of its output is lost, and what had no way through the gate while it ran, and why: many programs show neither."""
+    lost = job.lost_bytes
+    notes = [f"[{lost} bytes of output could not be kept: the server's disk is full]"] if lost else []
+    return notes + [f"[the gate {said}]" for said in job.gate_said]
 
 
 def shaped(text: str, structured: dict[str, Any], shape: Shape) -> CallToolResult:
@@ -193,8 +186,8 @@ def refusal(denied: Denied) -> CallToolResult:
     """A no that teaches: the rule, the reason, what would be allowed, and how a person can allow it."""
     verdict = denied.verdict
     waits = isinstance(verdict, Ask) and not denied.refused
-    status, strongest = ("approval_required" if waits else "denied"), ("ask" if isinstance(verdict, Ask) else "deny")
-    rules = [rule for rule in verdict.rules if rule.effect == strongest]
+    status = "approval_required" if waits else "denied"
+    rules = [rule for rule in verdict.rules if rule.effect == verdict.effect]
     head = "Needs a person's approval" if waits else "A person said no" if denied.refused else "Refused"
     said = "\n".join(f"{head}: {rule.reason} [{rule.id}] {rule.help}".rstrip() for rule in rules[:3])
     how = f"\n{_how_to_allow(denied, rules)}" if waits else ""
@@ -214,10 +207,11 @@ def refusal(denied: Denied) -> CallToolResult:
 def _how_to_allow(denied: Denied, rules: list[Rule]) -> str:
     """The command lines with which a person says yes: to this call, or to all like it where the rule names an entry."""
     grants = dict.fromkeys(rule.grant for rule in rules if rule.grant)
-    lines = [f"sandgate approvals allow {denied.approval}"] if denied.approval else []
-    lines += [f"sandgate allow {shlex.quote(grant)}" for grant in grants]
-    page = " (or in a browser: sandgate page)" if denied.approval else ""
-    allow = f"A person can allow it with: {'; '.join(lines)}{page}" if lines else "The operator can allow it ([policy])"
+    ways = [f"once: `sandgate approvals allow {denied.approval}`"] if denied.approval else []
+    if grants:
+        ways.append(f"from now on: {' and '.join(f'`sandgate allow {shlex.quote(grant)}`' for grant in grants)}")
+    ways += ["in a browser: `sandgate page`"] if denied.approval else []
+    allow = f"A person can allow it, {', or '.join(ways)}" if ways else "The operator can allow it ([policy])"
     again = f" with session={denied.session!r}" if denied.session not in ("", "default") else ""
     return f"{allow}. Then make the same call again{again}."
 
@@ -232,14 +226,12 @@ def _as_dict(rule: Rule) -> dict[str, str]:
 
 def check_result(question: Question, verdict: Verdict, shape: Shape) -> CallToolResult:
     """What policy_check answers."""
-    effects = {Allow: "allow", Ask: "ask", Deny: "deny"}
-    effect = effects[type(verdict)]
-    lines = [f"{effect}: {rule.reason} [{rule.id}] {rule.help}".rstrip() for rule in verdict.rules]
+    lines = [f"{verdict.effect}: {rule.reason} [{rule.id}] {rule.help}".rstrip() for rule in verdict.rules]
     commands = [" ".join(word if word is not None else "?" for word in c.argv) for c in question.reading.commands]
     read = f"read as: {'; '.join(commands)}" if isinstance(question.act, RunCommand) and commands else ""
-    text = "\n".join(_beginning(part, CHECK_TEXT) for part in (lines or [effect]) + [read] if part)
+    text = "\n".join(_beginning(part, CHECK_TEXT) for part in (lines or [verdict.effect]) + [read] if part)
     structured = {
-        "effect": effect,
+        "effect": verdict.effect,
         "rules": [_as_dict(rule) for rule in verdict.rules],
         "commands": commands,
         "paths": [f"{use.op} {use.resolved}" for use in question.paths],

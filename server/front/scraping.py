@@ -8,7 +8,6 @@ from starlette.routing import Route
 
 from server.app import App
 from server.front.caller import NoCaller, request_caller
-from server.front.page.entrance import SEES_ALL
 
 
 def metrics_route(app: App) -> Route:
@@ -17,7 +16,7 @@ def metrics_route(app: App) -> Route:
             caller = request_caller()
         except NoCaller as exc:
             return JSONResponse({"error": str(exc)}, HTTPStatus.UNAUTHORIZED, headers={"www-authenticate": "Bearer"})
-        if not SEES_ALL & set(caller.roles):
+        if not caller.sees_all:
             told = (
                 "metrics are everybody's: this needs the role auditor or admin (sandgate token new NAME --role auditor)"
             )

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 
 from server.front.file_showing import MOST_ENTRIES, next_call, visible, within
 from server.front.results import failed, plain
-from server.sandbox.search import Hit, Searched
+from server.sandbox.search import MOST_JUDGED, Hit, Searched
 
 FEW = 10  # matching lines up to which those around them are shown
 
@@ -99,7 +99,11 @@ def _more(found: Searched, rest: list[_Row], tool: str, asked: dict[str, Any]) -
         case "memory" | "broken":
             why = "out of memory" if found.end == "memory" else "ended by something in the sandbox, or out of memory"
             return [f"not whole: {why}; search a narrower path or glob"]
-        case "whole" | "enough":
+        case "judged" if not rest:
+            what = "files with matches" if tool == "file_search" else "folders"
+            why = f"one answer has at most {MOST_JUDGED} {what}, and more follow from {visible(at)} on"
+            return [f"not whole: {why}; {narrower} searches that folder alone, or choose a narrower glob"]
+        case "whole" | "enough" | "judged":
             if not rest and found.end == "whole":
                 return []
             count = f"{sum(row.counts for row in rest)} more" if found.end == "whole" else "more follow"

@@ -17,6 +17,7 @@ from server.front.results import check_result, plain, shaped
 from server.front.showing import show_sessions, show_snapshot
 from server.sandbox.sandbox import NoSuchImage
 from server.sandbox.snapshot import Snapshot, SnapshotFailed
+from server.sandbox.workspaces import only
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class SessionTools:
             OptionalText, Field(max_length=64, description="a name of your choice; default: made up")
         ] = None,
         environment: Annotated[OptionalText, Field(max_length=64, description="default: the server's own")] = None,
+        workspace: Annotated[
+            OptionalText, Field(max_length=LONGEST_PATH, description="one of the folders lent, alone; default: all")
+        ] = None,
         snapshot: Annotated[
             OptionalText, Field(max_length=64, description="a snapshot of yours to start from, as often as you like")
         ] = None,
@@ -45,9 +49,10 @@ class SessionTools:
 
         async def act(caller: Caller) -> CallToolResult:
             kept = self.front.snapshots.find(caller.id, snapshot) if snapshot is not None else None
-            plain = sessions.offered(target.environment)
+            plain = sessions.offered(target.environment, caller.roles)
             ready = self.front.gateway.environments.ready
-            spec = kept.spec(plain) if kept else await ready(plain, streaming(ctx))
+            whole = kept.spec(plain) if kept else await ready(plain, streaming(ctx))
+            spec = only(whole, workspace) if workspace else whole
             try:
                 made = await while_copying(
                     ctx,
@@ -73,7 +78,14 @@ class SessionTools:
                 self.front.shape,
             )
 
-        arguments = given(session=session, environment=environment, snapshot=snapshot, network=network, ttl_s=ttl_s)
+        arguments = given(
+            session=session,
+            environment=environment,
+            workspace=workspace,
+            snapshot=snapshot,
+            network=network,
+            ttl_s=ttl_s,
+        )
         return await self.front.gateway.use_session(
             self.front.caller, SessionAsk("session_open", target, arguments, act)
         )

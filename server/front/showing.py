@@ -6,7 +6,7 @@ from typing import Literal
 
 from mcp.types import CallToolResult
 
-from server.front.results import Shape, plain, shaped, whole_characters
+from server.front.results import Shape, besides, plain, shaped, whole_characters
 from server.sandbox.jobs import Job, Stream
 from server.sandbox.session import Session
 from server.sandbox.snapshot import Snapshot
@@ -26,7 +26,8 @@ def show_job(job: Job, stream: Stream, piece: Slice, encoding: Literal["text", "
     notes.append(f"job {job.name} {_state(job)}; {stream} bytes {piece.offset}-{next_offset} of {total}")
     if next_offset < total or job.end is None:
         notes.append(f"next: offset={next_offset}")
-    return plain(f"{text}\n[{'; '.join(notes)}]" if text else f"[{'; '.join(notes)}]")
+    lines = [f"[{'; '.join(notes)}]", *besides(job)]
+    return plain("\n".join([text, *lines] if text else lines))
 
 
 def show_stopped(job: Job) -> str:

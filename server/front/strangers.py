@@ -59,4 +59,4 @@ class Strangers:
                 connection.close()
 
     def _is_proxy(self, address: str) -> bool:
-        return bool(self._proxies) and any(ip_address(address) in proxy for proxy in self._proxies)
+        return any(ip_address(address) in proxy for proxy in self._proxies)

@@ -6,13 +6,13 @@ from typing import Any
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 
-from server.front.answers import answering
 from server.front.command_tools import CommandTools, JobTools
+from server.front.errors import answering
 from server.front.file_tools import FileTools
 from server.front.front import Front
 from server.front.parameters import APPENDS, OPENS, READS, RUNS, WRITES
 from server.front.session_tools import PolicyTools, SessionTools
-from server.settings import ToolGroup
+from server.settings.settings import ToolGroup
 
 type Call = Callable[..., Awaitable[Any]]
 type Listed = tuple[Call, ToolAnnotations]
@@ -30,18 +30,21 @@ def offered(front: Front, groups: tuple[ToolGroup, ...]) -> list[Tool]:
 
 def _made(front: Front, tool: Call, annotations: ToolAnnotations, *, structured: bool) -> Tool:
     made = Tool.from_function(answering(tool, front), annotations=annotations, structured_output=structured)
-    _untitle(made.parameters)
-    _untitle(made.output_schema)
+    _trim(made.parameters)
+    _trim(made.output_schema)
     return made
 
 
-def _untitle(schema: Any) -> None:
-    """Without the titles that pydantic makes from the names: every model that is offered the tools would read them."""
+def _trim(schema: Any) -> None:
+    """Without the titles that pydantic makes from the names, which every model that is offered the tools would read, and
+    without defaults of null: they are of no type that is said, and what has none is left out."""
     if not isinstance(schema, dict):
         return
     schema.pop("title", None)
+    if schema.get("default", ...) is None:
+        del schema["default"]
     for part in (*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")):
-        _untitle(part)
+        _trim(part)
 
 
 def _table(front: Front) -> dict[ToolGroup, list[Listed]]:

@@ -18,6 +18,7 @@ from server.note import Note
 
 MOST_KEYS: Final = 10_000  # callers, addresses, calls, hosts of one caller: the one heard of longest ago is forgotten
 LOOK_EVERY_S: Final = 0.2
+ASLEEP_S: Final = 1.0  # while no session is awake
 AGAIN_S: Final = 2.0  # where one could not be made to stand still
 MB: Final = 1 << 20
 
@@ -114,8 +115,9 @@ class Anomalies:
         A call that was judged before may start only now, in a session that it made meanwhile.
         """
         while True:
-            pause = LOOK_EVERY_S
-            for owner, session in awake():
+            up = awake()
+            pause = LOOK_EVERY_S if up else ASLEEP_S
+            for owner, session in up:
                 try:
                     if self._suspicions.freezes(owner, session):
                         await hold(owner, session)

@@ -111,7 +111,7 @@ class Approvals:
             "caller": question.caller.id,
             "tool": question.tool,
             "session": question.session.name,
-            "shown": _shown(question, held),
+            "shown": _shown(question, ask, held),
             "reasons": json.dumps([rule.reason for rule in ask.rules]),
             "asked": now,
             "ends": now + self._pending_s,
@@ -182,7 +182,7 @@ def _bound(question: Question, ask: Ask, held: Held) -> str:
     return hashlib.sha256(f"{plain.digest()} {ask.revision} {json.dumps(beside)}".encode()).hexdigest()
 
 
-def _shown(question: Question, held: Held) -> str:
+def _shown(question: Question, ask: Ask, held: Held) -> str:
     act = question.act
     if isinstance(act, UseHost):
         what = f"{act.method} {act.path} at" if act.method else "requests to"
@@ -191,10 +191,21 @@ def _shown(question: Question, held: Held) -> str:
         call = json.dumps(dict(question.call), ensure_ascii=False, sort_keys=True)
         return f"{call}\n{_most_of(held.shows)}" if held.shows else call
     text = question.call.get("command")
-    shown = [text if isinstance(text, str) else shlex.join(act.argv), f"(in {act.cwd})"]
+    written = text if isinstance(text, str) else shlex.join(act.argv)
+    shown = [_how_it_runs(act, ask), *_files_shown(held), written]
     if act.stdin:
-        shown.append(f"with this input, {len(act.stdin)} bytes:\n{_most_of(act.stdin.decode('utf-8', 'replace'))}")
-    return "\n".join([*shown, *_files_shown(held)])
+        shown.append(f"with this input:\n{_most_of(act.stdin.decode('utf-8', 'replace'))}")
+    return "\n".join(shown)
+
+
+def _how_it_runs(act: RunCommand, ask: Ask) -> str:
+    """First, so that nothing that an agent wrote passes for it. In the background a command has no deadline of its own, and
+    an open input."""
+    bounds = [bound for bound in (None if act.background else act.timeout_s, ask.granted.limits.timeout_s) if bound]
+    lasts = f"for {min(bounds):g} s at most" if bounds else "for as long as its session lasts"
+    to_come = "with input as its agent sends it" if act.background else "without input"
+    given = f"with {len(act.stdin)} bytes of input" if act.stdin else to_come
+    return f"(in {act.cwd}{', in the background' if act.background else ''}, {lasts}, {given})"
 
 
 def _files_shown(held: Held) -> Iterator[str]:

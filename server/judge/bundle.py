@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from server.judge.engine import Engine, EngineTrouble
+from server.judge.linked import in_files, linked
 from server.judge.operator_settings import SettingsError, rego_settings
 from server.judge.rego_lint import faults
 from server.judge.samples import Sample, samples
@@ -21,9 +22,13 @@ class BundleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Texts by path: our `modules`, the operator's `custom` ones, and our `tests`; `documents` are merged into `data`."""
+    """Texts by path: our `modules`, the operator's `custom` ones, and our `tests`; `documents` are merged into `data`.
+
+    `linked` says what `modules` say, as one module for the embedded engine.
+    """
 
     modules: Mapping[str, str]
+    linked: Mapping[str, str]
     custom: Mapping[str, str]
     tests: Mapping[str, str]
     documents: Sequence[Mapping[str, Any]]
@@ -37,6 +42,19 @@ class Bundle:
             return [*self.documents, {"sandgate_config": rego_settings(settings, self.revision)}]
         except SettingsError as error:
             raise BundleError(str(error)) from None
+
+    def blame(self, trouble: str) -> str:
+        """What the engine said when it loaded these, of the file itself where that is wrong alone too."""
+        for name, text in self.modules.items():
+            try:
+                Engine({name: text}, ())
+            except EngineTrouble as found:
+                return str(found)
+        return in_files(trouble, self.loaded())
+
+    def loaded(self) -> Mapping[str, str]:
+        """What the embedded engine is given. An operator's rules may name any of ours, so beside them ours stay as they are."""
+        return {**self.modules, **self.custom} if self.custom else self.linked
 
 
 def read_bundle(
@@ -65,7 +83,11 @@ def read_bundle(
         if name not in tests:
             _check_module(folder, name, text)
     _check_folders(folder)
-    return Bundle(modules, others, tests, documents, known, _revision(folder, files, settings), settings)
+    try:
+        fast = linked(modules)
+    except ValueError as error:
+        raise BundleError(str(error)) from None
+    return Bundle(modules, fast, others, tests, documents, known, _revision(folder, files, settings), settings)
 
 
 def _files(folder: Path, custom: Sequence[Path]) -> Iterable[Path]:

@@ -90,16 +90,17 @@ class EngineProcess:
             child.stdin.write(json.dumps(request).encode() + b"\n")
             child.stdin.flush()
             reply = json.loads(_line(child.stdout.fileno(), timeout_s))
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
             self._deaths += 1
-            raise EngineTrouble(self._obituary()) from None
+            raise EngineTrouble(self._obituary(is_late=isinstance(error, TimeoutError))) from None
         if "trouble" in reply:
             raise EngineTrouble(reply["trouble"])
         return reply["result"]
 
-    def _obituary(self) -> str:
+    def _obituary(self, *, is_late: bool) -> str:
+        """is_late: it had no turn in which it could end itself, as on a busy machine."""
         status = self._end()
-        if status == -signal.SIGALRM:
+        if is_late or status == -signal.SIGALRM:
             return f"the operator's rules took longer than {self._deadline_s:g} s"
         return "the operator's rules stopped the policy engine"
 
@@ -124,7 +125,9 @@ def _line(descriptor: int, timeout_s: float) -> bytes:
         selector.register(descriptor, selectors.EVENT_READ)
         while not line.endswith(b"\n"):
             ready = selector.select(max(0.0, until - time.monotonic()))
-            part = os.read(descriptor, 1 << 16) if ready else b""
+            if not ready:
+                raise TimeoutError("no answer in time")
+            part = os.read(descriptor, 1 << 16)
             if not part or len(line) > ANSWER_BYTES:
                 raise OSError("no answer")
             line += part

@@ -126,6 +126,11 @@ class Limits:
                 bucket.running -= 1
             self._go_round()
 
+    @property
+    def running(self) -> int:
+        """How many calls hold a place now."""
+        return self._running
+
     # --- places ------------------------------------------------------------------------------------------------------
 
     def _is_free(self, key: str, buckets: tuple[_Bucket, ...]) -> bool:

@@ -4,17 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+from server.in_clear import in_clear
 
 
 class BadOpaAddress(Exception):
     """The address or a credential of the OPA server cannot be used; the sentence names the setting."""
-
-
-def in_clear(url: str) -> bool:
-    """Whether somebody could sit between: on loopback there is nobody."""
-    parts = urlsplit(url)
-    return parts.scheme == "http" and parts.hostname not in LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)

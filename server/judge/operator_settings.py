@@ -11,6 +11,27 @@ _PROFILES = ("open", "standard", "strict")
 _OPS = {"read", "write", "delete", "list"}
 _LIMITS = {"timeout_s", "output_bytes"}
 _SPECIAL = re.compile(r"[*?\[{\\]")  # what stands before it in a glob is literal, and cheap to compare
+# Sub-commands by the other names that their programs take for them.
+_ALIASES = {
+    "bun add": "a",
+    "bun install": "i",
+    "bun remove": "rm r",
+    "cargo build": "b",
+    "cargo remove": "rm",
+    "cargo run": "r",
+    "cargo test": "t",
+    "npm ci": "clean-install ic install-clean isntall-clean",
+    "npm exec": "x",
+    "npm install": "i in ins inst insta instal isnt isnta isntal isntall add",
+    "npm publish": "pu pub publ publi publis",
+    "npm run": "run-script rum urn",
+    "npm test": "t tst",
+    "npm uninstall": "un unlink remove rm r",
+    "npm update": "up upgrade udpate",
+    "pnpm install": "i",
+    "pnpm remove": "rm uninstall un",
+    "pnpm run": "run-script",
+}
 _PROGRAM = re.compile(r"[A-Za-z0-9_.+\[-][A-Za-z0-9_.+-]*")
 
 
@@ -42,8 +63,15 @@ def _commands(settings: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
             name, *words = _text(given.get("command"), effect).split() or [""]
             if not _PROGRAM.fullmatch(name):
                 raise SettingsError(f"policy.{effect} has {given.get('command')!r}, which names no program")
-            table.setdefault(name, []).append({"effect": effect, "words": words, **_scope(given)})
+            for each in _spellings(name, words):
+                table.setdefault(name, []).append({"effect": effect, "words": each, **_scope(given)})
     return table
+
+
+def _spellings(name: str, words: list[str]) -> list[list[str]]:
+    """A sub-command under each name that its program has for it: npm install is npm i."""
+    others = _ALIASES.get(f"{name} {words[0]}", "").split() if words else []
+    return [words, *([other, *words[1:]] for other in others)]
 
 
 def _host(entry: Any) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from server.judge.bundle import Bundle, BundleError, read_bundle
 from server.judge.decision import DECISION, HOSTS, REQUEST, HostList, OddDecision, host_list, verdict
 from server.judge.engine import Engine, EngineTrouble, Evaluates
 from server.judge.engine_process import EngineProcess
+from server.judge.linked import in_files
 from server.judge.remembered import Remembered
-from server.judge.self_test import self_test
+from server.judge.self_test import try_engine, try_rules
 
 __all__ = ["BundleError", "RegoJudge"]
 
@@ -35,23 +36,39 @@ QUESTION_BYTES = 32 << 20  # a file_write of 16 MB with every character escaped;
 class RegoJudge:
     """Decides questions under one revision of the policy. A changed policy is a new judge."""
 
-    def __init__(self, bundle: Bundle, deadline_s: float = DEADLINE_S) -> None:
-        """Loads the engine and asks it what is known. Raises BundleError."""
+    def __init__(self, bundle: Bundle, deadline_s: float = DEADLINE_S, *, at_once: bool = True) -> None:
+        """Loads the engine and asks it what is known. Raises BundleError.
+
+        Not at_once: what takes long of that waits for `prove` or the first question, whichever comes first.
+        """
         self._bundle = bundle
         documents = bundle.configured(bundle.settings)
         self._thread = threading.get_ident()
         self._engine: Engine | None = None
         self._child: EngineProcess | None = None
+        self._proven = False
         self._remembered = Remembered[tuple[str, str], Verdict](REMEMBERED)
         try:
             if bundle.custom:
-                self._child = EngineProcess({**bundle.modules, **bundle.custom}, documents, deadline_s)
+                self._child = EngineProcess(bundle.loaded(), documents, deadline_s)
             else:
-                self._engine = Engine(bundle.modules, documents)
-            self_test(bundle, self._asked())
+                self._engine = Engine(bundle.loaded(), documents)
+            try_engine(bundle, self._here())
+            if at_once:
+                self.prove()
         except (EngineTrouble, BundleError) as error:
             self.close()
-            raise BundleError(str(error)) from None
+            raise BundleError(bundle.blame(str(error))) from None
+
+    def prove(self) -> None:
+        """Ask our rules what is known, if that is still to be done; wrong ones answer nothing. Raises EngineTrouble."""
+        if self._proven:
+            return
+        try:
+            try_rules(self._bundle)
+        except BundleError as error:
+            raise EngineTrouble(str(error)) from None
+        self._proven = True
 
     @classmethod
     def load(cls, bundle_dir: Path, config: Mapping[str, Any], custom: Sequence[Path] = ()) -> Self:
@@ -96,7 +113,8 @@ class RegoJudge:
                 return self._judged(document, rule)
             return verdict(await self._answer(document, rule), self.revision)
         except EngineTrouble as trouble:
-            return engine_error(f"The policy engine gave no answer: {trouble}")
+            said = in_files(str(trouble), self._bundle.loaded())
+            return engine_error(f"The policy engine gave no answer: {said}")
 
     def _judged(self, document: str, rule: str) -> Verdict:
         """By our own rules; from memory where exactly this was asked before. They know nothing but the question, with the
@@ -116,11 +134,17 @@ class RegoJudge:
             self._child.close()
 
     async def _answer(self, document: str, rule: str) -> Any:
+        asked = self._asked()
         if self._child is None:
-            return self._asked().evaluate(document, rule)
-        return await anyio.to_thread.run_sync(self._child.evaluate, document, rule)
+            return asked.evaluate(document, rule)
+        return await anyio.to_thread.run_sync(asked.evaluate, document, rule)
 
     def _asked(self) -> Evaluates:
+        """The engine, once it is proven. Raises EngineTrouble."""
+        self.prove()
+        return self._here()
+
+    def _here(self) -> Evaluates:
         """The engine, on the thread it belongs to; to use or drop it on another is a panic."""
         if self._child is not None:
             return self._child

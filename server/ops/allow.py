@@ -2,7 +2,6 @@
 
 import argparse
 import ipaddress
-import re
 from pathlib import Path
 
 import tomlkit
@@ -11,16 +10,22 @@ from tomlkit.items import Array
 
 from policy.verdict import Deny
 from server.judge.operator_settings import SettingsError, rego_settings
-from server.network_settings import RAW
 from server.ops import presets
 from server.ops.policy import verdict_of
 from server.ops.user_settings import NotSaved, parsed, save
-from server.settings import ENVIRON
-from server.settings_files import MANAGED, load, user_file
+from server.settings.egress import RAW, names_a_host
+from server.settings.files import MANAGED, load, user_file
+from server.settings.settings import ENVIRON
 
-_LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
-HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+(?=[a-z]){_LABEL}", re.IGNORECASE)  # python3.13 is a command
-LAST_PORT = 65535
+NEVER = tuple(  # what no setting opens, as the gate has it (egress/destination.py)
+    map(
+        ipaddress.IPv4Network,
+        (
+            *("169.254.0.0/16", "0.0.0.0/8", "224.0.0.0/4", "255.255.255.255"),
+            *("100.100.100.200", "168.63.129.16", "192.0.0.192"),
+        ),
+    )
+)
 
 
 class NotInForce(Exception):
@@ -42,14 +47,14 @@ def _allow(what: str) -> int:
     document = parsed(path)
     load()  # refuses what is no setting, so the file is of the shape we expect
     entries = _entries(document, table)
+    if table == "egress":
+        _demand_reachable(what, path)
     if what in entries:
         _demand_in_force(what, table)
         print(f"{what} is allowed already ({path})")
         return 0
     if table == "policy":
         _demand_liftable(what)
-    else:
-        _demand_reachable(what, path)
     entries.append(what)
     entries.multiline(multiline=True)
     save(path, tomlkit.dumps(document))
@@ -61,7 +66,7 @@ def _allow(what: str) -> int:
 
 def _table_of(what: str) -> str:
     """Where it belongs. Raises NotSaved for what no server would start with."""
-    if _is_host(what):
+    if names_a_host(what):
         return "egress"
     try:
         rego_settings({"allow": [what]}, "")
@@ -90,24 +95,17 @@ def _demand_reachable(entry: str, file: Path) -> None:
         address = ipaddress.IPv4Address(host)
     except ValueError:
         return  # a name: where it leads to is looked at with each request
+    if any(address in network for network in NEVER):
+        raise NotSaved(
+            f"{host} is a link-local, metadata or otherwise special address, which the gate refuses whatever is allowed;"
+            " nothing was changed"
+        )
     networks = [ipaddress.ip_network(network) for network in load().egress.networks]
     if not address.is_global and not any(address in network for network in networks):
         raise NotSaved(
             f"{host} is no public address, and those are out of reach whatever is allowed; where all sandboxes may reach it,"
             f' add to [egress] in {file}: networks = ["{host}/32"], then ask again. Nothing was changed'
         )
-
-
-def _is_host(what: str) -> bool:
-    host, colon, port = what.removeprefix(RAW).partition(":")
-    if what.startswith(RAW) and not colon:
-        return False
-    if colon and not (port.isascii() and port.isdecimal() and 0 < int(port) <= LAST_PORT):
-        return False
-    try:
-        return HOST.fullmatch(host) is not None or ipaddress.IPv4Address(host) is not None
-    except ValueError:
-        return False
 
 
 def _entries(document: TOMLDocument, table: str) -> Array:

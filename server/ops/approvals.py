@@ -7,10 +7,10 @@ import time
 from dataclasses import asdict
 from typing import Final
 
+from server.escaping import escaped, one_line
 from server.judge.approvals import Approval, Approvals, Scope
 from server.record.approval_rows import ApprovalRows
-from server.record.escaping import escaped, one_line
-from server.settings_files import load
+from server.settings.files import load
 
 _SCOPE: Final = {
     "once": "once",
@@ -19,45 +19,45 @@ _SCOPE: Final = {
 }
 
 
-def _approvals() -> Approvals:
-    settings = load()
+def _approvals(arguments: argparse.Namespace) -> Approvals:
+    settings = load(arguments.config)
     return Approvals(ApprovalRows(settings.database), settings.approvals.pending_s)
 
 
 def listed(arguments: argparse.Namespace) -> int:
-    live = _approvals().live()
-    if arguments.json:
-        print(json.dumps([asdict(each) for each in live], indent=2))
-        return 0
+    live = _approvals(arguments).live()
     waiting = [each for each in live if each.state == "pending"]
+    lasting = [each for each in live if each.state == "allowed" and each.scope != "once"]
+    if arguments.json:
+        print(json.dumps([asdict(each) for each in (*waiting, *lasting)], indent=2))
+        return 0
     for each in waiting:
         print(shown(each, time.time()))
     if not waiting:
         print("nothing waits for an answer")
-    for each in live:
-        if each.state == "allowed" and each.scope != "once":
-            print(f"allowed, {_SCOPE[each.scope]} (`sandgate approvals revoke {each.id}` ends it):")
-            print(shown(each, time.time()))
+    for each in lasting:
+        print(f"allowed, {_SCOPE[each.scope]} (`sandgate approvals revoke {each.id}` ends it):")
+        print(shown(each, time.time()))
     return 0
 
 
 def allow(arguments: argparse.Namespace) -> int:
     seconds = arguments.minutes * 60.0 if arguments.minutes else None
     scope: Scope = "session" if arguments.session else "once"
-    _approvals().answer_now(arguments.id, yes=True, by=_who(), for_s=seconds, scope=scope)
+    _approvals(arguments).answer_now(arguments.id, yes=True, by=_who(), for_s=seconds, scope=scope)
     often = f"as often as it is made within {arguments.minutes} minutes" if arguments.minutes else _SCOPE[scope]
     print(f"{arguments.id} is allowed, {often}, for exactly that call; tell the agent to make it again")
     return 0
 
 
 def revoke(arguments: argparse.Namespace) -> int:
-    _approvals().revoke(arguments.id, by=_who())
+    _approvals(arguments).revoke(arguments.id, by=_who())
     print(f"{arguments.id} is no longer allowed; what it let through already is not undone")
     return 0
 
 
 def deny(arguments: argparse.Namespace) -> int:
-    _approvals().answer_now(arguments.id, yes=False, by=_who())
+    _approvals(arguments).answer_now(arguments.id, yes=False, by=_who())
     print(f"{arguments.id} is denied; the agent reads that when it asks again")
     return 0
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections import deque
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from server.record.chain import Anchor, anchors
 from server.record.reading import lines
 from server.record.reading import verify as verified
 from server.record.segments import Segments
-from server.settings_files import load
+from server.settings.files import load
 
 
-def audit_file(named: Path | None) -> Path:
+def audit_file(named: Path | None, config: Path | None) -> Path:
     """The file named, or the settings' own. Raises BadInput where it cannot be read."""
-    path = named or load().audit_file
+    path = named or load(config).audit_file
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path} is no file; move it away, or name the audit's file with --file")
     if not path.is_file() and not Segments(path).closed():
         raise BadInput(f"{path} is not there; nothing has been recorded yet, or name another with --file")
     if path.is_file() and not os.access(path, os.R_OK):
@@ -29,12 +32,16 @@ def audit_file(named: Path | None) -> Path:
 
 def verify(arguments: argparse.Namespace) -> int:
     against = _anchors(arguments.anchor) if arguments.anchor else []
-    found = verified(audit_file(arguments.file), against)
+    found = verified(audit_file(arguments.file, arguments.config), against)
+    if arguments.json:
+        print(json.dumps(asdict(found)))
+        return 0
     began = (
         "" if found.first == 1 else f", the first of them line {found.first}: older files were removed by the settings"
     )
     files = "1 file" if found.files == 1 else f"{found.files} files"
-    print(f"{found.count} lines in {files}, an unbroken chain{began}; its head is {found.head.digest}")
+    count = "1 line" if found.count == 1 else f"{found.count} lines"
+    print(f"{count} in {files}, an unbroken chain{began}; its head is {found.head.digest}")
     if against:
         past = f"; {found.past} are about lines that were removed" if found.past else ""
         print(f"{len(against) - found.past} of {len(against)} anchors fit{past}")
@@ -43,7 +50,8 @@ def verify(arguments: argparse.Namespace) -> int:
 
 def head(arguments: argparse.Namespace) -> int:
     """Of a chain that holds: what is kept elsewhere should be worth something."""
-    print(verified(audit_file(arguments.file)).head)
+    found = verified(audit_file(arguments.file, arguments.config)).head
+    print(json.dumps(asdict(found)) if arguments.json else found)
     return 0
 
 
@@ -63,14 +71,14 @@ def _anchors(told: str) -> list[Anchor]:
 
 def tail(arguments: argparse.Namespace) -> int:
     wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for _, line in deque(lines(audit_file(arguments.file)), arguments.n):
+    for _, line in deque(lines(audit_file(arguments.file, arguments.config)), arguments.n):
         print(json.dumps(line) if arguments.json else _line(line)[:wide])
     return 0
 
 
 def show(arguments: argparse.Namespace) -> int:
     wanted = arguments.decision
-    found = [line for _, line in lines(audit_file(arguments.file)) if wanted in _decisions(line)]
+    found = [line for _, line in lines(audit_file(arguments.file, arguments.config)) if wanted in _decisions(line)]
     for line in found:
         print(json.dumps(line, indent=None if arguments.json else 2))
     if not found:

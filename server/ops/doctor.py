@@ -16,34 +16,33 @@ from typing import Any, Final
 import anyio
 from rich.console import Console
 
-from server.environments import environments
-from server.flows import authority, system_roots
 from server.ops import machine, self_tests
 from server.ops.check import Check, Tell, fail, ok, warn
 from server.ops.demo_origin import Origin, serving
 from server.ops.gate_trial import allowed, gate, resolved
 from server.ops.trial import CPUS, DISK, FILES, MEMORY, PIDS, broken, limits
 from server.record.store import Store
-from server.sandbox.docker_engine import DockerEngine, Surroundings
+from server.sandbox.docker_engine import DockerEngine
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.egress_link import EgressLink
-from server.sandbox.engine import Engine, NoEngine, Unreachable, find_engine, get_json
+from server.sandbox.engine import NEXT, Engine, NoEngine, Unreachable, data_root, find_engine, get_json
 from server.sandbox.folders import LONGEST_SOCKET, Folders, own
 from server.sandbox.gate import Gate, variables
 from server.sandbox.image_recipe import AGENT, BASE, recipe, seccomp_file
 from server.sandbox.sandbox import LINK_DIR, SandboxSpec
-from server.sandbox.sessions import NoSuchEnvironment
-from server.sandboxes import link_of, written_down
+from server.sandbox.surroundings import Surroundings
 from server.secret_values import lacking
-from server.settings import ENVIRON, HOME, Settings
-from server.settings_files import load, settings_files
+from server.settings.files import load, settings_files
+from server.settings.settings import ENVIRON, HOME, Settings
+from server.wiring.egress import authority, system_roots
+from server.wiring.environments import chosen
+from server.wiring.sandboxes import link_of, written_down
 
 OPEN_FILES_NEEDED: Final = 4096
 MARKS: Final = {"ok": "[green]ok[/]  ", "warn": "[yellow]weak[/]", "fail": "[red]no[/]  "}
 _INFO_S: Final = 10.0  # /info asks every plugin; measured 30 ms
 _TRIAL_S: Final = 90.0  # measured: 5 s, and 25 s on a machine with ten times its load
 _GRACE_S: Final = 2.0  # where the doctor dies, its sandbox ends itself
-_START: Final = "Start Docker, or run `sandgate engine ensure` (as root on Debian or Ubuntu it sets up a private one)."
 _UNTRIED: Final = "Mend what stands above; then run `sandgate doctor` again."
 
 
@@ -91,13 +90,14 @@ def examine(settings: Settings, tell: Tell) -> None:
         info, now = get_json(engine.url, "/info", _INFO_S), time.time()
         _all(machine.engine_checks(engine, info), tell)
         _try_a_sandbox(settings, engine, tell)
-        if (data := Path(str(info.get("DockerRootDir", "")))).is_dir() and engine.url.startswith("unix:"):
+        if data := data_root(engine.url, info):
             places["engine"] = data
     except (NoEngine, Unreachable) as error:
-        tell(fail("engine", str(error), _START))
+        tell(fail("engine", str(error).removesuffix(NEXT).rstrip(), NEXT))
     if settings.egress.gate is not None:
         tell(self_tests.gate_elsewhere(settings.egress.gate))
     _guarded("policy_answers", lambda: _all(self_tests.policy(settings), tell), tell)
+    tell(self_tests.database(settings))
     _all(self_tests.audit(settings), tell)
     _all(self_tests.disk(places), tell)
     tell(self_tests.clock(info, last, now))
@@ -189,6 +189,7 @@ async def _sandbox(
             tasks=tasks,
             weakened=lambda _: None,  # what the engine lacks was said above
             link=link_of(settings),
+            weighs=settings.sandbox.weigh_disks,
         )
         link.start()
         sandbox = await maker.create(spec)
@@ -199,18 +200,13 @@ async def _sandbox(
             with anyio.CancelScope(shield=True):
                 await gate_of.detach(sandbox.id)
                 await sandbox.close()
-                maker.close()
+                await maker.close()
             tasks.cancel_scope.cancel()
 
 
 def _spec(settings: Settings) -> SandboxSpec:
     """What sandboxes are by default, with none of the folders, and of the image that has what the attempts need."""
-    offered = environments(settings, ())
-    if settings.environment not in offered:
-        raise NoSuchEnvironment(f"there is no environment {settings.environment}; there are {', '.join(offered)}")
-    small = replace(
-        offered[settings.environment], cpus=CPUS, memory_bytes=MEMORY, pids=PIDS, disk_bytes=DISK, open_files=FILES
-    )
+    small = replace(chosen(settings, ()), cpus=CPUS, memory_bytes=MEMORY, pids=PIDS, disk_bytes=DISK, open_files=FILES)
     return replace(small, image=recipe(BASE).tag.removesuffix(":latest"))
 
 

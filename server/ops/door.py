@@ -3,7 +3,7 @@
 import json
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,9 @@ from server.sandbox.manifest import Entry, Sent
 
 PATIENCE_S: Final = 360.0  # a large folder is looked through for a while, and nothing is said meanwhile
 BATCH: Final = 1_000  # files asked for at once
+
+
+type Came = Callable[[int, int], None]  # hears of each piece how many bytes it has, and of how many in all
 
 
 class NoSuchSession(Exception):
@@ -64,21 +67,35 @@ class Door:
                 file.write(data)
         return parts
 
-    def read(self, path: str, file: IO[bytes]) -> None:
-        for _, data in self._ask({"do": "read", "path": path}):
+    def read(self, path: str, file: IO[bytes], came: Came) -> bool:
+        """Whether it may be run."""
+        size, executable = 0, False
+        for said, data in self._ask({"do": "read", "path": path}):
+            size, executable = int(said.get("size", size)), said.get("executable", executable) is True
             file.write(data)
+            came(len(data), size)
+        return executable
 
-    def write(self, path: str, file: IO[bytes], size: int) -> str:
-        """Where it really is now."""
-        asked = {"do": "write", "path": path, "size": size}
-        return str([said["done"] for said, _ in self._ask(asked, file) if "done" in said][-1])
+    def write(self, path: str, file: IO[bytes], size: int, came: Came, *, executable: bool) -> str:
+        """Where it really is now. A file that is there keeps its mode."""
+        asked = {"do": "write", "path": path, "size": size, "executable": executable}
+        told = self._ask(asked, _noted(file, size, came))
+        return str([said["done"] for said, _ in told if "done" in said][-1])
 
-    def _ask(self, asked: dict[str, Any], content: IO[bytes] | None = None) -> Iterator[tuple[dict[str, Any], bytes]]:
+    def _ask(self, asked: dict[str, Any], pieces: Iterable[bytes] = ()) -> Iterator[tuple[dict[str, Any], bytes]]:
         with _connected(self.folder) as sock:
             sock.sendall(message({**asked, "owner": self.owner, "session": self.session}))
-            while content is not None and (data := content.read(PIECE)):
-                sock.sendall(piece(data))
+            with suppress(BrokenPipeError, ConnectionResetError):  # it has said why it wants no more
+                for data in pieces:
+                    sock.sendall(piece(data))
+                sock.shutdown(socket.SHUT_WR)  # a file that has become shorter is not waited for
             yield from _answers(sock)
+
+
+def _noted(file: IO[bytes], size: int, came: Came) -> Iterator[bytes]:
+    while data := file.read(PIECE):
+        yield data
+        came(len(data), size)
 
 
 def find(runtime: Path, wanted: str) -> Door:
@@ -92,7 +109,10 @@ def find(runtime: Path, wanted: str) -> Door:
         raise NoSuchSession(f"several running servers have a session {wanted}; say which by its id: {known}")
     if every:
         raise NoSuchSession(f"no running server has a session {wanted}; there are: {known}")
-    raise NoSuchSession(f"no server of yours runs with a session (looked in {runtime}); it must run while you ask")
+    raise NoSuchSession(
+        f"no server of yours runs with a session {wanted}, or with any (looked in {runtime}); it must run while you ask: "
+        "start your client, or `sandgate serve`"
+    )
 
 
 def doors(runtime: Path) -> Iterator[Door]:

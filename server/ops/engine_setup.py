@@ -2,21 +2,18 @@
 
 import os
 import shutil
-import subprocess  # noqa: TID251  # apt-get installs the engine that sandboxes need: there is no sandbox yet
+import subprocess  # noqa: TID251  # apt-cache and systemctl are asked of the host: there is no sandbox yet
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from server.ops import private_engine
-from server.sandbox.engine import Engine, NoEngine, find_engine
+from server.ops import apt, private_engine
+from server.sandbox.engine import NEXT, Engine, NoEngine, find_engine
 
-_INSTALL_S: Final = 900  # measured: 25 s; a slow mirror is given much more
-_PACKAGES: Final = ("docker.io", "iptables", "mmdebstrap", "debian-archive-keyring")
-_POLICY: Final = Path("/usr/sbin/policy-rc.d")
+_PACKAGES: Final = ("docker.io", "iptables", *apt.MMDEBSTRAP)
 _DEBIAN_ADVICE: Final = (
     "Run once `sudo apt-get install docker.io && sudo usermod -aG docker $USER` and log in again, "
     "or run this command as root."
@@ -32,7 +29,7 @@ _OTHER_ADVICE: Final = (
 
 type Say = Callable[[str], None]
 
-_TELL: Final[Say] = partial(print, flush=True)  # before what apt-get prints by itself
+_TELL: Final[Say] = partial(print, flush=True)  # a log shows it before what comes next
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +74,9 @@ def describe(engine: Engine) -> str:
 
 def _make_one(environ: Mapping[str, str], state_dir: Path, say: Say, missing: NoEngine) -> Engine:
     if os.geteuid() != 0:
-        raise NoEngine(f"{missing} {advice()}") from missing
+        raise NoEngine(f"{str(missing).removesuffix(NEXT)}{advice()}") from missing
     try:
-        if shutil.which("dockerd", path=_path(environ)) is None:
+        if shutil.which("dockerd", path=apt.path_of(environ)) is None:
             _install(environ, say)
         return private_engine.start(state_dir, environ, say)
     except private_engine.NotStarted as error:
@@ -90,33 +87,18 @@ def advice(platform: str = sys.platform, os_release: Path = Path("/etc/os-releas
     """What a person does who has no engine and is not root."""
     if platform in _ADVICE:
         return _ADVICE[platform]
-    return _DEBIAN_ADVICE if _is_debian(os_release) else _OTHER_ADVICE
-
-
-def _is_debian(os_release: Path) -> bool:
-    try:
-        lines = os_release.read_text().splitlines()
-    except OSError:
-        return False
-    told = {key: value.strip('"') for key, _, value in (line.partition("=") for line in lines)}
-    return "debian" in {told.get("ID", ""), *told.get("ID_LIKE", "").split()}
-
-
-def _path(environ: Mapping[str, str]) -> str:
-    return f"{environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
+    return _DEBIAN_ADVICE if apt.is_debian(os_release) else _OTHER_ADVICE
 
 
 def _install(environ: Mapping[str, str], say: Say) -> None:
-    apt = shutil.which("apt-get", path=_path(environ))
-    if apt is None or not _is_debian(Path("/etc/os-release")):
+    if not apt.is_here(environ):
         raise NoEngine(
             f"There is no Docker here, and it can be installed for you only on Debian or Ubuntu. {_OTHER_ADVICE}"
         )
-    say(f"Installing {', '.join(_PACKAGES)} with apt-get (about half a minute); no service of the system is started")
-    quiet = {**environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with _no_services_start(_POLICY):
-        _apt([apt, "-q", "update"], quiet)
-        _apt([apt, "-q", "install", "-y", "--no-install-recommends", *_PACKAGES, *_needed_here(quiet)], quiet)
+    try:
+        apt.install(lambda: (*_PACKAGES, *_needed_here(environ)), environ, say)
+    except apt.NotInstalled as error:
+        raise NoEngine(str(error)) from error
     _leave_disabled(environ, say)
 
 
@@ -129,35 +111,14 @@ def _needed_here(
 
 
 def _is_package(name: str, environ: Mapping[str, str]) -> bool:
-    program = shutil.which("apt-cache", path=_path(environ)) or "apt-cache"
+    program = shutil.which("apt-cache", path=apt.path_of(environ)) or "apt-cache"
     asked = subprocess.run([program, "show", name], check=False, env=dict(environ), capture_output=True, timeout=60)  # noqa: S603  # our own words
     return asked.returncode == 0
 
 
-def _apt(argv: list[str], environ: Mapping[str, str]) -> None:
-    try:
-        subprocess.run(argv, check=True, env=environ, stdin=subprocess.DEVNULL, timeout=_INSTALL_S)  # noqa: S603  # found on root's PATH, our own words
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise NoEngine(f"`{' '.join(argv)}` failed ({error}); what it printed above says why.") from error
-
-
-@contextmanager
-def _no_services_start(policy: Path) -> Iterator[None]:
-    """Debian's own switch: while this program answers 101, installing a package starts no service."""
-    if policy.exists():
-        yield  # someone's own policy stands
-        return
-    policy.write_text("#!/bin/sh\nexit 101\n")
-    policy.chmod(0o755)
-    try:
-        yield
-    finally:
-        policy.unlink(missing_ok=True)
-
-
 def _leave_disabled(environ: Mapping[str, str], say: Say) -> None:
     """The package enables a system-wide engine for the next boot, which nobody asked for."""
-    systemctl = shutil.which("systemctl", path=_path(environ))
+    systemctl = shutil.which("systemctl", path=apt.path_of(environ))
     if systemctl is None or not Path("/run/systemd/system").is_dir():
         return
     say("Leaving the packages' own services disabled (systemctl enable --now docker turns them on)")

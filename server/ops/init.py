@@ -13,11 +13,13 @@ from rich.prompt import Prompt
 
 from server.ops import presets
 from server.ops.user_settings import NotSaved, save
+from server.sandbox.engine import NoEngine, find_engine
+from server.sandbox.image_recipe import AGENT
 from server.sandbox.workspaces import BadWorkspace, parse
-from server.sandboxes import workspaces
-from server.settings import ENVIRON, BadSettings
-from server.settings_files import checked, settings_files, user_file
-from server.settings_template import TEMPLATE
+from server.settings.files import checked, load, settings_files, user_file
+from server.settings.settings import ENVIRON, HOME, BadSettings
+from server.settings.template import TEMPLATE
+from server.wiring.workspaces import workspaces
 
 PROFILES: Final = ("open", "standard", "strict")
 _PROFILE: Final = re.compile(r'^# (profile) = "standard" ?', re.MULTILINE)
@@ -37,8 +39,23 @@ def init(arguments: argparse.Namespace) -> int:
         return 0
     save(path, text)
     print(f"wrote {path}; every line in it is a default or what you chose, change what you like")
-    print("next: sandgate images build, then sandgate install CLIENT")
+    print(f"next: {'' if _has_images() else 'sandgate images build, then '}sandgate install CLIENT")
     return 0
+
+
+def _has_images() -> bool:
+    """Those that sandboxes start from unless somebody says others; without an engine nothing is there."""
+    from server.sandbox.image_build import (  # noqa: PLC0415 - questions come first, and need not wait for it
+        DEFAULT_IMAGES,
+        BuildFailed,
+        list_images,
+    )
+
+    try:
+        states = list_images(find_engine(ENVIRON, HOME, load().state_dir).url)
+    except (NoEngine, BuildFailed):
+        return False
+    return all(state.state == "current" for state in states if state.image in (*DEFAULT_IMAGES, AGENT))
 
 
 def filled(profile: str | None, folder: str | None, hosts: tuple[str, ...]) -> str:

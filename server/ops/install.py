@@ -113,12 +113,19 @@ def plan_uninstall(
 
 
 def apply(plan: Plan, now: datetime) -> Written:
-    """Replace the file in one step, keeping its mode and owner, with a copy of the old one beside it."""
+    """Replace the file in one step, keeping its mode and owner, with a copy of the old one beside it. Raises NotOurs."""
     if not plan.changes:
         return Written(plan.path, None)
     target = plan.path.resolve()  # a link into someone's dotfiles stays a link
     if _read(plan.path) != plan.before:
         raise NotOurs(f"{plan.path} has just been changed by another program; run the command again.")
+    try:
+        return _applied(plan, target, now)
+    except OSError as error:
+        raise NotOurs(f"{plan.path} cannot be written ({error.strerror}); nothing in it was changed.") from error
+
+
+def _applied(plan: Plan, target: Path, now: datetime) -> Written:
     target.parent.mkdir(parents=True, exist_ok=True)
     backup = None
     if plan.before is not None and not plan.spent and plan.after is not None:

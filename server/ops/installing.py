@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from server.ops import install as planning
+from server.ops.served import overrides
 from server.ops.user_settings import NotSaved
-from server.sandbox.workspaces import parse
-from server.sandboxes import workspaces
-from server.settings import ENVIRON, HOME
-from server.settings_files import load, settings_files
+from server.settings.files import load, settings_files
+from server.settings.settings import ENVIRON, HOME
+from server.wiring.environments import chosen
+from server.wiring.workspaces import workspaces
 
 PATHS = ("--workspace", "--config")
 
@@ -19,7 +20,7 @@ PATHS = ("--workspace", "--config")
 def install(arguments: argparse.Namespace) -> int:
     program = Path(sys.argv[0]).resolve()
     if arguments.serve_arguments and not arguments.container:
-        _demand_lent(arguments.served)
+        _demand_served(arguments.served)
     plan = planning.plan_install(
         arguments.client,
         program,
@@ -34,12 +35,10 @@ def install(arguments: argparse.Namespace) -> int:
     return _carry_out(plan, "says so already", only_show=arguments.print)
 
 
-def _demand_lent(served: argparse.Namespace) -> None:
-    """A server that ends at once is a client's riddle, so what cannot be lent is said now. Raises BadWorkspace."""
-    told = tuple({"path": path.expanduser(), "mode": mode} for path, mode in map(parse, served.workspace))
-    lent = {"workspace": told} if told else {}
-    owned = {"allow_root_owned": True} if served.allow_root_owned else {}
-    workspaces(load(served.config, {**lent, **owned}), settings_files(served.config))
+def _demand_served(served: argparse.Namespace) -> None:
+    """A server that ends at once is a client's riddle, so what it would say is said now. Raises its errors."""
+    settings = load(served.config, overrides(served))
+    chosen(settings, workspaces(settings, settings_files(served.config)))
 
 
 def from_anywhere(words: Sequence[str], here: Path) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from server.ops.audit import audit_file
 from server.record.reading import lines
+from server.settings.egress import names_a_host
 
 MOST = 40  # entries shown of each kind
 NOT_ALLOWED = "egress.not_allowed"
@@ -26,8 +27,8 @@ class Needs:
 
 
 def learn(arguments: argparse.Namespace) -> int:
-    needs = needed(line for _, line in lines(audit_file(arguments.file)))
-    print("\n".join(_told(needs)))
+    needs = needed(line for _, line in lines(audit_file(arguments.file, arguments.config)))
+    print(json.dumps(_document(needs), indent=2) if arguments.json else "\n".join(_told(needs)))
     return 0
 
 
@@ -39,10 +40,10 @@ def needed(records: Iterable[dict[str, Any]]) -> Needs:
             case "call.decided":
                 needs.decisions += 1
                 _of_decision(needs, record)
-            case "egress.flow" if record.get("learnt") and record.get("host"):
-                needs.learnt[_entry(record)] += 1
-            case "egress.refused" if record.get("rule") == NOT_ALLOWED and record.get("host"):
-                needs.hosts[_entry(record)] += int(record.get("count") or 1)
+            case "egress.flow" if record.get("learnt") and names_a_host(entry := _entry(record)):
+                needs.learnt[entry] += 1
+            case "egress.refused" if record.get("rule") == NOT_ALLOWED and names_a_host(entry := _entry(record)):
+                needs.hosts[entry] += int(record.get("count") or 1)
             case _:
                 pass
     return needs
@@ -50,7 +51,7 @@ def needed(records: Iterable[dict[str, Any]]) -> Needs:
 
 def _entry(record: dict[str, Any]) -> str:
     port = "" if record.get("port") in (80, 443) else f":{record.get('port')}"
-    return f"{record['host']}{port}"
+    return f"{record.get('host')}{port}"
 
 
 def _of_decision(needs: Needs, record: dict[str, Any]) -> None:
@@ -60,8 +61,22 @@ def _of_decision(needs: Needs, record: dict[str, Any]) -> None:
     needs.fixed.update({(str(rule.get("id")), str(rule.get("help"))) for rule in rules if rule.get("effect") == "deny"})
 
 
+def _document(needs: Needs) -> dict[str, Any]:
+    """For programs: each entry with how often it was needed; nothing is left out."""
+    return {
+        "decisions": needs.decisions,
+        "commands": dict(needs.grants.most_common()),
+        "hosts": dict(needs.hosts.most_common()),
+        "let_pass": dict(needs.learnt.most_common()),
+        "denied": [
+            {"rule": rule, "help": instead, "count": count} for (rule, instead), count in needs.fixed.most_common()
+        ],
+    }
+
+
 def _told(needs: Needs) -> Iterable[str]:
-    yield f"{needs.decisions} decisions read; nothing is changed by this. To allow what you agree with, run its line:"
+    decisions = "1 decision" if needs.decisions == 1 else f"{needs.decisions} decisions"
+    yield f"{decisions} read; nothing is changed by this. To allow what you agree with, run its line:"
     for entry, count in needs.grants.most_common(MOST):
         yield f"  sandgate allow {json.dumps(entry) if ' ' in entry else entry}   # asked {_times(count)}"
     for host, count in needs.hosts.most_common(MOST):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from server.judge.shfmt import ParserMissing, locate
 from server.ops.check import Check, fail, ok, warn
-from server.sandbox.engine import Engine
+from server.sandbox.engine import Engine, uncounted
 from server.sandbox.image_build import BuildFailed, ImageMissing, ImageOutdated, require
 from server.sandbox.image_recipe import seccomp_file
 
@@ -129,15 +129,17 @@ def _same_kernel(engine: Engine, kernel: str) -> Check:
 
 def _cgroup(info: Mapping[str, Any]) -> Check:
     version = info.get("CgroupVersion", "unknown")
-    limits = {"memory": "MemoryLimit", "pids": "PidsLimit", "cpu": "CpuCfsQuota"}
+    limits = {"memory": "MemoryLimit", "swap": "SwapLimit", "pids": "PidsLimit", "cpu": "CpuCfsQuota"}
     missing = [name for name, key in limits.items() if not info.get(key)]
     if missing:
         return warn(
             "cgroup",
             f"Control groups v{version}; the engine cannot limit {', '.join(missing)}.",
-            "Turn these controllers on (kernel command line: cgroup_enable=memory), or start Docker as root.",
+            "Turn these controllers on (kernel command line: cgroup_enable=memory swapaccount=1), or start Docker as root.",
         )
-    return ok("cgroup", f"Control groups v{version}; the engine can limit memory, processes and CPU.")
+    if sentence := next(uncounted(info), ""):
+        return warn("cgroup", sentence, "Boot with control groups v2, as every distribution does since 2022.")
+    return ok("cgroup", f"Control groups v{version}; the engine can limit memory, swap, processes and CPU.")
 
 
 def _seccomp(info: Mapping[str, Any]) -> Check:
@@ -175,15 +177,19 @@ def _storage(info: Mapping[str, Any]) -> Check:
 
 
 def _quota(info: Mapping[str, Any], mounts: Path | None) -> Check:
-    backing = dict(info.get("DriverStatus") or []).get("Backing Filesystem", "")
+    status = dict(info.get("DriverStatus") or [])
+    backing = status.get("Backing Filesystem", "")
     options = _mount_options(mounts, Path(str(info.get("DockerRootDir", "/")))) if mounts else set[str]()
     if info.get("Driver") == "overlay2" and backing == "xfs" and options & {"pquota", "prjquota"}:
         return ok("disk_quota", "Each sandbox's disk is limited by the file system (XFS project quota).")
+    containerd = "driver-type" in status
+    where = "with containerd's image store" if containerd else f"on {backing or 'an unknown file system'}"
+    first = 'set "features": {"containerd-snapshotter": false} in its daemon.json and ' if containerd else ""
     return warn(
         "disk_quota",
-        f"The engine cannot limit a sandbox's disk ({info.get('Driver')} on {backing or 'an unknown file system'}): "
+        f"The engine cannot limit a sandbox's disk ({info.get('Driver')} {where}): "
         "what each one holds is weighed instead, as room changes and every 10 s while commands run, and a reserve is kept.",
-        "For a limit that holds to the byte, keep the engine's data on XFS mounted with pquota.",
+        f"For a limit that holds to the byte, {first}keep the engine's data on XFS mounted with pquota.",
     )
 
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from server.ops.door import links
-from server.settings_files import load
+from server.settings.files import load
 
 
 class NoServer(Exception):

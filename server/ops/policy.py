@@ -13,22 +13,21 @@ import anyio
 from policy.path import normalise, uses
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, Verdict
-from server.environments import environments
 from server.judge.current import CurrentJudge
 from server.judge.engine import Engine
 from server.judge.export import write_bundle
 from server.judge.rego_tests import coverage, run_tests
 from server.judge.rule_notes import MEANING, rule_notes
 from server.judge.shfmt import ShellParser
-from server.judges import BUNDLE_DIR, configured_bundle, judging
 from server.ops import policy_hosts
 from server.ops.bad_input import BadInput
-from server.ops.policy_hosts import EFFECTS
 from server.sandbox.sandbox import SandboxSpec
-from server.sandbox.sessions import NoSuchEnvironment
-from server.sandboxes import workspaces
-from server.settings import Settings
-from server.settings_files import load, settings_files
+from server.settings.files import load, settings_files
+from server.settings.settings import Settings
+from server.wiring.environments import chosen
+from server.wiring.judges import BUNDLE_DIR, configured_bundle, judging
+from server.wiring.workspaces import workspaces
+from server.words import BadUsage
 
 FINDINGS = "data.sandgate.index.found"
 
@@ -36,7 +35,7 @@ FINDINGS = "data.sandgate.index.found"
 def check(arguments: argparse.Namespace) -> int:
     """0 where the answer was given, whatever it is; with one plain command 1 for anything but allow."""
     if sum((arguments.jsonl, arguments.command is not None, arguments.host is not None)) != 1:
-        raise BadInput("give one of: a command, --jsonl with one JSON object per line of input, --host")
+        raise BadUsage("give one of: a command, --jsonl with one JSON object per line of input, --host")
     if arguments.host is not None:
         return policy_hosts.check(arguments)
     _demand_no_request(arguments)
@@ -51,7 +50,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 def _demand_no_request(arguments: argparse.Namespace) -> None:
     if arguments.method is not None or arguments.path is not None:
-        raise BadInput("--method and --path are of a request: give its host with --host")
+        raise BadUsage("--method and --path are of a request: give its host with --host")
 
 
 def verdict_of(settings: Settings, command: str) -> Verdict:
@@ -103,18 +102,13 @@ async def _decide(
 
 def spec(settings: Settings) -> SandboxSpec:
     """What the settings' own environment is. Raises NoSuchEnvironment."""
-    offered = environments(settings, workspaces(settings, settings_files()))
-    if settings.environment not in offered:
-        raise NoSuchEnvironment(
-            f"there is no environment {settings.environment}; the settings offer {', '.join(offered)}"
-        )
-    return offered[settings.environment]
+    return chosen(settings, workspaces(settings, settings_files()))
 
 
 def _document(question: Question, verdict: Verdict) -> dict[str, Any]:
     return {
         "command": question.call["command"],
-        "effect": EFFECTS[type(verdict)],
+        "effect": verdict.effect,
         "rules": [asdict(rule) for rule in verdict.rules],
         "commands": [list(command.argv) for command in question.reading.commands],
         "revision": verdict.revision,
@@ -123,7 +117,7 @@ def _document(question: Question, verdict: Verdict) -> dict[str, Any]:
 
 def _words(verdict: Verdict) -> str:
     told = [f"  {rule.reason} [{rule.id}] {rule.help}".rstrip() for rule in verdict.rules]
-    return "\n".join([EFFECTS[type(verdict)], *told])
+    return "\n".join([verdict.effect, *told])
 
 
 # --- explain -----------------------------------------------------------------------------------------------------------
@@ -132,7 +126,7 @@ def _words(verdict: Verdict) -> str:
 def explain(arguments: argparse.Namespace) -> int:
     """Which rule, which fact, which line of the command, what holds it, and what would be allowed."""
     if (arguments.command is None) == (arguments.host is None):
-        raise BadInput("give a command, or --host")
+        raise BadUsage("give a command, or --host")
     if arguments.host is not None:
         return policy_hosts.explain(arguments)
     _demand_no_request(arguments)
@@ -143,7 +137,7 @@ def explain(arguments: argparse.Namespace) -> int:
 
 
 def _explained(settings: Settings, question: Question, verdict: Verdict) -> Iterator[str]:
-    yield f"{EFFECTS[type(verdict)]}   (policy {verdict.revision or 'unknown'}, profile {settings.policy.profile})"
+    yield f"{verdict.effect}   (policy {verdict.revision or 'unknown'}, profile {settings.policy.profile})"
     yield "read as:"
     text = str(question.call["command"])
     for command in question.reading.commands:

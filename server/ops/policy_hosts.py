@@ -8,22 +8,20 @@ from dataclasses import asdict
 import anyio
 
 from policy.question import CallerFacts, Question, SessionFacts, UseHost
-from policy.verdict import Allow, Ask, Deny, Verdict
+from policy.verdict import Allow, Verdict
 from server.judge.host_patterns import split
-from server.judges import host_entries, judging
 from server.ops.bad_input import BadInput
 from server.sandbox.allow_list import covers, entry_name
 from server.sandbox.egress_link import AllowEntry
-from server.settings import Settings
-from server.settings_files import load
-
-EFFECTS = {Allow: "allow", Ask: "ask", Deny: "deny"}
+from server.settings.files import load
+from server.settings.settings import Settings
+from server.wiring.judges import host_entries, judging
 
 
 def check(arguments: argparse.Namespace) -> int:
     """0 for allow, 1 for anything else."""
     act, _, verdict = _asked(arguments)
-    effect, rules = EFFECTS[type(verdict)], [asdict(rule) for rule in verdict.rules]
+    effect, rules = verdict.effect, [asdict(rule) for rule in verdict.rules]
     if arguments.json:
         print(
             json.dumps(
@@ -42,7 +40,7 @@ def explain(arguments: argparse.Namespace) -> int:
 
 
 def _explained(act: UseHost, settings: Settings, verdict: Verdict) -> Iterator[str]:
-    yield f"{EFFECTS[type(verdict)]}   (policy {verdict.revision or 'unknown'})"
+    yield f"{verdict.effect}   (policy {verdict.revision or 'unknown'})"
     yield f"read as: {act.method or 'any method'} {act.path or 'any path'} at {act.host}, port {act.port}"
     speak = [
         entry

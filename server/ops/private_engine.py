@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from server.ops.bridge_device import make_bridge, remove_bridge
+from server.sandbox.apt_lines import FULL_DISK, is_full_disk
 from server.sandbox.engine import HOST_NETWORK_LABEL, Engine, Unreachable, private_folder, private_url, probe
+from server.sandbox.sandbox import MIB
 
 SOURCE: Final = "the private engine"
 _START_S: Final = 60.0  # measured: 1.5 s; a slow disk with many images takes longer
+_TELL_EVERY_S: Final = 10.0
 _STOP_S: Final = 30.0  # dockerd gives its containers 10 s, then ends them
 _POLL_S: Final = 0.1
 _SOCKET_PATH_MAX: Final = 107  # sizeof(sockaddr_un.sun_path) - 1
@@ -96,7 +99,12 @@ def start(state_dir: Path, environ: Mapping[str, str], say: Say) -> Engine:
             process = _spawn(ours, private_url(state_dir), environ)
         else:
             process = None
-        return _await_answer(ours, private_url(state_dir), process)
+        try:
+            return _await_answer(ours, private_url(state_dir), process, say)
+        except NotStarted:
+            if process and process.poll() is not None:
+                _leave_nothing(ours)
+            raise
 
 
 def stop(state_dir: Path, say: Say) -> bool:
@@ -113,9 +121,13 @@ def stop(state_dir: Path, say: Say) -> bool:
                 f"The engine (process {pid}) has not ended within {_STOP_S:.0f} s; see {layout(state_dir).log}."
             )
         time.sleep(_POLL_S)
-    _unmount_rest(layout(state_dir))
-    remove_bridge(layout(state_dir).folder)
+    _leave_nothing(layout(state_dir))
     return True
+
+
+def _leave_nothing(ours: Layout) -> None:
+    _unmount_rest(ours)
+    remove_bridge(ours.folder)
 
 
 def _unmount_rest(ours: Layout) -> None:
@@ -163,18 +175,22 @@ def _spawn(ours: Layout, url: str, environ: Mapping[str, str]) -> subprocess.Pop
         )
 
 
-def _await_answer(ours: Layout, url: str, process: subprocess.Popen[bytes] | None) -> Engine:
-    deadline = time.monotonic() + _START_S
+def _await_answer(ours: Layout, url: str, process: subprocess.Popen[bytes] | None, say: Say) -> Engine:
+    started = time.monotonic()
+    deadline, told = started + _START_S, started
     while True:
         try:
             return _detached(process, probe(url, SOURCE))
         except Unreachable as error:
             if process and process.poll() is not None:
-                raise NotStarted(f"dockerd ended at once: {_last_words(ours.log)} (log: {ours.log})") from error
+                raise NotStarted(f"dockerd ended at once: {_reason(ours.log)} (log: {ours.log})") from error
             if time.monotonic() > deadline:
                 raise NotStarted(
                     f"dockerd has not answered within {_START_S:.0f} s: {error} (log: {ours.log})"
                 ) from error
+        if time.monotonic() > told + _TELL_EVERY_S:
+            told = time.monotonic()
+            say(f"dockerd does not answer yet ({told - started:.0f} s of {_START_S:.0f}); its log is {ours.log}")
         time.sleep(_POLL_S)
 
 
@@ -202,6 +218,10 @@ def _arguments(pid: int) -> list[str]:
         return []
 
 
-def _last_words(log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+def _reason(log: Path) -> str:
+    """Its last words; on a full disk those are about something else, or could not be written."""
+    said = log.read_text(errors="replace")
+    lines = [line for line in said.splitlines() if line.strip()]
+    if is_full_disk(said) or (not lines and shutil.disk_usage(log.parent).free < MIB):
+        return FULL_DISK
     return lines[-1] if lines else "it said nothing"

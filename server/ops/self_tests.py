@@ -10,14 +10,16 @@ from typing import Any, Final
 
 from policy.verdict import Allow, Deny
 from server.judge.rego_tests import run_tests
-from server.judges import BUNDLE_DIR
 from server.ops.check import Check, fail, ok, warn
 from server.ops.policy import verdict_of
 from server.record.audit import Audit, AuditFailed
 from server.record.chain import BrokenChain
+from server.record.database import DatabaseUnusable
 from server.record.reading import verify
+from server.record.snapshot_rows import SnapshotRows
 from server.sandbox.sandbox import MIB
-from server.settings import Settings
+from server.settings.settings import Settings
+from server.wiring.judges import BUNDLE_DIR
 
 HARMLESS, HARMFUL = "ls -l", "sudo id"
 _DRIFT_S: Final = 2.0  # tokens and certificates are judged by minutes; an engine in a VM that slept is off by hours
@@ -51,6 +53,15 @@ def policy(settings: Settings) -> Iterator[Check]:
         yield fail("policy_answers", f"{HARMFUL!r} is not denied.", fix)
 
 
+def database(settings: Settings) -> Check:
+    """Without it no server starts; one that is not there is made."""
+    try:
+        kept = len(SnapshotRows(settings.database).all())
+    except DatabaseUnusable as error:
+        return fail("database", f"{error.what}.", f"{error.mend[:1].upper()}{error.mend[1:]}.")
+    return ok("database", f"{settings.database} can be used; {kept} snapshots and kept sessions stand in it.")
+
+
 def audit(settings: Settings) -> Iterator[Check]:
     """Writes one line, then walks the chain."""
     path = settings.audit_file
@@ -61,7 +72,9 @@ def audit(settings: Settings) -> Iterator[Check]:
         yield ok("audit_writable", f"A line was written to {path} and is on the disk.")
     except AuditFailed as error:
         yield fail(
-            "audit_writable", f"{str(error).capitalize()}.", "Make room, or give yourself the right to write there."
+            "audit_writable",
+            f"{str(error)[:1].upper()}{str(error)[1:]}.",
+            "Make room, or give yourself the right to write there.",
         )
         return
     if (size := path.stat().st_size) > _LONG_AUDIT:

@@ -9,12 +9,13 @@ from typing import Any
 
 import tomlkit
 from pydantic import ValidationError
+from rich.table import Table
 from tomlkit import TOMLDocument
 
-from server.front.bearers import digest
-from server.http_settings import TokenSettings
+from server.ops.columns import folded, show, typed
 from server.ops.user_settings import NotSaved, parsed, save
-from server.settings_files import load, user_file
+from server.settings.files import load, user_file
+from server.settings.http import TokenSettings, digest
 
 PREFIX = "sgt_"  # so that scanners of leaked secrets know it
 BYTES = 32
@@ -53,11 +54,14 @@ def listed(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([token.model_dump(mode="json") for token in tokens], indent=2))
         return 0
+    table = Table(typed("name"), *map(folded, ("roles", "good", "sha256")), box=None)
     for token in tokens:
         until = f"until {token.expires}" if token.expires else "for ever"
-        print(f"{token.name:20} {', '.join(token.roles):20} {until:18} sha256 {token.sha256[:12]}")
-    if not tokens:
-        print("nobody has a token; `sandgate token new NAME` makes one", file=sys.stderr)
+        table.add_row(token.name, ", ".join(token.roles), until, token.sha256[:12])
+    if tokens:
+        show(table)
+    else:
+        print("nobody has a token; `sandgate token new NAME` makes one")
     return 0
 
 

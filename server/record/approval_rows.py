@@ -49,6 +49,11 @@ class ApprovalRows:
     def __init__(self, database: Path) -> None:
         self._database = Database(database, (_TABLE, _ANSWERS))
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """One of them looks different after each change, of this process or another."""
+        return self._database.files
+
     def put(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """The live question bound to the same, or this one as a new row."""
         with self._database.changing() as rows:
@@ -107,6 +112,10 @@ class ApprovalRows:
                     continue
                 tell(dict(row))
                 rows.execute("DELETE FROM approval_answers WHERE number = ?", number)
+
+    def has_answers(self) -> bool:
+        """Whether some were told to nobody yet."""
+        return bool(self._database.select("approval_answers", {}, "number"))
 
     def find(self, approval: str, now: float) -> Mapping[str, Any] | None:
         with self._database.changing() as rows:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from policy.question import Question
-from policy.verdict import Allow, Ask, Denied, Deny, Verdict
+from policy.verdict import Ask, Denied, Verdict
 from server.record.chain import Head
 from server.record.chain_file import NEVER, ChainFile, Fsync, Rotation
 from server.record.masking import NOTHING, Masking
@@ -22,7 +22,6 @@ from server.record.masking import NOTHING, Masking
 MAX_WORD: Final = 512  # characters of one word of a command, or of a path
 MAX_TEXT: Final = 4096  # characters of one argument that a line keeps
 BEGINS: Final = 256  # of a longer one
-EFFECTS: Final = {Allow: "allow", Ask: "ask", Deny: "deny"}
 
 type Hear = Callable[[Mapping[str, Any]], None]
 
@@ -135,7 +134,7 @@ class Record:
         document = self._masking.fields(
             {
                 "decision_id": self.decision_id,
-                "effect": EFFECTS[type(verdict)],
+                "effect": verdict.effect,
                 "rules": [asdict(rule) for rule in verdict.rules],
                 "revision": verdict.revision,
                 "question": question.digest(),

@@ -45,7 +45,7 @@ class ChainFile:
         self._segments, self._fsync, self._rotation = Segments(path), fsync, rotation
         self._turn, self._clock = threading.Lock(), Clock()
         self._file, self._size, self._mode = -1, -1, 0o600
-        self._head = Head()
+        self._head = self._synced = Head()
         self._began: tuple[int, float] = (1, 0.0)  # of the file that is written: its first line, and when that was
 
     @property
@@ -78,9 +78,12 @@ class ChainFile:
             file = os.dup(self._file) if self._file >= 0 else -1
             if file >= 0 and not self._is_current(os.fstat(file)):
                 self._size = -1
+            head = self._head
         if file >= 0:
             try:
-                os.fdatasync(file)
+                if head != self._synced:
+                    os.fdatasync(file)
+                    self._synced = head
             finally:
                 os.close(file)
 

@@ -12,10 +12,18 @@ from typing import Any, Final
 BUSY_S: Final = 5.0  # another server's write takes a millisecond
 
 
+class DatabaseUnusable(OSError):
+    """The database's file cannot be used; the sentence says why, and what to do."""
+
+    def __init__(self, path: Path, why: sqlite3.Error) -> None:
+        self.what, self.mend = f"{path} cannot be used ({why})", _mend(why)
+        super().__init__(f"{self.what}: {self.mend}")
+
+
 class Database:
     """One connection, for any thread; `tables` are made where they are not there, and so is what was `added` to them later:
-    table, column, how it is declared. Nothing is created before something is
-    kept. Raises OSError where the file cannot be used, and then has changed nothing. Field names are ours, never a caller's.
+    table, column, how it is declared. Nothing is created before something is kept. Raises OSError where the file cannot be
+    used, and then has changed nothing. Field names are ours, never a caller's.
     """
 
     def __init__(self, path: Path, tables: Sequence[str], added: Sequence[tuple[str, str, str]] = ()) -> None:
@@ -27,6 +35,11 @@ class Database:
     @property
     def is_there(self) -> bool:
         return self._path.exists()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What changes are written to: the log that goes before it, and it."""
+        return self._path.with_name(f"{self._path.name}-wal"), self._path
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
@@ -41,7 +54,7 @@ class Database:
                     yield connection
                 self._has_tables = True
             except sqlite3.Error as exc:
-                raise OSError(f"{self._path} cannot be used: {exc}") from exc
+                raise DatabaseUnusable(self._path, exc) from exc
 
     def select(self, table: str, equal: Mapping[str, str], order: str) -> list[Mapping[str, Any]]:
         """Rows whose fields have these values; on a disk that is full or takes no writes as well."""
@@ -56,7 +69,7 @@ class Database:
                 found = rows.execute(f"SELECT * FROM {table} WHERE {wanted} ORDER BY {order}", equal)  # noqa: S608 - our own names
                 return [dict(row) for row in found]
             except sqlite3.Error as exc:
-                raise OSError(f"{self._path} cannot be used: {exc}") from exc
+                raise DatabaseUnusable(self._path, exc) from exc
 
     def close(self) -> None:
         with self._lock:
@@ -80,6 +93,18 @@ class Database:
 def insert(rows: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
     marks = ", ".join(f":{field}" for field in row)
     rows.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", row)  # noqa: S608 - our own names
+
+
+def _mend(exc: sqlite3.Error) -> str:
+    match getattr(exc, "sqlite_errorcode", 0) & 0xFF:  # the rest says more exactly what SQLite was about
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+            return "move it aside, and a new one is made that knows no kept session, snapshot or question"
+        case sqlite3.SQLITE_FULL:
+            return "make room on its disk"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "another process holds it, try again"
+        case _:
+            return "see that it is a file, and yours to write"
 
 
 def _connected(path: Path) -> sqlite3.Connection:

@@ -19,9 +19,11 @@ from server.note import Note
 from server.record.audit import AuditFailed
 from server.record.sink import NotNow, Sink
 from server.record.trail import Line, Place, Trail
+from server.watching import Looks, looks
 
 BATCH: Final = 500  # lines
 LOOK_EVERY_S: Final = 0.25
+ANYWAY_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
 FLUSH_S: Final = 2.0  # what a server that ends gives its last lines
 DROPPED: Final = "server.export_dropped"
@@ -48,14 +50,23 @@ class Export:
         """Until cancelled."""
         pause = LOOK_EVERY_S
         while True:
+            before, had = looks((self.trail.path,)), True
             try:
-                pause = 0.0 if await anyio.to_thread.run_sync(self._step, abandon_on_cancel=True) else LOOK_EVERY_S
+                had = await anyio.to_thread.run_sync(self._step, abandon_on_cancel=True)
+                pause = 0.0
                 self._fares("")
             except (NotNow, OSError) as exc:
                 pause = min(max(pause, LOOK_EVERY_S) * 2, LONGEST_PAUSE_S)
                 self._fares(str(exc))
             self._say()
-            await anyio.sleep(pause)
+            await (anyio.sleep(pause) if had else self._news(before))
+
+    async def _news(self, before: Looks) -> None:
+        """Until the file looks different, which costs no thread; that another server ended, whose turn it was, is no line."""
+        for _ in range(round(ANYWAY_S / LOOK_EVERY_S)):
+            await anyio.sleep(LOOK_EVERY_S)
+            if looks((self.trail.path,)) != before:
+                return
 
     async def catch_up(self, sequence: int) -> None:
         """While `keep` runs: until that line is sent, for a moment at most. Where it is not, the next server sends it."""

@@ -40,17 +40,16 @@ def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def verify(path: Path, against: Sequence[Anchor] = ()) -> Verified:
-    """Walk the chain through all of its files. Raises BrokenChain at the first line that does not fit, or for an anchor
-    that no line fits."""
+    """Walk the chain through all of its files. Raises BrokenChain at the first line that does not fit, which it names by
+    file and line there, or for an anchor that no line fits."""
     walk = _Walk(set(against))
     for file in Segments(path).opened():
         walk.files += 1
-        for raw in file:
-            if not raw.endswith(b"\n"):
-                raise BrokenChain(
-                    f"line {walk.head.sequence + 1} was cut short; the next server sets it aside and says so"
-                )
-            walk.step(raw.rstrip(b"\n"))
+        for row, raw in enumerate(file, 1):
+            try:
+                walk.step(raw)
+            except BrokenChain as exc:
+                raise BrokenChain(f"{file.name}:{row}: {exc}") from exc
     past = walk.end()
     return Verified(walk.first, walk.count, walk.files, walk.head, past)
 
@@ -66,8 +65,10 @@ class _Walk:
     found: set[Anchor] = field(default_factory=set)
     begins_after: Head | None = None
 
-    def step(self, line: bytes) -> None:
-        expected = self.head.sequence + 1
+    def step(self, raw: bytes) -> None:
+        expected, line = self.head.sequence + 1, raw.rstrip(b"\n")
+        if line == raw:
+            raise BrokenChain(f"line {expected} was cut short; the next server sets it aside and says so")
         try:
             document = json.loads(line)
             previous, sequence, kind = document["previous"], document["sequence"], document["kind"]

@@ -24,7 +24,8 @@ TABLES: Final = (
         opened REAL NOT NULL,
         used REAL NOT NULL,
         ends REAL,
-        lent_as TEXT NOT NULL DEFAULT ''
+        lent_as TEXT NOT NULL DEFAULT '',
+        roles TEXT NOT NULL DEFAULT '[]'
     ) STRICT""",
     """CREATE TABLE IF NOT EXISTS jobs (
         session TEXT NOT NULL,
@@ -36,7 +37,10 @@ TABLES: Final = (
     ) STRICT""",
 )
 # Of tables that an earlier version made.
-ADDED: Final = (("sessions", "lent_as", "TEXT NOT NULL DEFAULT ''"),)
+ADDED: Final = (
+    ("sessions", "lent_as", "TEXT NOT NULL DEFAULT ''"),
+    ("sessions", "roles", "TEXT NOT NULL DEFAULT '[]'"),
+)
 
 
 class Store:

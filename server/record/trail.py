@@ -110,21 +110,32 @@ class Trail:
     def _opened(self) -> IO[bytes] | None:
         """The file that the next line is in: the last of those that begin no later."""
         if self._file is None:
-            segments = Segments(self.path)
-            closed = [path for path in segments.closed() if int(path.stem[-12:]) <= self.sequence + 1]
-            holds = [path for path in closed[-1:] if _last_of(path) > self.sequence]
-            later = [path for path in segments.closed() if path not in closed]
-            path = [*holds, *later[:1], self.path][0]
-            try:
-                self._file = path.open("rb")
-            except FileNotFoundError:
-                return None
-            if path == self.path and _last_of(path) < self.sequence:
-                self.sequence = (
-                    0  # lines that were told are gone: what is there now is another chain, or an older state
-                )
-            self._go_where_it_was(self._file)
+            newest = _opened(
+                self.path
+            )  # before the closed ones are listed: it stays the one even if it is closed meanwhile
+            path = self._closed()
+            if path is None:
+                self._file = newest
+                if newest is not None and _last_of(newest) < self.sequence:
+                    self.sequence = 0  # lines that were told are gone: this is another chain, or an older state
+            else:
+                self._file = _opened(path)
+                if newest is not None:
+                    newest.close()
+            if self._file is not None:
+                self._go_where_it_was(self._file)
         return self._file
+
+    def _closed(self) -> Path | None:
+        """That of the closed ones which the next line is in."""
+        every = Segments(self.path).closed()
+        begun = [path for path in every if int(path.stem[-12:]) <= self.sequence + 1]
+        for path in begun[-1:]:
+            if (file := _opened(path)) is not None:
+                with file:
+                    if _last_of(file) > self.sequence:
+                        return path
+        return next((path for path in every if path not in begun), None)
 
     def _go_where_it_was(self, file: IO[bytes]) -> None:
         """Large files are not read anew from their beginning by each server that starts."""
@@ -168,10 +179,16 @@ class Trail:
         return Gap(first, self.sequence, "more waited than the backlog holds") if self.sequence >= first else None
 
 
-def _last_of(path: Path) -> int:
-    """The number of a file's last line."""
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        file.seek(max(0, size - (1 << 16)))
-        numbers = [int(found[1]) for line in file.read().split(b"\n") if (found := _SEQUENCE.match(line))]
+def _opened(path: Path) -> IO[bytes] | None:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        return None
+
+
+def _last_of(file: IO[bytes]) -> int:
+    """The number of a file's last line. It is read from its beginning afterwards."""
+    file.seek(max(0, os.fstat(file.fileno()).st_size - (1 << 16)))
+    numbers = [int(found[1]) for line in file.read().split(b"\n") if (found := _SEQUENCE.match(line))]
+    file.seek(0)
     return max(numbers, default=1 << 62)

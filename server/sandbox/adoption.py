@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from server.sandbox.engine import Unreachable, get_json, post
+from server.sandbox.engine import NotThere, get_json, post
 from server.sandbox.sandbox import SandboxLost
 
-PATIENCE_S: Final = 5.0  # an agent that waits dials twice a second
+PATIENCE_S: Final = 20.0  # an agent that waits dials twice a second; on a loaded machine all of it takes its time
+ENGINE_S: Final = 5.0  # of that, for one answer of the engine's: to be away is not the sandbox's end
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +21,15 @@ class Left:
 
 
 def find_left(url: str, sandbox_id: str) -> Left:
-    """Awake: whoever should have woken it may have died as well. Raises SandboxLost."""
+    """Awake: whoever should have woken it may have died as well. Raises SandboxLost, and Unreachable where nobody knows."""
     container = f"/containers/sandgate-{sandbox_id}"
     try:
-        told = get_json(url, f"{container}/json", PATIENCE_S)
+        told = get_json(url, f"{container}/json", ENGINE_S)
         if told["State"]["Paused"]:
-            post(url, f"{container}/unpause", PATIENCE_S)  # where that fails, its agent does not come
+            post(url, f"{container}/unpause", ENGINE_S)  # where that fails, its agent does not come
         quota = bool(told["HostConfig"].get("StorageOpt"))
         return Left(int(told["State"]["Pid"]), tuple(told["Config"]["Env"] or ()), quota)
-    except (Unreachable, KeyError, TypeError, ValueError) as exc:
+    except (NotThere, KeyError, TypeError, ValueError) as exc:
         raise SandboxLost(f"it is gone: {exc}") from exc
 
 

@@ -29,10 +29,24 @@ LOST = "the sandbox was lost"
 OVERSLEPT_S = 2.0  # we were stopped ourselves: what it said meanwhile is still to be read
 MAX_FILE = 64 << 20  # what one file answer may bring at most
 RECEIVE = 1 << 18
+LONGEST_WORD = 100  # of a greeting
+
+
+def _greeting(message: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of one for as long as the line is there, whatever else it says."""
+    words = {name: str(message.get(name, ""))[:LONGEST_WORD] for name in ("key", "shell")}
+    return {**words, "landlock": bounded_integer(message.get("landlock", 0))}
 
 
 async def _nobody_knows() -> Exit | None:
     return None
+
+
+def _ordered(message: dict[str, Any]) -> bytes:
+    body = json.dumps(message).encode()
+    if len(body) > MAX_BODY:
+        raise FileRefused(f"the request is larger than {MAX_BODY} bytes; put what is long into a file first")
+    return HEAD.pack(len(body), JSON) + body
 
 
 class _Answer:
@@ -127,10 +141,7 @@ class AgentLink:
         await self.say(message)
 
     async def say(self, message: dict[str, Any]) -> None:
-        body = json.dumps(message).encode()
-        if len(body) > MAX_BODY:
-            raise FileRefused(f"the request is larger than {MAX_BODY} bytes; put what is long into a file first")
-        await self._send(HEAD.pack(len(body), JSON) + body)
+        await self._send(_ordered(message))
 
     def _next(self) -> int:
         self._last += 1
@@ -243,7 +254,7 @@ class AgentLink:
     def _hear_message(self, message: dict[str, Any]) -> None:
         match message["ev"]:
             case "hello":
-                self.hello = message
+                self.hello = _greeting(message)
                 self.greeted.set()
             case "ended":
                 end = read_end(message)  # before anyone is forgotten: where it makes no sense, all waiters are told
@@ -277,6 +288,13 @@ class AgentLink:
         for answer in self._answers.values():
             answer.arrived.set()
         self.greeted.set()
+
+    def part(self) -> None:
+        """Say that it is over where that can be said at once, and end the line: who takes nothing is not waited for."""
+        if not (self.lost or self._sending.locked()):
+            with suppress(OSError):
+                self._sock.send(_ordered({"op": "close"}))
+        self.close()
 
     def close(self, why: str = "the session was closed") -> None:
         """End the line at once; `serve` then tells everyone who waits. The first reason given stays."""

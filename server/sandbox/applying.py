@@ -48,24 +48,57 @@ class Part:
 
 def plan(root: int, changes: Sequence[Change]) -> tuple[Step, ...]:
     """What applying them would do; nothing is changed."""
-    return tuple(_step(root, change) for change in changes)
+    going = frozenset(change.path for change in changes if change.now is None)
+    steps = dict[str, Step]()
+    for change in sorted(changes, key=lambda one: one.path):  # a folder before what is in it
+        steps[change.path] = _step(root, change, going, steps)
+    return tuple(steps[change.path] for change in changes)
 
 
-def _step(root: int, change: Change) -> Step:
+def _step(root: int, change: Change, going: frozenset[str], above: Mapping[str, Step]) -> Step:
     if not is_below(change.path):
         return Step(change, "conflict", "it is no path below the folder")
     try:
         host = look(root, change.path)
     except OSError as exc:
-        why = "a folder on its way is a link or a file" if exc.errno in (errno.ELOOP, errno.ENOTDIR) else exc.strerror
-        return Step(change, "conflict", f"on the host {why}")
+        if exc.errno not in (errno.ELOOP, errno.ENOTDIR):
+            return Step(change, "conflict", f"on the host {exc.strerror}")
+        if not _gives_way(change.path, above):
+            return Step(change, "conflict", "on the host a folder on its way is a link or a file")
+        host = None
     if _same(host, change.now):
         return Step(change, "there")
-    if _same(host, change.was):
-        return Step(change, "ready")
+    if not _same(host, change.was):
+        return Step(change, "conflict", _differs(host, change))
+    if host and host.kind == "folder" and change.now is not None and _holds_more(root, change.path, going):
+        return Step(change, "conflict", "the host has more in that folder")
+    return Step(change, "ready")
+
+
+def _differs(host: Entry | None, change: Change) -> str:
     if host is None:
-        return Step(change, "conflict", "it is gone from the host")
-    return Step(change, "conflict", "it is new on the host too" if change.was is None else "it changed on the host too")
+        return "it is gone from the host"
+    return "it is new on the host too" if change.was is None else "it changed on the host too"
+
+
+def _gives_way(path: str, above: Mapping[str, Step]) -> bool:
+    """Whether what is no folder on its way is to become one, or is what the folder became: then nothing is at that path."""
+    parts = path.split("/")
+    steps = (above.get("/".join(parts[:count])) for count in range(1, len(parts)))
+    return any(_kind(step.change.was) != _kind(step.change.now) for step in steps if step and step.state != "conflict")
+
+
+def _kind(entry: Entry | None) -> str:
+    return entry.kind if entry else ""
+
+
+def _holds_more(root: int, path: str, going: frozenset[str]) -> bool:
+    """Whether anything in it stays: what git ignores was never sent, so no change names it."""
+    with below(root, path.split("/")) as folder, os.scandir(folder) as listing:
+        inside = {f"{path}/{entry.name}": entry.is_dir(follow_symlinks=False) for entry in listing}
+    return any(
+        name not in going or (is_folder and _holds_more(root, name, going)) for name, is_folder in inside.items()
+    )
 
 
 def _same(host: Entry | None, other: Entry | None) -> bool:

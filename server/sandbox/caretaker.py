@@ -11,7 +11,6 @@ from typing import Protocol
 import anyio
 
 from server.sandbox.room import Room
-from server.sandbox.sandbox import SandboxFailed
 from server.sandbox.session import Session
 
 LOOKS = 4  # in the shortest of the periods: how late a session comes to rest
@@ -46,7 +45,7 @@ class Shares:
 
 
 class Tended(Protocol):
-    """The sessions, as far as they are looked after. Each step raises SandboxFailed and then has changed nothing."""
+    """The sessions, as far as they are looked after. Where a step raises it has changed nothing, or can be taken again."""
 
     def at_hand(self) -> list[Session]: ...
 
@@ -88,7 +87,7 @@ class Caretaker:
     async def _step(self, step: Callable[[], Awaitable[None]]) -> None:
         try:
             await step()
-        except (SandboxFailed, OSError) as exc:
+        except Exception as exc:  # noqa: BLE001 - such as a record that cannot be written; that ends calls, not the server
             log.warning("%s; tried again later", exc)
 
     async def _tend(self, session: Session) -> None:

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Final
 
 import anyio.to_thread
 
 from policy.verdict import Permit
+from server.sandbox.excludes import excludes
 from server.sandbox.host_code import like_repositories
 from server.sandbox.ignore import FILE, Ignore
 from server.sandbox.manifest import Entry, Sent
@@ -82,9 +84,9 @@ def _take_names(file: IO[bytes], sent: Sent) -> _Names:
 
 
 def _leave_out_ignored(names: _Names, rules: Mapping[str, bytes], sent: Sent) -> None:
-    """By the sandbox's own .gitignore files; what was sent is compared in any case, and so is all that holds some."""
+    """By the sandbox's own .gitignore files and what the host has beside its own; what was sent is compared in any case, and so is all that holds some."""
     holds_sent = {folder for path in sent.entries for folder in folders_above(path)} | sent.entries.keys()
-    ignores: dict[str, Ignore | None] = {"": Ignore().with_file(rules.get("", b""))}
+    ignores: dict[str, Ignore | None] = {"": excludes(Path(sent.source)).with_file(rules.get("", b""))}
     kept: dict[str, Record] = {}
     for path, record in names.found.items():  # folders come before what is in them
         folder, _, name = path.rpartition("/")

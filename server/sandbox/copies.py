@@ -17,6 +17,7 @@ import anyio
 import anyio.to_thread
 
 from server.sandbox.egress_link import AllowEntry
+from server.sandbox.excludes import excludes
 from server.sandbox.host_folder import Held, Swapped, opened
 from server.sandbox.manifest import INSIDE, Sent, seal, unseal
 from server.sandbox.sandbox import MIB, Copy, Sandbox, SandboxFailed, SandboxLost, SandboxSpec
@@ -147,7 +148,7 @@ async def _look(root: int, copy: Copy, spec: SandboxSpec) -> Survey:
     """Raises TooMuch before anything is sent that would not fit."""
 
     def look(held: Held) -> Survey:
-        return survey(held.handle, ignoring=not copy.whole)
+        return survey(held.handle, None if copy.whole else excludes(Path(copy.source)))
 
     found = await anyio.to_thread.run_sync(look, Held(root), abandon_on_cancel=True)
     if found.total > spec.disk_bytes:

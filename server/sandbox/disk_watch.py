@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from server.sandbox.sandbox import MIB, SandboxFailed, SandboxLost
+from server.sandbox.sandbox import MIB, SandboxFailed
 
 LOOK_EVERY_S = 0.5
 STEPS = 16  # of a limit: a sixteenth less room, or more, is worth a weighing
@@ -37,7 +37,7 @@ class _Box:
     all sandboxes together held at that moment."""
 
     limit: int
-    stop: Callable[[], Awaitable[None]]
+    stop: Callable[[], None]
     most_room: int
     held_then: int
     stop_at: int
@@ -62,8 +62,8 @@ class DiskWatch:
         self._due_at = 0.0  # as well, where commands run
         self._stirred = False
 
-    def enter(self, identity: str, limit: int, stop: Callable[[], Awaitable[None]]) -> None:
-        """`stop` ends the sandbox's commands and says why."""
+    def enter(self, identity: str, limit: int, stop: Callable[[], None]) -> None:
+        """`stop` sees to it that the sandbox's commands end, and why is said; nobody waits for that here."""
         room = self._room() or 0
         if not self._boxes:
             self._most = self._least = room
@@ -122,7 +122,7 @@ class DiskWatch:
                 for box, weight in found:
                     box.weighed = weight.size
                 for box, weight in found:
-                    await _judge(box, _used(box, weight, room, self._held), room)
+                    _judge(box, _used(box, weight, room, self._held), room)
 
 
 def _used(box: _Box, weight: Weight, room: int, held: int) -> int:
@@ -133,13 +133,12 @@ def _used(box: _Box, weight: Weight, room: int, held: int) -> int:
     return weight.size + (0 if weight.whole else max(0, lost - max(0, held - box.held_then)))
 
 
-async def _judge(box: _Box, used: int, room: int) -> None:
+def _judge(box: _Box, used: int, room: int) -> None:
     before, box.used = box.used, used
     step = max(LEAST_STEP_BYTES, box.limit // STEPS)
     scarce = room < RESERVE_BYTES and box.used >= before + LEAST_STEP_BYTES
     if box.used >= box.stop_at or scarce:
         box.stop_at = max(box.limit, box.used + step)  # what tidies up afterwards is not stopped for it
-        with suppress(SandboxLost):
-            await box.stop()
+        box.stop()
     elif box.used < box.limit:
         box.stop_at = box.limit

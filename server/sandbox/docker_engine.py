@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,51 +15,45 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 import docker
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 from requests import RequestException
 
 from server.sandbox.adoption import PATIENCE_S, find_left, move_here
 from server.sandbox.agent_link import AgentLink
 from server.sandbox.agent_volume import NotFilled, fill, name_of, tidy
+from server.sandbox.disk_quota import may_have_quota
 from server.sandbox.disk_watch import DiskWatch, Weight
+from server.sandbox.docker_client import first_line
 from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox, not_held, shell_of
 from server.sandbox.door import arrival, check_key, door
 from server.sandbox.ends import AGENT_OUT_OF_MEMORY
-from server.sandbox.engine import NoEngine
-from server.sandbox.gate import added
-from server.sandbox.image_build import ImageMissing, ImageOutdated, how_to_build, require_on
+from server.sandbox.engine import NoEngine, Unreachable, data_root, uncounted
+from server.sandbox.image_build import ImageMissing, ImageOutdated, how_to_get, require_current, require_on
 from server.sandbox.image_recipe import AGENT as AGENT_IMAGE
-from server.sandbox.image_recipe import REPOSITORY, known_images, recipe
+from server.sandbox.image_recipe import recipe
 from server.sandbox.orphans import SANDBOX_LABEL, SERVER_LABEL, Orphans
-from server.sandbox.placeholders import Placeholders
-from server.sandbox.sandbox import AGENT, Exit, NoSuchImage, SandboxFailed, SandboxLost, SandboxSpec
+from server.sandbox.sandbox import AGENT, Exit, FileRefused, NoSuchImage, SandboxFailed, SandboxLost, SandboxSpec
 from server.sandbox.scales import Scales
 from server.sandbox.socket_folder import LinkMount, bound
+from server.sandbox.surroundings import Surroundings
 
-START_PATIENCE_S = 20.0
+START_PATIENCE_S = 45.0  # a machine with thirty at work for each core took 20; clients wait for a minute
+LEAVE_PATIENCE_S = 2.0
 LOOK_AGAIN_S = 0.02
+THREADS = 40  # that anyio has, each of which may ask the engine at once
 LABEL = SERVER_LABEL
-DEATH_PATIENCE_S = 5.0  # how far apart the kernel's kill, the end of the line and the engine's word of it may lie
+DEATH_PATIENCE_S = 5.0  # how long before the end of the line the kernel may have killed
+WORD_PATIENCE_S = 30.0  # for the engine's word of a death: on a busy machine it came ten seconds later
 KILLED = "137"  # 128 + SIGKILL, as the engine writes it
+_AWAY = (NoEngine, Unreachable, DockerException, RequestException)
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every command finds in its environment, beside the image's own PATH."""
+@dataclass(slots=True)
+class _Start:
+    """Of a container, in a thread: one that was given up before it began does not begin."""
 
-    variables: Mapping[str, str] = field(default_factory=dict)
-    placeholders: Placeholders = field(default_factory=Placeholders)
-
-    def of(self, sandbox_id: str, image_env: Mapping[str, str], home: str, shell: str) -> dict[str, str]:
-        ours = {
-            "HOME": home,
-            "USER": "agent",
-            "LOGNAME": "agent",
-            "LANG": "C.UTF-8",
-            "TERM": "dumb",
-            "SHELL": shell,
-        }
-        return {**added(image_env, {**ours, **self.variables}), **self.placeholders.variables(sandbox_id)}
+    at_work: bool = False
+    given_up: bool = False
 
 
 class DockerEngine:
@@ -78,9 +72,10 @@ class DockerEngine:
         *,
         orphans: Orphans | None = None,
         link: LinkMount = bound,
+        weighs: bool = True,
     ) -> None:
         """`weakened` is told once of each control that this engine or its kernel lacks, in a sentence. `link`: how a sandbox
-        sees its folder of `directory`."""
+        sees its folder of `directory`. `weighs`: what it holds is looked at where the engine has no quota, not only asked."""
         self._link = link
         self._orphans, self._swept = orphans, orphans is None
         self._find, self.directory, self.server_id = find, directory, server_id
@@ -90,42 +85,49 @@ class DockerEngine:
         self._image_env: dict[str, dict[str, str]] = {}
         self._agent_image = ""  # its digest, once it was looked at
         self._weakened, self._said = weakened, set[str]()
-        self._starting: set[str] = set()  # whose threads are at work
-        self._disk_quota = True  # until the engine says otherwise
+        self._disk_quota: bool | None = None  # until the engine has been asked
         self._data_root: Path | None = None  # where the engine keeps its containers, if that is on this machine
         self._disk = DiskWatch(self._room, self._weigh)
-        self._scales = Scales(lambda: self._docker().api, self._find_agent, self._labels, self._say)
-        self._room_said: int | None = None
+        self._scales = Scales(
+            lambda: self._docker().api, self._find_agent, self._labels, self._say, asks_the_engine=not weighs
+        )
+        self._room_said: dict[str, int] = {}  # by sandbox
         self._watching = False
 
     async def create(self, spec: SandboxSpec) -> DockerSandbox:
         """A new container whose agent has answered. Raises SandboxFailed with one sentence."""
-        identity = secrets.token_hex(6)
+        identity, start = secrets.token_hex(6), _Start()
         folder = self.directory / identity
-        self._starting.add(identity)
         try:
             with anyio.fail_after(START_PATIENCE_S), door(folder) as listener:
-                pid = await anyio.to_thread.run_sync(self._start, spec, identity, folder, abandon_on_cancel=True)
+                pid = await anyio.to_thread.run_sync(self._start, spec, identity, folder, start, abandon_on_cancel=True)
                 link = AgentLink(await arrival(listener, pid))
                 self._tasks.start_soon(link.serve)
-                sandbox = await self._welcome(spec, identity, link, pid)
+                sandbox = await self._welcome(spec, identity, link, pid, secrets.token_hex(16))
             self._sweep_once()
             return sandbox
         except BaseException as exc:
+            at_work = start.at_work
             # A thread cannot be interrupted: it is waited for, but not for ever; what it makes after that finds no server
             # and ends itself.
+            start.given_up = True
             with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
-                while identity in self._starting:  # noqa: ASYNC110 - a thread sets no event of ours
+                while start.at_work:  # noqa: ASYNC110 - a thread sets no event of ours
                     await anyio.sleep(LOOK_AGAIN_S)
                 await self.destroy(identity, None)
             if isinstance(exc, TimeoutError):
-                raise SandboxFailed(f"the sandbox did not answer within {START_PATIENCE_S:.0f} s") from exc
+                who = "the Docker engine" if at_work else "the new sandbox"
+                late = f"{who} did not answer within {START_PATIENCE_S:.0f} s; try again, or see what `sandgate doctor` says"
+                raise SandboxFailed(late) from exc
+            if isinstance(exc, OSError | SandboxLost | FileRefused):
+                raise SandboxFailed(f"a sandbox cannot be made: {exc}") from exc
             raise
 
     async def adopt(self, spec: SandboxSpec, identity: str, key: str) -> DockerSandbox:
-        """One that waits because its server died: its agent dials again and shows the key it was given. Raises SandboxLost.
+        """One that waits because its server died: its agent dials again and shows the key it was given.
 
-        Where that fails it is destroyed: who cannot have it back has no use for it, and nobody else may have it.
+        Raises SandboxLost, and then it is destroyed: who cannot have it back has no use for it, and nobody else may have
+        it. Where the engine does not answer, SandboxFailed; then it waits on, as it does for who is cancelled meanwhile.
         """
         link, folder = None, self.directory / identity
         try:
@@ -138,10 +140,15 @@ class DockerEngine:
                 self._tasks.start_soon(link.serve)
                 await link.greeted.wait()
                 check_key(link, key)
-                if not left.disk_quota:
-                    await anyio.to_thread.run_sync(self._without_quota, abandon_on_cancel=True)
-                sandbox = await self._welcome(spec, identity, link, left.pid)
-        except (TimeoutError, OSError, NoEngine, SandboxFailed, SandboxLost) as exc:
+                await anyio.to_thread.run_sync(self._know_quota, left.disk_quota, abandon_on_cancel=True)
+                sandbox = await self._welcome(spec, identity, link, left.pid, key)
+        except (*_AWAY, anyio.get_cancelled_exc_class()) as exc:
+            if link is not None:
+                link.close()  # its agent dials again
+            if isinstance(exc, _AWAY):
+                raise SandboxFailed(f"its server ended, and the engine does not say what is left: {exc}") from exc
+            raise
+        except (TimeoutError, OSError, SandboxFailed, SandboxLost) as exc:
             with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_PATIENCE_S):
                 await self.destroy(identity, link)
             why = str(exc) or f"its agent did not come back within {PATIENCE_S:.0f} s"
@@ -149,39 +156,43 @@ class DockerEngine:
         self._sweep_once()
         return sandbox
 
-    def _start(self, spec: SandboxSpec, identity: str, folder: Path) -> int:
+    def _start(self, spec: SandboxSpec, identity: str, folder: Path, start: "_Start") -> int:
         """Create and start the container (in a thread: the docker package blocks). PID 1's pid on the host."""
+        start.at_work = True
         try:
+            if start.given_up:
+                raise SandboxFailed("nobody waits for it any more")
             api = self._docker().api
             if spec.image not in self._image_env:
-                _require(api, spec.image)
+                require_current(api, spec.image)
             started = self._started(api, spec, identity, folder)
             info = api.inspect_container(started)
             self._image_env.setdefault(spec.image, _environment(info["Config"]["Env"]))
             return int(info["State"]["Pid"])
         except ImageNotFound as exc:
-            raise NoSuchImage(f"the engine has no image {spec.image}; {_how_to_get(spec.image)}") from exc
+            raise NoSuchImage(
+                f"the engine has no image {spec.image}; {how_to_get(spec.image, spec.environment)}"
+            ) from exc
         except (NoEngine, ImageMissing, ImageOutdated, NotFilled) as exc:
             raise SandboxFailed(str(exc)) from exc
-        except (APIError, DockerException, RequestException) as exc:
-            raise SandboxFailed(f"the Docker engine refused to start a sandbox: {_first_line(exc)}") from exc
+        except (DockerException, RequestException) as exc:
+            raise SandboxFailed(f"the Docker engine did not start a sandbox: {first_line(exc)}") from exc
         finally:
-            self._starting.discard(identity)
+            start.at_work = False
 
     def _started(self, api: docker.APIClient, spec: SandboxSpec, identity: str, folder: Path) -> str:
-        """The id of a container that runs. Where it does not find its agent, the agent's volume is new to this engine, or
-        was removed while nothing used it: then it is filled, and that is tried once more."""
+        """The id of a container that runs. Where one cannot be started, another is, once: of thousands an engine fails at
+        one by itself. Where it did not find its agent, that one's volume is new here, or was removed while unused."""
         known = bool(self._agent_image)
         self._agent_image = self._agent_image or self._find_agent(api)
         container = self._create(spec, identity, folder)["Id"]
         try:
             api.start(container)
         except APIError as exc:
-            if AGENT[0] not in str(exc.explanation):
-                raise
             self._remove(identity)
-            self._agent_image = self._find_agent(api)
-            fill(api, self._agent_image)
+            if AGENT[0] in str(exc.explanation):
+                self._agent_image = self._find_agent(api)
+                fill(api, self._agent_image)
             container = self._create(spec, identity, folder)["Id"]
             api.start(container)
         if not known:
@@ -197,18 +208,28 @@ class DockerEngine:
         api = self._docker().api
         settings = spec.container(f"sandgate-{identity}", {**self._labels, SANDBOX_LABEL: identity})
         options = spec.host_config(self._link(folder, api.api_version), name_of(self._agent_image), self._seccomp)
+        if self._disk_quota is None:
+            info = api.info()
+            self._know_quota(may_have_quota(info))
+            for sentence in uncounted(info):
+                self._say(sentence)
         quota = {"storage_opt": {"size": str(spec.disk_bytes)}} if self._disk_quota else {}
         try:
-            return dict(api.create_container(host_config=_host_config(api, options | quota), **settings))
+            created = dict(api.create_container(host_config=_host_config(api, options | quota), **settings))
         except APIError as exc:
             if not quota or "storage-opt" not in str(exc.explanation):
                 raise
-            self._without_quota()
-            return dict(api.create_container(host_config=_host_config(api, options), **settings))
+            self._know_quota(False)
+            created = dict(api.create_container(host_config=_host_config(api, options), **settings))
+        for sentence in left_out(created):
+            self._say(sentence)
+        return created
 
-    def _without_quota(self) -> None:
-        self._disk_quota = False
-        self._data_root = _here(self._find(), self._docker().api.info().get("DockerRootDir"))
+    def _know_quota(self, has_one: bool) -> None:  # noqa: FBT001 - ours alone
+        self._disk_quota = has_one
+        if has_one:
+            return
+        self._data_root = data_root(self._find(), self._docker().api.info())
         self._say(
             "The engine cannot limit a sandbox's disk (it takes overlay2 on XFS with pquota): what it holds is measured, "
             "and its commands are stopped once that is too much."
@@ -223,15 +244,13 @@ class DockerEngine:
             self._said.add(sentence)
             self._weakened(sentence)
 
-    async def _welcome(self, spec: SandboxSpec, identity: str, link: AgentLink, pid: int) -> DockerSandbox:
-        key = secrets.token_hex(16)
+    async def _welcome(self, spec: SandboxSpec, identity: str, link: AgentLink, pid: int, key: str) -> DockerSandbox:
         await link.say({"op": "welcome", "key": key, "grace_s": self._grace_s})
         await link.greeted.wait()
         if not link.hello:
             raise SandboxFailed(f"the agent in a sandbox of {spec.image} ended at once; run: sandgate images build")
-        env = self._surroundings.of(
-            spec.lent_as or identity, self._image_env[spec.image], spec.home, shell_of(link.hello) or "/bin/sh"
-        )
+        shell = shell_of(link.hello) or "/bin/sh"
+        env = self._surroundings.of(spec, identity, self._image_env[spec.image], shell)
         sandbox = DockerSandbox(self, spec, identity, link, env, key)
         await _compare_mounts(sandbox)
         if spec.landlock_required and not sandbox.landlock_abi:
@@ -246,7 +265,7 @@ class DockerEngine:
 
     async def _why_lost(self, identity: str) -> Exit | None:
         """Its end as the engine tells it, where that was the kernel's, for memory."""
-        with anyio.move_on_after(DEATH_PATIENCE_S + CLOSE_PATIENCE_S):
+        with anyio.move_on_after(WORD_PATIENCE_S + CLOSE_PATIENCE_S):
             if await anyio.to_thread.run_sync(self._died_for_memory, identity, abandon_on_cancel=True):
                 return AGENT_OUT_OF_MEMORY
         return None
@@ -255,9 +274,9 @@ class DockerEngine:
         """Whether the kernel killed something in it for memory and then its agent died by KILL."""
         now = time.time()
         filters = {"container": f"sandgate-{identity}", "event": ["oom", "die"]}
-        window = int(now - DEATH_PATIENCE_S), int(now + DEATH_PATIENCE_S) + 1
+        window = int(now - DEATH_PATIENCE_S), int(now + WORD_PATIENCE_S) + 1
         out_of_memory = False
-        with suppress(APIError, DockerException, RequestException, NoEngine):
+        with suppress(DockerException, RequestException, NoEngine):
             for event in self._docker().api.events(*window, filters=filters, decode=True):
                 if event["Action"] == "die":
                     return out_of_memory and event["Actor"]["Attributes"].get("exitCode") == KILLED
@@ -269,25 +288,29 @@ class DockerEngine:
     def _watch_disk(self, spec: SandboxSpec, identity: str, link: AgentLink, pid: int) -> None:
         if self._disk_quota:
             return
-        link.on_beat = self._hear_room
+        link.on_beat = lambda size, _: self._hear_room(identity, size)
         self._scales.place(identity, pid, [mount.target for mount in spec.mounts])
-        self._disk.enter(identity, spec.disk_bytes, lambda: link.stop_all("disk_full"))
+        self._disk.enter(identity, spec.disk_bytes, lambda: self._end_commands(link))
         if not self._watching:
             self._watching = True
             self._tasks.start_soon(self._disk.serve)
+
+    def _end_commands(self, link: AgentLink) -> None:
+        """In a task of its own: an agent that takes nothing would keep the others' disks unwatched."""
+        self._tasks.start_soon(_fill_no_more, link)
 
     async def disk_is_full(self, identity: str) -> bool:
         return not self._disk_quota and await self._disk.is_full(identity)
 
     def _room(self) -> int | None:
         if self._data_root is None:
-            return self._room_said
+            return max(self._room_said.values(), default=None)  # who says less than there is has no neighbour stopped
         found = os.statvfs(self._data_root)
         return found.f_bavail * found.f_frsize
 
-    def _hear_room(self, size: int, _files: int) -> None:
+    def _hear_room(self, identity: str, size: int) -> None:
         """What an agent sees of the file system below it while something runs: asked where that is not this machine's."""
-        self._room_said = size
+        self._room_said[identity] = size
         self._disk.stir()
 
     async def _weigh(self) -> Mapping[str, Weight]:
@@ -303,17 +326,17 @@ class DockerEngine:
 
     async def _sweep(self) -> None:
         assert self._orphans is not None  # noqa: S101 - _sweep_once() looked
-        with suppress(APIError, DockerException, RequestException, NoEngine):  # the next server tries again
-            await anyio.to_thread.run_sync(self._orphans.sweep, self._docker().api, abandon_on_cancel=True)
+        with suppress(DockerException, RequestException, NoEngine):  # the next server tries again
+            sweep = self._orphans.sweep
+            await anyio.to_thread.run_sync(lambda: sweep(self._docker().api), abandon_on_cancel=True)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
     async def destroy(self, identity: str, link: AgentLink | None) -> None:
         self._disk.leave(identity)
+        self._room_said.pop(identity, None)
         if link is not None:
-            with suppress(SandboxLost):
-                await link.say({"op": "close"})
-            link.close()
+            link.part()
         await anyio.to_thread.run_sync(self._remove, identity, abandon_on_cancel=True)
         await anyio.to_thread.run_sync(lambda: shutil.rmtree(self.directory / identity, ignore_errors=True))
 
@@ -324,29 +347,35 @@ class DockerEngine:
     def _put(self, identity: str, archive: Iterator[bytes]) -> None:
         try:
             self._docker().api.put_archive(f"sandgate-{identity}", "/", archive)
-        except (APIError, DockerException, RequestException) as exc:
-            raise SandboxFailed(f"the Docker engine did not take the files: {_first_line(exc)}") from exc
+        except (DockerException, RequestException) as exc:
+            raise SandboxFailed(f"the Docker engine did not take the files: {first_line(exc)}") from exc
 
     def _remove(self, identity: str) -> None:
         try:
-            with suppress(
-                NoEngine, NotFound, APIError, DockerException
-            ):  # auto-remove is often first; what is gone is gone
+            # Auto-remove is often first. Where the engine does not answer, its agent was told that it is over.
+            with suppress(NoEngine, DockerException, RequestException):
                 self._docker().api.remove_container(f"sandgate-{identity}", force=True, v=True)
         finally:
             self._scales.take_off(identity)
 
     def _docker(self) -> docker.DockerClient:
         if self._client is None:
-            self._client = docker.DockerClient(base_url=self._find(), version="auto", timeout=60)
+            self._client = docker.DockerClient(base_url=self._find(), version="auto", timeout=60, max_pool_size=THREADS)
         return self._client
 
-    def close(self) -> None:
-        self._scales.close()
+    async def close(self) -> None:
+        """What weighs ends by itself where the engine does not answer."""
+        with anyio.CancelScope(shield=True), anyio.move_on_after(LEAVE_PATIENCE_S):
+            await anyio.to_thread.run_sync(self._scales.close, abandon_on_cancel=True)
         if self._client is not None:
             self._client.close()
         with suppress(OSError):
             self.directory.rmdir()
+
+
+async def _fill_no_more(link: AgentLink) -> None:
+    with suppress(SandboxLost):
+        await link.stop_all("disk_full")
 
 
 async def _compare_mounts(sandbox: DockerSandbox) -> None:
@@ -357,10 +386,9 @@ async def _compare_mounts(sandbox: DockerSandbox) -> None:
             raise SandboxFailed(f"{mount.source} was swapped for another folder since it was checked; start again")
 
 
-def _here(url: str, folder: object) -> Path | None:
-    """The engine's folder, where it is one of this machine: a remote engine names its own."""
-    path = Path(str(folder))
-    return path if url.startswith("unix://") and folder and path.is_dir() else None
+def left_out(created: Mapping[str, Any]) -> list[str]:
+    """What the engine says of a container that it made otherwise than asked for: limits that its kernel does not have."""
+    return [f"The engine made a sandbox otherwise than asked for: {told}" for told in created.get("Warnings") or ()]
 
 
 def _host_config(api: docker.APIClient, options: dict[str, Any]) -> dict[str, Any]:
@@ -368,24 +396,5 @@ def _host_config(api: docker.APIClient, options: dict[str, Any]) -> dict[str, An
     return dict(api.create_host_config(**given))
 
 
-def _how_to_get(image: str) -> str:
-    repository, _, name = image.partition(":")[0].partition("/")
-    if repository == REPOSITORY:
-        return how_to_build(name)
-    return f"pull it (docker pull {image}) or build it, or change [sandbox] images in the settings"
-
-
-def _require(api: docker.APIClient, image: str) -> None:
-    """An image of ours must be this version's: another's agent speaks another language."""
-    repository, _, name = image.partition("/")
-    if repository == REPOSITORY and name in known_images():
-        require_on(api, name)
-
-
 def _environment(pairs: list[str] | None) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs or [] if "=" in pair)
-
-
-def _first_line(exc: Exception) -> str:
-    text = exc.explanation if isinstance(exc, APIError) and exc.explanation else str(exc)
-    return str(text).splitlines()[0][:300] if text else type(exc).__name__

@@ -1,7 +1,7 @@
 """One live container as a sandbox: what is asked of it goes over the line to its agent."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any, Protocol
@@ -89,7 +89,7 @@ class DockerSandbox:
 
     @property
     def landlock_abi(self) -> int:
-        return int(self._link.hello.get("landlock") or 0)
+        return int(self._link.hello["landlock"])
 
     async def run(self, permit: Permit, output: Output, mark: str = "") -> Running:
         """Start exactly what was permitted. Raises SandboxLost when the container is gone."""
@@ -127,9 +127,10 @@ class DockerSandbox:
                 raise FileRefused(
                     "its name, or that of what it links to, is not UTF-8, which no tool can spell; use a glob in shell"
                 )
-            kind, size = str(said.get("type", "")), int(said.get("size", 0))
-            inode = (int(said.get("dev", 0)), int(said.get("ino", 0)))
-            return Found(int(said["handle"]), real, said["exists"] is True, kind, size, inode)
+            kind, size = str(said.get("type", "")), _count(said.get("size", 0))
+            inode = (_count(said.get("dev", 0)), _count(said.get("ino", 0)))
+            executable = said.get("executable") is True
+            return Found(_count(said["handle"]), real, said["exists"] is True, kind, size, inode, executable)
 
     async def read(self, permit: Permit, found: Found, limit: int, *, offset: int = 0, keep: bool = False) -> Content:
         """`limit` bytes of the file from `offset`; `keep` leaves the handle for reading on, or for an edit's write."""
@@ -137,28 +138,48 @@ class DockerSandbox:
         request = {"op": "file", "do": "read", "handle": found.handle, "offset": offset, "limit": limit, "keep": keep}
         said, content = await self._link.ask(request)
         with _believing():
-            return Content(content[:limit], int(said["size"]))
+            return Content(content[:limit], _count(said["size"]))
 
-    async def write(
-        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, *, unchanged: bool = False
-    ) -> Stored:
-        """Put content there. Raises FileRefused; with `unchanged` also where it is not what this handle read."""
+    async def add(self, permit: Permit, found: Found, content: bytes) -> None:
+        """A part of what `write` then brings the last of. Raises FileRefused."""
         _judged(permit, found)
+        await self._require_room()
+        await self._link.ask({"op": "file", "do": "add", "handle": found.handle}, content)
+
+    async def drop(self, found: Found) -> None:
+        with suppress(FileRefused):  # it is gone already
+            await self._link.ask({"op": "file", "do": "drop", "handle": found.handle})
+
+    async def _require_room(self) -> None:
         if await self._engine.disk_is_full(self.id):
             raise FileRefused(
                 f"the sandbox's disk is full ({self.spec.disk_bytes // MIB} MB); delete something", ENOSPC
             )
-        request = {"op": "file", "do": "write", "handle": found.handle, "mode": mode, "unchanged": unchanged}
-        said, _ = await self._link.ask(request, content)
+
+    async def write(
+        self,
+        permit: Permit,
+        found: Found,
+        content: bytes,
+        mode: WriteMode,
+        *,
+        unchanged: bool = False,
+        executable: bool = False,
+    ) -> Stored:
+        """Put content there. Raises FileRefused; with `unchanged` also where it is not what this handle read."""
+        _judged(permit, found)
+        await self._require_room()
+        how = {"mode": mode, "unchanged": unchanged, "executable": executable}
+        said, _ = await self._link.ask({"op": "file", "do": "write", "handle": found.handle, **how}, content)
         with _believing():
-            return Stored(int(said["size"]), said["created"] is True, int(said["names"]))
+            return Stored(_count(said["size"]), said["created"] is True, _count(said["names"]))
 
     async def entries(self, permit: Permit, found: Found, limit: int) -> Listing:
         _judged(permit, found)
         said, _ = await self._link.ask({"op": "file", "do": "list", "handle": found.handle, "limit": limit})
         with _believing():
-            entries = [Entry(str(e["name"]), str(e["type"]), int(e["size"])) for e in said["entries"]]
-            return Listing(tuple(entries[:limit]), int(said["total"]), said["whole"] is True)
+            entries = [Entry(str(e["name"]), str(e["type"]), _count(e["size"])) for e in said["entries"]]
+            return Listing(tuple(entries[:limit]), _count(said["total"]), said["whole"] is True)
 
     async def search(self, permit: Permit, found: Found, request: Mapping[str, Any]) -> bytes:
         """What the agent's child says it found below the handle, within the permit's access; untrusted."""
@@ -174,7 +195,7 @@ class DockerSandbox:
         said, _ = await self._link.ask(request)
         with _believing():
             found = [
-                (str(each["path"]), int(each["size"]), int(each["hashed"]), str(each["sha256"]))
+                (str(each["path"]), _count(each["size"]), _count(each["hashed"]), str(each["sha256"]))
                 for each in said["files"]
             ]
             return tuple(HeldFile(*each) for each in found if each[0] in asked)
@@ -243,6 +264,13 @@ def shell_of(hello: Mapping[str, Any]) -> str:
     """The shell that an agent says its image has: one of those we know, whatever it says."""
     said = hello.get("shell")
     return next((shell for shell in SHELLS if shell == said), "")
+
+
+def _count(value: object) -> int:
+    """A number as a kernel counts: of bytes, files or devices."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 64:
+        raise TypeError("no count")
+    return value
 
 
 @contextmanager

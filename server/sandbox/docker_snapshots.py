@@ -11,7 +11,7 @@ import docker
 import docker.errors
 import requests
 
-from server.sandbox.docker_client import docker_client
+from server.sandbox.docker_client import docker_client, first_line
 from server.sandbox.engine import NoEngine, NotThere, Unreachable, get_json
 from server.sandbox.installation import STATE_LABEL, Installation
 from server.sandbox.sandbox import LINK_DIR, MIB
@@ -19,12 +19,11 @@ from server.sandbox.snapshot import REPOSITORY, Committed, ImageGone, SnapshotFa
 
 MAX_LAYERS: Final = 24  # overlay2 takes 127, and each one costs a lookup; past it an image is made anew as one layer
 PATIENCE_S: Final = 900  # the engine says nothing while it commits, about 8 s a gigabyte here
-PAUSES: Final = 5
+PAUSES: Final = 12  # 5 were too few where sixty processes waited for two cores
 PAUSE_AGAIN_S: Final = 0.5
 CHUNK: Final = MIB
 OURS: Final = (LINK_DIR, "/opt/sandgate")  # mounts that every sandbox has and nobody misses
 SNAPSHOT_LABEL: Final = "sandgate.snapshot"
-_AWAY: Final = "the Docker engine does not answer ({}); nothing was changed"
 # What a container's own labels say is not true of the image made from it.
 _NOT_OF_AN_IMAGE: Final = ("sandgate.server", "sandgate.sandbox")
 
@@ -115,7 +114,7 @@ class DockerSnapshots:
                 f"the engine has no image {reference}; run `sandgate images build` for ours, or pull it"
             ) from exc
         except (NoEngine, Unreachable) as exc:
-            raise SnapshotFailed(_AWAY.format(exc)) from exc
+            raise SnapshotFailed(_away(exc)) from exc
 
     def stored(self) -> list[StoredImage]:
         """Every snapshot's image on this engine, also those of other installations."""
@@ -127,7 +126,7 @@ class DockerSnapshots:
         """Take the names away; an image that a sandbox still stands on goes with the sandbox, at the next `sweep`."""
         with self._engine() as api:
             for reference in references:
-                with suppress(docker.errors.ImageNotFound):
+                with suppress(docker.errors.NotFound):  # or "unrecognized", where another takes it away at this moment
                     api.remove_image(reference, force=not reference.startswith("sha256:"))
 
     def sweep(self, known: frozenset[str]) -> list[str]:
@@ -165,11 +164,11 @@ class DockerSnapshots:
             with docker_client(self._find(), PATIENCE_S) as client:
                 yield client
         except (NoEngine, Unreachable) as exc:
-            raise SnapshotFailed(_AWAY.format(exc)) from exc
+            raise SnapshotFailed(_away(exc)) from exc
         except docker.errors.NotFound as exc:
-            raise SnapshotFailed(f"the Docker engine does not have it any more: {_first_line(exc)}") from exc
+            raise SnapshotFailed(f"the Docker engine does not have it any more: {first_line(exc)}") from exc
         except (docker.errors.DockerException, requests.RequestException) as exc:
-            raise SnapshotFailed(f"the Docker engine could not do it: {_first_line(exc)}{_remedy(exc)}") from exc
+            raise SnapshotFailed(f"the Docker engine could not do it: {first_line(exc)}{_remedy(exc)}") from exc
 
 
 def image(snapshot_id: str) -> str:
@@ -272,6 +271,8 @@ def _remedy(exc: Exception) -> str:
     return "; a person can make room: sandgate images prune" if "no space left" in str(exc) else ""
 
 
-def _first_line(exc: Exception) -> str:
-    text = str(getattr(exc, "explanation", None) or exc)
-    return text.splitlines()[0][:300] if text else type(exc).__name__
+def _away(exc: NoEngine | Unreachable) -> str:
+    """The one is a sentence with what to do next already, the other only why an address does not answer."""
+    if isinstance(exc, NoEngine):
+        return f"{exc} Nothing was changed."
+    return f"the Docker engine does not answer ({exc}); nothing was changed"

@@ -2,7 +2,6 @@
 
 import secrets
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +11,11 @@ import anyio
 
 from server.sandbox.agent_link import AgentLink
 from server.sandbox.folders import SOCKET_PATH_LIMIT
+from server.sandbox.peer import peer
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
 
 NAME: Final = "control.sock"
 _PROC: Final = Path("/proc")
-_PEER: Final = struct.Struct("3i")  # SO_PEERCRED: pid, uid, gid
 
 
 @contextmanager
@@ -47,8 +46,7 @@ async def arrival(listener: socket.socket, pid: int) -> socket.socket:
     while True:
         await anyio.wait_readable(listener)
         sock, _ = listener.accept()
-        peer_pid, peer_uid, _ = _PEER.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
-        if (peer_pid, peer_uid) == (pid, root_of(pid)):
+        if peer(sock) == (pid, root_of(pid)):
             return sock
         sock.close()
 
@@ -64,5 +62,5 @@ def root_of(pid: int) -> int:
 
 def check_key(link: AgentLink, key: str) -> None:
     """Raises SandboxLost where a greeting does not show what that agent was given."""
-    if not secrets.compare_digest(str(link.hello.get("key")).encode(), key.encode()):
+    if not secrets.compare_digest(str(link.hello.get("key")).encode(errors="replace"), key.encode()):
         raise SandboxLost("its agent is not the one that was left")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import anyio.to_thread
 
 from policy.verdict import Permit
+from server.sandbox.files import MAX_WRITTEN
 from server.sandbox.near import explain_miss
 from server.sandbox.reading import SNIFFED, WIDE_MARKS, wide_codec
 from server.sandbox.sandbox import FileRefused, Found, Sandbox
@@ -15,6 +16,7 @@ from server.sandbox.unified import unified
 
 MAX_EDITED = 16 << 20  # bytes of a file
 _NO_TEXT = re.compile("[\udc80-\udcff]")  # how Python carries bytes that are no UTF-8
+REPLACEMENT = "\ufffd"  # what is shown for them
 MOST_TRIES = 20  # of an edit that others come between: each time one of them is done
 MOST_PLACES = 10  # lines that are named where a text is there more than once
 
@@ -68,7 +70,10 @@ class _Decoded:
         return count > 0 and count == self.text.count("\r\n")
 
     def encode(self, text: str) -> bytes:
-        return self.mark + text.encode(self.codec, "surrogateescape" if self.codec == "utf-8" else "strict")
+        return self.mark + self.bytes_of(text)
+
+    def bytes_of(self, text: str) -> bytes:
+        return text.encode(self.codec, "surrogateescape" if self.codec == "utf-8" else "strict")
 
 
 async def edit(sandbox: Sandbox, permit: Permit, found: Found, change: Change) -> Edited:
@@ -102,12 +107,21 @@ async def _edit_once(sandbox: Sandbox, permit: Permit, found: Found, change: Cha
     asked, change = change, _with_endings(before, change)
     count = before.text.count(change.old)
     if count == 0:
-        raise FileRefused(await anyio.to_thread.run_sync(functools.partial(explain_miss, before.text, asked.old)))
+        raise FileRefused(await _miss(before, asked.old))
     _unambiguous(before, change, count)
+    _small_enough(content.size + count * (len(before.bytes_of(change.new)) - len(before.bytes_of(change.old))))
     after = before.encode(before.text.replace(change.old, change.new))
     stored = await sandbox.write(permit, found, after, "overwrite", unchanged=True)
     diff = unified(before.text, change.old, change.new, found.real)
     return Edited(found.real, count, diff, change is not asked, stored.names)
+
+
+async def _miss(before: _Decoded, old: str) -> str:
+    """The bytes of it that are no text look as file_read shows them, and there is no old that could hold them."""
+    if not before.is_text and REPLACEMENT in old:
+        return f"{REPLACEMENT} in old stands for bytes that are not UTF-8, which no text matches: choose an old without them"
+    text = _NO_TEXT.sub(REPLACEMENT, before.text)
+    return await anyio.to_thread.run_sync(functools.partial(explain_miss, text, old))
 
 
 def _decode(data: bytes) -> _Decoded:
@@ -141,6 +155,12 @@ def _unambiguous(before: _Decoded, change: Change, count: int) -> None:
             "it is not UTF-8 (perhaps Latin-1), and new has characters beyond ASCII: two encodings would mix; "
             "convert it in shell first: iconv -f latin1 -t utf-8"
         )
+
+
+def _small_enough(size: int) -> None:
+    """Known before it is made: many places and a long text for each are more than any machine holds."""
+    if size > MAX_WRITTEN:
+        raise FileRefused(f"it would have {size} bytes, and {MAX_WRITTEN} can be written at once; use sed in shell")
 
 
 def _lines(text: str, old: str) -> str:

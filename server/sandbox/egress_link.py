@@ -59,7 +59,7 @@ class _Settings:
 class EgressLink:
     """See the module. An async context manager; leaving it ends the process.
 
-    networks: CIDR texts a sandbox may reach although they are private. resolve: host to address, asked before DNS.
+    proxy: `host:port` of what reaches the world beyond. networks: CIDR texts a sandbox may reach although they are private. resolve: host to address, asked before DNS.
     on_event: called with each `flow` and `refused` event, in order. Where it raises, traffic that cannot be recorded
     must not flow: the process is ended and started again. limits: of each session. secrets: asked at each start of the process for
     `{name, host, headers, paths, value | lack}` of each; the values are nowhere else than in its memory. at: where a process
@@ -72,6 +72,7 @@ class EgressLink:
         ca_dir: Path,
         on_event: Callable[[Event], None],
         upstream_ca: Path | None = None,
+        proxy: str = "",
         networks: Sequence[str] = (),
         resolve: Mapping[str, str] | None = None,
         mode: Literal["enforce", "learn"] = "enforce",
@@ -83,6 +84,7 @@ class EgressLink:
         configure = {
             "op": "configure",
             "upstream_ca": str(upstream_ca) if upstream_ca else None,
+            "proxy": proxy,
             "networks": list(networks),
             "resolve": dict(resolve or {}),
             "mode": mode,
@@ -244,7 +246,7 @@ class EgressLink:
 
     async def _keep_running(self) -> None:
         await self._asked_for.wait()
-        backoff = FIRST_BACKOFF_S
+        backoff, said = FIRST_BACKOFF_S, None
         while True:
             began = anyio.current_time()
             try:
@@ -253,8 +255,12 @@ class EgressLink:
                 self._last_words = "; ".join(str(error) for error in errors.exceptions)
             except* Exception:
                 log.exception("What the egress process told could not be taken in; it is started again.")
-            log.warning("The egress process ended; sandboxes have no network until it is back. %s", self._last_words)
             lived = anyio.current_time() - began
+            if self._last_words != said or lived > LONGEST_BACKOFF_S:  # else it is the same again, and again
+                log.warning(
+                    "The egress process ended; sandboxes have no network until it is back. %s", self._last_words
+                )
+            said = self._last_words
             backoff = FIRST_BACKOFF_S if lived > LONGEST_BACKOFF_S else min(backoff * 2, LONGEST_BACKOFF_S)
             await anyio.sleep(backoff)
 
@@ -337,9 +343,10 @@ class EgressLink:
                 if int(anyio.current_time()) != second:
                     second, said = int(anyio.current_time()), 0
                 for line in lines:
-                    self._last_words = line.decode(errors="replace")[:500]
+                    before, self._last_words = self._last_words, line.decode(errors="replace")[:500]
                     said += 1
-                    if said <= MOST_LINES_A_SECOND:  # a sandbox can make the gate complain: not into somebody's disk
+                    # A sandbox can make the gate complain, and one that cannot start complains each time: not into a disk.
+                    if said <= MOST_LINES_A_SECOND and self._last_words != before:
                         log.warning("%s", self._last_words)
                 rest = rest[-LONGEST_LINE:]
 

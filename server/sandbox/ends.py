@@ -20,6 +20,7 @@ _ENDS: Mapping[str, tuple[Status, str]] = {
     "server_ended": ("killed", "the server ended"),
     "disk_full": ("disk_full", "it was stopped because the sandbox's disk is full; delete what is not needed"),
     "stalled": ("killed", "something in the sandbox stopped it before it could begin"),
+    "no_time": ("killed", "it did not begin in half a minute: the machine or the sandbox is too busy"),
 }
 NO_PIDS = "the sandbox's limit of processes was met while it ran"
 NO_ROOM = "it could not be started: the sandbox has no room for another process; job_stop ends what runs"
@@ -38,17 +39,21 @@ def read_end(message: Mapping[str, Any]) -> Exit:
     out_of_memory = message["oom"] is True
     room_before, room = (bounded_integer(room) for room in message["disk_room"])
     exited_by_itself = status == "exited" and code is not None
-    if status == "exited" and (code or signal is not None):
+    well = status == "exited" and code == 0
+    if status == "exited" and not well:
         if out_of_memory and (signal == SIGKILL or code == KILLED_BY_SHELL):
             status, code = "out_of_memory", None
         elif room < DISK_FULL_BYTES <= room_before:
             status, detail = "disk_full", "the command filled the sandbox's disk"
         elif signal is not None:
             status = "killed"
-        limits = ((message["no_pids"] is True, NO_PIDS), (room < DISK_FULL_BYTES, NO_DISK))
-        detail = detail or "; ".join(sentence for met, sentence in limits if met)
-    if status == "exited" and out_of_memory:
-        detail = OOM_BESIDE
+    if message["reason"] in ("exited", "timed_out") and not detail:  # what lost a part may wait for it for ever
+        met = (
+            (out_of_memory and status != "out_of_memory", OOM_BESIDE),
+            (message["no_pids"] is True and not well, NO_PIDS),
+            (room < DISK_FULL_BYTES and not well, NO_DISK),
+        )
+        detail = "; ".join(sentence for is_met, sentence in met if is_met)
     return Exit(
         status,
         exit_code=code if exited_by_itself else None,

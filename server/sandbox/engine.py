@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 from server.runtime_folder import runtime_folder
 
 PROBE_S: Final = 2.0
+PATIENCE_S: Final = 10.0  # on a busy machine an engine takes its time
 HOST_NETWORK_LABEL: Final = "sandgate.builds-on=host-network"  # our private engine's bridge leads nowhere
 _SYSTEM_SOCKET: Final = Path("/var/run/docker.sock")
-_NEXT: Final = (
+NEXT: Final = (
     "Start Docker, or run `sandgate engine ensure` (as root on Debian or Ubuntu it sets up a private one), "
     "or name an engine with DOCKER_HOST."
 )
@@ -34,6 +35,10 @@ class NoEngine(Exception):
 
 class Unreachable(Exception):
     """One engine address does not answer; the sentence says why."""
+
+
+class NoAnswer(Unreachable):
+    """It was asked and has not answered in time: what was asked for may still be done."""
 
 
 class NotThere(Unreachable):
@@ -68,17 +73,25 @@ def private_url(state_dir: Path) -> str:
 
 
 def find_engine(environ: Mapping[str, str], home: Path, state_dir: Path) -> Engine:
-    """The first that answers, in the order of `candidates`; each is given two seconds."""
-    tried: list[str] = []
-    for candidate in candidates(environ, home, state_dir):
-        try:
-            return probe(candidate.url, candidate.source)
-        except Unreachable as error:
+    """The first that answers, in the order of `candidates`: each is given two seconds, and ten where none of them does."""
+    failed: dict[Candidate, Unreachable] = {}
+    for patience_s in (PROBE_S, PATIENCE_S):
+        for candidate in candidates(environ, home, state_dir):
+            try:
+                if isinstance(failed.get(candidate, NoAnswer()), NoAnswer):
+                    return probe(candidate.url, candidate.source, patience_s)
+            except Unreachable as error:
+                failed[candidate] = error
             if candidate.chosen:
-                sentence = f"The engine that {candidate.source} names ({candidate.url}) does not answer: {error}."
-                raise NoEngine(f"{sentence} Start it, or choose another.", chosen=True) from error
-            tried.append(f"{candidate.url.removeprefix('unix://')} ({error})")
-    raise NoEngine(f"No container engine answers. Tried: {'; '.join(tried)}. {_NEXT}")
+                break
+    tried: dict[str, list[str]] = {}
+    for candidate, why in failed.items():
+        if candidate.chosen:
+            sentence = f"The engine that {candidate.source} names ({candidate.url}) does not answer: {why}."
+            raise NoEngine(f"{sentence} Start it, or choose another.", chosen=True) from why
+        tried.setdefault(str(why), []).append(candidate.url.removeprefix("unix://"))
+    told = "; ".join(f"{', '.join(urls)} ({why})" for why, urls in tried.items())
+    raise NoEngine(f"No container engine answers. Tried: {told}. {NEXT}")
 
 
 def candidates(environ: Mapping[str, str], home: Path, state_dir: Path) -> Iterator[Candidate]:
@@ -107,7 +120,14 @@ def probe(url: str, source: str, timeout_s: float = PROBE_S) -> Engine:
     return Engine(url, source, str(told.get("Version", "unknown")), str(told.get("KernelVersion", "")))
 
 
-def get_json(url: str, path: str, timeout_s: float = PROBE_S) -> dict[str, Any]:
+def data_root(url: str, info: Mapping[str, Any]) -> Path | None:
+    """Where the engine keeps what it holds, where that is a folder of this machine's that we may see."""
+    folder = str(info.get("DockerRootDir") or "")
+    seen = url.startswith("unix:") and os.path.isdir(folder)  # noqa: PTH112 - Path's own raises where we may not look
+    return Path(folder) if seen else None
+
+
+def get_json(url: str, path: str, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
     """One GET of the engine's API whose answer is a JSON object."""
     try:
         told = json.loads(get(url, path, timeout_s))
@@ -118,7 +138,7 @@ def get_json(url: str, path: str, timeout_s: float = PROBE_S) -> dict[str, Any]:
     return told
 
 
-def get(url: str, path: str, timeout_s: float = PROBE_S) -> bytes:
+def get(url: str, path: str, timeout_s: float = PATIENCE_S) -> bytes:
     status, body = _ask(url, "GET", path, timeout_s)
     if status == http.client.NOT_FOUND:
         raise NotThere(f"it answers {path} with HTTP 404")
@@ -127,7 +147,16 @@ def get(url: str, path: str, timeout_s: float = PROBE_S) -> bytes:
     return body
 
 
-def post(url: str, path: str, timeout_s: float = PROBE_S) -> int:
+def uncounted(info: Mapping[str, Any]) -> Iterator[str]:
+    """What of a sandbox's is held to no limit by the engine of that /info, a sentence each."""
+    if info.get("CgroupVersion") == "1":
+        yield (
+            "The engine is on control groups v1: memory that a sandbox holds in TCP connections to itself counts against the "
+            "machine's limit, not against its own."
+        )
+
+
+def post(url: str, path: str, timeout_s: float = PATIENCE_S) -> int:
     """An order without a body; the status of the engine's answer."""
     return _ask(url, "POST", path, timeout_s)[0]
 
@@ -139,7 +168,7 @@ def _ask(url: str, method: str, path: str, timeout_s: float) -> tuple[int, bytes
         answer = connection.getresponse()
         return answer.status, answer.read(1 << 20)
     except (OSError, http.client.HTTPException) as error:
-        raise Unreachable(_why(url, error)) from error
+        raise (NoAnswer if isinstance(error, TimeoutError) else Unreachable)(_why(url, error, timeout_s)) from error
     finally:
         connection.close()
 
@@ -166,7 +195,7 @@ def _connection(url: str, timeout_s: float) -> http.client.HTTPConnection:
             raise Unreachable(f"addresses like {url!r} are not supported, only unix:// and plain tcp://")
 
 
-def _why(url: str, error: Exception) -> str:
+def _why(url: str, error: Exception, timeout_s: float) -> str:
     match error:
         case FileNotFoundError():
             return "no such socket"
@@ -175,7 +204,7 @@ def _why(url: str, error: Exception) -> str:
         case ConnectionRefusedError():
             return "nobody listens there"
         case TimeoutError():
-            return f"no answer within {PROBE_S:.0f} s"
+            return f"no answer within {timeout_s:.0f} s"
         case OSError() if "path too long" in str(error):
             return f"the socket's path is over 107 bytes: {url}"
         case _:

@@ -9,7 +9,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.sandbox.lock_file import taken
+
 LOCK = "server.lock"
+ENDING = "ending"  # beside it: what its server holds is about to be put down
 SOCKET_PATH_LIMIT = 107  # bytes, the kernel's sun_path
 LONGEST_SOCKET = "00000000/000000000000/control.sock"  # server, sandbox, socket
 
@@ -28,6 +31,11 @@ class Folders:
     server_id: str
     known: Callable[[], frozenset[str]]
 
+    def ending(self) -> None:
+        """From now on others may wait for what we hold."""
+        with suppress(OSError):  # else they go their own way
+            (self.servers / self.server_id / ENDING).touch()
+
     def remove(self) -> None:
         """Ours and dead servers', but for what may still wait to be adopted. Nobody takes us for alive after this."""
         kept = self.known()
@@ -41,6 +49,10 @@ class Folders:
     def alive(self, server_id: str) -> bool:
         """Whether a server of this installation lives, this one included."""
         return not _is_abandoned(self.servers / server_id / LOCK)
+
+    def ends(self, server_id: str) -> bool:
+        """Whether it lives and is about to end."""
+        return (self.servers / server_id / ENDING).exists() and self.alive(server_id)
 
 
 @contextmanager
@@ -142,9 +154,6 @@ def _is_abandoned(lock: Path) -> bool:
     except FileNotFoundError:
         return True
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return taken(handle, fcntl.LOCK_SH)  # of two that look at once neither takes the other for the server
     finally:
         os.close(handle)
-    return True

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from server.sandbox.peer import peer
+
 HEAD: Final = struct.Struct(">IB")
 JSON: Final = 0
 BYTES: Final = 1
 MAX_BODY: Final = 64 << 20  # a list of every change of a large folder is one frame
 PIECE: Final = 1 << 20
-PEER: Final = struct.Struct("3i")  # SO_PEERCRED: pid, uid, gid
 
 
 class BadFrame(Exception):
@@ -30,8 +31,7 @@ def address(folder: Path) -> str:
 
 def is_ours(sock: socket.socket) -> bool:
     """Whether the other side is this user, or root."""
-    _, uid, _ = PEER.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
-    return uid in (0, os.geteuid())
+    return peer(sock).uid in (0, os.geteuid())
 
 
 def message(value: dict[str, Any]) -> bytes:

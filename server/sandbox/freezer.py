@@ -6,6 +6,7 @@ the server by as long as it takes to wake what the server left asleep.
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL, PIPE  # noqa: TID251  two constants for anyio.open_process
 from typing import Final
@@ -15,7 +16,7 @@ import anyio.abc
 import anyio.to_thread
 
 import server
-from server.sandbox.engine import NoEngine, Unreachable, get_json, post
+from server.sandbox.engine import NoAnswer, NoEngine, Unreachable, get_json, post
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
 
 PATIENCE_S: Final = 10.0  # of the engine; it takes some 20 ms
@@ -37,32 +38,36 @@ class Freezer:
         self._telling = anyio.Lock()
 
     async def freeze(self, sandbox_id: str) -> None:
-        """Pause it. Raises SandboxFailed where that cannot be, and then it runs on."""
+        """Pause it. Raises SandboxFailed where that cannot be, and then it runs on.
+
+        Where the engine does not answer it may pause it later, so it is taken for paused: to wake what is awake does no harm.
+        """
         self._frozen.add(sandbox_id)
         try:
             await self._tell(f"frozen {sandbox_id}")
             await self._order(sandbox_id, "pause")
-        except (OSError, NoEngine, Unreachable, SandboxLost) as exc:
+        except NoAnswer:
+            return
+        except (OSError, NoEngine, Unreachable, SandboxFailed, SandboxLost) as exc:
             with anyio.CancelScope(shield=True):
                 await self.forget(sandbox_id)
             raise SandboxFailed(f"the sandbox cannot be paused: {exc}") from exc
 
     async def thaw(self, sandbox_id: str) -> None:
-        """Raises SandboxLost where it is gone, or cannot be woken."""
+        """Raises SandboxLost where it is gone; SandboxFailed where it cannot be woken now, and then it sleeps on."""
         try:
             await self._order(sandbox_id, "unpause")
-        except (NoEngine, Unreachable) as exc:
-            raise SandboxLost(f"it cannot be woken: {exc}") from exc
+        except (NoEngine, Unreachable, SandboxFailed) as exc:
+            raise SandboxFailed(f"the sandbox is asleep and the Docker engine does not wake it now: {exc}") from exc
         await self.forget(sandbox_id)
 
     async def forget(self, sandbox_id: str) -> None:
         """It is awake or gone: nothing has to be done for it when we die."""
         if sandbox_id in self._frozen:
             self._frozen.discard(sandbox_id)
-            try:
-                await self._tell(f"thawed {sandbox_id}")
-            except OSError:
-                self._thawer = None  # it ended; the next one is told anew, and waking what is awake does no harm
+            with suppress(OSError):  # it ended; the next one is told anew, and waking what is awake does no harm
+                async with self._telling:
+                    await self._say(f"thawed {sandbox_id}")
 
     async def _order(self, sandbox_id: str, what: str) -> None:
         self._url = self._url or await anyio.to_thread.run_sync(self._find)
@@ -71,8 +76,10 @@ class Freezer:
             status = await anyio.to_thread.run_sync(post, self._url, path, PATIENCE_S, abandon_on_cancel=True)
             if status in DONE or await self._was_so(sandbox_id, what):
                 return
-            if status < FAULT or not tries_left:
+            if status < FAULT:
                 raise SandboxLost(f"the engine answers {status}")
+            if not tries_left:
+                raise SandboxFailed(f"the engine answers {status}")
             await anyio.sleep(AGAIN_S)
 
     async def _was_so(self, sandbox_id: str, what: str) -> bool:
@@ -87,17 +94,22 @@ class Freezer:
     # --- the thawer --------------------------------------------------------------------------------------------------
 
     async def _tell(self, line: str) -> None:
-        """Raises OSError where there is no thawer to tell."""
+        """Whoever is there to hear it, or a new one. Raises OSError, NoEngine."""
         async with self._telling:
             if self._thawer is None or self._thawer.returncode is not None:
                 self._thawer = await self._start()
                 line = "\n".join([*(f"frozen {sandbox_id}" for sandbox_id in self._frozen), line])
-            if self._thawer.stdin is None:
-                raise OSError("the thawer hears nothing")
-            try:
-                await self._thawer.stdin.send(f"{line}\n".encode())
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
-                raise OSError("the thawer ended") from exc
+            await self._say(line)
+
+    async def _say(self, line: str) -> None:
+        """Raises OSError where there is nobody to hear it."""
+        if self._thawer is None or self._thawer.stdin is None:
+            raise OSError("there is no thawer that hears")
+        try:
+            await self._thawer.stdin.send(f"{line}\n".encode())
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
+            self._thawer = None
+            raise OSError("the thawer ended") from exc
 
     async def _start(self) -> anyio.abc.Process:
         self._url = self._url or await anyio.to_thread.run_sync(self._find)

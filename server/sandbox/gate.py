@@ -18,6 +18,7 @@ from server.sandbox.placeholders import Placeholders
 log = logging.getLogger("sandgate.egress")
 
 SOCKET, BUNDLE = "egress.sock", "ca.pem"
+ENDS_S = 0.1  # so long a call that has ended may still be named
 JAVA_STORE = "java.p12"  # the gate writes it beside its certificate
 PROXY = "http://127.0.0.1:3128"  # the agent's relay, for programs that prefer to be told
 NO_PROXY = "localhost,.localhost,127.0.0.0/8,::1"
@@ -55,9 +56,11 @@ def added(image: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass
 class _Attached:
-    lent_as: str
+    lent: Mapping[str, str]  # secret to placeholder
     opened: anyio.Event = field(default_factory=anyio.Event)
     decisions: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+    ends: bool = False  # a call has ended, and that is about to be told
 
 
 class Gate:
@@ -87,13 +90,15 @@ class Gate:
         if not self._authority.exists():
             self._link.start()
 
-    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, lent_as: str = "") -> None:
-        """Give a new sandbox its listener, and its list where it is claimed already. lent_as: see SandboxSpec.
+    async def attach(
+        self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, lent_as: str = "", secrets: tuple[str, ...] = ()
+    ) -> None:
+        """Give a new sandbox its listener, and its list where it is claimed already. lent_as, secrets: see SandboxSpec.
 
         Returns at once, except in the installation's very first start, whose certificate has to be made; until the gate
         listens, the sandbox's relay holds what its programs send.
         """
-        attached = self._attached[sandbox_id] = _Attached(lent_as or sandbox_id)
+        attached = self._attached[sandbox_id] = _Attached(self._placeholders.by_name(lent_as or sandbox_id, secrets))
         self._link.start()
         if not self._authority.exists():
             with suppress(GateDown):
@@ -106,8 +111,7 @@ class Gate:
             return  # detached before its turn came
         try:
             socket = self._directory / sandbox_id / SOCKET
-            lent = self._placeholders.by_name(attached.lent_as)
-            await self._link.open(sandbox_id, socket, allow, lent, attached.decisions)
+            await self._link.open(sandbox_id, socket, allow, attached.lent, attached.decisions)
         except (GateDown, GateRefused):
             pass  # the link tries on by itself; until then this sandbox has no network
         else:
@@ -142,10 +146,31 @@ class Gate:
             return  # the link tells the next process; unbound means refused
 
     def calls(self, sandbox_id: str, decisions: tuple[str, ...]) -> None:
-        """Whose flows come next from that sandbox."""
-        if attached := self._attached.get(sandbox_id):
-            attached.decisions = decisions
-            self._link.calls(sandbox_id, decisions)
+        """Whose flows come next from that sandbox.
+
+        A call that begins is told at once; one that ended with the next that begins, or a moment later: to wake the gate
+        for it would hold up that very call's answer.
+        """
+        attached = self._attached.get(sandbox_id)
+        if attached is None:
+            return
+        begins = not set(decisions) <= set(attached.decisions)
+        attached.decisions = decisions
+        if begins:
+            self._tell_calls(sandbox_id, attached)
+        elif not attached.ends:
+            attached.ends = True
+            self._tasks.start_soon(self._tell_ends, sandbox_id, attached)
+
+    async def _tell_ends(self, sandbox_id: str, attached: _Attached) -> None:
+        await anyio.sleep(ENDS_S)
+        attached.ends = False
+        if self._attached.get(sandbox_id) is attached and attached.told != attached.decisions:
+            self._tell_calls(sandbox_id, attached)
+
+    def _tell_calls(self, sandbox_id: str, attached: _Attached) -> None:
+        attached.told = attached.decisions
+        self._link.calls(sandbox_id, attached.decisions)
 
     async def detach(self, sandbox_id: str) -> None:
         if self._attached.pop(sandbox_id, None):

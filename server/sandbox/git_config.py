@@ -25,6 +25,7 @@ PATHS: Final = frozenset({("core", "hookspath"), ("include", "path"), ("includei
 
 _SECTION: Final = re.compile(r'\[\s*([A-Za-z0-9-]+)(?:\.[^\]"]*|\s+"(?:[^"\\]|\\.)*")?\s*\](.*)')
 _SETTING: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]*)\s*=\s*(.*)")
+_ESCAPED: Final = {"n": "\n", "t": "\t", "b": "\b"}
 
 
 def obeyed(folder: Path) -> frozenset[str]:
@@ -39,7 +40,7 @@ def obeyed(folder: Path) -> frozenset[str]:
 
 
 def _below(folder: Path, repository: Path, text: str) -> Iterator[str]:
-    for section, key, value in _settings(text):
+    for section, key, value in settings_of(text):
         sure = (section, key) in PATHS
         for word in [value] if sure else re.split(r"[\s!;|&()<>'\"=]+", value):
             if not sure and "/" not in word:
@@ -51,7 +52,7 @@ def _below(folder: Path, repository: Path, text: str) -> Iterator[str]:
                 yield str(path.relative_to(folder))
 
 
-def _settings(text: str) -> Iterator[tuple[str, str, str]]:
+def settings_of(text: str) -> Iterator[tuple[str, str, str]]:
     """Section, key and value of each that could matter; what git would not read either is left out."""
     section = ""
     for line in text.replace("\\\n", "").splitlines():
@@ -69,7 +70,7 @@ def _value(text: str) -> str:
         letter = text[place]
         if letter == "\\":
             place += 1
-            out += text[place : place + 1]
+            out += _ESCAPED.get(text[place : place + 1], text[place : place + 1])
         elif letter == '"':
             quoted = not quoted
         elif letter in "#;" and not quoted:

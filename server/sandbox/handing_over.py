@@ -3,8 +3,9 @@
 import errno
 import os
 import socket
-import struct
 from pathlib import Path
+
+from server.sandbox.peer import peer
 
 
 def called(at: Path) -> socket.socket:
@@ -13,8 +14,7 @@ def called(at: Path) -> socket.socket:
     try:
         line.connect(str(at))  # at once, or not: what is local does not take its time
         line.setblocking(False)
-        _, user, _ = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-        if user != os.geteuid():
+        if (user := peer(line).uid) != os.geteuid():
             raise PermissionError(errno.EPERM, f"what waits there is the user {user}'s")
     except OSError as exc:
         line.close()

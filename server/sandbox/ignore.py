@@ -48,8 +48,9 @@ class Pattern:
 
 
 def patterns(content: bytes) -> tuple[Pattern, ...]:
-    """The lines of one file that mean something, in its order."""
-    lines = content[:MAX_BYTES].decode("utf-8", "surrogateescape").splitlines()
+    """The lines of one file that mean something, in its order. Its mark of UTF-8, if any, and carriage returns are none of it."""
+    text = content[:MAX_BYTES].decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
     return tuple(found for line in lines[:MAX_PATTERNS] if (found := _pattern(line)) is not None)
 
 

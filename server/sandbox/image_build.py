@@ -2,11 +2,13 @@
 
 import re
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Final, Literal
 
 import docker
@@ -14,8 +16,9 @@ import docker.errors
 import requests
 
 from server.sandbox.agent_volume import ensure, tidy
-from server.sandbox.debian import SUITE, NoDebian, bootstrap
-from server.sandbox.docker_client import docker_client
+from server.sandbox.apt_lines import FULL_DISK, AptLines, OnProgress, Step, is_full_disk, shortened, trouble
+from server.sandbox.debian import PHASES, SUITE, NoDebian, NoMmdebstrap, bootstrap
+from server.sandbox.docker_client import docker_client, first_line
 from server.sandbox.engine import HOST_NETWORK_LABEL, Unreachable
 from server.sandbox.image_recipe import (
     AGENT,
@@ -36,7 +39,8 @@ _UPSTREAM: Final = f"debian:{SUITE}-slim"
 _OWN_DEBIAN: Final = f"{REPOSITORY}/debian:{SUITE}"
 _SILENCE_S: Final = 600  # an apt step may print nothing for minutes on a slow mirror
 _ASK_S: Final = 10
-_STEP: Final = re.compile(r"Step (\d+)/(\d+) : (.*)")
+DEBIAN: Final = "debian"  # where there is no such image yet, it is told of as one
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _NEXT: Final = "run: sandgate images build"
 
 
@@ -56,14 +60,8 @@ class BuildFailed(Exception):
         self.log = log
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Progress: `done` of `total` steps of this image; both 0 while their number is not known."""
-
-    image: str
-    sentence: str
-    done: int = 0
-    total: int = 0
+class NothingToBuildOn(BuildFailed):
+    """No registry answers, and what makes a Debian of its packages is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +75,10 @@ class ImageState:
     made_from: str = ""
     seconds: float = 0.0
 
-
-type OnProgress = Callable[[Step], None]
+    @property
+    def summary(self) -> str:
+        how = f"built in {self.seconds:.0f} s on {self.made_from}" if self.seconds else "is current"
+        return f"{how}, {self.size / 1e6:.0f} MB"
 
 
 def build(
@@ -88,10 +88,12 @@ def build(
     on_progress: OnProgress = lambda _: None,
     *,
     force: bool = False,
+    proxies: Mapping[str, str] | None = None,
 ) -> list[ImageState]:
     """Build those that are missing or outdated, and what every sandbox needs with them; `force` builds all anew with the
     packages of today. None named: the default ones, and whatever was built before.
 
+    proxies: http_proxy and the like, for what is downloaded meanwhile; no image keeps them.
     Without `ca_bundle` a current image stays as it is, whatever it was built with; an outdated one is built without.
     """
     bundle = _read_bundle(ca_bundle)
@@ -100,13 +102,58 @@ def build(
     with _engine(engine_url, _SILENCE_S) as client:
         recipes = _with_what_they_need(named or _usual(client))
         wanted = [made for made in recipes if force or not _is_current(client, made, bundle)]
+        layers = [  # the others start from base, and none of them from another
+            [made for made in wanted if made.image == BASE],
+            [made for made in wanted if made.image != BASE],
+        ]
+        if wanted:
+            order = ", then ".join(" and ".join(made.image for made in layer) for layer in layers if layer)
+            on_progress(Step("images", f"{len(wanted)} to build: {order}", over=True))
         debian = _find_debian(client, on_progress, force=force) if wanted else ""
-        for made in wanted:
+
+        def one(made: Recipe, say: OnProgress) -> None:
             started = time.monotonic()
-            _build_image(client, made, debian, bundle, on_progress, force=force)
-            took[made.image] = time.monotonic() - started
+            with _engine(engine_url, _SILENCE_S) as own:
+                _build_image(own, made, debian, bundle, say, force=force, proxies=proxies or {})
+                took[made.image] = time.monotonic() - started
+                say(Step(f"{REPOSITORY}/{made.image}", _state(own, made, took[made.image]).summary, over=True))
+
+        for layer in layers:
+            _side_by_side(layer, one, on_progress)
+        if wanted:
+            on_progress(Step("images", "filling the volume from which each sandbox has its agent"))
         _fill_volume(client)
         return [_state(client, made, took.get(made.image, 0.0)) for made in recipes]
+
+
+def _side_by_side(recipes: Sequence[Recipe], one: Callable[[Recipe, OnProgress], None], say: OnProgress) -> None:
+    """All at the same time, told of in this thread; the first failure is raised once none is under way any more.
+
+    In daemons, so that Ctrl-C ends this process at once: the engine gives up what nobody listens to.
+    """
+    told: SimpleQueue[Step | BaseException | None] = SimpleQueue()
+
+    def run(made: Recipe) -> None:
+        try:
+            one(made, told.put)
+        except BaseException as error:  # noqa: BLE001 - raised again where it can be caught
+            told.put(error)
+        else:
+            told.put(None)
+
+    for made in recipes:
+        threading.Thread(target=run, args=(made,), daemon=True).start()
+    failures: list[BaseException] = []
+    running = len(recipes)
+    while running:
+        match told.get():
+            case Step() as step:
+                say(step)
+            case ended:
+                running -= 1
+                failures += [ended] if ended else []
+    if failures:
+        raise failures[0]
 
 
 def _usual(client: docker.APIClient) -> list[Recipe]:
@@ -148,10 +195,25 @@ def require_on(client: docker.APIClient, image: str) -> None:
             return
 
 
+def require_current(client: docker.APIClient, image: str) -> None:
+    """One of ours must be this version's: another's agent speaks another language."""
+    repository, _, name = image.partition("/")
+    if repository == REPOSITORY and name in known_images():
+        require_on(client, name)
+
+
 def how_to_build(image: str) -> str:
     """The next step: what is built without being named is not named."""
     named = "" if image in (*_ALWAYS, *DEFAULT_IMAGES) else f" {image}"
     return f"{_NEXT}{named}"
+
+
+def how_to_get(image: str, environment: str) -> str:
+    """The next step where the engine does not have what an environment is made of."""
+    repository, _, name = image.partition(":")[0].partition("/")
+    if repository == REPOSITORY:
+        return how_to_build(name)
+    return f"pull it (docker pull {image}) or build it, or give environment {environment} another in the settings"
 
 
 def state(engine_url: str, image: str) -> ImageState:
@@ -170,7 +232,8 @@ def _engine(engine_url: str, timeout_s: int) -> Iterator[docker.APIClient]:
         with docker_client(engine_url, timeout_s) as client:
             yield client
     except (docker.errors.DockerException, requests.RequestException, Unreachable) as error:
-        raise BuildFailed(f"The engine at {engine_url} failed: {_first_line(error)}") from error
+        reason = FULL_DISK if is_full_disk(str(error)) else first_line(error)
+        raise BuildFailed(f"The engine at {engine_url} failed: {reason}") from error
 
 
 def _read_bundle(ca_bundle: Path | None) -> bytes:
@@ -214,37 +277,53 @@ def _find_debian(client: docker.APIClient, on_progress: OnProgress, *, force: bo
     here = [tag for tag in (_UPSTREAM, _OWN_DEBIAN) if not force and _inspect(client, tag) is not None]
     if here:
         return here[0]
-    on_progress(Step(BASE, f"Asking the registry for {_UPSTREAM}"))
+    on_progress(Step(DEBIAN, f"asking the registry for {_UPSTREAM}"))
     try:
         client.pull(_UPSTREAM.partition(":")[0], tag=_UPSTREAM.partition(":")[2])
-    except (docker.errors.APIError, requests.RequestException) as error:
-        on_progress(Step(BASE, f"No registry answers ({_first_line(error)}): making it with mmdebstrap, about 20 s"))
+    except (docker.errors.APIError, requests.RequestException):
+        on_progress(Step(DEBIAN, "no registry answers, so it is made of Debian's packages"))
         return _make_debian(client, on_progress)
+    on_progress(Step(DEBIAN, f"{_UPSTREAM} came from the registry", over=True))
     return _UPSTREAM
 
 
 def _make_debian(client: docker.APIClient, on_progress: OnProgress) -> str:
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sandgate-debian-") as folder:
         out = Path(folder) / "debian.tar"
         try:
-            bootstrap(out, lambda line: on_progress(Step(BASE, f"mmdebstrap: {line}")))
+            bootstrap(out, lambda phase: on_progress(_phase(phase)))
         except NoDebian as error:
-            raise BuildFailed(
-                f"Neither a registry nor mmdebstrap could provide Debian: {error}. Install mmdebstrap or load "
-                f"{_UPSTREAM} into the engine (docker load), then {_NEXT}"
+            failure = NothingToBuildOn if isinstance(error, NoMmdebstrap) else BuildFailed
+            raise failure(
+                f"Neither a registry nor mmdebstrap could provide Debian: {error}. {error.advice or 'Mend that'}, or load "
+                f"{_UPSTREAM} into the engine (docker load), then {_NEXT}",
+                error.log,
             ) from error
-        on_progress(Step(BASE, f"Importing {out.stat().st_size / 1e6:.0f} MB into the engine"))
+        on_progress(Step(DEBIAN, f"giving its {out.stat().st_size / 1e6:.0f} MB to the engine"))
         client.import_image_from_file(str(out), repository=_OWN_DEBIAN.partition(":")[0], tag=SUITE)
+    on_progress(Step(DEBIAN, f"made of Debian's packages in {time.monotonic() - started:.0f} s", over=True))
     return _OWN_DEBIAN
 
 
+def _phase(phase: str) -> Step:
+    return Step(DEBIAN, phase, PHASES.index(phase), len(PHASES))
+
+
 def _build_image(
-    client: docker.APIClient, made: Recipe, debian: str, bundle: bytes, on_progress: OnProgress, *, force: bool
+    client: docker.APIClient,
+    made: Recipe,
+    debian: str,
+    bundle: bytes,
+    on_progress: OnProgress,
+    *,
+    force: bool,
+    proxies: Mapping[str, str],
 ) -> None:
     before = _inspect(client, made.tag)
-    args = {"DEBIAN": debian} if made.image == BASE else {"BASE": recipe(BASE).tag}
+    start = {"DEBIAN": debian} if made.image == BASE else {"BASE": recipe(BASE).tag}
     labels = {BUILD_LABEL: made.digest, CA_LABEL: ca_digest(bundle) if bundle else "", "sandgate.from": debian}
-    _run(client, made, args, labels, bundle, on_progress, nocache=force)
+    _run(client, made, {**proxies, **start}, labels, bundle, on_progress, nocache=force)
     after = _inspect(client, made.tag)
     if before and after and before["Id"] != after["Id"]:
         with suppress(docker.errors.APIError):  # a sandbox still runs on it: its removal is the engine's prune
@@ -284,17 +363,13 @@ def _network(client: docker.APIClient) -> str | None:
 def _follow(events: Iterator[dict[str, Any]], image: str, on_progress: OnProgress) -> None:
     log: list[str] = []
     failure = ""
-    done = total = 0
+    lines = AptLines(f"{REPOSITORY}/{image}")
     for event in events:  # to its end even after a failure, or the connection is left open
         failure = failure or str(event.get("error", "")).strip()
-        for line in filter(None, str(event.get("stream", "")).splitlines()):
+        for line in filter(None, _COLOUR.sub("", str(event.get("stream", ""))).splitlines()):
             log.append(line)
-            if step := _STEP.match(line):
-                done, total = int(step[1]) - 1, int(step[2])
-            on_progress(Step(image, line.strip(), done, total))
+            on_progress(lines.read(line.strip()))
     if failure:
-        raise BuildFailed(f"Building {REPOSITORY}/{image} failed: {failure}; {_NEXT}", "\n".join(log[-15:]))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(getattr(error, "explanation", None) or error).splitlines() or [type(error).__name__])[0]
+        said = "\n".join([*log, failure])
+        reason = "; ".join(filter(None, (shortened(failure), trouble(said))))
+        raise BuildFailed(f"Building {REPOSITORY}/{image} failed: {reason}; then {_NEXT}", "\n".join(log[-15:]))

@@ -1,13 +1,13 @@
 """Whose things on an engine are whose: one state directory on one machine is one installation."""
 
 import hashlib
-import os
 import secrets
 import socket
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from server.sandbox.made_once import made_once
 
 STATE_LABEL: Final = "sandgate.state"  # the installation's id
 PLACE_LABEL: Final = "sandgate.state_dir"  # where it keeps its records
@@ -28,7 +28,7 @@ class Installation:
     @classmethod
     def of(cls, state_dir: Path) -> "Installation":
         """That directory's, made where it is new."""
-        return cls(_identity(state_dir), state_dir, _host())
+        return cls(made_once(state_dir / FILE, secrets.token_hex(8).encode()).decode().strip(), state_dir, _host())
 
     @property
     def labels(self) -> dict[str, str]:
@@ -45,18 +45,6 @@ class Installation:
             return _known_at(Path(labels.get(PLACE_LABEL, ""))) != theirs
         except OSError:  # another user's, whose folders are closed to us
             return False
-
-
-def _identity(state_dir: Path) -> str:
-    if known := _known_at(state_dir):
-        return known
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = state_dir / f"{FILE}.{secrets.token_hex(6)}"
-    new.write_text(secrets.token_hex(8))
-    with suppress(FileExistsError):  # another server was first, and whole: a link appears at once or not at all
-        os.link(new, state_dir / FILE)
-    new.unlink()
-    return _known_at(state_dir)
 
 
 def _known_at(state_dir: Path) -> str:

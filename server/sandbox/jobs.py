@@ -35,6 +35,10 @@ class NoSuchJob(Exception):
     """The session has no job of that name, or none at all."""
 
 
+class TooManyJobs(Exception):
+    """As many commands run in the session as its share of the server's disk has room for the output of."""
+
+
 class InputRefused(Exception):
     """The job takes no input: it is over, its input was closed, or it has not read what it was sent before."""
 
@@ -63,7 +67,7 @@ class Job:
         self.end: Exit | None = None
         self.left_behind = 0  # processes of its tree that run on after its end
         self.lost_bytes = 0  # of its output, that could not be kept
-        self.refused_hosts: list[str] = []  # what the gate refused while it ran, the first few
+        self.gate_said: list[str] = []  # what had no way through the gate while it ran, the first few
         self.questions: list[OpenQuestion] = []  # what it does that waits for a person
         self.command: Running | None = None
         self._over = anyio.Event()

@@ -28,7 +28,7 @@ class Entry:
     """A session as it is written down. sandbox and key: its container and what its agent shows; empty where it is parked.
 
     folders: targets of what is lent to it. hosts: what it narrowed its network to. opened, used, ends: seconds since 1970.
-    lent_as: its first sandbox, whose placeholders it keeps.
+    lent_as: its first sandbox, whose placeholders it keeps. roles: its caller's, when it was opened.
     """
 
     scope: str
@@ -47,6 +47,7 @@ class Entry:
     used: float
     ends: float | None = None
     lent_as: str = ""
+    roles: tuple[str, ...] = ()
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def spec(self, environment: SandboxSpec) -> SandboxSpec:
@@ -89,10 +90,18 @@ class KeptJob:
 
 
 class Ledger:
-    """One server's view. `scope`: sessions are found by servers of the same one; `alive`: whether a server lives."""
+    """One server's view. `scope`: sessions are found by servers of the same one; `alive`: whether a server lives; `ends`:
+    whether it does and is about to end."""
 
-    def __init__(self, records: Records, server: str, scope: str, alive: Callable[[str], bool]) -> None:
-        self._records, self.server, self.scope, self._alive = records, server, scope, alive
+    def __init__(
+        self,
+        records: Records,
+        server: str,
+        scope: str,
+        alive: Callable[[str], bool],
+        ends: Callable[[str], bool],
+    ) -> None:
+        self._records, self.server, self.scope, self._alive, self._ends = records, server, scope, alive, ends
 
     # --- whose -------------------------------------------------------------------------------------------------------
 
@@ -104,6 +113,12 @@ class Ledger:
         """One of that name that another live server holds."""
         held = (entry for entry in self._of(owner, name) if entry.server != self.server and self.is_held(entry))
         return next(held, None)
+
+    def is_coming(self, owner: str, name: str) -> bool:
+        """Whether another server, which ends, is about to put one of that name down."""
+        return any(
+            entry.server not in (self.server, NOBODY) and self._ends(entry.server) for entry in self._of(owner, name)
+        )
 
     def left(self) -> list[Entry]:
         """Of all callers, those whose server died and whose sandboxes may wait for another."""
@@ -140,7 +155,14 @@ class Ledger:
     # --- what --------------------------------------------------------------------------------------------------------
 
     def fresh(
-        self, owner: str, name: str, spec: SandboxSpec, sandbox: Sandbox, hosts: tuple[str, ...], now: float
+        self,
+        owner: str,
+        name: str,
+        spec: SandboxSpec,
+        sandbox: Sandbox,
+        hosts: tuple[str, ...],
+        now: float,
+        roles: tuple[str, ...] = (),
     ) -> Entry:
         """Of a session that begins now."""
         return Entry(
@@ -159,6 +181,7 @@ class Ledger:
             opened=now,
             used=now,
             lent_as=sandbox.id,
+            roles=roles,
         )
 
     def enter(self, entry: Entry) -> None:
@@ -217,14 +240,17 @@ def logged(what: str) -> Iterator[None]:
         log.exception("not written down: %s", what)
 
 
+_LISTS: Final = ("folders", "hosts", "roles")
+
+
 def _row(entry: Entry) -> dict[str, Any]:
-    told = {name: json.dumps(getattr(entry, name)) for name in ("folders", "hosts")}
+    told = {name: json.dumps(getattr(entry, name)) for name in _LISTS}
     return {**asdict(entry), **told, "user": "{}:{}".format(*entry.user)}
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
     uid, _, gid = str(row["user"]).partition(":")
-    lists = {name: tuple(json.loads(row[name])) for name in ("folders", "hosts")}
+    lists = {name: tuple(json.loads(row[name])) for name in _LISTS if name in row}  # not of an earlier version
     return Entry(**{**row, **lists, "user": (int(uid), int(gid))})
 
 

@@ -17,6 +17,9 @@ from server.sandbox.sandbox import NoSuchImage, Sandbox, SandboxFailed, SandboxL
 from server.sandbox.session import Session
 from server.sandbox.source import Source
 
+HANDED_OVER_S = 12.0  # a server has 8 s for what it holds, and a moment for the rest
+LOOK_AGAIN_S = 0.1
+
 
 class Lifecycle:
     """`folder` has a folder for what each session's commands wrote."""
@@ -48,6 +51,12 @@ class Lifecycle:
 
     # --- waking ------------------------------------------------------------------------------------------------------
 
+    async def handed_over(self, owner: str, name: str) -> None:
+        """Until nobody who ends has a session of that name any more: the client that was restarted wants it, not another."""
+        with anyio.move_on_after(HANDED_OVER_S):
+            while self._ledger.is_coming(owner, name):  # noqa: ASYNC110 - another process sets no event of ours
+                await anyio.sleep(LOOK_AGAIN_S)
+
     async def wake(self, session: Session, allow: tuple[AllowEntry, ...]) -> None:
         """Raises SandboxLost where that cannot be, for good; Full and SandboxFailed where it may be later."""
         if session.over:
@@ -69,16 +78,12 @@ class Lifecycle:
         self._room.take(session.owner)
         try:
             box = await self._source.adopt(session.spec, *session.waiting_for, allow)
-        except BaseException as exc:
+        except BaseException:
             self._room.leave(session.owner)
-            if isinstance(exc, SandboxFailed):
-                raise SandboxLost(str(exc)) from exc
             raise
         self._owners[box.id] = session.owner
         session.box, session.state = box, "live"
         session.remarks.append("its server was lost and what ran ended with that; its files are as they were")
-        with logged(f"that session {session.id} was taken over"):
-            self._ledger.lives(session.id, box.id, box.key, session.spec.image)
         self._note("session.adopted", _facts(session) | {"sandbox": box.id})
 
     async def _resume(self, session: Session, allow: tuple[AllowEntry, ...]) -> None:
@@ -113,9 +118,11 @@ class Lifecycle:
         except OSError as exc:
             raise SandboxFailed(f"that session {session.name} is parked cannot be written down: {exc}") from exc
         session.box, session.state = None, "parked"
-        self._note("session.parked", _facts(session) | {"snapshot": kept.id, "size_bytes": kept.size_bytes})
-        with anyio.CancelScope(shield=True):
-            await self.let_go(sandbox)
+        try:
+            self._note("session.parked", _facts(session) | {"snapshot": kept.id, "size_bytes": kept.size_bytes})
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.let_go(sandbox)
 
     async def put_down(self, session: Session) -> None:
         """The server ends in order: what it has of the session is kept for the next one. Raises SandboxFailed, OSError."""
@@ -125,7 +132,7 @@ class Lifecycle:
         self._ledger.put_down(session.id, session.used)
 
     async def thaw(self, session: Session) -> None:
-        """Raises SandboxLost."""
+        """Raises SandboxLost; SandboxFailed, and then it is frozen as before."""
         await self._resting.thaw(session)
 
     # --- ending ------------------------------------------------------------------------------------------------------
@@ -134,11 +141,13 @@ class Lifecycle:
         """Nothing of it is left: sandbox, files, jobs, what they wrote, what is written down."""
         with anyio.CancelScope(shield=True):
             box, session.box = session.box, None
-            if box is not None:
-                await self.let_go(box)
-            for job in session.jobs.values():
-                job.close()
-            await self._forget(session.owner, session.id)
+            try:
+                if box is not None:
+                    await self.let_go(box)
+            finally:
+                for job in session.jobs.values():
+                    job.close()
+                await self._forget(session.owner, session.id)
         self._note(f"session.{why}", _facts(session))
 
     async def bury(self, entry: Entry) -> None:

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import anyio
-import anyio.to_thread
+
+LOOK_AGAIN_S = 0.05
 
 
 class LockFile:
@@ -16,16 +17,23 @@ class LockFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def shared(self) -> "Shared":
+    async def shared(self, look_again_s: float = LOOK_AGAIN_S) -> "Shared":
         """Once nobody has it alone."""
-        return await anyio.to_thread.run_sync(Shared, self._path)
+        shared = Shared(self._path)
+        try:
+            while not shared.held():  # noqa: ASYNC110 - another process sets no event of ours
+                await anyio.sleep(look_again_s)
+        except BaseException:
+            shared.close()
+            raise
+        return shared
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
         """Whether nobody else has it, in any way; as long as that is so nobody else gets it."""
         handle = _opened(self._path)
         try:
-            yield _taken(handle)
+            yield taken(handle)
         finally:
             os.close(handle)
 
@@ -34,7 +42,7 @@ class LockFile:
         """Until nobody else has it, however long that takes."""
         handle = _opened(self._path)
         try:
-            while not _taken(handle):  # noqa: ASYNC110 - another process sets no event of ours
+            while not taken(handle):  # noqa: ASYNC110 - another process sets no event of ours
                 await anyio.sleep(look_again_s)
             yield
         finally:
@@ -46,18 +54,24 @@ class Shared:
 
     def __init__(self, path: Path) -> None:
         self._handle = _opened(path)
-        fcntl.flock(self._handle, fcntl.LOCK_SH)
+
+    def held(self) -> bool:
+        return taken(self._handle, fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        os.close(self._handle)
 
     def __enter__(self) -> int:
         return self._handle
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._handle)
+        self.close()
 
 
-def _taken(handle: int) -> bool:
+def taken(handle: int, how: int = fcntl.LOCK_EX) -> bool:
+    """An open file's lock, alone unless otherwise said, if that can be had at once."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

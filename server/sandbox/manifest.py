@@ -8,15 +8,14 @@ this server wrote it.
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from server.sandbox.made_once import made_once
 from server.sandbox.survey import Kind
 
 INSIDE: Final = "/var/lib/sandgate/sent"  # root's, readable by all
@@ -84,16 +83,5 @@ def _sent(source: str, target: str, entries: list[tuple[str, str, int, str]]) ->
 
 
 def key_of(state_dir: Path) -> bytes:
-    """The installation's own, made once; two servers that start together agree on one."""
-    path = state_dir / KEY_FILE
-    with suppress(FileNotFoundError):
-        return path.read_bytes()
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = state_dir / f"{KEY_FILE}.{secrets.token_hex(6)}"
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(secrets.token_bytes(32))
-    with suppress(FileExistsError):
-        os.link(new, path)
-    new.unlink()
-    return path.read_bytes()
+    """The installation's own."""
+    return made_once(state_dir / KEY_FILE, secrets.token_bytes(32))

@@ -4,12 +4,14 @@ Bounded in all it looks at, and run beside the loop: a file and a text of somebo
 """
 
 import difflib
+import heapq
 import re
 import unicodedata
 from collections.abc import Callable
 
 LOOKED_AT = 1 << 20  # characters of the file
-MOST_LINES, MOST_WIDTH = 4000, 200  # that are compared one by one, and how far into each
+MOST_WIDTH = 200  # characters of a line that are compared
+COMPARED = 50  # lines, one by one, and those that are likest already: each can take 5 ms
 SHOWN = 12  # lines of the region
 ALIKE = 0.6  # below this nothing is called near (difflib's own default for close matches)
 _NUMBERED = re.compile(r"[ ]*\d+[\t:|→]")
@@ -46,6 +48,10 @@ def explain_miss(text: str, old: str) -> str:
     lines = text[:LOOKED_AT].split("\n")
     if _without_numbers(old) in text:
         return "old was not found, but is there without the line numbers; leave them out of old and new"
+    if f"{text}\n".endswith(old):
+        return (
+            f"old was not found: it ends with a newline, and line {text.count(chr(10)) + 1}, the file's last, does not"
+        )
     wanted = old.strip("\n").split("\n")
     for difference, relaxed in _DIFFERENCES:
         if (at := _find(lines, wanted, relaxed)) is not None:
@@ -78,7 +84,7 @@ def _nearest(lines: list[str], wanted: list[str]) -> tuple[int, float]:
     place, anchor = max(enumerate(line.strip()[:MOST_WIDTH] for line in wanted[:SHOWN]), key=lambda pair: len(pair[1]))
     if not anchor:
         return 0, 0.0
-    at = _closest(anchor, [line.strip()[:MOST_WIDTH] for line in lines[:MOST_LINES]])
+    at = _closest(anchor, [line.strip()[:MOST_WIDTH] for line in lines])
     if at is None:
         return 0, 0.0
     begin = max(0, at - place)
@@ -88,14 +94,27 @@ def _nearest(lines: list[str], wanted: list[str]) -> tuple[int, float]:
 
 
 def _closest(anchor: str, lines: list[str]) -> int | None:
+    """Of the lines that share most with it, whatever the order, the one that is most alike in order as well."""
+    known = _pieces(anchor)
+
+    def shared(line: str) -> float:
+        pieces = _pieces(line)
+        return len(known & pieces) / (len(known) + len(pieces))
+
     matcher = difflib.SequenceMatcher(None, autojunk=False)
     matcher.set_seq2(anchor)
     best, found = ALIKE, None
-    for number, line in enumerate(lines):
+    for number, line in heapq.nlargest(COMPARED, enumerate(lines), key=lambda pair: shared(pair[1])):
         matcher.set_seq1(line)
-        if matcher.real_quick_ratio() > best and matcher.quick_ratio() > best and (ratio := matcher.ratio()) > best:
+        if (ratio := matcher.ratio()) > best:
             best, found = ratio, number
     return found
+
+
+def _pieces(line: str) -> frozenset[tuple[str, ...]]:
+    """Each three characters that follow each other, its ends too, so that a single one is something as well."""
+    around = f"\n\n{line}\n\n"
+    return frozenset(zip(around, around[1:], around[2:], strict=False))
 
 
 def _said(what: str, lines: list[str], wanted: list[str], at: int) -> str:

@@ -43,7 +43,7 @@ def renames(changes: Sequence[Change]) -> tuple[Rename, ...]:
 
 
 def rename_patch(rename: Rename) -> bytes:
-    before, after = _quoted(rename.before.path), _quoted(rename.after.path)
+    before, after = quoted(rename.before.path), quoted(rename.after.path)
     modes = b""
     if rename.before.was and rename.after.now and rename.before.was.mode != rename.after.now.mode:
         modes = b"old mode %o\nnew mode %o\n" % (_mode(rename.before.was), _mode(rename.after.now))
@@ -52,9 +52,10 @@ def rename_patch(rename: Rename) -> bytes:
 
 
 def patch(change: Change, before: bytes | None, after: bytes | None) -> bytes:
-    """before, after: the bytes of the file, or of the link's target; None where there is none. A folder has no patch."""
-    was, now = change.was, change.now
-    if "folder" in (was.kind if was else "", now.kind if now else ""):
+    """before, after: the bytes of the file, or of the link's target. A folder has no patch: as if nothing were there."""
+    was, now = (None if entry is None or entry.kind == "folder" else entry for entry in (change.was, change.now))
+    before, after = before if was else None, after if now else None
+    if was is now is None:
         return b""
     made = _head(change.path, change.path)
     if was and now and was.kind != now.kind:  # git writes it as one that goes and one that comes
@@ -82,14 +83,14 @@ def _content(path: str, before: bytes | None, after: bytes | None) -> bytes:
     hunks = b"".join(_hunks(_lines(before or b""), _lines(after or b"")))
     if not hunks:
         return b""
-    name = _quoted(f"a/{path}"), _quoted(f"b/{path}")
+    name = quoted(f"a/{path}"), quoted(f"b/{path}")
     old = b"/dev/null" if before is None else name[0]
     new = b"/dev/null" if after is None else name[1]
     return b"--- %s\n+++ %s\n" % (old, new) + hunks
 
 
 def _head(before: str, after: str) -> bytes:
-    return b"diff --git %s %s\n" % (_quoted(f"a/{before}"), _quoted(f"b/{after}"))
+    return b"diff --git %s %s\n" % (quoted(f"a/{before}"), quoted(f"b/{after}"))
 
 
 def _mode(entry: Entry) -> int:
@@ -103,7 +104,7 @@ def _blob(data: bytes | None) -> bytes:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest().encode()
 
 
-def _quoted(path: str) -> bytes:
+def quoted(path: str) -> bytes:
     """A path as git writes it: in quotes where a byte of it could be taken for something else."""
     data = path.encode("utf-8", "surrogateescape")
     if not _ODD.search(data):

@@ -21,6 +21,7 @@ _POSIX = {
 _SPECIAL = r"\.+*?()|[]{}^$#&-~"
 # The text that is searched is one line: its beginning and end are the line's.
 _ESCAPES = {"A": ("^", "^"), "z": ("$", "$"), "Z": ("$", "$"), "<": (r"\<", r"\b(?=\w)"), ">": (r"\>", r"\b(?<=\w)")}
+_ONE_LINE = "lines are searched one by one, so \\n and \\r never match: search for the text of one line"
 _AROUND = (
     "look-around, back-references and atomic groups are not supported: search for the text itself, then read around it"
 )
@@ -40,6 +41,8 @@ def read_pattern(text: str) -> Pattern:
         text.encode()
     except UnicodeEncodeError as exc:
         raise FileRefused("the pattern holds half a surrogate pair, which is no character") from exc
+    if "\n" in text or "\r" in text:
+        raise FileRefused(_ONE_LINE)
     reader = _Reader(text)
     reader.read()
     try:
@@ -99,9 +102,7 @@ class _Reader:
         elif found := _CODE.match(rest):
             self._add(found[0], len(found[0]), self._character(found[1]))
         elif rest[1:2] in ("n", "r"):
-            raise FileRefused(
-                "lines are searched one by one, so \\n and \\r never match: search for the text of one line"
-            )
+            raise FileRefused(_ONE_LINE)
         elif rest[1:2].isdigit() or rest[1:2] == "k":
             raise FileRefused(_AROUND)
         else:

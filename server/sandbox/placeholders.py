@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 MARK = "sandgate_"  # by which the gate knows one, wherever it turns up
@@ -25,13 +25,13 @@ class Placeholders:
     lent: tuple[Lent, ...] = ()
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
-    def by_name(self, sandbox_id: str) -> dict[str, str]:
-        """What the gate is told: secret to placeholder."""
-        return {secret.name: self._text(secret, sandbox_id) for secret in self.lent}
+    def by_name(self, sandbox_id: str, names: Collection[str]) -> dict[str, str]:
+        """What the gate is told: secret to placeholder, of those that the sandbox has."""
+        return {secret.name: self._text(secret, sandbox_id) for secret in self.lent if secret.name in names}
 
-    def variables(self, sandbox_id: str) -> Mapping[str, str]:
-        """What commands find in their environment."""
-        return {secret.variable: self._text(secret, sandbox_id) for secret in self.lent}
+    def variables(self, sandbox_id: str, names: Collection[str]) -> Mapping[str, str]:
+        """What its commands find in their environment."""
+        return {secret.variable: self._text(secret, sandbox_id) for secret in self.lent if secret.name in names}
 
     def _text(self, secret: Lent, sandbox_id: str) -> str:
         mac = hmac.new(self.key, f"{sandbox_id}/{secret.name}".encode(), hashlib.sha256)

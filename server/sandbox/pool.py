@@ -1,5 +1,6 @@
 """Sandboxes ahead of demand: warm ones of each kind in use, checked before they are handed out, never used twice."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -13,6 +14,8 @@ from server.sandbox.egress_link import AllowEntry
 from server.sandbox.sandbox import FileRefused, Sandbox, SandboxFailed, SandboxLost, SandboxSpec
 
 HEALTH_PATIENCE_S = 2.0
+
+log = logging.getLogger("sandgate")
 
 type Timed = Callable[[Literal["claim_warm", "claim_cold", "refill"]], AbstractContextManager[None]]
 
@@ -28,7 +31,9 @@ class Gate(Protocol):
 
     def expect(self) -> None: ...
 
-    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, lent_as: str = "") -> None: ...
+    async def attach(
+        self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, lent_as: str = "", secrets: tuple[str, ...] = ()
+    ) -> None: ...
 
     def bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None: ...
 
@@ -68,7 +73,11 @@ class Pool:
         if not alone:
             self._demand.claimed(spec)
         sandbox = await self._claim_warm(spec, allow) or await self._claim_cold(spec, allow)
-        self._note("sandbox.claimed", sandbox)
+        try:
+            self._note("sandbox.claimed", sandbox)
+        except BaseException:
+            await self._undo(sandbox)
+            raise
         if not alone:
             self._refill(spec)
         return sandbox
@@ -76,8 +85,7 @@ class Pool:
     async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str, allow: tuple[AllowEntry, ...]) -> Sandbox:
         """A session's own, which waits because its server died. Raises SandboxLost."""
         sandbox = await self._maker.adopt(spec, sandbox_id, key)
-        await self._attached(sandbox, allow)
-        self._note("sandbox.adopted", sandbox)
+        await self._attached(sandbox, allow, "sandbox.adopted")
         return sandbox
 
     async def _claim_warm(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...]) -> Sandbox | None:
@@ -95,27 +103,43 @@ class Pool:
 
     async def _take_warm(self, spec: SandboxSpec) -> Sandbox | None:
         while warm := self._warm.get(spec):
-            sandbox = warm.pop()
-            if await _answers(sandbox):
+            sandbox, answers = warm.pop(), False
+            try:
+                answers = await _answers(sandbox)
+            finally:
+                if not answers:  # or whoever wanted it has gone meanwhile
+                    with anyio.CancelScope(shield=True):
+                        await self.release(sandbox)
+            if answers:
                 return sandbox
-            await self.release(sandbox)
         return None
 
     async def _make(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...] | None) -> Sandbox:
         self._gate.expect()
         async with self._making:
             sandbox = await self._maker.create(spec)
-        await self._attached(sandbox, allow)
-        self._note("sandbox.created", sandbox)
+        await self._attached(sandbox, allow, "sandbox.created")
         return sandbox
 
-    async def _attached(self, sandbox: Sandbox, allow: tuple[AllowEntry, ...] | None) -> None:
+    async def _attached(self, sandbox: Sandbox, allow: tuple[AllowEntry, ...] | None, kind: str) -> None:
+        """And recorded; where one of the two cannot be, nothing of it is left."""
         try:
-            await self._gate.attach(sandbox.id, allow, sandbox.spec.lent_as)
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await sandbox.close()
+            await self._gate.attach(sandbox.id, allow, sandbox.spec.lent_as, sandbox.spec.secrets)
+            self._note(kind, sandbox)
+        except BaseException as exc:
+            await self._undo(sandbox)
+            if isinstance(exc, OSError):
+                raise SandboxFailed(
+                    f"what a sandbox is told about the gate cannot be written ({exc.strerror or exc}): make room where the "
+                    "sockets lie, or set SANDGATE_RUNTIME_DIR to another folder"
+                ) from exc
             raise
+
+    async def _undo(self, sandbox: Sandbox) -> None:
+        """What became of it cannot be recorded, so nothing of it is left."""
+        with anyio.CancelScope(shield=True):
+            await self._gate.detach(sandbox.id)
+            await sandbox.close()
 
     def _refill(self, spec: SandboxSpec) -> None:
         self._stirred.set()
@@ -132,8 +156,8 @@ class Pool:
                     await self.release(sandbox)
                 else:
                     self._warm.setdefault(spec, []).append(sandbox)
-        except SandboxFailed:
-            pass  # the next claim meets the same trouble in the foreground, where somebody can read it
+        except Exception as exc:  # noqa: BLE001 - an engine that is away, a record that cannot be written: no end of the server
+            log.warning("no sandbox is made ahead: %s", exc)  # the next claim meets it where somebody can read it
         finally:
             self._filling.discard(spec)
             self._quiet.set()
@@ -146,7 +170,10 @@ class Pool:
             if not any(self._warm.values()):
                 self._stirred = anyio.Event()
             for spec in list(self._warm):
-                await self._tend(spec)
+                try:
+                    await self._tend(spec)
+                except Exception as exc:  # noqa: BLE001 - as in `_fill`
+                    log.warning("sandboxes that wait are not looked after: %s", exc)
 
     async def _tend(self, spec: SandboxSpec) -> None:
         warm = self._warm[spec]

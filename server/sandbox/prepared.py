@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import shlex
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -45,13 +46,17 @@ class StillPreparing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What an operator wrote about an environment. `cache_on` is relative to `root`, a folder of the operator's."""
+    """What an operator wrote about an environment. `cache_on` is relative to `root`, a folder of the operator's.
+
+    secrets: those that everybody's sessions have, for everybody has the result.
+    """
 
     environment: str
     setup: tuple[str, ...] = ()
     cache_on: tuple[str, ...] = ()
     root: Path | None = None
     timeout_s: float = 900.0
+    secrets: tuple[str, ...] = ()
 
     def files(self) -> dict[str, bytes]:
         """Raises BadCachedFile."""
@@ -223,13 +228,14 @@ class Prepared:
     ) -> Snapshot:
         """In a sandbox without any workspace: what is not in `files` cannot be in the result either."""
         making.step = "making its sandbox"
-        async with self._workshop.open(replace(spec, mounts=(), copies=(), guards=())) as bench:
+        plain = replace(spec, mounts=(), copies=(), guards=(), secrets=recipe.secrets)
+        async with self._workshop.open(plain) as bench:
             for name, content in files.items():
                 making.step = f"putting {name}"
                 await bench.put(name, content)
             for number, command in enumerate(recipe.setup, 1):
                 making.step = f"setup {number} of {len(recipe.setup)}, `{command[:200]}`"
-                _check(await bench.run(command, recipe.timeout_s, making.follow))
+                _check(await bench.run(command, recipe.timeout_s, making.follow), recipe.timeout_s)
             making.step = "keeping its files"
             return await bench.keep(key)
 
@@ -247,14 +253,15 @@ def _key(recipe: Recipe, spec: SandboxSpec, image: str, files: Mapping[str, byte
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:40]
 
 
-def _check(job: Job) -> None:
+def _check(job: Job, timeout_s: float) -> None:
     """Raises PreparationFailed with the end of what the command said."""
     end = job.end
     if end is not None and end.exit_code == 0:
         return
     how = f"exited with {end.exit_code}" if end and end.exit_code is not None else f"ended as {job.status}"
+    how = f"took longer than {timeout_s:g} s (setup_timeout_s)" if job.status == "timed_out" else how
     said = "".join(_tail(job, stream) for stream in ("stdout", "stderr")).strip()
-    hosts = "".join(f"\n[the gate refused {refused}]" for refused in job.refused_hosts)
+    hosts = "".join(f"\n[the gate {each}]" for each in job.gate_said)
     raise PreparationFailed(f"it {how}. Nothing of it is kept. It said:\n{said or '(nothing)'}{hosts}")
 
 
@@ -269,6 +276,8 @@ def _refused(exc: Denied) -> str:
     effect = "ask" if isinstance(exc.verdict, Ask) else "deny"
     rules = [rule for rule in exc.verdict.rules if rule.effect == effect]
     told = "; ".join(f"{rule.reason} [{rule.id}] {rule.help}".rstrip() for rule in rules[:3])
-    grants = "; ".join(dict.fromkeys(f"sandgate allow '{rule.grant}'" for rule in rules if rule.grant))
+    grants = " and ".join(dict.fromkeys(f"`sandgate allow {shlex.quote(rule.grant)}`" for rule in rules if rule.grant))
     how = f". A person can allow it with: {grants}; then call again" if grants else ""
-    return f"the policy does not let it run: {told}{how} (decision {exc.decision_id})"
+    return (
+        f"the policy does not let it run: {told.removesuffix('.') if how else told}{how} (decision {exc.decision_id})"
+    )

@@ -5,10 +5,12 @@ than `MAX_DEPTH`, or beyond the first `MAX_ENTRIES` entries, is not found.
 """
 
 import os
+import re
 import secrets
 import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +25,7 @@ MAX_ENTRIES: Final = 20_000
 MAX_GUARDS: Final = 100  # mounts: each costs a start about a millisecond
 OWN_CONFIG: Final = f"{GIT}/config"  # of a repository that was there before: then nothing inside could change it
 ASIDE: Final = ".sandgate-aside-"
+_ASIDE: Final = re.compile(rf"{re.escape(ASIDE)}[0-9a-f]{{8}}\Z")
 
 
 class Linked(Exception):
@@ -40,42 +43,55 @@ class Place:
 
 
 def scan(root: int, also: frozenset[str] = frozenset()) -> list[Place]:
-    """Nearest first. also: paths that are protected whatever they are called. Raises OSError for the root alone."""
+    """Nearest first. also: paths that are protected whatever they are called. Raises OSError for the root alone.
+
+    Every command of a session waits for it: of what is not protected no more is asked than its folder tells.
+    """
     found, seen = list[Place](), 0
     waiting: deque[tuple[str, int]] = deque([("", 0)])
     while waiting and seen < MAX_ENTRIES:
         path, depth = waiting.popleft()
         try:
-            entries = _entries(root, path)
+            with below(root, path.split("/") if path else ()) as folder, os.scandir(folder) as listing:
+                entries = list(listing)
+                places = _protected(path, entries, also)
+                inside = [_inner(path, entry.name) for entry in entries if entry.is_dir(follow_symlinks=False)]
         except OSError:
             if not path:
                 raise
             continue  # gone, or closed to us: then the host's own tools do not read it either
+        found += places.values()
         seen += len(entries)
-        in_git, repository = plain(path.rpartition("/")[2]) == GIT, is_repository(entries)
-        for name, info in entries.items():
-            inner = f"{path}/{name}" if path else name
-            if inner in also or _is_protected(path, name, info, in_repository=in_git or repository):
-                found.append(Place(inner, _kind(info), info.st_dev, info.st_ino))
-            elif stat.S_ISDIR(info.st_mode) and depth < MAX_DEPTH and not in_git:
-                waiting.append((inner, depth + 1))
+        if depth < MAX_DEPTH and plain(path.rpartition("/")[2]) != GIT:
+            waiting += ((inner, depth + 1) for inner in inside if inner not in places)
     return found
 
 
-def _entries(root: int, path: str) -> dict[str, os.stat_result]:
-    with below(root, path.split("/") if path else ()) as folder, os.scandir(folder) as listing:
-        return {entry.name: entry.stat(follow_symlinks=False) for entry in listing}
+def _inner(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
 
 
-def _is_protected(path: str, name: str, info: os.stat_result, *, in_repository: bool) -> bool:
-    """Of a repository only what git obeys: the rest of it is written by every commit."""
-    if ASIDE in name:
+def _protected(path: str, entries: list[os.DirEntry[str]], also: frozenset[str]) -> dict[str, Place]:
+    """By its path, what of a folder's entries is. Of a repository only what git obeys: every commit writes the rest."""
+    folder = plain(path.rpartition("/")[2])
+    in_repository = folder == GIT or is_repository(entry.name for entry in entries)
+    places = dict[str, Place]()
+    for entry in entries:
+        inner = _inner(path, entry.name)
+        if inner in also or _is_protected(entry, folder, in_repository=in_repository):
+            with suppress(FileNotFoundError):  # only that one: what comes and goes must not hide what is beside it
+                info = entry.stat(follow_symlinks=False)
+                places[inner] = Place(inner, _kind(info), info.st_dev, info.st_ino)
+    return places
+
+
+def _is_protected(entry: os.DirEntry[str], folder: str, *, in_repository: bool) -> bool:
+    name = plain(entry.name)
+    if _ASIDE.search(entry.name):
         return False
-    if in_repository and plain(name) in GIT_RUNS:
-        return True
-    if plain(name) == GIT:
-        return not stat.S_ISDIR(info.st_mode)
-    return is_run(name, path.rpartition("/")[2])
+    if name == GIT:
+        return not entry.is_dir(follow_symlinks=False)
+    return (in_repository and name in GIT_RUNS) or is_run(name, folder)
 
 
 def _kind(info: os.stat_result) -> str:

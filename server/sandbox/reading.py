@@ -25,6 +25,7 @@ IMAGES = {
     b"GIF89a": "image/gif",
     b"RIFF": "image/webp",
 }
+ENDS = {"image/png": b"IEND\xaeB`\x82", "image/jpeg": b"\xff\xd9", "image/gif": b";"}
 UTF8_MARK = b"\xef\xbb\xbf"
 WIDE_MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _REPLACED = re.compile("[\udc80-\udcff]")
@@ -136,7 +137,16 @@ def _image(start: Content, mime: str) -> Image:
             f"it is an image ({mime}) of {start.size} bytes, and {MAX_IMAGE} can be shown; "
             "make a smaller copy, or read its bytes with encoding=base64"
         )
+    if not _is_whole(start.data, mime):  # a host that is given half an image may refuse all that follows it
+        raise FileRefused(f"it begins as an image ({mime}) and breaks off; encoding=base64 reads its bytes")
     return Image(start.data, mime)
+
+
+def _is_whole(data: bytes, mime: str) -> bool:
+    """Whether its end is there; what is in it is for whoever shows it."""
+    if mime == "image/webp":
+        return int.from_bytes(data[4:8], "little") <= len(data) - 8
+    return ENDS[mime] in data
 
 
 async def _wide(source: _Source, start: Content, part: Part, codec: str) -> Text:

@@ -54,21 +54,24 @@ class Resting:
         self._freezer, self._keeper, self._note = freezer, keeper, note
 
     async def freeze(self, session: Session) -> None:
-        """What runs in it stands still. Where the engine will not, it stays awake. Raises SandboxFailed."""
+        """What runs in it stands still. Where the engine will not, it stays awake. Raises SandboxFailed.
+
+        Where the engine is slow to say so it counts as frozen: whoever uses it has it woken.
+        """
         sandbox = session.sandbox
         session.state = "frozen"  # from now on a call waits for its turn, and wakes it
         sandbox.frozen = True
         try:
-            with anyio.CancelScope(shield=True), anyio.fail_after(PATIENCE_S):
+            with anyio.CancelScope(shield=True), anyio.move_on_after(PATIENCE_S):  # past it, it may still be paused
                 await self._freezer.freeze(sandbox.id)
-        except (SandboxFailed, TimeoutError) as exc:
+        except SandboxFailed as exc:
             sandbox.frozen = False
             session.state = "live"
             raise SandboxFailed(f"session {session.name} cannot be frozen: {exc}") from exc
         self._note("session.frozen", _facts(session))
 
     async def thaw(self, session: Session) -> None:
-        """Raises SandboxLost."""
+        """Raises SandboxLost; SandboxFailed, and then it is frozen as before."""
         sandbox = session.sandbox
         with anyio.CancelScope(shield=True):
             await self._freezer.thaw(sandbox.id)
@@ -81,7 +84,7 @@ class Resting:
     async def keep_files(self, session: Session, *, to_the_end: bool) -> Snapshot:
         """Its files as they are; frozen first, so that a server that dies meanwhile leaves it to be woken.
 
-        to_the_end: where it is cancelled, to wait for what the engine is at nevertheless. Raises SandboxFailed, and then it is frozen as before.
+        to_the_end: where it is cancelled, to wait a moment for what the engine is at. Raises SandboxFailed, and then it is frozen as before.
         """
         if session.state == "live":
             await self.freeze(session)
@@ -103,9 +106,10 @@ class Resting:
             raise SandboxLost("what was kept of it is not there any more") from exc
 
     async def drop_files(self, owner: str, session_id: str) -> None:
-        """What was kept of a session that is over, if anything was."""
+        """What was kept of a session that is over, if anything was; what the engine is too slow for goes with the strangers."""
         try:
-            await self._keeper.delete(owner, session_id, PARKED)
+            with anyio.move_on_after(PATIENCE_S):
+                await self._keeper.delete(owner, session_id, PARKED)
         except NoSuchSnapshot:
             pass
         except SnapshotFailed as exc:

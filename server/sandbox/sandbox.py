@@ -28,8 +28,10 @@ AGENT = (
     *(f"{_RUNTIME}/lib/ld.so", "--inhibit-cache", "--library-path", f"{_RUNTIME}/lib"),
     *(f"{_RUNTIME}/bin/python3", "-I", "-S", "-B", "-X", "utf8", f"{_RUNTIME}/agent/agent.pyc"),
 )
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the sandbox's own
 USER_ID = 1000  # of commands, and of everything in the image's home
 MIB = 1 << 20
+OUTLIVES = 64 * MIB  # of files in /dev/shm, and of System V shared memory
 
 
 class SandboxFailed(Exception):
@@ -80,6 +82,7 @@ class Found:
     kind: str = ""
     size: int = 0
     identity: tuple[int, int] = (0, 0)  # device and inode, as the sandbox sees them
+    executable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +168,20 @@ class Sandbox(Protocol):
         self, permit: Permit, found: Found, limit: int, *, offset: int = 0, keep: bool = False
     ) -> Content: ...
 
+    async def add(self, permit: Permit, found: Found, content: bytes) -> None:
+        """A part of what the file will hold: it waits beside the file until `write` brings the last, or `drop`."""
+
+    async def drop(self, found: Found) -> None: ...
+
     async def write(
-        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, *, unchanged: bool = False
+        self,
+        permit: Permit,
+        found: Found,
+        content: bytes,
+        mode: WriteMode,
+        *,
+        unchanged: bool = False,
+        executable: bool = False,
     ) -> Stored: ...
 
     async def entries(self, permit: Permit, found: Found, limit: int) -> Listing: ...
@@ -234,6 +249,7 @@ class SandboxSpec:
     user: tuple[int, int] = (USER_ID, USER_ID)  # uid and gid of commands: the owner's where a folder is lent
     runtime: str | None = None
     landlock_required: bool = False
+    secrets: tuple[str, ...] = ()  # by name: whose placeholders it has
     lent_as: str = ""  # the sandbox whose placeholders it has: its session's first; empty: it is that itself
 
     @property
@@ -285,8 +301,13 @@ class SandboxSpec:
             "memswap_limit": self.memory_bytes,  # equal to mem_limit: no swap
             "nano_cpus": int(self.cpus * 1e9),
             "pids_limit": self.pids,  # a fork bomb stays in its own box
-            "ulimits": _ulimits({"nofile": self.open_files, "core": 0}),  # core dumps would hold memory on disk
-            "shm_size": 64 * MIB,
+            "ulimits": _ulimits(
+                {"nofile": self.open_files}
+            ),  # of core dumps the agent sees to it: see kernel.dump_nothing()
+            # What outlives its command in memory is bounded: with that full no later one would begin, and PID 1 be the next
+            # to be killed. Empty files count as well: the kernel holds a kilobyte for each.
+            "tmpfs": {SHARED_MEMORY: f"rw,nosuid,nodev,noexec,mode=1777,size={OUTLIVES},nr_inodes=4096"},
+            "sysctls": _IPC,
             "ipc_mode": "private",  # no shared memory with a neighbour
             "cgroupns": "private",  # the host's cgroup paths stay out of sight
             "auto_remove": True,  # the engine removes it when PID 1 ends, whoever is still alive to ask
@@ -299,6 +320,13 @@ class SandboxSpec:
                 *map(_lend, (*self.mounts, *self.guards)),
             ],
         }
+
+
+_IPC = {
+    "kernel.shmall": str(OUTLIVES // 4096),  # pages of shared memory
+    "kernel.sem": "250 32000 100 128",  # as it was for decades: 2 MB of them
+    "kernel.msgmni": "16",  # queues of 1 MB at most, empty messages counted
+}
 
 
 def _agent(volume: str) -> dict[str, Any]:

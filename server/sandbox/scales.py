@@ -58,8 +58,12 @@ class Scales:
         image: Callable[[docker.APIClient], str],
         labels: Mapping[str, str],
         weakened: Callable[[str], None],
+        *,
+        asks_the_engine: bool = False,
     ) -> None:
+        """`asks_the_engine`: no container is made, and what the engine says has to do."""
         self._api, self._image, self._labels, self._weakened = api, image, labels, weakened
+        self._asks_the_engine = asks_the_engine
         self._placed: dict[str, _Placed] = {}
         self._line: _Line | None = None
         self._changing = threading.Lock()
@@ -81,6 +85,8 @@ class Scales:
 
     def weigh(self) -> dict[str, Weight]:
         """Raises SandboxFailed where not even the engine says anything."""
+        if self._asks_the_engine:
+            return self._as_the_engine_says()
         for _ in range(2):  # one that nobody asked for a while has ended by itself
             placed = dict(self._placed)
             try:

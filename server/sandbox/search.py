@@ -4,7 +4,10 @@ The child runs as uid 1000, so what it says is the sandbox's word: bounded, chec
 caller asks the policy before a line of it is shown.
 """
 
+import itertools
 import json
+import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -14,11 +17,13 @@ from server.sandbox.pattern import Pattern
 from server.sandbox.sandbox import FileRefused, Found, Sandbox, SandboxLost
 
 PATIENCE_S = 20.0  # of the search itself
-MOST_FILES = 500  # with matches: each is judged
+MOST_JUDGED = 500  # files with matches, or folders with names in them: each is a question to the policy
 MOST_GLOB = 1000
+MOST_COUNTED = 1 << 62
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 SPARE = 200  # lines or names more than asked for: some may not be shown
 
-type Ending = Literal["whole", "enough", "time", "memory", "broken"]
+type Ending = Literal["whole", "enough", "judged", "time", "memory", "broken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What was found, in the order of paths, and how it ended. `at` is the path where it stopped early."""
+    """What was found, in the order of paths, and how it ended. `at` is the path where it stopped early.
+
+    judged: at the first that is one more than are judged.
+    """
 
     hits: tuple[Hit, ...]
     end: Ending = "broken"
@@ -92,12 +100,20 @@ class Searched:
     unspeakable: int = 0  # files whose names are no text: no policy can be asked about them
 
     def judgeable(self) -> "Searched":
-        """With no more files than can be judged, and only such."""
+        """With no more of what is judged than can be, and only such."""
         spoken = [hit for hit in self.hits if is_text(hit.path)]
-        kept = tuple(spoken[:MOST_FILES]) if any(hit.lines for hit in spoken) else tuple(spoken)
-        end: Ending = self.end if len(kept) == len(spoken) else "enough"
-        at = self.at if len(kept) == len(spoken) else spoken[len(kept)].path
-        return replace(self, hits=kept, end=end, at=at, unspeakable=len(self.hits) - len(spoken))
+        judged = dict.fromkeys(map(judged_by, spoken))
+        unspeakable = len(self.hits) - len(spoken)
+        if len(judged) <= MOST_JUDGED:
+            return replace(self, hits=tuple(spoken), unspeakable=unspeakable)
+        beyond = list(judged)[MOST_JUDGED]
+        kept = tuple(itertools.takewhile(lambda hit: judged_by(hit) != beyond, spoken))
+        return replace(self, hits=kept, end="judged", at=spoken[len(kept)].path, unspeakable=unspeakable)
+
+
+def judged_by(hit: Hit) -> str:
+    """Whose reading shows the lines, or whose listing the name."""
+    return hit.path if hit.lines else posixpath.dirname(hit.path)
 
 
 async def search(sandbox: Sandbox, permit: Permit, found: Found, query: Query) -> Searched:
@@ -123,12 +139,23 @@ def _hits(messages: list[dict[str, Any]], root: str) -> Iterator[Hit]:
             continue
         if not isinstance(path, str) or (path != root and not path.startswith(below)) or "/../" in f"{path}/":
             raise ValueError("a path outside of what was searched")
-        lines = tuple(Line(int(n), str(text), matches == 1) for n, text, matches in message.get("lines", []))
+        lines = tuple(Line(_count(n), _text(text), matches == 1) for n, text, matches in message.get("lines", []))
         yield Hit(path, lines, message.get("link") is True)
 
 
 def _ended(last: dict[str, Any], hits: tuple[Hit, ...]) -> Searched:
     ends: dict[str, Ending] = {"whole": "whole", "enough": "enough", "time": "time", "memory": "memory"}
-    larges = tuple(str(path) for path in last["larges"])[:3]
-    counts = int(last["large"]), larges, int(last["binary"]), int(last["unread"])
-    return Searched(hits, ends[last["end"]], str(last["at"]), *counts, str(last["error"])[:300])
+    larges = tuple(_text(path) for path in last["larges"])[:3]
+    counts = _count(last["large"]), larges, _count(last["binary"]), _count(last["unread"])
+    return Searched(hits, ends[last["end"]], _text(last["at"]), *counts, _text(last["error"])[:300])
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value < MOST_COUNTED:
+        raise TypeError("no count of files or lines")
+    return value
+
+
+def _text(value: object) -> str:
+    """As it can be shown: half a character, which JSON can spell, is none. Bytes that are no UTF-8 stay what they are."""
+    return _HALF.sub("?", str(value))

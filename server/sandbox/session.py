@@ -10,12 +10,15 @@ import anyio
 
 from policy.verdict import Permit
 from server.sandbox.ends import SERVER_LOST, SIGKILL
-from server.sandbox.jobs import MOST_OUTPUT_BYTES, Job, NoSuchJob
+from server.sandbox.jobs import MOST_OUTPUT_BYTES, Job, NoSuchJob, TooManyJobs
 from server.sandbox.ledger import KeptJob, Ledger
 from server.sandbox.output_room import OutputRoom
 from server.sandbox.sandbox import Exit, Sandbox, SandboxLost, SandboxSpec
 
-MAX_JOBS_KEPT = 64  # of one session; the oldest that is over gives way
+MAX_JOBS_KEPT = 64  # of one session; the oldest of which nothing runs any more gives way
+MOST_JOBS_AT_ONCE = (
+    128  # beginning and end of each one's output, which never give way, are 1.5 MB: within what it may keep
+)
 
 # live: its sandbox answers. frozen: it is paused. parking: its files are being kept. parked: they are kept, and it has no
 # sandbox. waiting: a former server's sandbox, which may still wait to be adopted.
@@ -84,7 +87,10 @@ class Session:
     # --- jobs --------------------------------------------------------------------------------------------------------
 
     async def start(self, permit: Permit, shown: str, decision_id: str, on_end: Callable[[Exit], None]) -> Job:
-        """Run what was permitted as a new job."""
+        """Run what was permitted as a new job. Raises TooManyJobs, SandboxLost."""
+        running = sum(job.has_processes for job in self.jobs.values())
+        if running >= MOST_JOBS_AT_ONCE:
+            raise TooManyJobs(f"{running} commands run in session {self.name}; job_stop ends one that is not needed")
         self.made += 1
         name = f"j{self.made}"
         job = Job(name, shown, self.folder, decision_id, lambda end: self._ended(name, end, on_end), self.room)
@@ -106,7 +112,7 @@ class Session:
         on_end(end)
 
     def _forget(self) -> None:
-        over = [job for job in self.jobs.values() if job.end is not None]
+        over = [job for job in self.jobs.values() if not job.has_processes]
         for job in over[: max(0, len(self.jobs) - MAX_JOBS_KEPT)]:
             self._drop(job)
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 import anyio
 
@@ -15,6 +14,7 @@ from server.note import Note
 from server.sandbox import remarks
 from server.sandbox.allow_list import AllowList, Roles, demand
 from server.sandbox.egress_link import AllowEntry
+from server.sandbox.grants import EVERYBODYS, Grants
 from server.sandbox.ledger import Entry, Ledger
 from server.sandbox.lifecycle import Lifecycle
 from server.sandbox.resting import Resting
@@ -22,6 +22,7 @@ from server.sandbox.room import Full, Room
 from server.sandbox.sandbox import Sandbox, SandboxFailed, SandboxLost, SandboxSpec
 from server.sandbox.session import Session
 from server.sandbox.source import Source
+from server.sandbox.turns import Turns
 
 
 class NoSuchSession(Exception):
@@ -33,7 +34,7 @@ class SessionExists(Exception):
 
 
 class NoSuchEnvironment(Exception):
-    """The operator offers no environment of that name."""
+    """The operator offers no environment of that name, or not to callers of these roles."""
 
 
 # What a session is made from, found out only where one is made: an environment may have to be prepared first.
@@ -60,15 +61,16 @@ class Sessions:
         resting: Resting,
         *,
         usual: str = "",
+        grants: Grants = EVERYBODYS,
         note: Note = lambda _kind, _facts: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._source, self._environments, self._folder, self.room = source, environments, folder, room
-        self._usual = usual
+        self._usual, self.grants = usual, grants
         self._allow, self._ledger, self._clock = allow, ledger, clock
         self._life = Lifecycle(source, room, ledger, resting, folder, note)
         self._open: dict[tuple[str, str], Session] = {}
-        self._turns: WeakValueDictionary[tuple[str, str], anyio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
         self._farewells: dict[tuple[str, str], str] = {}  # what became of one that is replaced
 
     # --- finding -----------------------------------------------------------------------------------------------------
@@ -83,15 +85,21 @@ class Sessions:
     def _known(self, owner: str, name: str) -> Session | None:
         """In our hands, or taken into them now: one that its server put down, or died with."""
         session = self._open.get((owner, name))
-        for entry in self._ledger.free(owner, name) if session is None else ():
-            if entry.environment in self._environments and self._ledger.take(entry):
+        for entry in self._free(owner, name) if session is None else ():
+            if self._ledger.take(entry):
                 session = self._open[owner, name] = self._restored(entry)
                 break
         return session
 
+    def _free(self, owner: str, name: str | None = None) -> list[Entry]:
+        """In nobody's hands. Where the operator does not offer its environment, one stays as it is until that is so."""
+        return [entry for entry in self._ledger.free(owner, name) if entry.environment in self._environments]
+
     def _restored(self, entry: Entry) -> Session:
-        """Only where the operator offers its environment: else it stays as it is until that is so."""
-        session = self._session(entry, entry.spec(self._environments[entry.environment]), None)
+        """Its folders are still in it where the settings took them from its role since: nobody of that role uses it then."""
+        offered = self._environments[entry.environment]
+        spec = replace(entry.spec(offered), secrets=self.grants.part(offered, entry.roles).secrets)
+        session = self._session(entry, spec, None)
         session.restore_jobs()
         session.remarks = remarks.taken_up(entry, self._usual)
         return session
@@ -109,6 +117,7 @@ class Sessions:
             announce=self._announce,
             ledger=self._ledger,
             hosts=entry.hosts,
+            roles=entry.roles,
             ends=entry.ends,
             state="live" if box else "parked" if entry.state == "parked" else "waiting",
             waiting_for=(entry.sandbox, entry.key),
@@ -132,35 +141,35 @@ class Sessions:
     async def find_or_open(
         self, owner: str, name: str, environment: str, start: Start | None = None, roles: Roles = ()
     ) -> Session:
-        """See `held`, which is what a call uses.
-
-        A session whose sandbox is gone is replaced: its name stays, its files do not.
-        """
+        """As `held`, which a call uses. One whose sandbox is gone is replaced: its name stays, its files do not."""
         session = self._open.get((owner, name))
         if session is not None and session.ready:  # whoever has one never waits for others to get theirs
             session.used = self._clock()
             if session.roles != roles or not self._allow.knows(roles):
-                session.roles = roles
+                self._takes_roles(session, roles)
                 await self._rebind(session)
             return session
-        async with self._turn(owner, name):
+        async with self._turns.of(owner, name):
             if session := await self._back(owner, name, roles):
                 return session
         spec = await start() if start else None
-        async with self._turn(owner, name):
+        async with self._turns.of(owner, name):
             back = await self._back(owner, name, roles)
             return back or await self._make(owner, name, environment, (), spec, roles=roles)
 
-    def _turn(self, owner: str, name: str) -> anyio.Lock:
-        """One thing at a time happens to a session, and to its name."""
-        return self._turns.setdefault((owner, name), anyio.Lock())
+    def _takes_roles(self, session: Session, roles: Roles) -> None:
+        self.grants.demand(session.spec, roles, session.name)
+        session.roles = roles
 
     async def _back(self, owner: str, name: str, roles: Roles | None = None) -> Session | None:
         """The session of that name, awake; None where there is none, or it is beyond waking. In its turn."""
+        if (owner, name) not in self._open:
+            await self._life.handed_over(owner, name)
         session = self._known(owner, name)
         if session is None:
             return None
-        session.roles = session.roles if roles is None else roles
+        if roles is not None:
+            self._takes_roles(session, roles)
         await self._allow.learn(session.roles)
         try:
             await self._life.wake(session, self._allow_of(session))
@@ -181,7 +190,7 @@ class Sessions:
                 tasks.start_soon(self._adopt_left, entry.owner, entry.name)
 
     async def _adopt_left(self, owner: str, name: str) -> None:
-        async with self._turn(owner, name):
+        async with self._turns.of(owner, name):
             if (owner, name) not in self._open:
                 try:
                     await self._back(owner, name)
@@ -210,7 +219,7 @@ class Sessions:
         await self._allow.learn(roles)
         demand(self._allow.of(environment, roles=roles), hosts)
         name = name or f"s-{secrets.token_hex(8)}"
-        async with self._turn(owner, name):
+        async with self._turns.of(owner, name):
             known = self._known(owner, name)
             if (known and known.state == "parked" and not known.over) or await self._back(owner, name, roles):
                 raise SessionExists(f"session {name} is open already; use it, or close it with session_close first")
@@ -228,10 +237,10 @@ class Sessions:
         ttl_s: float | None = None,
         roles: Roles = (),
     ) -> Session:
-        spec = start or self.offered(environment)
+        spec = start or self.offered(environment, roles)
         await self._allow.learn(roles)
         sandbox = await self._life.claim(owner, spec, self._allow.of(environment, hosts, roles), alone=alone)
-        entry = self._ledger.fresh(owner, name, spec, sandbox, hosts, self._clock())
+        entry = self._ledger.fresh(owner, name, spec, sandbox, hosts, self._clock(), roles)
         if ttl_s is not None:
             entry = replace(entry, ends=entry.opened + ttl_s)
         try:
@@ -240,7 +249,6 @@ class Sessions:
             await self._life.let_go(sandbox)
             raise SandboxFailed(f"the session cannot be written down, so it was not opened: {exc}") from exc
         session = self._session(entry, replace(spec, lent_as=entry.lent_as), sandbox)
-        session.roles = roles
         session.remarks = [*self._farewell(owner, name), *remarks.begun_beside(self._ledger, entry, self._environments)]
         self._open[owner, name] = session
         return session
@@ -251,30 +259,28 @@ class Sessions:
 
     # --- what there is -----------------------------------------------------------------------------------------------
 
-    def offered(self, environment: str) -> SandboxSpec:
-        """What a sandbox of that environment is made from. Raises NoSuchEnvironment."""
-        if environment not in self._environments:
-            offered = ", ".join(self._environments)
-            raise NoSuchEnvironment(f"there is no environment {environment}; this server offers: {offered}")
-        return self._environments[environment]
+    def offered(self, environment: str, roles: Roles = ()) -> SandboxSpec:
+        """What a sandbox of that environment is made from, for a caller of these roles. Raises NoSuchEnvironment."""
+        there = [name for name in self._environments if self.grants.offer(name, roles)]
+        if environment not in there:
+            raise NoSuchEnvironment(f"there is no environment {environment}; this server offers: {', '.join(there)}")
+        return self.grants.part(self._environments[environment], roles)
 
-    def spec_of(self, owner: str, name: str, default: str) -> SandboxSpec:
+    def spec_of(self, owner: str, name: str, default: str, roles: Roles = ()) -> SandboxSpec:
         session = self.look(owner, name)
-        return session.spec if session else self.offered(default)
+        return session.spec if session else self.offered(default, roles)
 
     def look(self, owner: str, name: str) -> Session | None:
         """Without taking it: a question is not a use."""
         session = self._open.get((owner, name))
-        for entry in self._ledger.free(owner, name) if session is None else ():
-            if entry.environment in self._environments:
-                return self._restored(entry)
-        return session
+        free = self._free(owner, name) if session is None else []
+        return self._restored(free[0]) if free else session
 
     def of(self, owner: str) -> list[Session]:
         """In our hands, or in nobody's; the latter are only looked at."""
         ours = {name: session for (who, name), session in self._open.items() if who == owner}
-        for entry in self._ledger.free(owner):
-            if entry.name not in ours and entry.environment in self._environments:
+        for entry in self._free(owner):
+            if entry.name not in ours:
                 ours[entry.name] = self._restored(entry)
         return list(ours.values())
 
@@ -297,14 +303,14 @@ class Sessions:
 
     async def freeze(self, session: Session, *, even_busy: bool = False) -> None:
         """Where it is still quiet when its turn comes. Raises SandboxFailed."""
-        async with self._turn(session.owner, session.name):
+        async with self._turns.of(session.owner, session.name):
             if session.ready and (session.quiet or even_busy):
                 await self._life.freeze(session)
 
     async def park(self, session: Session) -> None:
         """Where it is still quiet when its turn comes. Raises SandboxFailed."""
-        async with self._turn(session.owner, session.name):
-            if session.state in ("live", "frozen") and session.sandbox.alive and session.quiet:
+        async with self._turns.of(session.owner, session.name):
+            if session.state in ("live", "frozen") and session.box and session.box.alive and session.quiet:
                 await self._life.park(session)
 
     @asynccontextmanager
@@ -314,7 +320,7 @@ class Sessions:
         Raises NoSuchSession, and SandboxLost and SandboxFailed where it cannot be had so.
         """
         self.find(owner, name)
-        async with self._turn(owner, name):
+        async with self._turns.of(owner, name):
             session = await self._back(owner, name)
             if session is None:
                 raise SandboxLost("; ".join(self._farewell(owner, name)) or f"the session {name} was closed")
@@ -328,7 +334,7 @@ class Sessions:
 
     async def expire(self, session: Session, *, if_parked: bool = False) -> None:
         """Its time is over, whatever runs in it."""
-        async with self._turn(session.owner, session.name):
+        async with self._turns.of(session.owner, session.name):
             still = session.state == "parked" or not if_parked
             if still and self._open.get((session.owner, session.name)) is session:
                 await self._end(session, "expired")
@@ -340,8 +346,8 @@ class Sessions:
             if session.id in surplus:
                 await self.expire(session, if_parked=True)
         for entry in self._ledger.every():
-            old = entry.used < unused_since or (entry.ends is not None and self._clock() >= entry.ends)
-            old = old or entry.id in surplus
+            over = entry.ends is not None and self._clock() >= entry.ends
+            old = over or entry.used < unused_since or entry.id in surplus
             if old and not self._ledger.is_held(entry) and self._ledger.take(entry):
                 await self._life.bury(entry)
         await self._life.drop_strangers()
@@ -351,7 +357,7 @@ class Sessions:
     async def close(self, owner: str, name: str, why: str = "closed") -> None:
         """Destroy it, whatever runs in it. Raises NoSuchSession."""
         self.find(owner, name)
-        async with self._turn(owner, name):
+        async with self._turns.of(owner, name):
             await self._end(self.find(owner, name), why)
 
     async def _end(self, session: Session, why: str) -> None:
@@ -365,7 +371,7 @@ class Sessions:
                 tasks.start_soon(self._put_down, session)
 
     async def _put_down(self, session: Session) -> None:
-        async with self._turn(session.owner, session.name):
+        async with self._turns.of(session.owner, session.name):
             if session.over or (session.box is not None and not session.box.alive):
                 await self._end(session, "expired" if session.over else "lost")
                 return

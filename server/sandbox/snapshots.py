@@ -21,6 +21,7 @@ from server.sandbox.snapshot import REPOSITORY, Committed, Kind, NoSuchSnapshot,
 
 LOCK: Final = "snapshots.lock"
 LOOK_AGAIN_S: Final = 0.05
+GIVEN_UP_S: Final = 5.0  # a commit that nobody wants any more is waited for; the engine may be at it for minutes
 SETTLING_S: Final = 2.0  # whoever came first has been served by then
 QUIET_S: Final = 60.0  # between two rounds of tidying
 USED_EVERY_S: Final = 3600.0  # how exactly the last use is known: looking should not cost a write
@@ -98,7 +99,7 @@ class Snapshots:
         """Keep the sandbox's files as they are now; one of the same name is replaced. Raises SnapshotFailed.
 
         Nothing may move in the sandbox meanwhile. Cancelled, it leaves nothing: the engine cannot be stopped, and what it
-        makes is removed then. to_the_end: to wait for that nevertheless, so that things may move again afterwards.
+        makes is removed then. to_the_end: to wait for that a moment nevertheless, so that things may move again afterwards.
         """
         made_id, name = secrets.token_hex(6), checked(name)
         most = sandbox.spec.disk_bytes + SLACK
@@ -138,7 +139,7 @@ class Snapshots:
             return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
         except anyio.get_cancelled_exc_class():
             unwanted.set()
-            with anyio.CancelScope(shield=True):
+            with anyio.CancelScope(shield=True), anyio.move_on_after(GIVEN_UP_S):
                 while to_the_end and not over.is_set():  # noqa: ASYNC110 - a thread sets no event of ours
                     await anyio.sleep(LOOK_AGAIN_S)
             raise
@@ -213,13 +214,13 @@ class Snapshots:
         return len(kept) > self.retention.each or size > self.retention.each_bytes
 
     async def _drop(self, snapshot: Snapshot, kind: str, reason: str) -> None:
-        await anyio.to_thread.run_sync(self._images.remove, [snapshot.image])
+        await anyio.to_thread.run_sync(self._images.remove, [snapshot.image], abandon_on_cancel=True)
         self._records.remove(snapshot.id)
         self._note(kind, snapshot.facts() | {"reason": reason})
 
     async def _remove_image(self, snapshot: Snapshot) -> None:
         try:
-            await anyio.to_thread.run_sync(self._images.remove, [snapshot.image])
+            await anyio.to_thread.run_sync(self._images.remove, [snapshot.image], abandon_on_cancel=True)
         except SnapshotFailed:
             log.warning("the image of a replaced snapshot stays until the engine answers again", exc_info=True)
 
@@ -238,7 +239,7 @@ class Snapshots:
             try:
                 await self.expire()
                 await self.sweep()
-            except SnapshotFailed as exc:
+            except Exception as exc:  # noqa: BLE001 - an engine that is away, a folder that takes no writes, a full audit
                 log.warning("snapshots are not tidied: %s", exc)
             await anyio.sleep(QUIET_S)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from server.sandbox.host_folder import FOLDER, below, read_small
+from server.sandbox.host_folder import FOLDER, read_small
 from server.sandbox.ignore import FILE, MAX_BYTES, Ignore
 from server.sandbox.tracked import tracked
 
@@ -43,27 +43,20 @@ class Survey:
     special: int = 0
 
 
-def survey(root: int, *, ignoring: bool = True) -> Survey:
-    """Look at all of it; what git tracks is not ignored. Raises TooMuch, and OSError for the root itself."""
-    kept = tracked(root) if ignoring else frozenset[str]()
+def survey(root: int, ignore: Ignore | None) -> Survey:
+    """Look at all of it; what git tracks is not ignored. `ignore`: what holds below every .gitignore, None for nothing at all.
+
+    Raises TooMuch, and OSError for the root itself.
+    """
+    kept = tracked(root) if ignore is not None else frozenset[str]()
     look = _Look(kept | {folder for path in kept for folder in folders_above(path)})
-    look.into(root, "", _with_excludes(root) if ignoring else None, 0)
+    look.into(root, "", ignore, 0)
     return look.found
 
 
 def folders_above(path: str) -> Iterator[str]:
     parts = path.split("/")
     return ("/".join(parts[:count]) for count in range(1, len(parts)))
-
-
-def _with_excludes(root: int) -> Ignore:
-    """What .git/info/exclude says holds below every .gitignore."""
-    try:
-        with below(root, (GIT, "info")) as folder:
-            content = read_small(folder, "exclude", MAX_BYTES)
-    except OSError:
-        content = None
-    return Ignore().with_file(content) if content else Ignore()
 
 
 @dataclass

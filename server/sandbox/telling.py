@@ -21,6 +21,7 @@ HEAD: Final = struct.Struct(">cIQII")  # kind, mode, size, length of the path, l
 MAX_PATH: Final = 1 << 17
 MAX_BLOB: Final = 1 << 18
 MAX_RECORDS: Final = 1_000_000
+MAX_SIZE: Final = 1 << 48  # of a file: no place in one is that far
 MAX_TOLD: Final = 512 * MIB  # names and hashes; files have their own bound
 KILL: Final = 9
 
@@ -109,6 +110,8 @@ def records(file: IO[bytes], *, with_files: bool = False) -> Iterator[Record]:
         if kind not in b"fdlsui" or not is_below(path):
             raise BadReading("the sandbox told of a path that is none")
         at = file.tell()
+        if with_files and kind == b"f" and size > MAX_SIZE:
+            raise BadReading("the sandbox told of a file larger than any")
         yield Record(kind, path, stat.S_IMODE(mode) & 0o777, size, blob, at)
         if with_files and kind == b"f":
             file.seek(at + size)  # wherever whoever took the record has read

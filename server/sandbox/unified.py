@@ -1,28 +1,42 @@
-"""The change that an edit made, as a unified diff that patch(1) takes."""
+"""The change that an edit made, as a unified diff that patch(1) takes.
+
+The server makes it between the calls of others: its time grows with the file and no faster, and of a change that is too
+long to be shown nothing is looked at beyond what is.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from server.sandbox.patch import quoted
 
 CONTEXT = 3  # lines around a change
 MAX_LINES, MAX_WIDTH = 200, 400  # of the diff; beyond them it is for reading only, and says so
 NO_NEWLINE = "\\ No newline at end of file"
 
+type Lines = tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """Lines `first` to `last` (0-based, whole) that became `now`."""
+    """Whole lines, `was`, of the text between two offsets, that became `now`. `first` is the 0-based number of the first."""
 
     first: int
-    last: int
-    now: tuple[str, ...]
+    begin: int
+    end: int
+    was: Lines
+    now: Lines
+
+    @property
+    def after(self) -> int:
+        """The number of the line behind them."""
+        return self.first + len(self.was)
 
 
 def unified(before: str, old: str, new: str, path: str) -> str:
     """Hunk by hunk: where it changed is known, so nothing has to be compared."""
-    lines = split_lines(before)
-    out, shift = [f"--- a{path}", f"+++ b{path}"], 0
-    for hunk in _hunks(_ranges(lines, before, old, new)):
-        body, start, sizes = _body(lines, hunk)
+    out, shift = [f"--- {_named('a', path)}", f"+++ {_named('b', path)}"], 0
+    for hunk in _hunks(_enough(_ranges(before, old, new))):
+        body, start, sizes = _body(before, hunk)
         out += [f"@@ -{_span(start, sizes[0])} +{_span(start + shift, sizes[1])} @@", *body]
         shift += sizes[1] - sizes[0]
         if len(out) > MAX_LINES:
@@ -30,10 +44,15 @@ def unified(before: str, old: str, new: str, path: str) -> str:
     return "\n".join(out)
 
 
-def split_lines(text: str) -> list[str]:
-    """At newlines and nothing else, as every tool that counts lines does; each keeps its own."""
-    lines = text.split("\n")
-    return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+def _named(side: str, path: str) -> str:
+    """In quotes, as git has it, where a character of it could end the line or change how it looks."""
+    return f"{side}{path}" if path.isprintable() else quoted(f"{side}{path}").decode()
+
+
+def _split(text: str) -> Lines:
+    """At newlines and nothing else, as every tool that counts lines does; each keeps its own. Of many the first ones."""
+    *lines, last = text.split("\n", MAX_LINES + 1)
+    return (*(f"{line}\n" for line in lines), *([last] if last else []))
 
 
 def _span(start: int, size: int) -> str:
@@ -41,50 +60,50 @@ def _span(start: int, size: int) -> str:
     return f"{start + (size > 0)},{size}"
 
 
-def _ranges(lines: list[str], before: str, old: str, new: str) -> Iterator[_Range]:
-    pending: tuple[int, int] | None = None
-    for first, last in _places(before, old):
-        if pending is None:
-            pending = first, last
-        elif first <= _grown(lines, pending, old, new)[1]:
-            pending = pending[0], max(last, pending[1])
-        else:
-            yield _range(lines, pending, old, new)
-            pending = first, last
-    if pending is not None:
-        yield _range(lines, pending, old, new)
+def _enough(ranges: Iterator[_Range]) -> Iterator[_Range]:
+    lines = 0
+    for item in ranges:
+        yield item
+        lines += len(item.was) + len(item.now)
+        if lines > MAX_LINES:
+            return
 
 
-def _places(before: str, old: str) -> Iterator[tuple[int, int]]:
-    """First and last line (0-based) of each occurrence."""
-    line, counted, at = 0, 0, before.find(old)
+def _ranges(before: str, old: str, new: str) -> Iterator[_Range]:
+    line, end, at = 0, 0, before.find(old)
     while at >= 0:
-        line += before.count("\n", counted, at)
-        counted = at
-        yield line, line + before.count("\n", at, at + len(old) - 1)
-        at = before.find(old, at + len(old))
+        begin = before.rfind("\n", end, at) + 1 or end
+        line += before.count("\n", end, begin)
+        end = _end_of_change(before, old, new, at, begin)
+        was = before[begin:end]
+        item = _Range(line, begin, end, _split(was), _split(was.replace(old, new)))
+        yield item
+        line, at = item.after, before.find(old, end)
 
 
-def _grown(lines: list[str], span: tuple[int, int], old: str, new: str) -> tuple[int, int]:
-    """Where the newline at the end went, the next line has become part of the last one."""
-    first, last = span
-    now = "".join(lines[first : last + 1]).replace(old, new)
-    if now and not now.endswith("\n") and last + 1 < len(lines):
-        return first, last + 1
-    return span
+def _end_of_change(before: str, old: str, new: str, at: int, begin: int) -> int:
+    """Where the last line ends that is changed from `at` on; where its newline went, the next one has become part of it."""
+    done, end, last = begin, 0, ""  # what is replaced so far, and the last character that it has become
+    for _ in range(MAX_LINES):
+        last = new[-1:] or (before[at - 1] if at > done else last)
+        done = at + len(old)
+        whole = before[done - 1] == "\n" and last in ("", "\n")
+        end = max(end, done if whole else _line_end(before, done))
+        at = before.find(old, done, end + len(old) - 1) if "\n" in old else -1  # that begins in these lines
+        if at < 0:
+            break
+    return end
 
 
-def _range(lines: list[str], span: tuple[int, int], old: str, new: str) -> _Range:
-    first, last = _grown(lines, span, old, new)
-    changed = "".join(lines[first : span[1] + 1]).replace(old, new) + "".join(lines[span[1] + 1 : last + 1])
-    return _Range(first, last, tuple(split_lines(changed)))
+def _line_end(text: str, at: int) -> int:
+    return text.find("\n", at) + 1 or len(text)
 
 
 def _hunks(ranges: Iterator[_Range]) -> Iterator[list[_Range]]:
     """Changes whose context would touch are one hunk."""
     hunk = list[_Range]()
     for item in ranges:
-        if hunk and item.first - hunk[-1].last > 2 * CONTEXT:
+        if hunk and item.first - hunk[-1].after >= 2 * CONTEXT:
             yield hunk
             hunk = []
         hunk.append(item)
@@ -92,20 +111,33 @@ def _hunks(ranges: Iterator[_Range]) -> Iterator[list[_Range]]:
         yield hunk
 
 
-def _body(lines: list[str], hunk: list[_Range]) -> tuple[list[str], int, tuple[int, int]]:
+def _body(before: str, hunk: list[_Range]) -> tuple[list[str], int, tuple[int, int]]:
     """The hunk's lines, the 0-based line it starts at, and how many it has before and after."""
-    start = at = max(0, hunk[0].first - CONTEXT)
+    at = _context_before(before, hunk[0].begin)
+    start = hunk[0].first - before.count("\n", at, hunk[0].begin)
     out, sizes = list[str](), [0, 0]
     for item in hunk:
-        kept, gone = lines[at : item.first], lines[item.first : item.last + 1]
-        out += [*_marked(" ", kept), *_marked("-", gone), *_marked("+", item.now)]
-        sizes = [sizes[0] + len(kept) + len(gone), sizes[1] + len(kept) + len(item.now)]
-        at = item.last + 1
-    tail = lines[at : at + CONTEXT]
+        kept = _split(before[at : item.begin])
+        out += [*_marked(" ", kept), *_marked("-", item.was), *_marked("+", item.now)]
+        sizes = [sizes[0] + len(kept) + len(item.was), sizes[1] + len(kept) + len(item.now)]
+        at = item.end
+    tail = _split(before[at : _context_after(before, at)])
     return [*out, *_marked(" ", tail)], start, (sizes[0] + len(tail), sizes[1] + len(tail))
 
 
-def _marked(mark: str, lines: list[str] | tuple[str, ...]) -> Iterator[str]:
+def _context_before(text: str, at: int) -> int:
+    for _ in range(CONTEXT):
+        at = text.rfind("\n", 0, max(0, at - 1)) + 1
+    return at
+
+
+def _context_after(text: str, at: int) -> int:
+    for _ in range(CONTEXT):
+        at = _line_end(text, at)
+    return at
+
+
+def _marked(mark: str, lines: Lines) -> Iterator[str]:
     for line in lines:
         text = line.removesuffix("\n")
         yield f"{mark}{text}" if len(text) <= MAX_WIDTH else f"{mark}{text[:MAX_WIDTH]}... ({len(text)} characters)"

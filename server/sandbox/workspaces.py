@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, assert_never
 
-from server.sandbox.sandbox import WORKSPACE, Copy, Mount
+from server.sandbox.sandbox import WORKSPACE, Copy, Mount, SandboxSpec
 from server.sandbox.worktree import repository_of
 
 type Mode = Literal["copy", "rw", "ro"]
@@ -40,6 +40,10 @@ SYSTEM = (
 
 class BadWorkspace(Exception):
     """A folder cannot be lent to a sandbox; the sentence says why."""
+
+
+class NoSuchWorkspace(Exception):
+    """The operator lends no folder of that name, or more than one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def _resolved(path: Path) -> Path:
     try:
         return path.expanduser().resolve(strict=True)
     except (OSError, RuntimeError) as exc:
-        raise BadWorkspace(f"{path} cannot be lent: {getattr(exc, 'strerror', None) or exc}") from exc
+        raise BadWorkspace(f"{path.absolute()} cannot be lent: {getattr(exc, 'strerror', None) or exc}") from exc
 
 
 def _open_without_links(real: Path) -> os.stat_result:
@@ -155,3 +159,19 @@ def _repositories(
             space = check(repository, "copy", private, allow_root_owned=allow_root_owned)
             if isinstance(space.lent, Copy) and space.lent.target == str(repository):
                 yield replace(space, lent=replace(space.lent, whole=True))
+
+
+def only(spec: SandboxSpec, named: str) -> SandboxSpec:
+    """The same with one of its folders alone, named by its path or the last part of it. Raises NoSuchWorkspace.
+
+    A worktree keeps the repository that it belongs to.
+    """
+    lent: list[Copy | Mount] = [*(copy for copy in spec.copies if not copy.whole), *spec.mounts]
+    found = [each for each in lent if named in (each.target, each.source, Path(each.target).name)]
+    if len(found) != 1:
+        there = ", ".join(each.target for each in lent)
+        said = f"there is no workspace {named}" if not found else f"{named} is the name of several workspaces"
+        raise NoSuchWorkspace(f"{said}; this server lends {there or 'none'}")
+    repository = repository_of(Path(found[0].source)) if isinstance(found[0], Copy) else None
+    copies = (copy for copy in spec.copies if copy == found[0] or (copy.whole and Path(copy.source) == repository))
+    return replace(spec, copies=tuple(copies), mounts=tuple(mount for mount in spec.mounts if mount == found[0]))

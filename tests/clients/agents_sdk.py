@@ -77,7 +77,7 @@ def work(server: Any, session: str) -> Work:
 
 @asynccontextmanager
 async def watching(target: Target, server: Any) -> AsyncIterator[Any]:
-    """Over HTTP the SDK makes one request at a time, so who looks at what runs has a connection of its own."""
+    """Over HTTP the SDK makes one request at a time, so who looks at what runs has a connection, and patience, of its own."""
     if target.kind == "stdio":
         yield server
         return
@@ -94,8 +94,8 @@ async def main() -> None:
         stopped = asyncio.create_task(ran(server, [ours.sleeping("cancelled-run")]))
         cancelled = await ours.dropped(stopped, "cancelled-run")
         await ours.call("session_close", {"session": target.session})
-    async with connected(target, patience_s) as server:
-        ours = work(server, target.session)
+    async with connected(target, patience_s) as server, watching(target, server) as watcher:
+        ours = work(watcher, target.session)
         given = ours.told("exec -a timed-out-run sleep 61", timeout_s=patience_s + 2)
         late, went_on = await ran(server, [given])
         timed_out = await ours.until("timed-out-run", runs=False)

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -53,6 +54,16 @@ def work(session: Any, name: str) -> Work:
     return Work(call, name)
 
 
+@asynccontextmanager
+async def watching(target: Target, session: Any) -> AsyncIterator[Any]:
+    """Who looks at what runs has a connection with patience of its own, where two can reach one server."""
+    if target.kind == "stdio":
+        yield session
+        return
+    async with MultiServerMCPClient({"sandgate": connection(target)}).session("sandgate") as other:
+        yield other
+
+
 async def main() -> None:
     target = Target.of_arguments()
     patience_s = short(target)
@@ -78,8 +89,11 @@ async def main() -> None:
         cancelled = await ours.dropped(stopped, "cancelled-run")
         await ours.call("session_close", {"session": target.session})
     hasty = {**connection(target), "session_kwargs": {"read_timeout_seconds": timedelta(seconds=patience_s)}}
-    async with MultiServerMCPClient({"sandgate": hasty}).session("sandgate") as session:
-        tools, ours = await load_mcp_tools(session), work(session, target.session)
+    async with (
+        MultiServerMCPClient({"sandgate": hasty}).session("sandgate") as session,
+        watching(target, session) as other,
+    ):
+        tools, ours = await load_mcp_tools(session), work(other, target.session)
         late = ""
         try:
             await ran(tools, [ours.told("exec -a timed-out-run sleep 61", timeout_s=patience_s + 2)])

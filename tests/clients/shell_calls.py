@@ -17,7 +17,7 @@ from steps import Target
 
 CALLS = [
     Action(commands=["echo one; echo err >&2; exit 3", "sudo id", "git push", "echo two"]),
-    Action(commands=["echo begun; sleep 60", "echo after"], timeout_ms=1500),
+    Action(commands=["echo begun; sleep 60", "echo after"], timeout_ms=5000),
     Action(commands=["seq 1 2000", "seq 1 2000 >&2"], max_output_length=400, timeout_ms=120_000),
     Action(commands=["kill -9 $$"], max_output_length=0),
     Action(commands=["for i in 1 2 3 4 5; do echo $i; sleep 0.4; done; exit 4"]),

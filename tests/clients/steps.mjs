@@ -1,6 +1,6 @@
 // What every client written in JavaScript does, and tells as one JSON object: the same as steps.py.
 // Arguments of a program: MODE and SESSION, then `stdio PROGRAM ARGUMENTS...`, or `http URL TOKEN`, or `sse URL TOKEN`.
-const DEADLINE_S = 5;
+const DEADLINE_S = 8;
 export const [mode, session, kind, ...address] = process.argv.slice(2);
 export const requestInit = { headers: { Authorization: `Bearer ${address[1]}` } };
 export const about = { name: "a client of another maker", version: "1" };
@@ -18,7 +18,7 @@ export async function drive(client, protocol, call) {
     call("shell", { command, session, ...more }, options);
   const text = (result) => result.content.map((part) => part.text).join("\n");
   const until = async (mark, runs) => {
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 400; i++) {
       const seen = await call("exec", { argv: ["ps", "-eo", "args"], session });
       if (seen.isError) throw new Error(text(seen));
       if (text(seen).includes(`\n${mark} `) === runs) return true;
@@ -47,7 +47,7 @@ export async function drive(client, protocol, call) {
   abort.abort();
   await aborted;
   const cancelled = await until("aborted-js", false);
-  await failing(sleeping("timed-out-js", { timeout: 700 }));
+  await failing(sleeping("timed-out-js", { timeout: 2000 }));
   const timedOut = await until("timed-out-js", false);
   await call("session_close", { session });
   await client.close();

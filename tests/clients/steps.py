@@ -14,8 +14,8 @@ from typing import Any, Protocol
 RUN = "echo one; sleep 1; echo two; exit 3"
 HELD = "rm -f go; echo one; until [ -e go ]; do sleep 0.05; done; echo two; exit 3"  # until we have heard of it
 ASKED = "git push; echo went on"
-DEADLINE_S = 5.0  # of a command, where a client gives up without a word to the server
-PATIENCE_S = 0.7  # of the client that gives up
+DEADLINE_S = 8.0  # of a command, where a client gives up without a word to the server; long enough to be seen running
+PATIENCE_S = 2.0  # of the client that gives up; the command has begun by then
 
 type Heard = Callable[[str], None] | None  # told what a notification of progress says
 
@@ -38,8 +38,8 @@ class Target:
 
 
 def short(target: Target) -> float:
-    """Seconds of patience for a whole connection: over stdio a server starts within them, on a machine that is busy."""
-    return 20 if target.kind == "stdio" else 5
+    """Seconds of patience for a whole connection: on a busy machine a server on stdio starts within them, and one over HTTP lists its tools."""
+    return 20 if target.kind == "stdio" else 8
 
 
 @dataclass
@@ -164,5 +164,5 @@ class Work:
             assert not seen.is_error, seen.text
             if (f"\n{mark} " in seen.text) is runs:
                 return True
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.25)  # each look costs the server a call
         return False

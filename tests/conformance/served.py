@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from server.app import App
 from server.front.bearers import Bearers
 from server.front.http import Address, application, nothing_more, serve_http
-from server.settings_files import Source
+from server.settings.files import Source
 from tests.conformance import contents, rounds, sources
 from tests.end_to_end.http_rig import ANN
 

@@ -15,6 +15,7 @@ from tests.end_to_end.http_rig import ANN, serving_by, tokens
 from tests.end_to_end.rig import Home
 from tests.installed import node, node_modules, trusting
 
+pytestmark = pytest.mark.timeout(300)  # the first of them may wait for what is installed
 ERAS = ("2025-11-25", "2026-07-28")
 RESULT = re.compile(r"server-(.+)-\d{4}-\d\d-\d\dT.*")
 GOOD = {"SUCCESS", "INFO", "SKIPPED"}  # skipped: of what the server does not say it offers
@@ -96,7 +97,7 @@ def ran(url: str, era: str, place: Path) -> dict[str, set[str]]:
     program = node_modules() / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
     argv = [node(), str(program), "server", "--url", url, "--requirements", era, "-o", str(place)]
     environ = {"PATH": os.environ["PATH"], **trusting()}
-    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=250, check=False)
     assert "=== SUMMARY ===" in done.stdout, done.stdout[-2000:] + done.stderr[-2000:]
     found = {}
     for file in place.glob("*/checks.json"):

@@ -10,10 +10,11 @@ import pytest
 
 from egress.asking import Answer, BadAnswer
 from tests.egress.test_gate import UPGRADE
-from tests.egress.world.gate import Gate, eventually
+from tests.egress.world.gate import Gate
 from tests.egress.world.sandbox import Answer as Got
 from tests.egress.world.sandbox import Http2, Sandbox, http2_get
 from tests.egress.world.town import Guest, Town
+from tests.waiting import until
 
 pytestmark = pytest.mark.promise("egress.only_gate")
 ANY = {"host": "*", "ask": True}
@@ -171,7 +172,7 @@ def test_holding_is_bounded_in_number_and_time(tmp_path: Path) -> None:
         assert (silence.status, silence.rule) == (403, "egress.error")
         assert "not answered in time" in silence.json["reason"]
         second.say(request.format(3))
-        eventually(lambda: len(gate.events("ask", "h")) == 2)
+        until(lambda: len(gate.events("ask", "h")) == 2)
     gate.close()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from egress.destination import Destination, networks
-from egress.dial import Dialler, PinnedLoop, is_own
+from egress.dial import Dialler, Pin, PinnedLoop, is_own
 from egress.lookups import Lookups
 from egress.refusal import Refused
 from tests.egress.world.origin import Origin
@@ -46,7 +46,7 @@ def test_with_a_pin_it_connects_there_whatever_the_name(origin: Origin) -> None:
     async def play() -> tuple[str, bool]:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, PinnedLoop)
-        loop.pin((LOOPBACK,))
+        loop.pin(Pin((LOOPBACK,)))
         _, writer = await asyncio.open_connection("a.test", origin.port)
         sock: socket.socket = writer.get_extra_info("socket")
         undelayed = bool(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
@@ -60,7 +60,7 @@ def test_a_pin_is_of_one_task(origin: Origin) -> None:
     async def play() -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, PinnedLoop)
-        loop.pin((LOOPBACK,))
+        loop.pin(Pin((LOOPBACK,)))
         await asyncio.gather(asyncio.open_connection("127.0.0.1", origin.port))
 
     with pytest.raises(OSError, match="never allowed"):

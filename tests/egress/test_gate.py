@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.egress.world.gate import ROOT, Gate, eventually
+from tests.egress.world.gate import ROOT, Gate
 from tests.egress.world.origin import Origin
 from tests.egress.world.sandbox import NO_ANSWER, Http2, Sandbox, http2_get
 from tests.egress.world.town import Town
+from tests.waiting import until
 
 UPGRADE = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
@@ -80,7 +81,7 @@ def test_a_websocket_carries_bytes_both_ways(town: Town) -> None:
         echoed = sandbox.read(10)
 
     assert (answer.status, echoed) == (101, b"\x82\x84abcd1234")
-    assert guest.flow(path="/ws") | {"status": 101, "bytes_up": 10, "bytes_down": 10} == guest.flow(path="/ws")
+    assert [guest.flow(path="/ws", status=101)[way] // 1000 for way in ("bytes_up", "bytes_down")] == [0, 0]
 
 
 @pytest.mark.promise("egress.refusal_explains")
@@ -101,7 +102,7 @@ def test_a_refused_request_over_tls_reads_why_and_what_would_be_allowed(town: To
         "allowed": [guest.at("allowed.test")],
         "decision_id": "d-2",
     }
-    assert answer.headers["x-sandgate-error"] == answer.json["reason"]
+    assert answer.headers["x-sandgate-error"] == answer.json["reason"] == answer.headers[":reason"].removeprefix("403 ")
     event = guest.refused(host="denied.test")
     assert (event["decisions"], event["attribution"]) == (["d-1", "d-2"], "any_of")
     assert (event["count"], event["method"], event["scheme"], event["path"]) == (1, "GET", "https", "/why")
@@ -250,7 +251,7 @@ def test_twenty_megabytes_stream_both_ways_and_are_not_held(town: Town) -> None:
 
     assert (len(down.body), up.body.split()[2]) == (size, str(size).encode())
     assert town.gate.memory_mb() - before < 15
-    assert guest.flow(path="/up")["bytes_up"] == guest.flow(path="/big")["bytes_down"] == size
+    assert size < guest.flow(path="/up")["bytes_up"] < size + 1000 > guest.flow(path="/big")["bytes_down"] - size > 0
     (meanwhile,) = town.gate.events("sending", guest.name)  # said before it was over
     assert guest.flow(path="/up")["told_up"] == meanwhile["bytes_up"] >= 16 << 20
 
@@ -301,7 +302,7 @@ def test_one_session_cannot_take_all_connections(town: Town) -> None:
         assert lines[128].answer().rule == "egress.limit"
         with neighbour.tunnel("allowed.test") as sandbox:
             assert sandbox.get(neighbour.at("allowed.test")).status == 200
-    eventually(lambda: _works(greedy))
+    until(lambda: _works(greedy))
 
 
 def _works(guest: "object") -> bool:
@@ -317,7 +318,7 @@ def test_refusals_are_counted_so_that_a_sandbox_cannot_fill_a_disk(town: Town) -
             host = f"h{number % 60}.test"
             assert sandbox.ask(f"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n").status == 403
 
-    eventually(lambda: sum(event["count"] for event in town.gate.events("refused", guest.name)) == 300)
+    until(lambda: sum(event["count"] for event in town.gate.events("refused", guest.name)) == 300)
     events = town.gate.events("refused", guest.name)
     assert len(events) <= 21 * (time.monotonic() - began + 2)  # so many a second, however slow the machine
     assert any(event["rule"] == "egress.limit" for event in events)
@@ -333,6 +334,7 @@ def test_an_origin_that_is_not_there_is_said_to_be_so(town: Town) -> None:
 
     assert (answer.status, answer.rule) == (502, "egress.error")
     assert guest.flow(port=1)["address"] == "127.0.0.1"  # what was dialled, and did not answer
+    assert guest.flow(host="unknown.test")["failed"] == unknown.json["reason"]
     assert "does not resolve" in unknown.json["reason"]
 
 

@@ -1,9 +1,12 @@
 """Ways past the gate that were tried on others, each against a real process and an origin that notes what arrives."""
 
 import contextlib
+from pathlib import Path
 
 import pytest
 
+from tests.egress.world.certificates import FakeAuthority
+from tests.egress.world.origin import Origin
 from tests.egress.world.sandbox import Http2, http2_get
 from tests.egress.world.town import TABLE, Town
 
@@ -36,6 +39,22 @@ def test_an_origin_that_switches_protocols_unasked_is_hung_up_on(town: Town) -> 
         assert sandbox.ends()
 
     assert guest.refused(host="allowed.test")["reason"] == "The origin switched protocols unasked."
+
+
+def test_an_origin_of_an_authority_that_nobody_knows_is_refused_with_the_setting_that_would(
+    town: Town, tmp_path: Path
+) -> None:
+    with contextlib.closing(Origin(FakeAuthority(tmp_path).context("static.test"))) as origin:
+        where = f"static.test:{origin.port}"
+        guest = town.session(where)
+        with guest.dial() as sandbox:
+            sandbox.connect(where)
+            answer = sandbox.tls("static.test").get(where, "/unknown")
+
+    assert answer.status == 502
+    assert "[egress] upstream_ca" in answer.json["reason"]
+    assert guest.flow(status=502)["failed"] == answer.json["reason"]
+    assert b"/unknown" not in origin.everything
 
 
 @pytest.mark.promise("egress.no_private")
@@ -245,6 +264,38 @@ def test_other_schemes_and_mitmproxys_own_pages_are_refused(town: Town, url: str
     assert b"S16" not in town.arrived
 
 
+@pytest.mark.promise("egress.neighbours")
+@pytest.mark.parametrize(
+    ("begins", "goes_on"),
+    [(b"5;", b"a=b;" * 10_000), (b"f" * 10_000, b"f" * 40_000), (b"3\r\nabc\r\n0\r\n", b"x-a: b\r\n" * 5_000)],
+    ids=["a chunk's first line", "a chunk's size", "trailers"],
+)
+def test_what_frames_an_upload_and_has_no_end_is_cut(town: Town, begins: bytes, goes_on: bytes) -> None:
+    guest, before = town.session("allowed.test"), town.gate.memory_mb()
+    head = f"POST /framed HTTP/1.1\r\nHost: {guest.at('allowed.test')}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with guest.tunnel("allowed.test") as sandbox, contextlib.suppress(OSError):
+        sandbox.say(head.encode() + begins)
+        for _ in range(2_000):
+            sandbox.say(goes_on)
+
+    assert town.gate.memory_mb() - before < 10
+    assert "What is around a body" in guest.refused(rule="egress.limit")["reason"]
+
+
+@pytest.mark.promise("egress.neighbours")
+@pytest.mark.parametrize("what", ["chunk-line", "trailers"])
+def test_what_frames_an_answer_and_has_no_end_is_cut(town: Town, what: str) -> None:
+    guest, before = town.session("allowed.test"), town.gate.memory_mb()
+    with guest.tunnel("allowed.test") as sandbox:
+        sandbox.say(f"GET /endless-{what} HTTP/1.1\r\nHost: {guest.at('allowed.test')}\r\n\r\n")
+        said = b""
+        while data := sandbox.read(1 << 20):
+            said += data
+
+    assert said.endswith(b"hello\r\n")
+    assert town.gate.memory_mb() - before < 10
+
+
 def test_trailers_which_the_parser_cannot_read_end_the_connection_at_once(town: Town) -> None:
     guest = town.session("allowed.test")
     head = f"POST /trailers HTTP/1.1\r\nHost: {guest.at('allowed.test')}\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -252,3 +303,15 @@ def test_trailers_which_the_parser_cannot_read_end_the_connection_at_once(town: 
         assert sandbox.ask(head + "3\r\nabc\r\n0\r\nX-Late: y\r\n\r\n").status == 0
 
     assert "after a request's body" in guest.refused(rule="egress.protocol")["reason"]
+
+
+def test_trailers_over_http2_end_the_connection_as_well(town: Town) -> None:
+    guest = town.session("allowed.test")
+    with guest.tunnel("allowed.test", protocols=("h2",)) as sandbox:
+        told = Http2(sandbox).ask(
+            http2_get(guest.at("allowed.test"), "/late", "POST"), b"abc", trailers=[("x-late", "unjudged")]
+        )
+
+    assert told.status == 0
+    assert "after a request's body" in guest.refused(rule="egress.protocol")["reason"]
+    assert b"unjudged" not in town.arrived

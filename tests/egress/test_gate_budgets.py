@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.egress.world.sandbox import Answer
+from tests.egress.world.sandbox import Answer, Http2, http2_get
 from tests.egress.world.town import Guest, Town, opened
 
-LIMITS = {"connections": 16, "tls_per_second": 2, "tls_burst": 6, "upload_mb": 1, "download_mb": 2}
+LIMITS = {"connections": 16, "tls_per_second": 0.5, "tls_burst": 6, "upload_mb": 1, "download_mb": 2}
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,8 @@ def test_many_new_connections_wait_and_too_many_are_refused(small: Town) -> None
     refused = [answer for answer in answers if answer.status == 429]
     assert refused
     assert refused[0].rule == "egress.limit"
-    assert "2 connections a second" in refused[0].headers["x-sandgate-error"]
-    assert "2 connections a second" in refused[0].headers[":reason"]  # which is what curl shows of it
+    assert "0.5 connections a second" in refused[0].headers["x-sandgate-error"]
+    assert "0.5 connections a second" in refused[0].headers[":reason"]  # which is what curl shows of it
     assert len(refused) < len(answers)  # the others had to wait, and then had their turn
 
 
@@ -66,6 +66,23 @@ def test_a_session_without_bytes_left_is_cut_and_then_refused(small: Town, way: 
     assert after.rule == "egress.limit"
     assert f"{way}load_mb allows" in after.json["reason"].replace("sent", "up")
     assert guest.flow()[f"bytes_{way}"] < 2_500_000
+
+
+@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
+def test_what_leaves_in_heads_and_paths_is_counted_as_well(small: Town, protocol: str) -> None:
+    guest = small.session("allowed.test")
+    at, held = guest.at("allowed.test"), "x" * 50_000
+    with guest.tunnel("allowed.test", protocols=(protocol,)) as sandbox:
+        speaker = Http2(sandbox) if protocol == "h2" else None
+        for number in range(21):
+            path = f"/{number}?{held}"
+            answer = speaker.ask(http2_get(at, path)) if speaker else sandbox.get(at, path)
+            if answer.status != 200:
+                break
+
+    assert (answer.rule, number) == ("egress.limit", 19)  # the million is over with the twentieth
+    assert b"/19?" not in small.arrived
+    assert guest.flow(path="/0")["bytes_up"] > len(held)
 
 
 def test_limits_that_make_no_sense_are_refused(small: Town) -> None:

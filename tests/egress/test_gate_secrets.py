@@ -79,6 +79,21 @@ def test_over_http2_it_is_the_same_trailers_included(town: Town, guest: Guest) -
 
 
 @pytest.mark.promise("secrets.outside")
+@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
+def test_no_part_of_an_answer_is_asked_for_where_a_secret_goes(town: Town, guest: Guest, protocol: str) -> None:
+    place = f"/echo?part-{protocol}"
+    with guest.tunnel("allowed.test", protocols=(protocol,)) as sandbox:
+        if protocol == "h2":
+            parts = [("range", "bytes=60-90"), ("if-range", '"x"')]
+            Http2(sandbox).ask([*http2_get(guest.at("allowed.test"), place), *parts])
+        else:
+            sandbox.get(guest.at("allowed.test"), place, 'Range: bytes=60-90\r\nIf-Range: "x"\r\n')
+
+    (head,) = (head for heard in town.secure.heard for head in heard.heads if place.encode() in head)
+    assert b"range" not in head.lower()
+
+
+@pytest.mark.promise("secrets.outside")
 def test_a_websocket_shakes_hands_with_it_and_its_frames_are_masked(town: Town, guest: Guest) -> None:
     compressed = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
     with guest.tunnel("allowed.test") as sandbox:

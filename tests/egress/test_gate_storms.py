@@ -9,9 +9,9 @@ import h2.connection
 import hyperframe.frame
 import pytest
 
-from tests.egress.world.gate import eventually
 from tests.egress.world.sandbox import Sandbox, http2_get
 from tests.egress.world.town import Guest, Town, opened
+from tests.waiting import until
 
 GROWTH_MB = 60  # of the whole process, with a storm in it
 
@@ -157,7 +157,7 @@ def test_beside_a_storm_a_neighbour_is_answered_and_the_gate_stays_small(
             assert sandbox.get(neighbour.at("allowed.test")).status == 200
         assert own_town.gate.memory_mb() - before < GROWTH_MB
         assert len(own_town.gate.events("refused", greedy.name)) < 2000 / 10
-    eventually(lambda: _answered(greedy))
+    until(lambda: _answered(greedy))
 
 
 def _answered(guest: Guest) -> bool:

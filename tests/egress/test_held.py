@@ -18,6 +18,13 @@ async def test_it_counts_until_it_is_lifted_and_anew_when_it_starts_again() -> N
     assert await held.takes(HELD_BYTES * 10)
 
 
+async def test_one_read_is_handed_on_however_much_it_brought() -> None:
+    held = Held(patience_s=0.01)
+
+    assert await held.takes(HELD_BYTES * 2)
+    assert not await held.takes(1)
+
+
 @pytest.mark.parametrize("how", ["lift", "restart"])
 async def test_what_is_too_much_waits_for_whoever_makes_sense_of_it(how: str) -> None:
     held = Held()

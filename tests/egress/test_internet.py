@@ -44,7 +44,7 @@ def internet(tmp_path: Path) -> Iterator[Internet]:
 
 
 def run(internet: Internet, *argv: str, said: str = "") -> str:
-    done = subprocess.run(internet.inside(argv), input=said, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(internet.inside(argv), input=said, capture_output=True, text=True, timeout=60, check=False)
     return done.stdout + done.stderr
 
 

@@ -8,7 +8,7 @@ import pytest
 from egress.cause import Cause
 from egress.destination import Destination
 from egress.flight import Flight
-from egress.journal import Asked, Journal
+from egress.journal import FLOWS_BURST, FLOWS_PER_SECOND, MOST_SESSIONS, Asked, Journal
 from egress.refusal import Refusal
 
 
@@ -122,6 +122,36 @@ def test_text_from_a_sandbox_is_cut_and_escaped() -> None:
     assert event["host"].isascii()
 
 
+@pytest.mark.promise("egress.neighbours")
+def test_an_hour_of_flows_fills_no_disk_and_loses_no_count_and_no_byte(clock: Clock) -> None:
+    heard = list[Mapping[str, Any]]()
+    journal = Journal(heard.append)
+    for number in range(36_000):
+        flight = Flight(Destination(f"h{number % 3}.test", 443), "https", "GET", f"/{number}", Cause())
+        flight.starts(number)
+        journal.flow("s", flight.cause, flight.facts(200))
+        clock.advance(0.1)
+    journal.forget("s")
+
+    assert sum(event.get("count", 1) for event in heard) == 36_000
+    assert sum(event["bytes_up"] for event in heard) == sum(range(36_000))
+    assert [event["path"] for event in heard[:FLOWS_BURST]] == [f"/{number}" for number in range(FLOWS_BURST)]
+    assert len(heard) < FLOWS_BURST + 3600 * FLOWS_PER_SECOND + 360 * 3
+
+
+def test_flows_that_end_after_their_session_are_told_and_nothing_grows(clock: Clock) -> None:
+    heard = list[Mapping[str, Any]]()
+    journal = Journal(heard.append)
+    flight = Flight(Destination("a.test", 443), "https", "GET", "/p", Cause())
+    for number in range(MOST_SESSIONS + 10):
+        journal.forget(f"s{number}")
+        journal.flow(f"s{number}", flight.cause, flight.facts(200))
+
+    assert len(heard) == MOST_SESSIONS + 10
+    assert len(vars(journal)["_flows"]) == MOST_SESSIONS
+
+
+@pytest.mark.usefixtures("clock")
 def test_a_flow_is_told_whole() -> None:
     heard: list[Mapping[str, Any]] = []
     flight = Flight(Destination("a.test", 443), "https", "GET", "/p", Cause(("d-1",), "process"))

@@ -54,6 +54,10 @@ CALLED: list[tuple[Any, str, list[str]]] = [
     (_http1.Http1Client, "mark_done", ["request", "response"]),
     (_receivebuffer.ReceiveBuffer, "maybe_extract_at_most", ["count"]),
     (_http2.Http2Server, "is_closed", ["stream_id"]),
+    (_http2.Http2Server, "is_open_for_us", ["stream_id"]),
+    (_http2.Http2Server, "handle_h2_event", ["event"]),
+    (_http2.Http2Server, "_handle_event", ["event"]),
+    (_http2.Http2Client, "_handle_event", ["event"]),
     (http_layers, "validate_request", ["mode", "request", "validate_inbound_headers"]),
     (layer.NextLayer, "data_client", []),
     (layer.Layer, "handle_event", ["event"]),
@@ -136,6 +140,7 @@ async def test_options_that_we_set_exist_and_their_defaults_are_the_dangerous_on
         (server.ConnectionHandler, {"transports", "max_conns", "layer", "timeout_watchdog", "client"}),
         (_http1.Http1Connection, {"state", "buf", "stream_id", "request", "response"}),
         (_http2.Http2Connection, {"h2_conn"}),
+        (_http2.Http2Client, {"stream_queue"}),
         (_http_h2.BufferedH2Connection, {"stream_buffers"}),
         (_http_h2.SendH2Data, {"data"}),
         (http_layers.HttpClient, {"child_layer"}),
@@ -155,9 +160,11 @@ def test_an_error_page_of_its_own_is_sent_where_we_replace_it() -> None:
 
 
 def test_answers_are_read_by_what_has_that_name_in_the_module() -> None:
-    """egress.layers puts its own reader there."""
-    assert "Http1Client(self.context)" in inspect.getsource(http_layers.HttpClient)
+    """egress.layers and egress.frames put their own readers there."""
+    for name in ("Http1Client", "Http2Client"):
+        assert f"{name}(self.context)" in inspect.getsource(http_layers.HttpClient)
     assert importlib.import_module("egress.layers").Answers is vars(http_layers)["Http1Client"]
+    assert importlib.import_module("egress.frames").ToOrigin is vars(http_layers)["Http2Client"]
 
 
 def test_trailers_are_still_what_it_does_not_implement() -> None:

@@ -27,7 +27,7 @@ def start(folder: Path, descriptors: int | None = None) -> subprocess.CompletedP
             cwd="/",
             env={"PYTHONPATH": str(ROOT)},
             capture_output=True,
-            timeout=20,
+            timeout=60,
             check=False,
             preexec_fn=lower,
         )
@@ -72,7 +72,7 @@ def test_it_ends_before_it_was_ready_too(tmp_path: Path) -> None:
     gate = Gate(tmp_path)
     gate.hang_up()
 
-    assert gate.process.wait(10) in {0, 1}
+    assert gate.process.wait(60) in {0, 1}
     gate.close()
 
 
@@ -94,7 +94,7 @@ def test_it_ends_even_where_its_loop_hangs(tmp_path: Path) -> None:
     gate.tell(op="open", session="s", socket="/s")
     gate.hang_up()
 
-    assert gate.process.wait(10) == 1
+    assert gate.process.wait(60) == 1
     gate.close()
 
 

@@ -14,11 +14,15 @@ HOME = Destination("a.test", 443)
 
 
 def swap(
-    *fields: tuple[bytes, bytes], path: bytes = b"/", destination: Destination = HOME, secure: bool = True
+    *fields: tuple[bytes, bytes],
+    path: bytes = b"/",
+    destination: Destination = HOME,
+    secure: bool = True,
+    method: bytes = b"GET",
 ) -> Fields:
     vault = Vault()
     vault.replace([Secret.parse({"name": "key", "host": "a.test", "headers": ["Authorization"], "value": "the-value"})])
-    return swapped(Head(destination, secure, path, fields), {PLACEHOLDER: "key"}, vault).fields
+    return swapped(Head(destination, secure, path, fields, method), {PLACEHOLDER: "key"}, vault).fields
 
 
 @pytest.mark.promise("secrets.outside")
@@ -47,7 +51,7 @@ def test_fields_without_a_placeholder_stay_as_they_are(fields: list[tuple[bytes,
 @pytest.mark.promise("secrets.outside")
 @pytest.mark.parametrize(
     "where",
-    [{"destination": Destination("b.test", 443)}, {"destination": Destination("a.test", 8443)}, {"secure": False}, {"path": b"/?" + PLACEHOLDER}],
+    [{"destination": Destination("b.test", 443)}, {"destination": Destination("a.test", 8443)}, {"secure": False}, {"path": b"/?" + PLACEHOLDER}, {"method": PLACEHOLDER}],
 )  # fmt: skip
 def test_towards_anything_else_it_is_refused(where: dict[str, object]) -> None:
     with pytest.raises(Refused, match="placeholder of the secret key may go to"):

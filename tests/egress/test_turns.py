@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from egress.turns import LARGEST, LONG_S, SMALLEST, Bite, Turns
+from egress.turns import LARGEST, LONG_S, PENALTY, SMALLEST, Bite, Turns
 
 
 def order(*sessions: str) -> list[str]:
@@ -89,10 +89,22 @@ def test_who_was_cancelled_has_no_turn_and_holds_nobody_up() -> None:
 def test_where_a_little_is_much_work_less_is_read_and_more_again_later() -> None:
     bite = Bite()
     for _ in range(20):
-        bite.took(LONG_S * 2)
+        bite.took(LONG_S * 2, 1.0)
     assert bite.size == SMALLEST
-    bite.took(LONG_S / 2)
+    bite.took(LONG_S / 2, 1.0)
     assert bite.size == SMALLEST
     for _ in range(20):
-        bite.took(0)
+        bite.took(0, 1.0)
+    assert bite.size == LARGEST
+
+
+@pytest.mark.promise("egress.neighbours")
+def test_after_one_very_long_bite_little_is_read_for_many_times_as_long() -> None:
+    bite = Bite()
+    bite.took(0.3, 10.0)
+    for _ in range(20):
+        bite.took(0, 10.0 + 0.3 * (PENALTY - 1))
+    assert bite.size == SMALLEST
+    for _ in range(20):
+        bite.took(0, 10.0 + 0.3 * (PENALTY + 1))
     assert bite.size == LARGEST

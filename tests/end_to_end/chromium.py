@@ -50,7 +50,8 @@ async def person(
     page.on("dialog", lambda dialog: wrong.append(f"a dialog: {dialog.message}"))
     await page.goto("/signin" if token else url)
     if token:
-        await page.keyboard.type(token)  # the field has the focus
+        await expect(page.get_by_label("Your token")).to_be_focused()  # autofocus comes with a frame after the load
+        await page.keyboard.type(token)
         await page.keyboard.press("Enter")
         await page.wait_for_url("**/")
     yield page

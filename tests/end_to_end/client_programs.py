@@ -28,7 +28,7 @@ def client(name: str) -> list[str]:
 
 def printed(home: Home, argv: list[str]) -> str:
     environ = {**home.environ, **trusting()}
-    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-2000:]
     return done.stdout
 
@@ -38,7 +38,7 @@ def inspected(home: Home, era: str, session: str, reach: list[str]) -> str:
     config = home.folder / f"{session}.json"
     config.write_text(json.dumps({"mcpServers": {"it": _configured(home, reach)}}))
     argv = [node(), str(node_modules() / INSPECTOR), "--cli", "--config", str(config), "--server", "it"]
-    argv += ["--protocol-era", era, "--format", "json", "--quiet"]
+    argv += ["--protocol-era", era, "--format", "json", "--quiet", "--connect-timeout", "120000"]
     given = json.dumps({"command": "echo one; exit 3", "session": session})
     call = ["--method", "tools/call", "--tool-name", "shell", "--tool-args-json", given]
     return "".join(printed(home, [*argv, *words]) for words in (["--method", "tools/list", "--strict"], call))

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -16,9 +15,14 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
-from server.front.bearers import digest
-from tests.end_to_end.rig import PROGRAM, Home, until
+from server.settings.http import digest
+from tests.end_to_end.rig import PROGRAM, Home
+from tests.free_port import free_port
+from tests.waiting import PATIENCE_S, until
 
+NOBODY = ssl.SSLContext(
+    ssl.PROTOCOL_TLS_CLIENT
+)  # is trusted by who asks over plain http: to read all authorities takes time
 ANN, BOB = "sgt_ann-0123456789abcdef", "sgt_bob-0123456789abcdef"
 
 
@@ -35,10 +39,10 @@ class HttpServer:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=PATIENCE_S)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(self.url + path, headers=headers, timeout=30, verify=self.trust or True)
+        return httpx.get(self.url + path, headers=headers, timeout=PATIENCE_S, verify=self.trust or NOBODY)
 
     def answers(self) -> bool:
         assert self.process.poll() is None, "the server ended"
@@ -66,9 +70,7 @@ def serving_by(
 ) -> Generator[HttpServer]:
     """The same by any command, which is told its port."""
     home.write_settings()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(argv(port), env=home.environ, stdin=subprocess.DEVNULL)
     url = f"https://localhost:{port}" if trust else f"http://127.0.0.1:{port}"
     server = HttpServer(home, url, process, trust)
@@ -76,7 +78,7 @@ def serving_by(
         until(server.answers, "the server answers")
         yield server
     finally:
-        if process.poll() is None:
+        if server.process.poll() is None:  # a test may have started it again
             server.end()
 
 

@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import anyio
 import docker.errors
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
@@ -23,9 +23,9 @@ from server.sandbox.installation import STATE_LABEL
 from server.sandbox.orphans import SANDBOX_LABEL
 from tests.real_engine import client as docker_client
 from tests.real_engine import engine_url
+from tests.waiting import PATIENCE_S, until
 
 PROGRAM = str(Path(sys.executable).with_name("sandgate"))
-PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +89,15 @@ class Home:
         return [entry["Id"] for entry in sorted(found, key=lambda entry: int(entry["Created"]), reverse=True)]
 
     def remove_images(self) -> None:
-        """Those of one second are not told apart by their age, so what others stood on is tried again."""
-        while images := self.images():
-            with docker_client() as api:
-                for image in images:
-                    with suppress(docker.errors.APIError):
-                        api.remove_image(image, force=True)
-            assert len(self.images()) < len(images), images
+        """What others stand on, or a container that is on its way out, is tried again."""
+        until(self._no_image_is_left, lambda: f"left: {self.images()}")
+
+    def _no_image_is_left(self) -> bool:
+        with docker_client() as api:
+            for image in self.images():
+                with suppress(docker.errors.APIError):
+                    api.remove_image(image, force=True)
+        return not self.images()
 
     def sockets(self) -> list[Path]:
         return [path for path in (self.folder / "run").rglob("*") if path.is_socket()]
@@ -106,12 +108,24 @@ class Home:
         processes = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
         return [int(entry.name) for entry in processes if ours in _words(entry, "environ") + _words(entry, "cmdline")]
 
+    def pid_of(self, word: str) -> int:
+        """Of the one with that argument; a child that it starts looks like it for a moment."""
+
+        def found() -> list[int]:
+            pids = [pid for pid in self.pids() if word.encode() in _words(Path(f"/proc/{pid}"), "cmdline").split(b"\0")]
+            return pids if len(pids) == 1 else []
+
+        return until(found, f"there is not one with {word}")[0]
+
     def processes(self) -> list[str]:
         """Their command lines."""
         return [_words(Path(f"/proc/{pid}"), "cmdline").replace(b"\0", b" ").decode() for pid in self.pids()]
 
-    def nothing_is_left(self) -> bool:
-        return not self.containers() and not self.sockets() and not self.processes()
+    def left(self) -> list[object]:
+        return [*self.containers(), *self.sockets(), *self.processes()]
+
+    def wait_until_nothing_is_left(self) -> None:
+        until(lambda: not self.left(), lambda: f"left: {self.left()}")
 
 
 def _words(process: Path, what: str) -> bytes:
@@ -155,17 +169,29 @@ async def refused(client: Client, tool: str, **arguments: Any) -> str:
     return text_of(result)
 
 
+async def heard_while_it_runs(client: Client, says: str, word: str, **more: Any) -> str:
+    """What a command prints that says so, and ends once its client has heard the word: by progress, for there is no result."""
+    heard = anyio.Event()
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        if word in (message or ""):
+            heard.set()
+
+    async def end() -> None:
+        await heard.wait()
+        await called(client, "exec", argv=["touch", "heard"], **more)
+
+    command = f"rm -f heard; {says}; until [ -e heard ]; do sleep 0.05; done; echo heard"
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(end)
+        result = await client.call_tool("shell", {"command": command, **more}, progress_callback=hear)
+        tasks.cancel_scope.cancel()
+    return str(structured(result)["stdout"])
+
+
 def structured(result: CallToolResult) -> dict[str, Any]:
     assert isinstance(result.structured_content, dict), text_of(result)
     return result.structured_content
-
-
-def until(holds: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
-    """Look again and again until it holds; fails after a bounded time."""
-    deadline = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
 
 
 @dataclass
@@ -214,12 +240,20 @@ class RawServer:
     def shell(self, command: str, **arguments: Any) -> dict[str, Any]:
         return self.ask("tools/call", {"name": "shell", "arguments": {"command": command, **arguments}})
 
+    def begin(self, says: str, **arguments: Any) -> str:
+        """A job that has said so, and sleeps for longer than a test takes; if it went on it would leave a file."""
+        command = f"echo {says}; sleep 300; echo > ran-on"
+        job = str(self.shell(command, background=True, **arguments)["structuredContent"]["job"])
+        told = self.ask("tools/call", {"name": "job_output", "arguments": {"job": job, "wait_s": 50, **arguments}})
+        assert told["content"][0]["text"].startswith(f"{says}\n"), told
+        return job
+
     def end(self, number: int = signal.SIGKILL) -> int:
         self.process.send_signal(number)
         return self.wait()
 
     def wait(self) -> int:
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=PATIENCE_S)
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 stream.close()

@@ -8,7 +8,6 @@ import io
 import json
 import shlex
 import tarfile
-import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from mcp import Client
 
 from tests.egress.world.certificates import FakeAuthority
 from tests.end_to_end.rig import believed, structured, text_of
+from tests.loopback_http import answering
 from tests.real_git import git, repository
 
 HOST = "pkgs.test"
@@ -61,21 +61,11 @@ def open_shop(folder: Path) -> Iterator[Shop]:
     asked: list[str] = []
     authority, wares = FakeAuthority(folder), folder / "wares"
     serve = functools.partial(_Counter, directory=str(wares), asked=asked)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve)
-    server.daemon_threads = True
-    server.socket = authority.context(HOST, protocols=("http/1.1",)).wrap_socket(
-        server.socket, server_side=True, do_handshake_on_connect=False
-    )
-    shop = Shop(server.server_address[1], authority.path, asked)
-    _stock(wares, shop.url)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    tls = authority.context(HOST, protocols=("http/1.1",))
+    with answering(serve, tls) as port:
+        shop = Shop(port, authority.path, asked)
+        _stock(wares, shop.url)
         yield shop
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Counter(http.server.SimpleHTTPRequestHandler):

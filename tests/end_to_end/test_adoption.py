@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.rig import Home, RawServer, until
+from server.sandbox.orphans import SANDBOX_LABEL
+from tests.end_to_end.rig import Home, RawServer
 from tests.real_engine import client
+from tests.waiting import until
 
-SETTINGS = 'environment = "base"\n[policy]\nprofile = "open"\n[sandbox]\ngrace_s = 12\n'
+SETTINGS = 'environment = "base"\n[policy]\nprofile = "open"\n[sandbox]\ngrace_s = 60\n'
 
 
 def text(answer: dict[str, Any]) -> str:
@@ -20,15 +22,15 @@ def sandboxes(home: Home) -> set[str]:
     """Of every server of this home."""
     identity = (home.folder / "state/installation").read_text()
     with client() as api:
-        found = api.containers(all=True, filters={"label": f"sandgate.state={identity}"})
-    return {str(entry["Labels"]["sandgate.sandbox"]) for entry in found}
+        found = api.containers(all=True, filters={"label": [f"sandgate.state={identity}", SANDBOX_LABEL]})
+    return {str(entry["Labels"][SANDBOX_LABEL]) for entry in found}
 
 
 def killed_in_the_middle(home: Home) -> tuple[RawServer, set[str]]:
     """With a session that has files and runs something, and a warm sandbox beside it."""
     first = RawServer.start(home)
     first.shell("echo kept > kept; echo said")
-    first.shell("echo so far; sleep 300; echo > ran-on", wait_s=0.5)
+    assert first.begin("so far") == "j2"
     until(lambda: len(home.audit("sandbox.created")) == 2, "no sandbox became warm")
     before = sandboxes(home)
     first.end(signal.SIGKILL)
@@ -54,20 +56,20 @@ def test_a_restarted_server_has_the_session_its_jobs_and_nothing_else_of_the_one
     assert "killed (the server was lost)" in text(job)
     (adopted,) = {line["sandbox"] for line in home.audit("sandbox.adopted")}
     assert adopted in before
-    until(lambda: sandboxes(home) & before == {adopted}, "the warm one of the dead server is still there", 20)
+    until(lambda: sandboxes(home) & before == {adopted}, "the warm one of the dead server is still there")
     second.end(signal.SIGTERM)
-    until(lambda: not sandboxes(home), "something is left", 20)
+    until(lambda: not sandboxes(home), "something is left")
 
 
 @pytest.mark.promise("nothing.left")
 def test_it_is_taken_over_before_the_first_call_and_frozen_ones_too(own_folder: Path) -> None:
-    home = Home(own_folder, settings=SETTINGS.replace("grace_s = 12", "grace_s = 8\nfreeze_after_s = 0.3\nidle = 0"))
+    home = Home(own_folder, settings=f"{SETTINGS}freeze_after_s = 0.3\nidle = 0\n")
     first = RawServer.start(home)
     first.shell("echo kept > kept")
-    until(lambda: bool(home.audit("session.frozen")), "it was not frozen", 20)
+    until(lambda: bool(home.audit("session.frozen")), "it was not frozen")
     first.end(signal.SIGKILL)
     second = RawServer.start(home)
-    until(lambda: bool(home.audit("session.adopted")), "it was not taken over", 20)
+    until(lambda: bool(home.audit("session.adopted")), "it was not taken over")
 
     assert second.shell("cat kept")["structuredContent"]["stdout"] == "kept\n"
     second.end(signal.SIGTERM)
@@ -75,7 +77,7 @@ def test_it_is_taken_over_before_the_first_call_and_frozen_ones_too(own_folder: 
 
 @pytest.mark.promise("session.alone")
 def test_a_probe_that_comes_first_takes_nothing_from_the_restarted_server(own_folder: Path) -> None:
-    home = Home(own_folder, settings=SETTINGS.replace("grace_s = 12", "grace_s = 20"))
+    home = Home(own_folder, settings=SETTINGS)
     killed_in_the_middle(home)
     probe = RawServer.start(home)
     probe.ask("tools/list", {})
@@ -91,9 +93,9 @@ def test_a_probe_that_comes_first_takes_nothing_from_the_restarted_server(own_fo
 @pytest.mark.promise("nothing.left")
 @pytest.mark.promise("result.truthful")
 def test_where_the_next_server_comes_too_late_that_is_said(own_folder: Path) -> None:
-    home = Home(own_folder, settings=SETTINGS.replace("grace_s = 12", "grace_s = 1"))
+    home = Home(own_folder, settings=SETTINGS.replace("grace_s = 60", "grace_s = 1"))
     killed_in_the_middle(home)
-    until(lambda: not sandboxes(home), "the sandboxes did not end by themselves", 20)
+    until(lambda: not sandboxes(home), "the sandboxes did not end by themselves")
     second = RawServer.start(home)
     answer = second.shell("ls")
 

@@ -1,6 +1,5 @@
 """What is unusual, through real servers: each kind is recorded, and what follows is as the settings say."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +8,16 @@ import httpx
 import pytest
 from mcp import Client
 
-from server.ops.demo_origin import HOST
-from server.ops.demo_origin import serving as origin_serving
+from tests.egress.world.certificates import FakeAuthority
 from tests.end_to_end.http_rig import ANN, cli, serving, tokens
 from tests.end_to_end.rig import Home, believed, connected, structured, text_of
+from tests.loopback_http import Asked, answering
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("anomaly.held")]
 
+HOST = "takes.test"
 BASE = 'environment = "base"\n[anomalies]\n'
-
-
-async def until(holds: Callable[[], Any]) -> Any:
-    with anyio.fail_after(20):
-        while not (found := holds()):
-            await anyio.sleep(0.05)
-    return found
 
 
 async def refusal(client: Client, tool: str, **arguments: Any) -> str:
@@ -41,7 +35,7 @@ async def test_a_burst_of_denials_freezes_the_session_until_a_person_releases_it
             await refusal(client, "shell", command="sudo id")
         frozen = await refusal(client, "shell", command="echo hello")
         unread = await refusal(client, "file_read", path="/workspace/x")
-        await until(lambda: home.audit("session.frozen"))
+        await eventually(lambda: home.audit("session.frozen"))
         listed, shown = text_of(await client.call_tool("session_list", {})), cli(home, "sessions", "list").stdout
         output = await client.call_tool("job_output", {"job": job, "wait_s": 0})
         (line,) = home.audit("anomaly.denials")
@@ -68,9 +62,9 @@ async def test_what_was_allowed_before_and_starts_after_stands_still_as_well(fol
         async with anyio.create_task_group() as tasks:
             arguments = {"command": "touch began; sleep 60", "background": True}
             tasks.start_soon(client.call_tool, "shell", arguments)  # it makes its session, which takes a while
-            await until(lambda: home.audit("call.decided"))
+            await eventually(lambda: home.audit("call.decided"))
             await refusal(client, "shell", command="sudo id")
-        await until(lambda: home.audit("session.frozen"))
+        await eventually(lambda: home.audit("session.frozen"))
         assert "frozen" in text_of(await client.call_tool("session_list", {}))
 
 
@@ -110,24 +104,37 @@ async def test_failing_files_put_each_further_call_to_a_person(folder: Path) -> 
     assert home.audit("anomaly.failed_files")[0]["effect"] == "ask"
 
 
+class Taking(Asked):
+    """Reads all that it is sent: what is hung up on has left in part."""
+
+    def answer(self, body: bytes) -> None:
+        self.say(200)
+
+
 async def test_bytes_that_leave_and_hosts_that_are_new_are_recorded(folder: Path) -> None:
-    with origin_serving(folder) as origin:
+    authority = FakeAuthority(folder)
+    with answering(Taking, authority.context(HOST, protocols=("http/1.1",))) as port:
         home = Home(
             folder / "egress",
-            f'environment = "python"\n[anomalies]\nsent_mb = {{count = 2}}\nnew_hosts = {{count = 3, window_s = 600}}\n'
-            f'[egress]\nallow = ["{HOST}:{origin.port}"]\n{believed(origin.certificate)}',
+            f'environment = "python"\n[anomalies]\nsent_mb = {{count = 2, window_s = 600}}\n'
+            "new_hosts = {count = 3, window_s = 600}\n"
+            f'[egress]\nallow = ["{HOST}:{port}"]\n{believed(authority.path, HOST)}',
         )
         home.folder.mkdir()
         async with connected(home) as client:
-            asked = [("https://new-1.example/", 0), ("https://new-2.example/", 0), *[(origin.url, 150_000)] * 16]
+            asked = [
+                ("https://new-1.example/", 0),
+                ("https://new-2.example/", 0),
+                *[(f"https://{HOST}:{port}/", 150_000)] * 16,
+            ]
             program = (
                 f"import urllib.request as u\nfor url, size in {asked}:\n"
                 "    try: u.urlopen(url, data=bytes(size) or None).read()\n    except OSError as exc: print(exc)"
             )
             ran = await client.call_tool("exec", {"argv": ["python3", "-c", program]})
             assert not ran.is_error, text_of(ran)
-            (megabytes,) = await until(lambda: home.audit("anomaly.sent_mb"))
-            (new,) = await until(lambda: home.audit("anomaly.new_hosts"))
+            (megabytes,) = await eventually(lambda: home.audit("anomaly.sent_mb"))
+            (new,) = await eventually(lambda: home.audit("anomaly.new_hosts"))
             after = structured(await client.call_tool("shell", {"command": "echo hello"}))
 
     assert megabytes["count"] >= 2

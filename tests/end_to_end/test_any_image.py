@@ -66,7 +66,7 @@ async def test_the_file_tools_work(client: Client) -> None:
 
 
 async def test_names_lead_to_the_gate_and_no_further(client: Client) -> None:
-    told = await text_from(client, "shell", command="wget -T 10 -q -O - http://elsewhere.example/ 2>&1; true")
+    told = await text_from(client, "shell", command="wget -T 60 -q -O - http://elsewhere.example/ 2>&1; true")
 
     assert "403" in told
     assert "[the gate refused elsewhere.example:80" in told

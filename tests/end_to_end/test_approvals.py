@@ -1,11 +1,11 @@
 """What only a person may allow, with real clients: by the command line, and by a form in the client, in both eras."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 from mcp import Client, MCPError
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
@@ -14,16 +14,15 @@ from server.judge.approvals import Approvals
 from server.record.approval_rows import ApprovalRows
 from tests.end_to_end.http_rig import ANN, BOB, cli, serving, streamable, tokens
 from tests.end_to_end.rig import Home, connected, structured, text_of
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("approval.bound")]
 PUSH = {"command": "git push; echo went on"}
 
 
 @pytest.fixture
-def home(folder: Path, request: pytest.FixtureRequest) -> Home:
-    made = Home(folder / f"{abs(hash(request.node.name)) % 100_000}")
-    made.folder.mkdir()
-    return made
+def home(own_folder: Path) -> Home:
+    return Home(own_folder)
 
 
 def asked(result: CallToolResult) -> str:
@@ -60,9 +59,7 @@ async def test_a_no_is_told_to_the_agent(home: Home) -> None:
     async with connected(home) as client:
         approval = asked(await client.call_tool("shell", PUSH))
         cli(home, "approvals", "deny", approval)
-        with anyio.fail_after(20):
-            while not (written := home.audit("approval.answered")):  # before the agent asks again, if it ever does
-                await anyio.sleep(0.05)
+        written = await eventually(lambda: home.audit("approval.answered"))  # before the agent asks again, if ever
         answer = await client.call_tool("shell", PUSH)
     assert structured(answer)["status"] == "denied"
     assert "A person said no" in text_of(answer)
@@ -105,61 +102,76 @@ async def test_what_is_shown_hides_nothing(home: Home) -> None:
 # --- a form in the client ----------------------------------------------------------------------------------------------
 
 
-def answering(action: Any, allow: bool | None, seen: list[str]) -> Callable[..., Any]:  # noqa: FBT001 - what the form says
-    async def answer(_: Any, params: ElicitRequestParams) -> ElicitResult:
-        seen.append(params.message)
-        return ElicitResult(action=action, content=None if allow is None else {"allow": allow})
+@dataclass
+class Form:
+    """What a person does with whatever a client asks, and what was asked."""
 
-    return answer
+    does: ElicitResult = field(default_factory=lambda: ElicitResult(action="cancel"))
+    seen: list[str] = field(default_factory=list)
 
-
-async def in_client(
-    home: Home,
-    mode: Any,
-    action: str,
-    allow: bool | None = None,  # noqa: FBT001 - what the form says
-) -> tuple[CallToolResult, list[str]]:
-    seen = list[str]()
-    async with Client(home.parameters(), mode=mode, elicitation_callback=answering(action, allow, seen)) as client:
-        return await client.call_tool("shell", PUSH), seen
+    async def answer(self, context: Any, params: ElicitRequestParams) -> ElicitResult:
+        self.seen.append(params.message)
+        return self.does
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_a_person_says_yes_in_the_client(home: Home, mode: str) -> None:
-    result, seen = await in_client(home, mode, "accept", allow=True)
+@dataclass(frozen=True, slots=True)
+class Person:
+    """At a client that shows forms."""
+
+    home: Home
+    client: Client
+    form: Form
+
+    async def meets(self, session: str, does: ElicitResult) -> tuple[CallToolResult, list[str]]:
+        """The result of a call of that session, and what was shown."""
+        self.form.does, self.form.seen = does, []
+        return await self.client.call_tool("shell", {**PUSH, "session": session}), self.form.seen
+
+
+@pytest.fixture(scope="module", params=["auto", "legacy"])
+async def person(request: pytest.FixtureRequest, folder: Path, anyio_backend: str) -> AsyncGenerator[Person]:
+    """In each era; each test has a session of its own."""
+    home, form = Home(folder / request.param), Form()
+    home.folder.mkdir()
+    async with Client(home.parameters(), mode=request.param, elicitation_callback=form.answer) as client:
+        yield Person(home, client, form)
+
+
+async def test_a_person_says_yes_in_the_client(person: Person) -> None:
+    result, seen = await person.meets("yes", ElicitResult(action="accept", content={"allow": True}))
     assert ran(result), text_of(result)
     (message,) = seen
     assert "git push; echo went on" in message
     assert "outside the sandbox" in message
+    await person.client.call_tool("session_close", {"session": "yes"})
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-@pytest.mark.parametrize(("action", "allow"), [("accept", False), ("accept", None), ("decline", None)])
-async def test_whatever_is_no_clear_yes_is_a_no(
-    home: Home,
-    mode: str,
-    action: str,
-    allow: bool | None,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    result, seen = await in_client(home, mode, action, allow)
+@pytest.mark.parametrize(
+    ("session", "does"),
+    [
+        ("no", ElicitResult(action="accept", content={"allow": False})),
+        ("nothing", ElicitResult(action="accept")),
+        ("declined", ElicitResult(action="decline")),
+    ],
+)
+async def test_whatever_is_no_clear_yes_is_a_no(person: Person, session: str, does: ElicitResult) -> None:
+    result, seen = await person.meets(session, does)
     assert not ran(result)
     assert "A person said no" in text_of(result)
     assert len(seen) == 1
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_a_form_put_away_leaves_the_question_open(home: Home, mode: str) -> None:
-    result, _ = await in_client(home, mode, "cancel")
+async def test_a_form_put_away_leaves_the_question_open(person: Person) -> None:
+    result, _ = await person.meets("put-away", ElicitResult(action="cancel"))
     approval = re.search(r"sandgate approvals allow (a-\w+)", text_of(result))
     assert approval is not None
-    assert cli(home, "approvals", "allow", approval[1]).returncode == 0
+    assert cli(person.home, "approvals", "allow", approval[1]).returncode == 0
 
 
 async def test_an_answer_that_is_sent_again_or_with_another_call_or_made_up_runs_nothing(home: Home) -> None:
     """Between the rounds the client carries the question: what it brings back is good for that call, once."""
     yes = {"consent": ElicitResult(action="accept", content={"allow": True})}
-    nobody = answering("cancel", None, [])
-    async with Client(home.parameters(), mode="auto", elicitation_callback=nobody) as client:
+    async with Client(home.parameters(), mode="auto", elicitation_callback=Form().answer) as client:
 
         async def send(state: str | None, command: Mapping[str, str] = PUSH) -> Any:
             responses: Any = yes if state else None

@@ -11,9 +11,9 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult
 
-from server.front.bearers import digest
 from server.judge.approvals import Approvals
 from server.record.approval_rows import ApprovalRows
+from server.settings.http import digest
 from tests.end_to_end.http_rig import ANN, BOB, cli, serving, streamable
 from tests.end_to_end.rig import Home, connected, structured, text_of
 
@@ -30,11 +30,9 @@ WRITE = {"path": "private/x", "content": "first\n"}
 
 
 @pytest.fixture
-def home(folder: Path, request: pytest.FixtureRequest) -> Home:
+def home(own_folder: Path) -> Home:
     """For a test that starts and ends servers of its own."""
-    made = Home(folder / f"{abs(hash(request.node.name)) % 100_000}", SETTINGS)
-    made.folder.mkdir()
-    return made
+    return Home(own_folder, SETTINGS)
 
 
 @pytest.fixture(scope="module")

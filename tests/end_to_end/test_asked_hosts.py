@@ -9,11 +9,12 @@ import pytest
 from mcp import Client
 from mcp.types import ElicitRequestParams, ElicitResult
 
-from server.front.bearers import digest
 from server.ops.demo_origin import HOST, Origin
+from server.settings.http import digest
 from tests.end_to_end.http_rig import ANN, BOB, cli, streamable
 from tests.end_to_end.http_rig import serving as serving_http
 from tests.end_to_end.rig import Home, believed, connected, structured, text_of
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("approval.bound"), pytest.mark.promise("egress.only_gate")]
 
@@ -22,19 +23,13 @@ pytestmark = [pytest.mark.anyio, pytest.mark.promise("approval.bound"), pytest.m
 def home(folder: Path, origin: Origin) -> Home:
     return Home(
         folder,
-        settings=f'[egress]\nask = ["*.{HOST.partition(".")[2]}:{origin.port}"]\nhold_s = 20\n'
-        f"{believed(origin.certificate)}",
+        settings=f'[egress]\nask = ["*.{HOST.partition(".")[2]}:{origin.port}"]\n{believed(origin.certificate)}',
     )
 
 
 async def one(home: Home, kind: str, **more: Any) -> dict[str, Any]:
     """The newest line of that kind, waiting for one that fits."""
-    with anyio.fail_after(15):
-        while True:
-            found = [line for line in home.audit(kind) if more.items() <= line.items()]
-            if found:
-                return found[-1]
-            await anyio.sleep(0.05)
+    return (await eventually(lambda: [line for line in home.audit(kind) if more.items() <= line.items()], kind))[-1]
 
 
 async def test_a_person_answers_at_the_command_line_while_the_request_waits(
@@ -62,7 +57,7 @@ async def test_a_person_answers_at_the_command_line_while_the_request_waits(
     assert len(home.audit("egress.asked")) == 1
 
     cli(home, "approvals", "revoke", asked["approval"])
-    with anyio.fail_after(15):
+    with anyio.fail_after(PATIENCE_S):
         while "A person said no" not in text_of(await client.call_tool("shell", {"command": f"curl -sS {origin.url}"})):
             await anyio.sleep(0.1)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
-from tests.end_to_end.rig import Home, RawServer, connected, text_of, until
+from tests.end_to_end.rig import Home, RawServer, connected, text_of
 from tests.end_to_end.test_bad_machine import said
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -38,11 +38,9 @@ def test_without_an_engine_commands_fail_in_one_sentence(folder: Path, argv: tup
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (("serve", "--stdio", "--workspace", "/tmp:rwx"), ":rw"),
         (("serve", "--stdio", "--workspace", "/nowhere:rw"), "/nowhere"),
         (("serve", "--stdio", "--workspace", "/:ro"), "whole file system"),
         (("serve", "--stdio", "--config", "/nowhere.toml"), "/nowhere.toml"),
-        (("serve", "--stdio", "--tools", "everything"), "--tools"),
     ],
 )
 def test_a_bad_argument_is_one_sentence_and_a_failure(folder: Path, argv: tuple[str, ...], words: str) -> None:

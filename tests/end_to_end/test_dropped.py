@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from tests.end_to_end.http_rig import ANN, BOB, HttpServer, serving, tokens
-from tests.end_to_end.rig import Home, until
+from tests.end_to_end.rig import Home
+from tests.waiting import PATIENCE_S, until
 
-SLEEPS = {"command": "echo begun; exec -a {mark} sleep 2", "session": "{mark}", "timeout_s": 60}
 ABOUT = {"name": "dropper", "version": "1"}
 
 
@@ -26,7 +26,7 @@ def server(folder: Path) -> Iterator[HttpServer]:
 @contextmanager
 def client_of(server: HttpServer, token: str, **headers: str) -> Iterator[httpx.Client]:
     sent = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream", **headers}
-    with httpx.Client(base_url=server.url, headers=sent, timeout=30) as client:
+    with httpx.Client(base_url=server.url, headers=sent, timeout=PATIENCE_S) as client:
         yield client
 
 
@@ -34,9 +34,9 @@ def asked(method: str, number: int | None = None, **params: Any) -> dict[str, An
     return {"jsonrpc": "2.0", "method": method, "params": params, **({} if number is None else {"id": number})}
 
 
-def sleeping(mark: str, number: int = 2, **more: Any) -> dict[str, Any]:
-    given = {name: value.format(mark=mark) if isinstance(value, str) else value for name, value in SLEEPS.items()}
-    return asked("tools/call", number, name="shell", arguments=given, **more)
+def sleeping(mark: str, long: int, **more: Any) -> dict[str, Any]:
+    given = {"command": f"echo begun; exec -a {mark} sleep {long}", "session": mark, "timeout_s": 60}
+    return asked("tools/call", 2, name="shell", arguments=given, **more)
 
 
 def opening(version: str) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def test_over_http_in_the_older_era_a_dropped_connection_is_no_cancellation(serv
     """As its specification says; the call runs to its end."""
     with client_of(server, ANN) as client:
         session = session_of(client)
-        call = sleeping("older", _meta={"progressToken": "p"})
+        call = sleeping("older", 2, _meta={"progressToken": "p"})
         with client.stream("POST", "/mcp", json=call, headers=session) as answer:
             told(answer.iter_lines(), "begun")
     until(lambda: bool(ends(server, "older")), "it has ended")
@@ -78,7 +78,7 @@ def test_over_http_in_the_newer_era_it_is(server: HttpServer) -> None:
     meta = {f"io.modelcontextprotocol/{name}": value for name, value in about.items()}
     headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "shell"}
     with client_of(server, ANN, **headers) as client:
-        call = sleeping("newer", _meta={**meta, "progressToken": "p"})
+        call = sleeping("newer", 50, _meta={**meta, "progressToken": "p"})
         with client.stream("POST", "/mcp", json=call) as answer:
             told(answer.iter_lines(), "begun")
     until(lambda: bool(ends(server, "newer")), "it has ended")
@@ -93,7 +93,7 @@ def test_over_sse_the_session_is_the_stream_and_ends_with_it(server: HttpServer)
             client.post(endpoint, json=opening("2024-11-05"))
             told(lines, '"id":1')
             client.post(endpoint, json=asked("notifications/initialized"))
-            client.post(endpoint, json=sleeping("stream", _meta={"progressToken": "p"}))
+            client.post(endpoint, json=sleeping("stream", 50, _meta={"progressToken": "p"}))
             told(lines, "begun")
         until(lambda: bool(ends(server, "stream")), "it has ended")
         assert ends(server, "stream") == ["cancelled"]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.rig import Home, RawServer, until
+from tests.end_to_end.rig import Home, RawServer
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -43,6 +44,21 @@ def test_a_second_server_of_the_same_folders_has_its_own_session_and_says_so(hom
     assert said(first.shell("cat mine")) == "first"
     first.end(signal.SIGTERM)
     until(lambda: not home.processes(), "a process is left")
+
+
+def test_a_server_that_is_called_while_the_one_before_it_still_ends_has_its_session(home: Home) -> None:
+    """As where a client is started again: its next server is there before the last one has put everything away."""
+    first = RawServer.start(home)
+    first.shell("echo first > mine")
+    says_so = home.folder / "state/servers" / home.server_id / "ending"
+    second = RawServer.start(home)
+    first.process.send_signal(signal.SIGTERM)
+    until(lambda: says_so.exists() or first.process.poll() is not None, "the first does not end")
+
+    assert said(second.shell("cat mine")) == "first"
+    first.wait()
+    second.ask("tools/call", {"name": "session_close", "arguments": {}})
+    second.end(signal.SIGTERM)
 
 
 @pytest.mark.promise("session.alone")

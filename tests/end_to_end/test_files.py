@@ -14,7 +14,7 @@ from tests.end_to_end.rig import Home, refused, text_from
 
 pytestmark = pytest.mark.anyio
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) + b"IEND\xaeB`\x82"
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,16 @@ async def test_what_is_not_utf_8_is_told(client: Client) -> None:
     assert "0xe9 in line 1" in await text_from(client, "file_read", path="l1.txt")
     assert await text_from(client, "file_read", path="l1.txt", encoding="latin-1") == "café\n"
     assert await text_from(client, "file_read", path="u16.txt") == "grün\n[UTF-16-LE by its byte-order mark]"
+
+
+async def test_a_file_in_another_encoding_is_edited_where_it_is_ascii(client: Client) -> None:
+    await store(client, "latin", b"caf\xe9\nplain\n")
+
+    assert "caf\ufffd\n-plain\n+simple" in await text_from(client, "file_edit", path="latin", old="plain", new="simple")
+    assert "caf\ufffd" in await refused(client, "file_edit", path="latin", old="cafe\nsimple", new="x")
+    assert "no text matches" in await refused(client, "file_edit", path="latin", old="caf\ufffd", new="x")
+    kept = base64.b64encode(b"caf\xe9\nsimple\n").decode()
+    assert await text_from(client, "file_read", path="latin", encoding="base64") == kept
 
 
 async def test_modes_of_writing_do_what_they_say(client: Client) -> None:
@@ -205,6 +215,14 @@ async def test_a_search_that_finds_more_names_the_calls_for_it(client: Client) -
     )
     more = await text_from(client, "file_list", path="m", glob="f", limit=1)
     assert more.startswith("/workspace/m/a/f\n[1 more, from /workspace/m/b/f on: file_list(")
+
+
+async def test_a_match_in_each_of_many_files_is_more_and_no_accident(client: Client) -> None:
+    await shell(client, "mkdir each; for n in $(seq 1000 1300); do echo found > each/$n; done")
+    said = (await text_from(client, "file_search", pattern="found", path="each", limit=1)).splitlines()
+
+    assert said[0] == "/workspace/each/1000:1:found"
+    assert said[1].startswith("[more follow, from /workspace/each/1001 on: file_search(")
 
 
 @pytest.mark.parametrize(

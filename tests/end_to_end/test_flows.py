@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -10,6 +11,7 @@ from mcp import Client
 
 from server.ops.demo_origin import HOST, Origin
 from tests.end_to_end.rig import PROGRAM, Home, believed, called, connected, structured, text_of
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("egress.only_gate")]
 
@@ -31,9 +33,9 @@ async def test_an_allowed_host_answers_and_the_audit_names_the_call(client: Clie
     result, text = await shell(client, f"curl -sS {origin.url}")
 
     assert "the one host that is allowed" in text
-    with anyio.fail_after(5):
-        while not (flows := [f for f in home.audit("egress.flow") if f["decision_id"] == result["decision_id"]]):
-            await anyio.sleep(0.05)
+    flows = await eventually(
+        lambda: [f for f in home.audit("egress.flow") if f["decision_id"] == result["decision_id"]]
+    )
     (flow,) = flows
     assert (flow["host"], flow["address"], flow["port"], flow["status"]) == (HOST, "127.0.0.1", origin.port, 200)
     assert (flow["method"], flow["rule"], flow["path"]) == ("GET", f"{HOST}:{origin.port}", "/hello")
@@ -76,7 +78,9 @@ async def test_without_any_proxy_variable_names_still_lead_to_the_gate(client: C
 
 TOGETHER = """
 touch here.NAME; until [ -e here.one ] && [ -e here.two ]; do sleep 0.02; done
-HOW python3 -c 'import urllib.request as u; u.urlopen("http://NAME.example/")' 2> /dev/null
+HOW python3 -c 'import contextlib, urllib.request as u
+for path in range(10):
+    with contextlib.suppress(OSError): u.urlopen(f"http://NAME.example/{path}")'
 touch done.NAME; until [ -e done.one ] && [ -e done.two ]; do sleep 0.02; done
 """
 AS_ANOTHER = """
@@ -90,20 +94,35 @@ print(sock.recv(9))
 
 async def test_of_calls_that_run_at_once_each_is_named_for_what_it_sent(client: Client, home: Home) -> None:
     told: dict[str, object] = {}
+    texts: dict[str, str] = {}
 
     async def call(name: str, how: str) -> None:
-        result, text = await shell(client, TOGETHER.replace("NAME", name).replace("HOW", how))
+        result, texts[name] = await shell(client, TOGETHER.replace("NAME", name).replace("HOW", how))
         told[name] = result["decision_id"]
-        assert f"[the gate refused {name}.example:80" in text
-        assert text.count("[the gate refused") == 1
+        assert f"[the gate refused {name}.example:80" in texts[name]
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(call, "one", "")
         tasks.start_soon(call, "two", "env -u http_proxy")
 
-    lines = [line for line in home.audit("egress.refused") if line["host"] in ("one.example", "two.example")]
-    assert {line["host"].partition(".")[0]: line["decision_id"] for line in lines} == told
-    assert {(line["attribution"], line["caller"]) for line in lines} == {("process", "local")}
+    # Where the agent has no processor in time, a connection is of either: it is never of the wrong one.
+    await eventually(lambda: {line["host"] for line in named(home)} == {"one.example", "two.example"})
+    assert {line["host"].partition(".")[0]: line["decision_id"] for line in named(home)} == told
+    assert {line["caller"] for line in named(home)} == {"local"}
+    unsure = [line for line in together(home) if line not in named(home)]
+    assert {(line["attribution"], *sorted(line["decision_ids"])) for line in unsure} <= {
+        ("any_of", *sorted(map(str, told.values())))
+    }
+    assert unsure or {text.count("[the gate refused") for text in texts.values()} == {1}
+
+
+def together(home: Home) -> list[dict[str, Any]]:
+    return [line for line in home.audit("egress.refused") if line["host"] in ("one.example", "two.example")]
+
+
+def named(home: Home) -> list[dict[str, Any]]:
+    """Those of which the kernel named the process."""
+    return [line for line in together(home) if line["attribution"] == "process"]
 
 
 async def test_what_a_sandbox_says_of_itself_cannot_name_a_call_that_is_not_its_own(client: Client, home: Home) -> None:
@@ -127,7 +146,7 @@ async def test_what_a_person_allows_is_taken_up_by_the_running_server(client: Cl
 
     done = subprocess.run([PROGRAM, "allow", "git push"], env=home.environ, capture_output=True, text=True, check=True)
     assert "git push" in done.stdout
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         while (await client.call_tool("shell", {"command": "git -C /tmp push --porcelain nowhere main"})).is_error:
             await anyio.sleep(0.1)
 
@@ -135,6 +154,6 @@ async def test_what_a_person_allows_is_taken_up_by_the_running_server(client: Cl
 async def test_a_host_that_a_person_allows_opens_without_a_restart(client: Client, home: Home) -> None:
     subprocess.run([PROGRAM, "allow", "elsewhere.example"], env=home.environ, capture_output=True, check=True)
     probe = "python3 -c \"import urllib.request as u\ntry: u.urlopen('http://elsewhere.example/')\nexcept Exception as e: print(e.code, e.read().decode())\""
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         while "egress.not_allowed" in (await shell(client, probe))[1]:
             await anyio.sleep(0.1)

@@ -18,6 +18,7 @@ SETTINGS = (
 )
 CRASHED = re.compile(r"Error executing tool \w+")  # all that the SDK tells of an exception that nobody meant
 SLOW = ("session_snapshot", "session_open")  # a few of them are enough
+GOOD = re.compile(r"[A-Za-z0-9._-]{1,64}")  # the name of a snapshot
 LONGEST = 70_000  # characters of an answer
 
 
@@ -65,7 +66,7 @@ def fuzzed(folder: Path) -> Iterator[Fuzzed]:
     finally:
         assert made.raw.process.stdin is not None
         made.raw.process.stdin.close()
-        made.raw.process.wait(30)
+        made.raw.process.wait(60)
         assert made.raw.process.stdout is not None
         made.raw.process.stdout.close()
         home.remove_images()
@@ -76,9 +77,6 @@ def _some_calls(fuzzed: Fuzzed, examples: int, tools: Iterable[str] = ()) -> Non
 
     @settings(
         max_examples=examples,
-        deadline=None,
-        database=None,
-        derandomize=True,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(st.data())
@@ -99,8 +97,10 @@ def test_sessions_and_snapshots_are_made_of_good_arguments_and_of_no_others(fuzz
     _some_calls(fuzzed, 30, SLOW)
     opened = fuzzed.raw.ask("tools/call", {"name": "session_list", "arguments": {}})["structuredContent"]
 
-    assert {found["snapshot"] for found in opened["snapshots"]} <= {"kept", "other.1"}
-    assert 1 <= len(opened["sessions"]) <= 4
+    assert len(opened["snapshots"]) <= 2
+    assert all(GOOD.fullmatch(found["snapshot"]) for found in opened["snapshots"])
+    assert opened["sessions"]
+    assert sum(found["state"] != "parked" for found in opened["sessions"]) <= 4
     for found in opened["sessions"]:
         fuzzed.call("session_close", {"session": found["session"]})
 

@@ -1,21 +1,17 @@
 """Signed tokens at a real server, from a small identity provider on loopback: found by its configuration, rotated, let go."""
 
-import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 
 from tests.end_to_end.http_rig import HttpServer, serving, streamable
 from tests.end_to_end.rig import Home, structured, text_of
+from tests.issuer import Issuer, issuing
+from tests.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("caller.known")]
 SETTINGS = """
@@ -27,65 +23,25 @@ roles = {{"night-shift" = "auditor"}}
 """
 
 
-class Issuer(BaseHTTPRequestHandler):
-    keys: dict[str, Any]
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        public = [
-            {**RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": name, "alg": "RS256", "use": "sig"}
-            for name, key in self.keys.items()
-        ]
-        here = f"http://127.0.0.1:{self.server.server_port}"  # type: ignore[attr-defined]  # an HTTPServer
-        known = {
-            "/.well-known/openid-configuration": {"issuer": here, "jwks_uri": f"{here}/keys"},
-            "/keys": {"keys": public},
-        }
-        body = json.dumps(known[self.path]).encode()
-        self.send_response(200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[Issuer]:
+    with issuing() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def issuer() -> Iterator[type[Issuer]]:
-    class Ours(Issuer):
-        keys = {"k1": rsa.generate_private_key(65537, 2048)}  # noqa: RUF012 - one class for one server
-        asked: list[str] = []  # noqa: RUF012
-        url = ""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Ours) as listening:
-        Ours.url = f"http://127.0.0.1:{listening.server_port}"
-        thread = threading.Thread(target=listening.serve_forever)
-        thread.start()
-        yield Ours
-        listening.shutdown()
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def server(folder: Path, issuer: Any) -> Iterator[HttpServer]:
+def server(folder: Path, issuer: Issuer) -> Iterator[HttpServer]:
     home = Home(folder, SETTINGS.format(url=issuer.url))
     with serving(home) as made:
         yield made
     home.remove_images()
 
 
-def signed(issuer: Any, subject: str, key: str = "k1", **more: Any) -> str:
-    claims = {"iss": issuer.url, "aud": "sandgate", "sub": subject, "exp": time.time() + 300, **more}
-    return jwt.encode(claims, issuer.keys[key], "RS256", headers={"kid": key})
-
-
-async def test_a_call_is_its_subjects_and_so_is_the_session(server: HttpServer, issuer: Any) -> None:
+async def test_a_call_is_its_subjects_and_so_is_the_session(server: HttpServer, issuer: Issuer) -> None:
     async with (
-        streamable(server, signed(issuer, "ann")) as ann,
-        streamable(server, signed(issuer, "ann", iat=time.time())) as later,
-        streamable(server, signed(issuer, "bob")) as bob,
+        streamable(server, issuer.signed("ann")) as ann,
+        streamable(server, issuer.signed("ann", iat=time.time())) as later,
+        streamable(server, issuer.signed("bob")) as bob,
     ):
         ran = await ann.call_tool("shell", {"command": "echo hers > note; cat note", "session": "work"})
         again = await later.call_tool("file_read", {"path": "note", "session": "work"})
@@ -101,20 +57,20 @@ async def test_a_call_is_its_subjects_and_so_is_the_session(server: HttpServer, 
     assert issuer.asked[:2] == ["/.well-known/openid-configuration", "/keys"]
 
 
-def test_a_group_is_a_role_and_a_role_opens_what_it_names(server: HttpServer, issuer: Any) -> None:
+def test_a_group_is_a_role_and_a_role_opens_what_it_names(server: HttpServer, issuer: Issuer) -> None:
     def metrics(**claims: Any) -> int:
-        return server.get("/metrics", Authorization=f"Bearer {signed(issuer, 'eve', **claims)}").status_code
+        return server.get("/metrics", Authorization=f"Bearer {issuer.signed('eve', **claims)}").status_code
 
     assert metrics(groups=["night-shift"]) == httpx.codes.OK
     assert metrics(groups=["day-shift"]) == metrics() == httpx.codes.FORBIDDEN
 
 
-def test_guessed_keys_do_not_make_it_ask_the_issuer_each_time(server: HttpServer, issuer: Any) -> None:
-    server.get("/mcp", Authorization=f"Bearer {signed(issuer, 'ann')}")
+def test_guessed_keys_do_not_make_it_ask_the_issuer_each_time(server: HttpServer, issuer: Issuer) -> None:
+    server.get("/mcp", Authorization=f"Bearer {issuer.signed('ann')}")
     before = len(issuer.asked)
-    issuer.keys["new"] = rsa.generate_private_key(65537, 2048)
+    issuer.make("new")
     codes = {
-        server.get("/mcp", Authorization=f"Bearer {signed(issuer, 'ann', key='new')}").status_code for _ in range(5)
+        server.get("/mcp", Authorization=f"Bearer {issuer.signed('ann', key='new')}").status_code for _ in range(5)
     }
 
     assert codes == {
@@ -123,10 +79,10 @@ def test_guessed_keys_do_not_make_it_ask_the_issuer_each_time(server: HttpServer
     assert len(issuer.asked) <= before + 2
 
 
-def test_whoever_has_no_token_is_told_where_one_comes_from(server: HttpServer, issuer: Any) -> None:
+def test_whoever_has_no_token_is_told_where_one_comes_from(server: HttpServer, issuer: Issuer) -> None:
     refused = server.get("/mcp")
     where = refused.headers["www-authenticate"].partition('resource_metadata="')[2].partition('"')[0]
-    told = httpx.get(where, timeout=30).json()
+    told = httpx.get(where, timeout=PATIENCE_S).json()
 
     assert refused.status_code == httpx.codes.UNAUTHORIZED
     assert told["resource"] == f"{server.url}/mcp"

@@ -9,7 +9,7 @@ import pytest
 from mcp import Client, MCPError
 
 from tests.end_to_end.http_rig import ANN, BOB, HttpServer, serving, streamable, tokens
-from tests.end_to_end.rig import Home, called, structured, text_from
+from tests.end_to_end.rig import Home, called, heard_while_it_runs, structured, text_from
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("work"), pytest.mark.promise("result.truthful")]
 
@@ -72,18 +72,8 @@ async def test_either_stream_is_read_byte_for_byte_from_any_offset(server: HttpS
 
 
 async def test_a_quiet_command_is_heard_of_while_it_is_waited_for(server: HttpServer) -> None:
-    heard: list[str] = []
-
-    async def hear(progress: float, total: float | None, message: str | None) -> None:
-        heard.append(message or "")
-
     async with streamable(server, ANN) as client:
-        said = await client.call_tool(
-            "shell", {"command": "sleep 5.5; echo up", "session": "work"}, progress_callback=hear
-        )
-
-    assert structured(said)["stdout"] == "up\n"
-    assert any("still running" in message for message in heard)
+        assert await heard_while_it_runs(client, "true", "still running", session="work") == "heard\n"
 
 
 async def test_a_job_goes_on_without_the_client_that_started_it_and_the_next_one_reads_and_writes_it(

@@ -10,6 +10,8 @@ from tests.end_to_end.client_programs import client, printed
 from tests.end_to_end.rig import Home
 from tests.installed import ROOT
 
+pytestmark = pytest.mark.timeout(300)  # the first of them may wait for what is installed
+
 
 @pytest.fixture(scope="module")
 def told(folder: Path) -> dict[str, Any]:

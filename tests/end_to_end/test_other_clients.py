@@ -14,8 +14,9 @@ import pytest
 
 from tests.end_to_end.client_programs import client, inspected, printed
 from tests.end_to_end.http_rig import ANN, HttpServer, serving, tokens
-from tests.end_to_end.rig import Home, until
+from tests.end_to_end.rig import Home
 from tests.installed import CLIENTS
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(300)  # the first of them waits for what is installed
 

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -158,10 +158,14 @@ async def test_a_form_on_another_page_of_this_machine_answers_nothing(world: Wor
 async def other_page(html: str) -> AsyncGenerator[str]:
     """A server of somebody else's on loopback: another origin, and the same site."""
 
+    answer = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n{html}".encode()
+
     async def serve(stream: SocketStream) -> None:
+        """A browser makes connections ahead as well, and leaves them unused."""
         async with stream:
-            await stream.receive()
-            await stream.send(f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n{html}".encode())
+            with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+                await stream.receive()
+                await stream.send(answer)
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     async with listener, anyio.create_task_group() as tasks:

@@ -6,7 +6,8 @@ import pytest
 from mcp import Client
 
 from server.ops.demo_origin import HOST, serving
-from tests.end_to_end.rig import Home, believed, connected, structured, text_of, until
+from tests.end_to_end.rig import Home, believed, connected, structured, text_of
+from tests.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("session.alone")]
 
@@ -14,7 +15,8 @@ WHAT_A_COMMAND_SEES = r"""
 id; env | sort; ulimit -a; umask; hostname; pwd
 grep -E '^(Cap|NoNewPrivs|Seccomp|Groups)' /proc/self/status
 awk '{print $2, $3}' /proc/mounts | sort
-find / -xdev -maxdepth 2 -newer /etc/hostname ! -path '/proc/*' ! -path '/tmp/*' -printf '%p %u %m\n' 2>/dev/null | sort
+find / -xdev -maxdepth 2 -newer /etc/hostname ! -path '/proc/*' ! -path '/tmp/*' ! -name hosts ! -name resolv.conf -printf '%p %u %m\n' 2>/dev/null | sort
+cat /etc/hosts /etc/resolv.conf
 for place in /etc /usr /root; do touch $place/x 2>&1; done
 python3 -c 'for place in ("/opt/sandgate", "/run/sandgate"):
     try: open(f"{place}/x", "w")

@@ -5,14 +5,18 @@ import secrets
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 import pytest
+from mcp import Client
+from mcp.types import CallToolResult
 
-from tests.end_to_end.rig import Home, connected, refused, text_from, until
+from tests.end_to_end.rig import Home, connected, text_of
 from tests.end_to_end.shop import HELLO, open_shop
 from tests.end_to_end.shop import said as said_in
 from tests.end_to_end.test_bad_machine import said
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -41,6 +45,25 @@ def place(folder: Path) -> Iterator[Path]:
     made.mkdir(mode=0o755)
     yield made
     Home(made).remove_images()
+
+
+async def answer(client: Client, tool: str, **arguments: Any) -> CallToolResult:
+    """Called again for as long as it says that its environment is still being prepared: on a busy machine it may."""
+    while "is still being prepared" in text_of(result := await client.call_tool(tool, arguments)):
+        assert result.is_error
+    return result
+
+
+async def text_from(client: Client, tool: str, **arguments: Any) -> str:
+    result = await answer(client, tool, **arguments)
+    assert not result.is_error, text_of(result)
+    return text_of(result)
+
+
+async def refused(client: Client, tool: str, **arguments: Any) -> str:
+    result = await answer(client, tool, **arguments)
+    assert result.is_error, text_of(result)
+    return text_of(result)
 
 
 def warm(home: Home) -> set[str]:
@@ -140,13 +163,13 @@ async def test_setup_is_judged_and_recorded_under_the_operator(place: Path) -> N
     async with connected(home) as client:
         await text_from(client, "shell", command="true")
 
-    asked = [(line["tool"], line["caller"]) for line in home.audit("call.started")]
-    assert asked == [
-        ("shell", "local"),
-        ("session_open", "operator"),
-        ("shell", "operator"),
-        ("shell", "operator"),
-        ("session_snapshot", "operator"),
+    asked = [(line["caller"], line["tool"]) for line in home.audit("call.started")]
+    assert asked[0] == ("local", "shell")
+    assert [each for each in asked if each != asked[0]] == [
+        ("operator", "session_open"),
+        ("operator", "shell"),
+        ("operator", "shell"),
+        ("operator", "session_snapshot"),
     ]
 
 
@@ -179,7 +202,7 @@ setup = ["curl -sS http://other.example/; false"]
 
 
 async def test_its_commands_are_told_while_they_run(place: Path) -> None:
-    settings = 'environment = "data"\n[environments.data]\nimage = "base"\nsetup = ["echo working on it; sleep 1"]\n'
+    settings = 'environment = "data"\n[environments.data]\nimage = "base"\nsetup = ["echo working on it; sleep 3"]\n'
     seen: list[str] = []
 
     async def heard(progress: float, total: float | None, message: str | None) -> None:

@@ -1,7 +1,6 @@
 """Behind a real reverse proxy: who came, how, and by which name is the proxy's to say where it is trusted, and nobody else's."""
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,9 @@ import httpx
 import pytest
 
 from tests.end_to_end.http_rig import ANN, HttpServer, over_sse, serving, streamable, tokens
-from tests.end_to_end.rig import Home, structured, until
+from tests.end_to_end.rig import Home, heard_while_it_runs
+from tests.free_port import free_port
+from tests.waiting import PATIENCE_S, until
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 pytestmark = [
@@ -65,9 +66,7 @@ class Behind:
 def proxied(folder: Path, server: HttpServer, source: str) -> Iterator[HttpServer]:
     """nginx, which comes to the server from that address; as a server of its own."""
     folder.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     config = folder / "nginx.conf"
     config.write_text(CONFIG.format(folder=folder, port=port, url=server.url, source=source))
     with subprocess.Popen([str(NGINX), "-p", str(folder), "-c", str(config)]) as process:
@@ -94,7 +93,7 @@ def behind(folder: Path) -> Iterator[Behind]:
 
 def get(server: HttpServer, path: str, **headers: str) -> int:
     """From an address of the client's own."""
-    with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.9")) as client:
+    with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.9"), timeout=PATIENCE_S) as client:
         return client.get(server.url + path, headers=headers).status_code
 
 
@@ -131,14 +130,7 @@ def test_host_and_origin_are_checked_behind_it_as_before_it(behind: Behind, head
 
 @pytest.mark.parametrize("reach", [streamable, over_sse])
 async def test_calls_and_their_progress_come_through_it(behind: Behind, reach: Any) -> None:
-    heard: list[str] = []
-
-    async def told(_: float, __: float | None, message: str | None) -> None:
-        heard.append(message or "")
-
     async with reach(behind.trusted, ANN) as client:
-        command = {"command": "echo one; sleep 0.5; echo two", "session": "work"}
-        result = await client.call_tool("shell", command, progress_callback=told)
+        stdout = await heard_while_it_runs(client, "echo one", "one", session="work")
 
-    assert structured(result)["stdout"] == "one\ntwo\n"
-    assert "one" in "".join(heard)
+    assert stdout == "one\nheard\n"

@@ -1,6 +1,7 @@
 """A secret of the operator's, used by a real program in a real sandbox that never holds it."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -10,6 +11,7 @@ from mcp import Client
 from tests.egress.world.certificates import FakeAuthority
 from tests.egress.world.origin import Origin
 from tests.end_to_end.rig import Home, called, connected, structured, text_of
+from tests.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("secrets.outside")]
 
@@ -89,7 +91,7 @@ async def test_a_placeholder_sent_elsewhere_is_said_to_the_model(client: Client,
 
 async def test_a_new_value_is_taken_up_without_a_restart(client: Client, origin: Origin, value: Path) -> None:
     value.write_text(f"{SECOND}\n")
-    with anyio.fail_after(15):
+    with anyio.fail_after(PATIENCE_S):
         while SECOND.encode() not in origin.everything:
             await shell(client, f'curl -sS https://api.example:{origin.port}/echo -H "Authorization: $API_KEY"')
 
@@ -118,11 +120,18 @@ async def test_a_file_that_holds_one_is_as_good_after_a_rest_and_with_another_se
     assert [line["secrets"] for line in mine.audit("egress.flow")] == [["key"]]
 
 
+def content_of(path: Path) -> bytes:
+    """Nothing, of what is gone meanwhile."""
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    return b""
+
+
 async def test_no_value_is_in_the_record_or_in_a_log_or_on_a_command_line(client: Client, home: Home) -> None:
     flows = home.audit("egress.flow")
     values = [text.encode() for text in (FIRST, SECOND, "from-a-command-77")]
-    written = [path for path in (home.folder / "state").rglob("*") if path.is_file()]
+    written = [content_of(path) for path in (home.folder / "state").rglob("*") if path.is_file()]
 
     assert any(flow.get("secrets") == ["key", "printed"] for flow in flows)
-    assert not [path for path in written if any(value in path.read_bytes() for value in values)]
+    assert not [content for content in written if any(value in content for value in values)]
     assert not [line for line in home.processes() if any(value.decode() in line for value in values)]

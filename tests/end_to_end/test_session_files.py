@@ -13,6 +13,7 @@ from mcp import MCPError
 from server.front import file_routes
 from tests.end_to_end.http_rig import ANN, BOB, HttpServer, serving, streamable, tokens
 from tests.end_to_end.rig import Home, connected, text_of
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.anyio
 MIB = 1 << 20
@@ -39,7 +40,7 @@ async def work(server: HttpServer) -> Any:
 
 def http(server: HttpServer, token: str | None = ANN) -> httpx.Client:
     return httpx.Client(
-        base_url=server.url, headers={} if token is None else {"Authorization": f"Bearer {token}"}, timeout=30
+        base_url=server.url, headers={} if token is None else {"Authorization": f"Bearer {token}"}, timeout=PATIENCE_S
     )
 
 
@@ -160,7 +161,7 @@ async def test_whoever_goes_away_in_the_middle_costs_nothing(server: HttpServer,
                 if request.startswith("GET"):
                     assert sock.recv(12) == b"HTTP/1.1 200"
     with http(server) as client:
-        assert client.put("/files/desk/whole", content=b"x").status_code == 201
+        until(lambda: client.put("/files/desk/whole", content=b"x").status_code == 201, "their places are free again")
         assert client.get("/files/desk/half").status_code == 404
 
 

@@ -4,16 +4,16 @@ import secrets
 import signal
 import subprocess
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import anyio
-import docker.errors
 import pytest
 from mcp import Client
 
-from tests.end_to_end.rig import PROGRAM, Home, RawServer, connected, refused, text_from, until
+from tests.end_to_end.rig import PROGRAM, Home, RawServer, connected, refused, text_from
+from tests.end_to_end.test_leftovers import GRACE, UNWEIGHED
 from tests.real_engine import client as docker_client
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.anyio
 
@@ -26,11 +26,7 @@ def home(folder: Path) -> Iterator[Home]:
     place.mkdir(mode=0o755)
     made = Home(place, settings=BASE)
     yield made
-    with docker_client() as api:
-        while there := made.images():  # what stands on another goes before it
-            for image in there:
-                with suppress(docker.errors.APIError):
-                    api.remove_image(image, force=True)
+    made.remove_images()
 
 
 @pytest.fixture
@@ -39,24 +35,45 @@ async def client(home: Home, anyio_backend: str) -> AsyncGenerator[Client]:
         yield made
 
 
-async def test_a_session_is_forked_and_restored_and_each_goes_its_own_way(client: Client) -> None:
-    await text_from(
-        client, "shell", command="echo 1 > a; mkdir -p ~/.cfg; echo mine > ~/.cfg/x; chmod 700 a; touch gone"
-    )
-    said = await text_from(client, "session_snapshot", name="before")
-    assert "snapshot before of session default: environment base" in said
-    assert "session_open(snapshot='before')" in said
-    await text_from(client, "shell", command="echo 2 > a; rm gone")
+@pytest.fixture(scope="module")
+def lasting_home(folder: Path) -> Iterator[Home]:
+    """For tests that take sessions and snapshots of names of their own."""
+    place = folder / "lasting"
+    place.mkdir(mode=0o755)
+    made = Home(place, settings='environment = "base"\n')
+    yield made
+    made.remove_images()
 
-    opened = await text_from(client, "session_open", session="fork", snapshot="before")
+
+@pytest.fixture(scope="module")
+async def lasting(lasting_home: Home, anyio_backend: str) -> AsyncGenerator[Client]:
+    async with connected(lasting_home) as made:
+        yield made
+
+
+async def test_a_session_is_forked_and_restored_and_each_goes_its_own_way(lasting: Client) -> None:
+    await text_from(
+        lasting,
+        "shell",
+        session="own",
+        command="echo 1 > a; mkdir -p ~/.cfg; echo mine > ~/.cfg/x; chmod 700 a; touch gone",
+    )
+    said = await text_from(lasting, "session_snapshot", session="own", name="before")
+    assert "snapshot before of session own: environment base" in said
+    assert "session_open(snapshot='before')" in said
+    await text_from(lasting, "shell", session="own", command="echo 2 > a; rm gone")
+
+    opened = await text_from(lasting, "session_open", session="fork", snapshot="before")
     assert "environment base" in opened
-    fork = await text_from(client, "shell", session="fork", command="cat a ~/.cfg/x; stat -c %a a; ls; echo 3 > a")
+    fork = await text_from(lasting, "shell", session="fork", command="cat a ~/.cfg/x; stat -c %a a; ls; echo 3 > a")
     assert fork.splitlines() == ["1", "mine", "700", "a", "gone"]
 
-    await text_from(client, "session_close")
-    await text_from(client, "session_open", session="default", snapshot="before")
-    assert await text_from(client, "shell", command="cat a") == "1"
-    assert await text_from(client, "shell", command="cat a", session="fork") == "3"
+    await text_from(lasting, "session_close", session="own")
+    await text_from(lasting, "session_open", session="own", snapshot="before")
+    assert await text_from(lasting, "shell", session="own", command="cat a") == "1"
+    assert await text_from(lasting, "shell", command="cat a", session="fork") == "3"
+    for session in ("own", "fork"):
+        await text_from(lasting, "session_close", session=session)
 
 
 async def test_a_snapshot_outlives_its_session_and_its_server(home: Home) -> None:
@@ -69,14 +86,15 @@ async def test_a_snapshot_outlives_its_session_and_its_server(home: Home) -> Non
         assert await text_from(second, "shell", command="cat a", session="again") == "kept"
 
 
-async def test_it_is_told_what_is_being_kept_while_it_is(client: Client) -> None:
-    await text_from(client, "shell", command="head -c 100000000 /dev/urandom > big")
+async def test_it_is_told_what_is_being_kept_while_it_is(lasting: Client) -> None:
+    await text_from(lasting, "shell", session="told", command="head -c 100000000 /dev/urandom > big")
     seen: list[str] = []
 
     async def heard(progress: float, total: float | None, message: str | None) -> None:
         seen.append(message or "")
 
-    await client.call_tool("session_snapshot", {"name": "big"}, progress_callback=heard)
+    await lasting.call_tool("session_snapshot", {"name": "told", "session": "told"}, progress_callback=heard)
+    await text_from(lasting, "session_close", session="told")
 
     assert any(message.startswith("keeping 100 MB") for message in seen), seen
 
@@ -97,21 +115,22 @@ async def test_the_oldest_gives_way_with_its_image_and_a_replaced_one_too(client
 
 @pytest.mark.promise("audit.chain")
 @pytest.mark.promise("call.permit")
-async def test_a_snapshot_is_judged_and_recorded_as_any_call(client: Client, home: Home) -> None:
-    await text_from(client, "shell", command="true")
-    await text_from(client, "session_snapshot", name="before")
+async def test_a_snapshot_is_judged_and_recorded_as_any_call(lasting: Client, lasting_home: Home) -> None:
+    asked = {"name": "judged", "session": "judged"}
+    await text_from(lasting, "shell", session="judged", command="true")
+    await text_from(lasting, "session_snapshot", **asked)
+    await text_from(lasting, "session_close", session="judged")
 
-    started = next(line for line in home.audit("call.started") if line["tool"] == "session_snapshot")
-    assert started["arguments"] == {"name": "before"}
-    trail = [line["kind"] for line in home.audit("call") if line["decision_id"] == started["decision_id"]]
+    (started,) = [line for line in lasting_home.audit("call.started") if line["arguments"] == asked]
+    trail = [line["kind"] for line in lasting_home.audit("call") if line["decision_id"] == started["decision_id"]]
     assert trail == ["call.started", "call.decided", "call.ended"]
-    (taken,) = home.audit("snapshot.taken")
-    assert (taken["name"], taken["owner"], taken["kept_as"]) == ("before", "local", "named")
+    (taken,) = [line for line in lasting_home.audit("snapshot.taken") if line["name"] == "judged"]
+    assert (taken["owner"], taken["kept_as"]) == ("local", "named")
 
 
 @pytest.mark.promise("nothing.left")
 async def test_a_cancelled_snapshot_leaves_nothing_and_the_session_goes_on(client: Client, home: Home) -> None:
-    await text_from(client, "shell", command="head -c 300000000 /dev/urandom > big")
+    await text_from(client, "shell", command="head -c 200000000 /dev/urandom > big")
     begun = anyio.Event()
 
     async def heard(progress: float, total: float | None, message: str | None) -> None:
@@ -124,7 +143,7 @@ async def test_a_cancelled_snapshot_leaves_nothing_and_the_session_goes_on(clien
             await client.call_tool("session_snapshot", {"name": "big"}, progress_callback=heard)
 
         tasks.start_soon(take)
-        with anyio.fail_after(30):
+        with anyio.fail_after(PATIENCE_S):
             await begun.wait()
         tasks.cancel_scope.cancel()
 
@@ -166,18 +185,24 @@ async def test_one_whose_image_somebody_removed_says_so_and_the_session_is_not_o
     assert "fork" not in await text_from(client, "session_list")
 
 
-async def test_a_running_command_stands_still_and_goes_on(client: Client) -> None:
+async def test_a_running_command_stands_still_and_goes_on(lasting: Client) -> None:
     count = "i=0; while true; do i=$((i+1)); echo $i; sleep 0.05; done"
-    await text_from(client, "shell", command=count, background=True)
-    await text_from(client, "session_snapshot", name="running")
+    await text_from(lasting, "shell", session="counting", command=count, background=True)
+    await text_from(lasting, "session_snapshot", session="counting", name="running")
 
-    counted = max(int(line) for line in (await text_from(client, "job_output")).splitlines() if line.isdecimal())
-    with anyio.fail_after(10):
-        while f"\n{counted + 1}\n" not in (read := await text_from(client, "job_output")):
+    counted = max(
+        int(line)
+        for line in (await text_from(lasting, "job_output", session="counting")).splitlines()
+        if line.isdecimal()
+    )
+    with anyio.fail_after(PATIENCE_S):
+        while f"\n{counted + 1}\n" not in (read := await text_from(lasting, "job_output", session="counting")):
             await anyio.sleep(0.05)
     assert "running" in read
-    await text_from(client, "session_open", session="fork", snapshot="running")
-    assert "sleep" not in await text_from(client, "exec", argv=["ps", "-eo", "args"], session="fork")
+    await text_from(lasting, "session_open", session="still", snapshot="running")
+    assert "sleep" not in await text_from(lasting, "exec", argv=["ps", "-eo", "args"], session="still")
+    for session in ("counting", "still"):
+        await text_from(lasting, "session_close", session=session)
 
 
 def paused(home: Home) -> bool:
@@ -188,26 +213,27 @@ def paused(home: Home) -> bool:
 
 @pytest.mark.promise("nothing.left")
 def test_a_server_that_dies_while_it_takes_one_leaves_no_paused_sandbox_and_no_image(home: Home) -> None:
-    mortal = Home(home.folder, settings=f"{BASE}[sandbox]\ngrace_s = 2\n")
+    mortal = Home(home.folder, settings=f"{BASE}{GRACE}{UNWEIGHED}")
     server = RawServer.start(mortal)
-    server.shell("head -c 500000000 /dev/urandom > big")
+    server.shell("head -c 200000000 /dev/urandom > big")
     asked = {"name": "session_snapshot", "arguments": {"name": "big"}, "_meta": {"progressToken": "how far"}}
     server.tell("tools/call", asked, id=99)
     assert server.process.stdout is not None
-    assert any(b"keeping 5" in line for line in server.process.stdout)  # what it says right before the engine begins
+    assert any(b"keeping 2" in line for line in server.process.stdout)  # what it says right before the engine begins
     assert paused(mortal)
     server.end(signal.SIGKILL)
 
-    until(mortal.nothing_is_left, f"left: {mortal.containers()} {mortal.processes()}", 30)
-    until(lambda: len(mortal.images()) == 1, "the engine finishes what it began", 30)
+    mortal.wait_until_nothing_is_left()
+    until(lambda: len(mortal.images()) == 1, "the engine finishes what it began")
     subprocess.run([PROGRAM, "images", "prune"], env=mortal.environ, check=True, capture_output=True)
     assert mortal.images() == []
 
 
-async def test_a_bad_name_and_a_session_that_is_not_there_are_answers(client: Client) -> None:
-    await text_from(client, "shell", command="true")
-    assert "1 to 64 letters" in await refused(client, "session_snapshot", name="a/b")
-    assert "no session nowhere" in await refused(client, "session_snapshot", name="a", session="nowhere")
+async def test_a_bad_name_and_a_session_that_is_not_there_are_answers(lasting: Client) -> None:
+    await text_from(lasting, "shell", session="named", command="true")
+    assert "1 to 64 letters" in await refused(lasting, "session_snapshot", session="named", name="a/b")
+    assert "no session nowhere" in await refused(lasting, "session_snapshot", name="a", session="nowhere")
+    await text_from(lasting, "session_close", session="named")
 
 
 PLANT = r"""

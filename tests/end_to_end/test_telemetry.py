@@ -1,9 +1,7 @@
 """What an operator's own programs see: Prometheus' text, spans at a collector, and log lines that carry the call's id."""
 
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
@@ -12,59 +10,44 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.end_to_end.http_rig import ANN, BOB, HttpServer, serving, streamable, tokens
 from tests.end_to_end.rig import Home, structured
+from tests.server.record.receivers import Posts, collector
 
 pytestmark = pytest.mark.anyio
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-class Collector(ThreadingHTTPServer):
-    """Takes spans by OTLP over HTTP, as any collector does."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Takes)
-        self.spans = list[dict[str, str]]()
-        Thread(target=self.serve_forever, daemon=True).start()
-
-
-class _Takes(BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self) -> None:
-        body = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["content-length"])))
-        self.server.spans += [
-            {
-                "name": span.name,
-                "trace": span.trace_id.hex(),
-                **{pair.key: pair.value.string_value for pair in span.attributes},
-            }
-            for resource in body.resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
-        ]
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None: ...
+def spans(posts: Posts) -> list[dict[str, str]]:
+    """What a collector has taken by OTLP over HTTP."""
+    bodies = [ExportTraceServiceRequest.FromString(body) for _, body in posts.heard.messages]
+    return [
+        {
+            "name": span.name,
+            "trace": span.trace_id.hex(),
+            **{pair.key: pair.value.string_value for pair in span.attributes},
+        }
+        for body in bodies
+        for resource in body.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
 
 
 CHIEF = "sgt_chief-0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
-    made = Collector()
-    yield made
-    made.shutdown()
-    made.server_close()
+def posts() -> Iterator[Posts]:
+    with collector() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def server(folder: Path, collector: Collector) -> Iterator[HttpServer]:
+def server(folder: Path, posts: Posts) -> Iterator[HttpServer]:
     settings = tokens(ann=ANN, bob=BOB, chief=CHIEF)
     for name, role in (("bob", "auditor"), ("chief", "admin")):
         settings = settings.replace(f'name = "{name}"', f'name = "{name}"\nroles = ["{role}"]')
-    traces = f'[telemetry]\ntraces = "http://127.0.0.1:{collector.server_port}/v1/traces"\nlog = "json"\n'
+    traces = f'[telemetry]\ntraces = "{posts.url}"\nlog = "json"\n'
     home = Home(folder, traces + settings)
     with serving(home) as made:
         yield made
@@ -111,14 +94,14 @@ async def test_calls_are_counted_and_each_step_of_their_path_is_timed(server: Ht
     assert after["sandgate_sessions", frozenset({"live"})] >= 1
 
 
-async def test_the_steps_are_spans_of_the_clients_own_trace(server: HttpServer, collector: Collector) -> None:
+async def test_the_steps_are_spans_of_the_clients_own_trace(server: HttpServer, posts: Posts) -> None:
     async with streamable(server, ANN) as client:
         meta = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
         ran = structured(await client.call_tool("shell", {"command": "true"}, meta=meta))  # type: ignore[arg-type]  # as sent
         await client.call_tool("session_close", {"session": ran["session"]})
     server.end()  # what is still in its hands is sent
 
-    ours = {span["name"]: span for span in collector.spans if span["trace"] == TRACE}
+    ours = {span["name"]: span for span in spans(posts) if span["trace"] == TRACE}
 
     assert {"sandgate.read", "sandgate.judge", "sandgate.session", "sandgate.run"} <= ours.keys()
     assert ran["decision_id"] in {span.get("sandgate.decision_id") for span in ours.values()}

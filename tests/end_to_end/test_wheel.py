@@ -11,7 +11,7 @@ from mcp.client.stdio import StdioServerParameters
 
 from tests import wheel
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]  # what is installed, and what a demo has to build
 NOT_CODE = ("__pycache__", ".venv", ".pyc", "test_pypi")
 
 
@@ -62,7 +62,7 @@ def test_its_rules_pass_their_own_tests(installed: Installed) -> None:
 
 
 def test_its_images_are_the_ones_that_the_checkout_built(installed: Installed) -> None:
-    assert installed.run("images", "build", timeout_s=100).count("is current") >= 2
+    assert installed.run("images", "build", timeout_s=250).count("is current") >= 2
 
 
 async def test_it_lists_its_tools_to_a_client(installed: Installed) -> None:
@@ -76,7 +76,7 @@ async def test_it_lists_its_tools_to_a_client(installed: Installed) -> None:
 
 
 def test_the_demo_goes_as_it_says(installed: Installed) -> None:
-    last = installed.run("demo", timeout_s=100).strip().splitlines()[-1]
+    last = installed.run("demo", timeout_s=250).strip().splitlines()[-1]
     assert "nothing waits" in installed.run("approvals", "list")
     words = last.split()
 

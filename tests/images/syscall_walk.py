@@ -9,12 +9,15 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 X32 = 0x40000000
-HUNG_S = 0.3
+LOOK_S = 0.3
+PATIENCE_S = 30.0  # of one that never says a word and never sleeps either
 HIGHEST = 600
 
 
@@ -40,6 +43,16 @@ def call(nr: int, *args: int) -> str:
     return errno.errorcode.get(ctypes.get_errno(), "ok") if result == -1 else "ok"
 
 
+def answers(reader: int, child: int) -> bool:
+    """Whether there is something to read from it, or its end; not where it sleeps in its call, however busy the machine is."""
+    until = time.monotonic() + PATIENCE_S
+    while not select.select([reader], [], [], LOOK_S)[0]:
+        sleeps = Path(f"/proc/{child}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] in "STt"
+        if (sleeps or time.monotonic() > until) and not select.select([reader], [], [], 0)[0]:
+            return False
+    return True
+
+
 def in_a_child(attempt: Callable[[], str]) -> str:
     """What `attempt` says, or how the process that tried it ended."""
     reader, writer = os.pipe()
@@ -52,8 +65,7 @@ def in_a_child(attempt: Callable[[], str]) -> str:
                 os.write(writer, outcome)
         os._exit(0)
     os.close(writer)
-    ready, _, _ = select.select([reader], [], [], HUNG_S)
-    said = os.read(reader, 100).decode() if ready else "hung"
+    said = os.read(reader, 100).decode() if answers(reader, child) else "hung"
     os.close(reader)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)

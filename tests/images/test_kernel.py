@@ -55,7 +55,7 @@ def test_each_version_holds_what_it_can(abi: int, tmp_path: Path) -> None:
     (denied / "old").write_text("old")
     argv = [sys.executable, "-I", "-c", TRY, str(AGENT), str(abi), str(allowed), str(denied), str(os.getpid())]
 
-    told = json.loads(subprocess.run(argv, capture_output=True, check=True, timeout=30).stdout)
+    told = json.loads(subprocess.run(argv, capture_output=True, check=True, timeout=60).stdout)
 
     assert told == {
         "write": True,

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.egress.world.certificates import FakeAuthority
-from tests.egress.world.gate import Gate, eventually
+from tests.egress.world.gate import Gate
 from tests.egress.world.origin import Origin
 from tests.images.world import Namespace
+from tests.waiting import PATIENCE_S, until
 
 needs_namespaces = pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root here")
 
@@ -35,7 +36,7 @@ class House:
         self.space = Namespace(folder, self.path)
 
     def curl(self, *arguments: str) -> tuple[int, str]:
-        done = self.space.run("curl", "-sS", "--max-time", "10", "--cacert", str(self.gate.ca), *arguments)
+        done = self.space.run("curl", "-sS", "--max-time", "60", "--cacert", str(self.gate.ca), *arguments)
         return done.returncode, (done.stdout + done.stderr).decode()
 
     def close(self) -> None:
@@ -90,7 +91,7 @@ CONNECT = """
 import socket, sys
 host, port = sys.argv[1], int(sys.argv[2])
 try:
-    sock = socket.create_connection((host, port), 5)
+    sock = socket.create_connection((host, port), 60)
     sock.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
     print(sock.recv(1000))
 except OSError as error:
@@ -118,7 +119,7 @@ def test_nothing_else_has_a_way_out(house: House, address: str, port: str) -> No
 def test_dns_over_tcp_answers_too(house: House) -> None:
     code = f"""
 import socket, struct
-sock = socket.create_connection(("127.0.0.1", 53), 5)
+sock = socket.create_connection(("127.0.0.1", 53), 60)
 packet = {QUESTION!r}
 sock.sendall(struct.pack("!H", len(packet)) + packet)
 print(socket.inet_ntoa(sock.recv(600)[-4:]))
@@ -130,7 +131,7 @@ WHOLE = """
 import random, socket, struct, sys, time
 asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 asking.connect(("127.0.0.1", 53))
-asking.settimeout(2)
+asking.settimeout(60)
 labels = b"".join(bytes([len(part)]) + part for part in sys.argv[1].encode().split(b".")) + b"\\0"
 heads = [struct.pack("!HHHHHH", 7, flags, count, 0, 0, 0) for flags in (0x100, 0x2900) for count in (0, 1, 2)]
 for head in heads:
@@ -172,7 +173,7 @@ for n in range(1_000_000):
         sock.recv(600)
 """
     before = house.space.memory_mb()
-    house.space.python(code, seconds=90)
+    house.space.python(code)
 
     assert house.space.memory_mb() - before < 5
     assert house.curl("--http1.1", "https://allowed.test/x")[1].startswith("hello /x")
@@ -206,7 +207,7 @@ def test_three_hundred_connections_at_once_are_served_in_turn(house: House) -> N
     code = """
 import socket, threading
 def fetch():
-    sock = socket.create_connection(("allowed.test", 80), 20)
+    sock = socket.create_connection(("allowed.test", 80), 60)
     sock.sendall(b"GET /n HTTP/1.1\\r\\nHost: allowed.test\\r\\nConnection: close\\r\\n\\r\\n")
     answers.append(sock.recv(5))
 answers = []
@@ -215,7 +216,7 @@ threads = [threading.Thread(target=fetch) for _ in range(300)]
 [thread.join() for thread in threads]
 print(len([answer for answer in answers if answer == b"HTTP/"]))
 """
-    assert int(house.space.python(code, seconds=60)) >= 128
+    assert int(house.space.python(code)) >= 128
 
 
 @needs_namespaces
@@ -224,7 +225,7 @@ def test_a_connection_is_held_until_the_gate_listens(house: House, tmp_path: Pat
     space = Namespace(house.space._folder, path)
     with socket.socket(socket.AF_UNIX) as late, ThreadPoolExecutor(1) as beside:
         told = beside.submit(space.python, CONNECT, "allowed.test", "80")
-        eventually(lambda: space.connections() > 0)
+        until(lambda: space.connections() > 0)
         late.bind(str(path))
         late.listen()
         gate, _ = late.accept()
@@ -232,7 +233,7 @@ def test_a_connection_is_held_until_the_gate_listens(house: House, tmp_path: Pat
             heard = gate.recv(1000)
             gate.sendall(b"HTTP/1.1 200 OK\r\n\r\nafter all")
 
-            assert told.result(20) == "b'after all'"
+            assert told.result(PATIENCE_S) == "b'after all'"
     assert heard.startswith(b"CONNECT allowed.test:80 ")
     space.close()
 
@@ -253,6 +254,6 @@ def test_a_gate_that_never_comes_costs_no_cpu_and_ends_in_a_reset(house: House, 
     space = Namespace(house.space._folder, tmp_path / "nobody.sock")
     before = space.cpu_s()
 
-    assert space.python(CONNECT.replace(", 5)", ", 20)"), "allowed.test", "80", seconds=30) == "ConnectionResetError"
+    assert space.python(CONNECT, "allowed.test", "80") == "ConnectionResetError"
     assert space.cpu_s() - before < 0.5
     space.close()

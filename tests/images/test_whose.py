@@ -28,6 +28,13 @@ class Command:
     root: int
 
 
+@pytest.fixture(autouse=True)
+def of_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which has more processes than a sandbox, and a longer list of sockets: what else runs on it opens thousands."""
+    monkeypatch.setattr(whose, "LOOK_S", 5.0)
+    monkeypatch.setattr(whose, "MOST_TABLE", 1 << 26)
+
+
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as made:

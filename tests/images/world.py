@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.egress.world.gate import eventually
+from tests.waiting import until
 
 AGENT = Path(__file__).parents[2] / "images" / "agent"
 BOOT = """
@@ -34,23 +34,23 @@ class Namespace:
         inside = ["sh", "-c", 'ip link set lo up && exec "$@"', "-", sys.executable, "-I", "-S", "-c", BOOT]
         argv = ["unshare", "--net", "--mount", *inside, str(AGENT), agent, str(gate), *map(str, ports)]
         self.process = subprocess.Popen(argv, stderr=subprocess.PIPE)
-        eventually(self._is_up)
+        until(self._is_up)
 
     def _is_up(self) -> bool:
         assert self.process.poll() is None, self.process.stderr.read() if self.process.stderr else b""
         sockets = Path(f"/proc/{self.process.pid}/net/tcp").read_text()
         return "0100007F:0C38" in sockets  # 127.0.0.1:3128, the last that it opens
 
-    def run(self, *argv: str, seconds: float = 20) -> subprocess.CompletedProcess[bytes]:
+    def run(self, *argv: str) -> subprocess.CompletedProcess[bytes]:
         mounts = 'mount --bind {0}/resolv.conf /etc/resolv.conf && mount --bind {0}/hosts /etc/hosts && exec "$@"'
         enter = ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", "unshare", "--mount", "sh", "-c"]
         command = [*enter, mounts.format(self._folder), "-", *argv]
         return subprocess.run(
-            command, capture_output=True, timeout=seconds, check=False, env={"PATH": os.defpath + ":/usr/sbin:/sbin"}
+            command, capture_output=True, timeout=100, check=False, env={"PATH": os.defpath + ":/usr/sbin:/sbin"}
         )
 
-    def python(self, code: str, *arguments: str, seconds: float = 20) -> str:
-        done = self.run(sys.executable, "-c", code, *arguments, seconds=seconds)
+    def python(self, code: str, *arguments: str) -> str:
+        done = self.run(sys.executable, "-c", code, *arguments)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
 

@@ -20,7 +20,7 @@ def parse(text: str) -> Tree | Unparsable:
         [SHFMT, "-ln", "bash", "--to-json"],
         input=text.encode("utf-8", "surrogatepass"),
         capture_output=True,
-        timeout=10,
+        timeout=60,
         check=False,
     )
     if done.returncode:

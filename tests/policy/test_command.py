@@ -51,7 +51,7 @@ def test_a_brace_can_make_the_command_and_its_argument() -> None:
         ("`tool shred` x", "cmdsub"),
         ("/usr/bin/shre? x", "glob"),
         ("/usr/bin/shre[d] x", "glob"),
-        ("$((1)) x", "arith"),
+        ("$((1)) x", "number"),
         ("{1..9999} x", "brace"),
         ("shred$IFS-u", "param"),
     ],

@@ -1,6 +1,7 @@
 """scripts/setup where it cannot go on: one sentence that says what to do. That it works, every `make test` shows."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BASICS = ("cat", "cksum", "dirname", "id", "rm", "pwd", "sh")
+BASICS = ("cat", "cksum", "date", "dirname", "grep", "id", "mktemp", "pwd", "rm", "sh", "sleep", "tail")
 
 
 @pytest.fixture
@@ -83,12 +84,49 @@ def test_an_unknown_argument_is_refused(checkout: Path) -> None:
 
 def test_a_second_run_does_nothing_until_the_lock_changes(checkout: Path) -> None:
     made(checkout)
-    program(checkout, "bin/uv", "echo called; exit 0")
+    program(checkout, "bin/uv", "echo called >>called; exit 0")
 
     assert setup(checkout, "--python-only").stdout == ""
 
     (checkout / "requirements/dev.txt").write_text("other")
-    assert "called" in setup(checkout, "--python-only").stdout
+    assert "4 of 4" in setup(checkout, "--python-only").stdout
+    assert "called" in (checkout / "called").read_text()
+
+
+def test_what_takes_long_is_counted_and_its_own_words_are_kept_back(checkout: Path) -> None:
+    made(checkout)
+    program(checkout, "bin/uv", "echo noise; echo more noise >&2")
+    (checkout / "requirements/dev.txt").write_text("a==1\nb==2\n")
+
+    ended = setup(checkout, "--python-only")
+
+    assert re.search(r"^setup: Python 4 of 4: downloading and installing 2 packages$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^setup: Python 4 of 4: .* packages: done in \d+ s$", ended.stdout, re.MULTILINE)
+    assert "noise" not in ended.stdout + ended.stderr
+
+
+def test_packages_that_cannot_be_had_are_said_with_the_last_lines_and_what_to_do(checkout: Path) -> None:
+    made(checkout)
+    program(checkout, "bin/uv", 'case "$*" in "pip sync"*) echo error: connection refused; exit 2;; esac')
+    (checkout / "requirements/dev.txt").write_text("other")
+
+    ended = setup(checkout, "--python-only")
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: connection refused\nsetup: the packages could not be installed; see above.")
+    assert "set HTTPS_PROXY, and SSL_CERT_FILE to its certificates. Then run this again." in ended.stderr
+    assert "4 of 4" in setup(checkout, "--python-only").stdout  # what was not finished is begun again
+
+
+def test_a_full_disk_is_no_reason_to_install_anything(checkout: Path) -> None:
+    program(checkout, "bin/python3", 'case "$*" in *.tools) echo "[Errno 28] No space left on device"; exit 1;; esac')
+    program(checkout, "bin/apt-get", "echo called >>apt; exit 0")
+
+    ended = setup(checkout, "--python-only")
+
+    assert ended.returncode == 1
+    assert "No space left on device\nsetup: python3 cannot make a virtual environment; see above" in ended.stderr
+    assert not (checkout / "apt").exists()
 
 
 def test_a_checkout_that_was_moved_is_set_up_again(checkout: Path) -> None:

@@ -13,8 +13,9 @@ from server.sandbox.sandbox import HOME, Mount, SandboxFailed
 from server.sandbox.workspaces import check
 from tests.live import ACCESS, BASE, Said, command, engine, read_file, run, sandbox, shell
 from tests.real_engine import client
+from tests.waiting import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.promise("sandbox.survives")]
+pytestmark = [pytest.mark.anyio, pytest.mark.promise("sandbox.survives"), pytest.mark.timeout(600)]
 
 CALL = "import ctypes, os, sys; l = ctypes.CDLL(None, use_errno=True); "
 CALL += "some = ctypes.create_string_buffer(8); part = ctypes.byref((ctypes.c_size_t * 2)(ctypes.addressof(some), 8)); "
@@ -48,12 +49,12 @@ def others() -> str:
         "l.open(b'/proc/%d/fd/3' % pid, 0)",
     ],
 )
-async def test_nothing_can_be_done_to_a_process_of_ours(box: DockerSandbox, attempt: str) -> None:
+async def test_nothing_can_be_done_to_a_process_of_ours(lasting_box: DockerSandbox, attempt: str) -> None:
     program = CALL + f"done = [pid for pid in {others()} if ({attempt}) >= 0]; print('done to', done)"
-    said = await run(box, "/usr/bin/python3", "-c", program, access=UNHELD)
+    said = await run(lasting_box, "/usr/bin/python3", "-c", program, access=UNHELD)
 
     assert said.text == "done to []\n"
-    assert (await run(box, "true")).end.exit_code == 0
+    assert (await run(lasting_box, "true")).end.exit_code == 0
 
 
 async def test_no_other_can_dial_as_the_agent(box: DockerSandbox) -> None:
@@ -67,9 +68,9 @@ async def test_no_other_can_dial_as_the_agent(box: DockerSandbox) -> None:
 async def test_three_hundred_calls_in_a_storm_of_stops(box: DockerSandbox) -> None:
     storm = "import os, signal\nwhile True:\n    try: os.kill(-1, signal.SIGSTOP)\n    except OSError: pass\n"
     said = Said()
-    job = await box.run(command("python3", "-c", storm), said)
+    job = await box.run(command("python3", "-c", storm, timeout_s=600), said)
 
-    ends = [(await run(box, "true", timeout_s=5)).end.status for _ in range(300)]
+    ends = [(await run(box, "true")).end.status for _ in range(300)]
 
     assert ends == ["exited"] * 300
     await job.stop(9, "killed", 1)
@@ -88,17 +89,21 @@ async def test_beside_150_busy_loops_files_are_read_and_a_stop_ends_them() -> No
             await said.over.wait()
 
         assert said.end.status == "killed"
-        assert (await shell(box, "pgrep -cx bash; true")).out == b"1\n"
+        with anyio.fail_after(60):  # what was killed is there until it has run once more
+            while (await shell(box, "pgrep -cx bash; true")).out != b"1\n":
+                await anyio.sleep(0.1)
 
 
 async def test_under_a_fork_bomb_a_close_removes_everything() -> None:
     async with engine() as made:
         box = await made.create(BASE)
         await box.run(command("/bin/bash", "-c", "bomb() { bomb | bomb & }; bomb; sleep 60"), Said())
-        with anyio.fail_after(30):
-            await box.close()
         with client() as api:
-            assert api.containers(all=True, filters={"label": f"sandgate.server={made.server_id}"}) == []
+            mine = {"label": f"sandgate.server={made.server_id}"}
+            assert len(api.containers(all=True, filters=mine)) == 1
+            with anyio.fail_after(30):
+                await box.close()
+            await eventually(lambda: api.containers(all=True, filters=mine) == [], "it is still there")
 
 
 @pytest.fixture

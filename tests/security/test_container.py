@@ -1,10 +1,12 @@
 """What a command in a sandbox can be and reach, tried from inside a real one."""
 
+import signal
+
 import pytest
 
 from policy.verdict import Access
 from server.sandbox.docker_sandbox import DockerSandbox
-from server.sandbox.sandbox import FileRefused
+from server.sandbox.sandbox import SHARED_MEMORY, FileRefused
 from tests.live import read_file, run, shell, using
 from tests.real_engine import client
 
@@ -103,6 +105,43 @@ async def test_files_without_such_a_bit_are_made_and_changed_freely(lasting_box:
     assert said.text == "fine\n"
 
 
+PROJECTS = """
+import ctypes, errno, os
+l = ctypes.CDLL(None, use_errno=True)
+fd, told = os.open('.', os.O_RDONLY), ctypes.create_string_buffer(64)
+def asked(request):
+    return 'done' if l.ioctl(fd, ctypes.c_ulong(request), told) >= 0 else errno.errorcode[ctypes.get_errno()]
+get, put, get_flags, put_flags = 0x801C581F, 0x401C5820, 0x80086601, 0x40086602
+print(*map(asked, (get, put, put | 1 << 32, get_flags, put_flags, put_flags | 1 << 32)))
+"""
+
+
+async def test_a_file_stays_in_the_project_that_the_disks_quota_counts(lasting_box: DockerSandbox) -> None:
+    """Its owner could move it to another's, or have what is made in a folder counted nowhere."""
+    said = await run(lasting_box, "python3", "-c", PROJECTS)
+
+    assert said.text == "done EPERM EPERM done EPERM EPERM\n"
+
+
+CRASH = """
+import os, resource
+CORE = resource.RLIMIT_CORE
+resource.setrlimit(CORE, (0, 0))
+try: resource.prlimit(0, CORE, (0, 1))
+except PermissionError: print('refused')
+print(resource.getrlimit(CORE), resource.prlimit(0, CORE), os.system('ulimit -c 0'), flush=True)
+os.abort()
+"""
+
+
+async def test_a_crash_leaves_no_dump_and_starts_nothing_on_the_host(lasting_box: DockerSandbox) -> None:
+    """Only at exactly 1 byte does the kernel start no program for it; who would have fewer is told that it has."""
+    said = await run(lasting_box, "python3", "-c", CRASH)
+
+    assert (said.text, said.end.signal) == ("refused\n(1, 1) (1, 1) 0\n", signal.SIGABRT)
+    assert (await shell(lasting_box, "ls -A | grep core")).text == ""
+
+
 async def test_nothing_in_the_image_carries_a_setuid_bit(lasting_box: DockerSandbox) -> None:
     said = await shell(lasting_box, "find / -xdev -perm /6000 -type f 2>/dev/null; true")
 
@@ -195,10 +234,9 @@ async def test_the_engine_holds_every_limit_of_the_specification(lasting_box: Do
     assert {name.removeprefix("CAP_") for name in host["CapAdd"]} == {"SETUID", "SETGID", "KILL", "SETPCAP"}
     assert (host["Memory"], host["MemorySwap"]) == (lasting_box.spec.memory_bytes, lasting_box.spec.memory_bytes)
     assert (host["PidsLimit"], host["NanoCpus"]) == (lasting_box.spec.pids, int(lasting_box.spec.cpus * 1e9))
-    assert {limit["Name"]: limit["Hard"] for limit in host["Ulimits"]} == {
-        "nofile": lasting_box.spec.open_files,
-        "core": 0,
-    }
+    assert {limit["Name"]: limit["Hard"] for limit in host["Ulimits"]} == {"nofile": lasting_box.spec.open_files}
+    assert "nr_inodes=4096" in host["Tmpfs"][SHARED_MEMORY]
+    assert set(host["Sysctls"]) == {"kernel.shmall", "kernel.sem", "kernel.msgmni"}
     assert (host["IpcMode"], host["CgroupnsMode"], host["LogConfig"]["Type"]) == ("private", "private", "none")
     assert told["Config"]["Healthcheck"]["Test"] == ["NONE"]
     assert host["AutoRemove"] is True

@@ -22,6 +22,7 @@ from tests.real_engine import client
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.promise("sandbox.disk"),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system takes root"),
 ]
 
@@ -74,7 +75,7 @@ async def test_a_command_that_meets_the_end_of_the_disk_is_told_as_that() -> Non
     with mounted("ext4", "loop", 1200 * MIB) as point, engine_on(point) as url:
         async with engine(find=lambda: url) as made:
             box = await made.create(BASE)
-            filled = await run(box, *FILL, timeout_s=60)
+            filled = await run(box, *FILL, timeout_s=150)
             tidied = await run(box, "rm", "/workspace/full")
             after = await shell(box, "echo x > /workspace/fine")
             await box.close()
@@ -88,7 +89,7 @@ async def test_a_quota_of_the_file_system_holds_each_sandbox_to_its_share() -> N
         checks = list(engine_checks(probe(url, "the test"), get_json(url, "/info", 10)))
         async with engine(find=lambda: url) as made:
             box, neighbour = [await made.create(replace(BASE, disk_bytes=128 * MIB)) for _ in range(2)]
-            filled = await run(box, *FILL, timeout_s=60)
+            filled = await run(box, *FILL, timeout_s=150)
             beside = await shell(neighbour, "head -c 60000000 /dev/zero > /workspace/fine")
             await box.close()
             await neighbour.close()

@@ -14,6 +14,7 @@ from server.sandbox.ends import AGENT_OUT_OF_MEMORY, NO_PIDS, OOM_BESIDE
 from server.sandbox.sandbox import Exit, FileRefused, Running
 from tests.live import BASE, Said, background, command, engine, run, shell
 from tests.real_engine import client
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("result.truthful")]
 
@@ -21,21 +22,19 @@ TREE = "(setsid sleep 66 &); (setsid setsid bash -c 'trap \"\" TERM; sleep 66; s
 
 
 async def over(said: Said) -> Exit:
-    with anyio.fail_after(60):
+    with anyio.fail_after(100):
         await said.over.wait()
     return said.end
 
 
 async def gone(box: DockerSandbox, pattern: str) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         while (await run(box, "pgrep", "-fx", pattern)).end.exit_code == 0:
             await anyio.sleep(0.05)
 
 
 async def spoken(said: Said, text: bytes) -> None:
-    with anyio.fail_after(20):
-        while text not in said.out:
-            await anyio.sleep(0.01)
+    await eventually(lambda: text in said.out)
 
 
 async def started(box: DockerSandbox) -> Said:
@@ -73,9 +72,9 @@ async def test_a_stopped_job_says_who_stopped_it_and_takes_its_daemons_along(box
     ids=lambda value: str(value)[:40] if isinstance(value, bytes) else "",
 )
 async def test_arguments_arrive_byte_for_byte_or_it_is_said_why_not(
-    box: DockerSandbox, argv: tuple[str, ...], exit_code: int, told: bytes
+    lasting_box: DockerSandbox, argv: tuple[str, ...], exit_code: int, told: bytes
 ) -> None:
-    said = await run(box, *argv)
+    said = await run(lasting_box, *argv)
 
     assert (said.end.status, said.end.exit_code, bytes(said.out + said.err)) == ("exited", exit_code, told)
 
@@ -88,7 +87,7 @@ async def test_what_a_finished_job_left_behind_is_stopped_and_its_going_is_told(
     assert end.left_behind >= 3
 
     await job.stop(signal.SIGTERM, "job_stop", 1)
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         await said.gone.wait()
     await gone(box, "sleep 66")
 
@@ -101,8 +100,8 @@ async def test_a_cancelled_command_is_told_as_that(box: DockerSandbox) -> None:
     assert (await over(said)).status == "cancelled"
 
 
-async def test_a_command_that_ends_itself_by_a_signal_has_nobody_named(box: DockerSandbox) -> None:
-    end = (await shell(box, "kill -KILL $$")).end
+async def test_a_command_that_ends_itself_by_a_signal_has_nobody_named(lasting_box: DockerSandbox) -> None:
+    end = (await shell(lasting_box, "kill -KILL $$")).end
 
     assert (end.status, end.signal, end.detail) == ("killed", signal.SIGKILL, "")
 
@@ -126,7 +125,7 @@ async def test_a_command_that_could_not_even_start_has_no_exit_code(box: DockerS
     hog = "import os, time\ntry:\n    while os.fork(): pass\nexcept OSError: print('full', flush=True)\ntime.sleep(60)"
     job = await box.run(command("python3", "-c", hog), said)
     await spoken(said, b"full")
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         while not (refused := await started(box)).over.is_set():
             """What was forked ahead takes a command still."""
 
@@ -167,7 +166,7 @@ async def test_commands_of_a_lost_server_are_ended_at_once_while_the_sandbox_wai
         await spoken(said, b"up")
         lost._link.close("the server was lost")
         end = await over(said)
-        with client() as api, anyio.fail_after(20):
+        with client() as api, anyio.fail_after(PATIENCE_S):
             while any("sleep" in line[-1] for line in api.top(f"sandgate-{lost.id}")["Processes"]):
                 await anyio.sleep(0.05)
             assert api.inspect_container(f"sandgate-{lost.id}")["State"]["Running"]
@@ -200,7 +199,7 @@ async def test_input_to_a_closed_stream_is_refused(box: DockerSandbox) -> None:
 
 async def test_input_that_nobody_reads_is_refused_before_it_fills_the_agent(box: DockerSandbox) -> None:
     job = await box.run(background("sleep", "60"), Said())
-    with anyio.fail_after(20), pytest.raises(FileRefused) as refused:
+    with anyio.fail_after(PATIENCE_S), pytest.raises(FileRefused) as refused:
         await _send_for_ever(job)
 
     assert os.strerror(refused.value.number) == "Resource temporarily unavailable"
@@ -215,34 +214,36 @@ async def _send_for_ever(job: Running) -> None:
 
 
 @pytest.mark.promise("sandbox.powerless")
-async def test_a_command_holds_no_descriptor_but_its_streams(box: DockerSandbox) -> None:
-    said = await run(box, "python3", "-c", "import os; print(sorted(os.listdir('/proc/self/fd'), key=int)[:-1])")
+async def test_a_command_holds_no_descriptor_but_its_streams(lasting_box: DockerSandbox) -> None:
+    said = await run(
+        lasting_box, "python3", "-c", "import os; print(sorted(os.listdir('/proc/self/fd'), key=int)[:-1])"
+    )
 
     assert said.text == "['0', '1', '2']\n"
 
 
-async def test_open_files_are_bounded_for_every_command(box: DockerSandbox) -> None:
+async def test_open_files_are_bounded_for_every_command(lasting_box: DockerSandbox) -> None:
     opening = "import os\nopened = []\ntry:\n    while True: opened.append(os.open('/', 0))\nexcept OSError as e: print(len(opened), e.errno)"
-    said = await run(box, "python3", "-c", opening)
+    said = await run(lasting_box, "python3", "-c", opening)
 
-    assert said.text == f"{box.spec.open_files - 3} {errno.EMFILE}\n"
-
-
-async def test_a_command_may_take_its_time(box: DockerSandbox) -> None:
-    assert (await run(box, "sleep", "2.5")).end.exit_code == 0
+    assert said.text == f"{lasting_box.spec.open_files - 3} {errno.EMFILE}\n"
 
 
-async def test_a_pipe_whose_reader_left_ends_its_writer_in_silence(box: DockerSandbox) -> None:
-    said = await shell(box, "yes | head -n 1; echo ${PIPESTATUS[0]}")
+async def test_a_command_may_take_its_time(lasting_box: DockerSandbox) -> None:
+    assert (await run(lasting_box, "sleep", "2.5")).end.exit_code == 0
+
+
+async def test_a_pipe_whose_reader_left_ends_its_writer_in_silence(lasting_box: DockerSandbox) -> None:
+    said = await shell(lasting_box, "yes | head -n 1; echo ${PIPESTATUS[0]}")
 
     assert said.text == "y\n141\n"
 
 
-async def test_a_program_is_found_along_path_and_never_in_the_folder_it_starts_in(box: DockerSandbox) -> None:
-    await shell(box, "cd /workspace; printf '#!/bin/sh\\necho planted' > nowhere-else; chmod 755 nowhere-else")
+async def test_a_program_is_found_along_path_and_never_in_the_folder_it_starts_in(lasting_box: DockerSandbox) -> None:
+    await shell(lasting_box, "cd /workspace; printf '#!/bin/sh\\necho planted' > nowhere-else; chmod 755 nowhere-else")
 
-    assert "command not found" in (await run(box, "nowhere-else")).text
-    assert (await run(box, "./nowhere-else")).text == "planted\n"
+    assert "command not found" in (await run(lasting_box, "nowhere-else")).text
+    assert (await run(lasting_box, "./nowhere-else")).text == "planted\n"
 
 
 async def test_one_commands_resources_are_not_the_next_ones(box: DockerSandbox) -> None:

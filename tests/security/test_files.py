@@ -39,6 +39,11 @@ async def test_another_name_of_the_file_keeps_what_it_had(lasting_box: DockerSan
 
     assert written.names == 2
     assert await done(lasting_box, "cat h/one h/two") == "new\nold\n"
+    await done(lasting_box, "ln -f h/one h/three")
+    added = await write(lasting_box, await lasting_box.resolve("/workspace/h/one"), b"more\n", "append")
+
+    assert (added.names, added.size, added.created) == (2, 9, False)
+    assert await done(lasting_box, "cat h/one h/three; ls -A h") == "new\nmore\nnew\none\nthree\ntwo\n"
 
 
 async def test_what_took_the_files_place_is_not_overwritten_by_an_edit(lasting_box: DockerSandbox) -> None:
@@ -85,6 +90,48 @@ async def test_a_new_folder_that_is_turned_into_a_link_is_not_gone_through(lasti
         await write(lasting_box, found, b"x")
 
     assert await done(lasting_box, "ls -A away") == ""
+
+
+async def test_what_comes_in_parts_is_seen_whole_or_not_at_all(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "rm -rf p; mkdir p; echo old > p/old; chmod 750 p/old")
+    for name, mode in (("old", "750"), ("new", "755")):
+        found = await lasting_box.resolve(f"/workspace/p/{name}")
+        for part in (b"one\n", b"two\n"):
+            await lasting_box.add(using(found.real), found, part)
+        assert await done(lasting_box, f"cat p/{name} || true") in ("old\n", "cat: p/new: No such file or directory\n")
+        stored = await lasting_box.write(using(found.real), found, b"three\n", "overwrite", executable=True)
+        assert (stored.size, stored.created) == (14, name == "new")
+        assert await done(lasting_box, f"cat p/{name}; stat -c %a p/{name}") == f"one\ntwo\nthree\n{mode}\n"
+        assert (await lasting_box.resolve(f"/workspace/p/{name}")).executable
+    assert await done(lasting_box, "ls -A p") == "new\nold\n"
+
+
+async def test_parts_that_are_let_go_of_or_may_not_be_moved_leave_nothing(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "rm -rf q; mkdir q; echo old > q/f")
+    dropped = await lasting_box.resolve("/workspace/q/f")
+    await lasting_box.add(using(dropped.real), dropped, b"new")
+    await lasting_box.drop(dropped)
+    with pytest.raises(FileRefused, match="expired"):
+        await write(lasting_box, dropped, b"more")
+    await lasting_box.drop(dropped)
+
+    late = await lasting_box.resolve("/workspace/q/new")
+    await lasting_box.add(using(late.real), late, b"ours")
+    await done(lasting_box, "echo theirs > q/new")
+    with pytest.raises(FileRefused, match="meanwhile"):
+        await write(lasting_box, late, b" too")
+    assert await done(lasting_box, "cat q/*; ls -A q") == "old\ntheirs\nf\nnew\n"
+
+
+async def test_what_took_the_place_of_the_parts_does_not_become_the_file(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "rm -rf r; mkdir r; echo old > r/f; echo theirs > theirs")
+    for swap in ("ln -sf ../theirs .sandgate*", "mv ../theirs .sandgate*", "rm .sandgate*"):
+        found = await lasting_box.resolve("/workspace/r/f")
+        await lasting_box.add(using(found.real), found, b"ours")
+        await done(lasting_box, f"cd r; {swap}")
+        with pytest.raises(FileRefused, match="took away"):
+            await write(lasting_box, found, b" too")
+        assert await done(lasting_box, "cat r/f; ls -A r; echo theirs > theirs") == "old\nf\n"
 
 
 async def test_a_full_disk_leaves_the_old_file_and_no_other(lasting_box: DockerSandbox) -> None:

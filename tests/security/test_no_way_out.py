@@ -18,7 +18,7 @@ from tests.egress.world.verdict import Case, Verdict
 from tests.end_to_end.rig import called, structured, text_of
 from tests.security.household import Household
 
-pytestmark = [pytest.mark.anyio, pytest.mark.skipif(not possible(), reason=WHY_NOT), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.anyio, pytest.mark.skipif(not possible(), reason=WHY_NOT), pytest.mark.timeout(1000)]
 
 FOLDER = Path(probe.__file__).parent
 CASES = [Case.parse(json.loads(line)) for line in (FOLDER / "cases.jsonl").read_text().splitlines()]
@@ -71,7 +71,7 @@ async def run(client: Client, internet: Internet) -> Run:
     for name in ("probe.py", "cases.jsonl"):
         await called(client, "file_write", path=name, content=(FOLDER / name).read_text())
     script = "head -c 8000000 /dev/zero > /tmp/eight; exec python3 -I probe.py cases.jsonl saw.jsonl"
-    started = structured(await called(client, "shell", command=script, timeout_s=240, wait_s=50))
+    started = structured(await called(client, "shell", command=script, timeout_s=900, wait_s=50))
     while " running" in text_of(await called(client, "job_output", job=started["job"], wait_s=50, offset=1 << 40)):
         """It goes on."""
     read = await called(client, "file_read", path="saw.jsonl", encoding="base64", limit=8 << 20)

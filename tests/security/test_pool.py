@@ -12,8 +12,9 @@ from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.pool import Pool
 from server.sandbox.sandbox import SandboxSpec
 from tests.live import BASE, engine, run
-from tests.real_engine import client
+from tests.real_engine import client, put_to_sleep
 from tests.server.sandbox.test_pool import FakeGate, note
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("session.alone")]
 
@@ -53,9 +54,7 @@ async def pooled(demand: Demand, at_once: int = 2) -> AsyncGenerator[tuple[Pool,
 
 
 async def warm(pool: Pool, count: int) -> None:
-    with anyio.fail_after(60):
-        while pool.warm.get("base", 0) < count:
-            await anyio.sleep(0.02)
+    await eventually(lambda: pool.warm.get("base", 0) >= count)
 
 
 async def test_one_that_died_or_hangs_while_it_waited_is_not_handed_out() -> None:
@@ -65,14 +64,14 @@ async def test_one_that_died_or_hangs_while_it_waited_is_not_handed_out() -> Non
         dead, hung = maker.made[1:3]
         with client() as api:
             api.kill(f"sandgate-{dead.id}")
-            api.pause(f"sandgate-{hung.id}")
+            put_to_sleep(api, f"sandgate-{hung.id}")
             claimed = await pool.claim(BASE, ())
             assert isinstance(claimed, DockerSandbox)
             assert (await run(claimed, "true")).end.exit_code == 0
-            left = api.containers(all=True, filters={"name": f"sandgate-{hung.id}"})
+            with_its_name = {"name": f"sandgate-{hung.id}"}
+            await eventually(lambda: api.containers(all=True, filters=with_its_name) == [], "it is still there")
 
     assert claimed not in (dead, hung)
-    assert left == []
 
 
 async def test_a_burst_is_made_two_at_a_time_and_followed_by_as_many_as_were_claimed_none_of_them_used_twice() -> None:

@@ -1,15 +1,19 @@
 """What people answered stands in the audit, once, also where that could not be written at first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+from server import answers
 from server.answers import Answers
 from server.record.approval_rows import ApprovalRows
 from server.record.audit import AuditFailed
+from server.watching import Looks, looks
 from tests.server.record.test_approval_rows import ROW
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.promise("approval.bound")
 
@@ -64,3 +68,40 @@ def test_one_that_is_taken_back_is_another_line_and_each_is_written_once_also_wh
     for _ in range(2):
         answers.tell()
     assert [(line["answer"], line["by"]) for _, line in lines.written] == [("time", "carl"), ("revoke", "dora")]
+
+
+class Counted(ApprovalRows):
+    asked = 0
+
+    def has_answers(self) -> bool:
+        self.asked += 1
+        return super().has_answers()
+
+
+@pytest.mark.anyio
+async def test_the_database_is_asked_where_another_process_wrote_to_it_and_only_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = list[Looks]()
+
+    def look(files: Sequence[Path]) -> Looks:
+        looked.append(looks(files))
+        return looked[-1]
+
+    monkeypatch.setattr(answers, "looks", look)
+    rows, others, lines = Counted(tmp_path / "sandgate.db"), ApprovalRows(tmp_path / "sandgate.db"), Lines()
+    with anyio.fail_after(PATIENCE_S):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(Answers(rows, lines.write).keep, 0.002)
+            for number in (1, 2):
+                others.put({**ROW, "id": f"a-{number}", "bound": str(number)})
+                others.answer(f"a-{number}", "allowed", "carl", 11, None)
+                while len(lines.written) < number:
+                    await anyio.sleep(0.002)
+            asked = -1
+            while asked != rows.asked:  # once more for the line itself, which is a change too
+                asked, until = rows.asked, len(looked) + 20
+                while len(looked) < until:
+                    await anyio.sleep(0.002)
+            tasks.cancel_scope.cancel()
+    assert [line["approval"] for _, line in lines.written] == ["a-1", "a-2"]

@@ -19,6 +19,7 @@ from server.judge.decision import HostList
 from server.record.approval_rows import ApprovalRows
 from server.sandbox.jobs import Job
 from tests.fakes import SPEC
+from tests.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("approval.bound")]
 EVENT = {
@@ -84,13 +85,13 @@ class Rig:
         self.asking = HostQuestions(self.people, late, lambda *line: self.lines.append(line), hold_s)
 
     async def said(self, count: int = 1) -> Mapping[str, Any]:
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while len(self.gate.said) < count:
                 await self.gate.news.wait()
         return self.gate.said[count - 1]
 
     async def question(self) -> str:
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while not self.job.questions:
                 await self.job.news()
         return self.job.questions[-1].id
@@ -116,7 +117,7 @@ async def test_a_yes_for_once_is_for_one_request_and_joins_the_call(tmp_path: Pa
         assert await rig.said() == {"ask": "q", "let": "once"}
 
         rig.asking.asked({**EVENT, "ask": "q2"})
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while len(rig.job.questions) < 2:
                 await rig.job.news()
         await rig.people.answer(rig.job.questions[1].id, yes=False, by="carl")
@@ -140,13 +141,28 @@ async def test_a_yes_for_the_session_is_asked_for_once_and_cut_when_it_is_taken_
         rig.asking.asked({**EVENT, "ask": "q2"})  # as a gate does that was started again
         assert (await rig.said(2))["let"] == "host"
         rig.people.revoke(approval, by="carl")
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while not rig.gate.cuts:
                 await rig.gate.news.wait()
         rig.asking.asked({**EVENT, "ask": "q3"})
         assert (await rig.said(3))["let"] == ""
     assert rig.gate.cuts == [("box", "a.test", 443)]
     assert len(rig.job.questions) == 1
+
+
+async def test_nothing_is_cut_while_a_yes_holds(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    async with rig.answering():
+        rig.asking.asked(EVENT)
+        await rig.people.answer(await rig.question(), yes=True, by="carl", scope="session")
+        await rig.said()
+        rig.asking.asked({**EVENT, "ask": "q2", "host": "b.test"})
+        with anyio.fail_after(PATIENCE_S):
+            while len(rig.job.questions) < 2:
+                await rig.job.news()
+        await rig.people.answer(rig.job.questions[1].id, yes=True, by="carl")
+        await rig.said(2)  # the look that found this answer has looked at the yes before it as well
+    assert rig.gate.cuts == []
 
 
 async def test_silence_is_a_no_that_names_the_question(tmp_path: Path) -> None:
@@ -219,7 +235,7 @@ async def test_where_rules_tell_requests_apart_so_does_a_yes(tmp_path: Path) -> 
         await rig.people.answer(approval, yes=True, by="carl", scope="session")
         assert (await rig.said())["let"] == "alike"
         rig.asking.asked({**EVENT, "path": "/other"})
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while len(rig.job.questions) < 2:
                 await rig.job.news()
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from server import secret_values
-from server.network_settings import SecretSettings
 from server.secret_values import NoValue, lacking, value_of
+from server.settings.secret import SecretSettings
 
 pytestmark = pytest.mark.anyio
 

@@ -57,15 +57,14 @@ class Chaos:
 
     def shim(self, container: str) -> None:
         parent = int(Path(f"/proc/{self._init(container)}/stat").read_text().rpartition(")")[2].split()[1])
-        assert Path(f"/proc/{parent}/comm").read_text().startswith("containerd-shim")
+        if not Path(f"/proc/{parent}/comm").read_text().startswith("containerd-shim"):
+            raise ProcessLookupError  # its shim was killed before, and containerd is about to end it
         self.shimless.append(container)
         os.kill(parent, signal.SIGKILL)
 
     def server(self) -> None:
-        for pid in self.home.pids():
-            if b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-                os.kill(pid, signal.SIGKILL)
-                self.dealt["server"] += 1
+        os.kill(self.home.pid_of("serve"), signal.SIGKILL)
+        self.dealt["server"] += 1
 
     def _init(self, container: str) -> int:
         pid = int(self.api.inspect_container(container)["State"]["Pid"])

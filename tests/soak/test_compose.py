@@ -4,7 +4,6 @@ image to start from, and OPA, whose own engine answers in its place (opa_server.
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
@@ -23,8 +22,10 @@ from mcp.types import CallToolResult, TextContent
 
 from server.ops.clients import Place, entry
 from server.sandbox.sandbox import USER_ID
+from tests.free_port import free_port
 from tests.real_engine import client as docker_client
-from tests.real_engine import engine_url
+from tests.real_engine import engine_url, remove_volume
+from tests.waiting import until
 from tests.wheel import ROOT
 
 pytestmark = [pytest.mark.soak, pytest.mark.anyio]
@@ -44,7 +45,7 @@ class Compose:
         )
 
 
-def _docker(*argv: str, cwd: Path = ROOT, timeout_s: float = 600, **more: str) -> str:
+def _docker(*argv: str, cwd: Path = ROOT, timeout_s: float = 1200, **more: str) -> str:
     environ = {**os.environ, "DOCKER_HOST": engine_url(), "DOCKER_BUILDKIT": "0", **more}
     done = subprocess.run(
         ["docker", *argv], cwd=cwd, env=environ, capture_output=True, text=True, timeout=timeout_s, check=False
@@ -82,9 +83,7 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     base = ("--build-arg", "DEBIAN=sandgate/base:latest")
     for name in ("server", "egress"):
         _docker("build", "-q", *network, *base, "-t", f"sandgate/{name}", "-f", f"images/{name}/Dockerfile", ".")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        made = Compose(folder, free.getsockname()[1])
+    made = Compose(folder, free_port())
     try:
         yield made
     finally:
@@ -209,7 +208,9 @@ async def test_a_client_that_starts_it_with_docker_run_has_it_on_stdio(compose: 
     assert text(result).startswith("from the host")
     assert (theirs / "ours").read_text() == "from inside\n"
     with docker_client() as api:
-        api.remove_volume(f"{PROJECT}_stdio", force=True)
+        sandboxes = {"volume": str(theirs), "label": "sandgate.sandbox"}
+        until(lambda: not api.containers(all=True, filters=sandboxes), "one has outlived its server")
+        remove_volume(api, f"{PROJECT}_stdio")
 
 
 def test_when_it_goes_nothing_is_left(compose: Compose) -> None:

@@ -8,24 +8,26 @@ package sandgate.access
 
 paths(settings) := {
 	"read": ["/"],
-	"write": array.concat(settings.workspaces, _shared(settings.profile, settings.home)),
-	"execute": _execute(settings),
+	"write": array.concat(settings.workspaces, ["/tmp", "/var/tmp", settings.home, "/dev"]),
+	"execute": settings.execute,
+} if {
+	settings.profile != "strict"
 }
 
-_shared("strict", _) := ["/tmp", "/dev"]
-
-_shared(profile, home) := ["/tmp", "/var/tmp", home, "/dev"] if profile != "strict"
-
-_execute(settings) := settings.execute if settings.profile != "strict"
-
-# What does not exist in an image is left out by the agent, which allows less.
-_execute(settings) := sort(array.concat(_always, [path |
-	some folder in array.concat(["/bin", "/usr/bin", "/usr/local/bin"], [concat("", [settings.home, "/.venv/bin"])])
-	some name in data.sandgate.settings.readers | data.sandgate.operator.granted_names
-	path := concat("/", [folder, name])
-])) if {
+paths(settings) := {
+	"read": ["/"],
+	"write": array.concat(settings.workspaces, ["/tmp", "/dev"]),
+	"execute": _listed(settings.home),
+} if {
 	settings.profile == "strict"
 }
+
+# What does not exist in an image is left out by the agent, which allows less.
+_listed(home) := sort(array.concat(_always, [path |
+	some folder in array.concat(["/bin", "/usr/bin", "/usr/local/bin"], [concat("", [home, "/.venv/bin"])])
+	some name in data.sandgate.settings.readers | data.sandgate.operator.granted_names
+	path := concat("/", [folder, name])
+]))
 
 # The shell that runs a call, the loaders without which no program starts, and git's own parts.
 _always := [

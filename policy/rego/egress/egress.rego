@@ -127,17 +127,31 @@ _has_path(entry) if entry.paths == []
 
 # An origin may decode or fold these before it looks a path up, so what was matched is not what is served.
 _has_path(entry) if {
-	not regex.match(`(?i)%2e|%2f|%5c|\\|//|/\.{1,2}([/;]|$)`, input.egress.path)
+	not regex.match(`(?i)%2e|%2f|%5c|[\\⁄∕]|//|/\.{1,2}([^\w.~!$&'()*+,=:@-]|$)`, input.egress.path)
+	not regex.match(_spelt_otherwise, input.egress.path)
 	some pattern in entry.paths
 	regex.match(pattern, input.egress.path)
 }
+
+# A dot or a slash encoded twice, overlong, or in full width, and what ends a path for some.
+_spelt_otherwise := concat("|", [
+	`(?i)%25[0-9a-f]{2}|%25u[0-9a-f]{4}|%u[0-9a-f]{4}|%c[01]|%e0%[89]|%f0%8|%[01][0-9a-f]|%7f`,
+	`%ef%bc%8[ef]|%ef%bc%bc|%e2%80%a[45]|%e2%81%84|%e2%88%95|[．／＼․‥]`,
+])
 
 _where := concat(":", [input.egress.host, format_int(input.egress.port, 10)]) if _sound
 
 _entries contains [0, "egress.not_allowed", "deny", reason, help, ""] if {
 	count(_matching) == 0
 	reason := concat("", [substring(_where, 0, 260), " is not on the list of allowed hosts."])
-	help := concat("", ["A person can add it: sandgate allow ", substring(input.egress.host, 0, 253)])
+	help := _how_to_add
+}
+
+# `sandgate allow ssh` would be about the command.
+default _how_to_add := ""
+
+_how_to_add := concat("", ["A person can add it: sandgate allow ", substring(input.egress.host, 0, 253)]) if {
+	regex.match(`\.([a-z][^.]*|\d+)$`, input.egress.host)
 }
 
 _entries contains [1, "egress.ask", "ask", reason, help, grant] if {

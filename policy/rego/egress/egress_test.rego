@@ -58,6 +58,9 @@ test_methods_and_paths_bind_requests if {
 	_effect([bound], _asked("a.test", 443, "POST", "/v1/x")) == "deny"
 	_effect([bound], _asked("a.test", 443, "GET", "/v1/x/y")) == "deny"
 	_effect([bound], _asked("a.test", 443, "GET", "/v1/%2e%2E")) == "deny"
+	_effect([bound], _asked("a.test", 443, "GET", "/v1/%252e%252e")) == "deny"
+	_effect([bound], _asked("a.test", 443, "GET", "/v1/..%00")) == "deny"
+	_effect([bound], _asked("a.test", 443, "GET", "/v1/.x%20y")) == "allow"
 }
 
 test_unread_bytes_are_no_request if {
@@ -94,4 +97,14 @@ test_what_is_no_question_is_denied if {
 	_effect([_entry], _asked("a.test", "443", "GET", "/")) == "deny"
 	_effect([_entry], _asked("a.test", 443.5, "GET", "/")) == "deny"
 	_effect([_entry], object.union(_asked("a.test", 443, "GET", "/"), {"tool": "shell"})) == "deny"
+}
+
+test_what_is_not_listed_says_how_it_would_be if {
+	answer := egress.decision with input as _asked("b.test", 443, "", "") with data.sandgate_config as _config([])
+	answer.rules[0].help == "A person can add it: sandgate allow b.test"
+}
+
+test_a_name_without_a_dot_is_not_taken_for_a_command if {
+	answer := egress.decision with input as _asked("ssh", 80, "", "") with data.sandgate_config as _config([])
+	answer.rules[0].help == ""
 }

@@ -7,13 +7,13 @@ package sandgate.facts
 
 # METADATA
 # description: The commands whose program carries a tag, closely described, by tag.
-tagged := {tag: [command | some command in _known; tag in command.tags] |
+tagged := {tag: [command | some [command, tags] in _known; tag in tags] |
 	some known in _known
-	some tag in known.tags
+	some tag in known[1]
 }
 
 # The table is taken whole: the embedded engine looks for rules behind each key that data is asked for.
-_known := [object.union(described(index, command), {"tags": tags}) |
+_known := [[described(index, command), tags] |
 	table := data.sandgate.programs.tags
 	some index, command in input.commands
 	tags := _tags(table[command.name], command.path_kind)
@@ -26,21 +26,21 @@ _tags(tags, "workspace") := [tag | some tag in tags; tag in {"installer", "inter
 
 # METADATA
 # description: Whether any path of the question is worth a second look; the rules about paths ask more closely.
-guarded(paths) if regex.match(_marks, lower(concat("\n", [path.resolved | some path in paths])))
-
-_marks := concat("", [
-	`/\.(git|env|ssh|netrc|aws|azure|kube|docker|gnupg|pgpass|npmrc|pypirc|circleci|my\.cnf|vault|cargo`,
+guarded(paths) if regex.match(concat("", [
+	`(?m)/\.(git|env|ssh|netrc|aws|azure|kube|docker|gnupg|pgpass|npmrc|pypirc|circleci|my\.cnf|vault|cargo`,
 	`|bash|profile|zsh|zlogin|inputrc|vscode|idea|claude|cursor|mcp|husky|pre-commit|config|local`,
 	`|z|inputrc|yarn|curl|wget|vim|gvim|psql|sqlite|irb|pry|python|ack|ripgrep|mail|screen|mutt|pnpm|gdb|lldb|tmux`,
 	`|m2|gradle`,
 	`|pip|travis|drone|cirrus|appveyor|woodpecker|buildkite|devcontainer|windsurf|continue|codex|gemini|lintstaged`,
-	`|venv`,
+	`|venv|dotnet|nvm|opam`,
+	`|[a-z]+rc$|login|rprofile|ghci|ctags|xprofile|xsession|pam_env|forward|mailcap|emacs|lesskey|lessfilter|dircolors`,
+	`|mise|hg|bundle|subversion|lein|jupyter|ipython|julia`,
 	`|htpasswd|[a-z]+_history)`,
 	`|/(g?shadow|sudoers|id_|cron|spool|proc|sys|dev|secrets?|credentials?|service|sandgate|systemd|profile\.d|bin`,
 	`|pip\.conf`,
-	`|lefthook|jenkinsfile|azure-p|bitbucket-p|kubeconfig|private|site-packages|sitecustomize|usercustomize)`,
+	`|shims|hooks|lefthook|jenkinsfile|azure-p|bitbucket-p|kubeconfig|private|site-packages|sitecustomize|usercustomize)`,
 	`|\.(pem|key|p12|pfx|jks|keystore|kdbx|tfstate|ovpn|ppk)|(^|\n)/(home(/[^/\n]*)?|root)?(\n|$)`,
-])
+]), lower(concat("\n", [path.resolved | some path in paths])))
 
 redirects := [{"op": redirect.op, "path": redirect.path, "dynamic": redirect.dynamic} |
 	some command in input.commands
@@ -60,9 +60,22 @@ assigns := [{
 ]
 
 # METADATA
-# description: A command with its place in the script and its static words, as a list and as lines.
-described(index, command) := object.union(command, {"index": index, "words": words, "text": concat("\n", words)}) if {
-	words := [word | some word in array.slice(command.argv, 1, count(command.argv)); is_string(word)]
+# description: |
+#   A command with its place in the script and its static words, as a list and as lines. Options that are only known by
+#   what they begin with (-r$x) follow as lines of their own that end in a sign no option has.
+described(index, command) := object.union(command, {
+	"index": index,
+	"words": words,
+	"begun": begun,
+	"text": concat("\n", array.concat(words, begun)),
+}) if {
+	words := [word | some place, word in command.argv; place > 0; word != null]
+	begun := [concat("", [known, "…"]) | some place, known in command.known; _begins_an_option(command.argv[place], known)]
+}
+
+_begins_an_option(word, known) if {
+	is_null(word)
+	startswith(known, "-")
 }
 
 label(command) := substring(command.name, 0, 60) if is_string(command.name)
@@ -75,12 +88,20 @@ has_short(command, letters) if {
 }
 
 has_long(command, name) if {
-	some word in command.words
+	some word in array.concat(command.words, command.begun)
 	startswith(word, "--")
-	given := split(word, "=")[0]
+	given := trim_suffix(split(word, "=")[0], "…")
 	count(given) > 3
 	startswith(name, given)
 }
+
+# METADATA
+# description: Whether a remover takes folders with all that is in them.
+recursive(command) if has_short(command, "rR")
+
+recursive(command) if has_long(command, "--recursive")
+
+recursive(command) if command.name in {"del-cli", "rimraf"}
 
 runs_by(command, wrapper) if {
 	some via in command.via
@@ -120,6 +141,6 @@ verbs(command) := array.slice(command.argv, at, count(command.argv)) if {
 }
 
 _in_front(word) if {
-	is_string(word)
-	regex.match(`^[-+]`, word)
+	word != null
+	substring(word, 0, 1) in {"-", "+"}
 }

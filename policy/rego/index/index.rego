@@ -11,35 +11,31 @@ package sandgate.index
 #   engine pays for each list that it makes, empty ones as well.
 found := [pair |
 	some groups in [
-		[_of_scripts(script) | script := input.script; _tells(script)],
+		[_of_scripts(script) | script := input.script; script != data.sandgate.shape.untold],
 		[_of_names(names, kinds) |
 			names := {command.name | some command in input.commands}
 			kinds := {command.path_kind | some command in input.commands}
 			not _is_ordinary(names, kinds)
 		],
-		[_of_wrappers | _is_wrapped],
-		[_of_assigns | _sets],
-		[_of_publishing | _publishes],
+		{_of_wrappers | some command in input.commands; command.via != []},
+		{_of_assigns | some command in input.commands; some assign in command.assigns; _means_something(assign.name)},
+		{_of_publishing | some command in input.commands; command.argv[1] == "publish"},
 		[_of_redirects(redirects) |
 			redirects := [redirect | some command in input.commands; some redirect in command.redirects]
 			redirects != []
 		],
-		[_of_areas({path.area | some path in input.paths}) | input.paths != []],
+		{_of_areas | some path in input.paths; not path.area in {"workspace", "tmp", "home"}},
 		[_of_guarded | input.paths != []; data.sandgate.facts.guarded(input.paths)],
-		_of_programs(data.sandgate.facts.tagged),
+		[group |
+			data.sandgate.facts.tagged != {}
+			some group in _of_programs(object.keys(data.sandgate.facts.tagged) - {"interpreter" | not _is_a_tool})
+		],
 		[_of_operator(data.sandgate.settings.all)],
 	]
 	some group in groups
 	some pairs in group
 	some pair in pairs
 ]
-
-_tells(script) if {
-	[
-		script.parse_error, script.inline_code, script.pipe_to_shell, script.latent_arithmetic, script.control_chars,
-		script.functions, script.aliases,
-	] != [null, [], [], false, false, [], []]
-}
 
 _of_scripts(script) := [
 	[["code.unreadable", finding] |
@@ -64,53 +60,34 @@ _of_scripts(script) := [
 	[["code.remapped", finding] | script.aliases != []; some finding in data.sandgate.rules.code.remapped.findings],
 ]
 
-# Letters that names of programs are made of; a name that is anything else is looked at.
-_plain := `^[A-Za-z0-9_.+:@%,=~!\[\]{}^/\n-]*$`
-
 _is_ordinary(names, kinds) if {
 	not "workspace" in kinds
 	not null in names
-	not "parallel" in names
-	regex.match(_plain, concat("\n", names - {null}))
+	_is_plain(names)
 }
+
+# Letters that names of programs are made of; a name that is anything else is looked at.
+_is_plain(names) if regex.match(`^[A-Za-z0-9_.+:@%,=~!\[\]{}^/\n-]*$`, concat("\n", names - {null}))
 
 _of_names(names, kinds) := [
 	[["code.dynamic_name", finding] | null in names; some finding in data.sandgate.rules.code.dynamic_name.findings],
 	[["code.odd_name", finding] |
-		not regex.match(_plain, concat("\n", names - {null}))
+		not _is_plain(names)
 		some finding in data.sandgate.rules.code.odd_name.findings
 	],
 	[["code.lookalike", finding] | "workspace" in kinds; some finding in data.sandgate.rules.code.lookalike.findings],
-	[["code.placeholder", finding] |
-		"parallel" in names
-		some finding in data.sandgate.rules.code.placeholder.findings
-	],
 ]
-
-_is_wrapped if {
-	some command in input.commands
-	command.via != []
-}
 
 _of_wrappers := [
 	[["code.placeholder", finding] | some finding in data.sandgate.rules.code.placeholder.findings],
 ]
-
-_publishes if {
-	some command in input.commands
-	command.argv[1] == "publish"
-}
 
 _of_publishing := [
 	[["outward.publish", finding] | some finding in data.sandgate.rules.outward.publish.findings],
 ]
 
 # One or two small letters, as loops have them, mean nothing to any program.
-_sets if {
-	some command in input.commands
-	some assign in command.assigns
-	not regex.match(`^[a-z]{1,2}$`, assign.name)
-}
+_means_something(name) if not regex.match(`^[a-z]{1,2}$`, name)
 
 _of_assigns := [
 	[["environment.loader", finding] | some finding in data.sandgate.rules.environment.loader.findings],
@@ -139,12 +116,9 @@ _to_a_device(redirects) if {
 	redirect.path != "/dev/null"
 }
 
-_of_areas(areas) := [
-	[["files.areas", finding] |
-		count(areas & {"proc", "system"}) > 0
-		some finding in data.sandgate.rules.files.areas.findings
-	],
-	[["files.gate", finding] | "gate" in areas; some finding in data.sandgate.rules.files.gate.findings],
+_of_areas := [
+	[["files.areas", finding] | some finding in data.sandgate.rules.files.areas.findings],
+	[["files.gate", finding] | some finding in data.sandgate.rules.files.gate.findings],
 ]
 
 _of_guarded := [
@@ -158,30 +132,31 @@ _of_guarded := [
 	[["secrets.whole_disk", finding] | some finding in data.sandgate.rules.secrets.whole_disk.findings],
 ]
 
-# By what programs are for: for most commands one of these groups is looked at, or none.
-_of_programs(tagged) := [] if tagged == {}
-
-_of_programs(tagged) := [group |
-	kinds := object.keys(tagged)
+# By what programs are for: for most commands one of these groups is looked at, or none. Two sets have something in
+# common where one less the other is not what it was.
+_of_programs(kinds) := [group |
 	some groups in [
 		[_of_git | "git" in kinds],
-		[_of_changes(kinds) | count(_changes & kinds) > 0],
-		[_of_outward(kinds) | count(_outward & kinds) > 0],
-		[_of_powers(kinds) | count(_powers & kinds) > 0],
+		[_of_changes(kinds) |
+			kinds - {
+				"disk", "filler", "finder", "launcher", "linker", "mode", "mover", "remote", "remover", "shredder",
+			} != kinds
+		],
+		[_of_outward(kinds) | kinds - {"fetcher", "installer", "interpreter", "publisher", "remote"} != kinds],
+		[_of_powers(kinds) |
+			kinds - {
+				"awk", "editor", "hog", "killer", "launcher", "own_language", "privilege", "scheduler", "shell_state",
+				"stream_editor",
+			} != kinds
+		],
 	]
 	some group in groups
-] if {
-	tagged != {}
-}
+]
 
-_changes := {
-	"disk", "filler", "finder", "launcher", "linker", "mode", "mover", "remote", "remover", "shredder",
-}
-
-_outward := {"fetcher", "installer", "interpreter", "publisher", "remote"}
-
-_powers := {
-	"awk", "editor", "hog", "launcher", "own_language", "privilege", "scheduler", "shell_state", "stream_editor",
+# python -m pip is pip and python -m twine is twine; nothing else makes an interpreter a tool of the rules below.
+_is_a_tool if {
+	some command in data.sandgate.facts.tagged.interpreter
+	regex.match(`(?m)^-[A-Za-z]*m\n?(flit|hatch|pdm|pip|poetry|twine|uv)|^setup\.py\n`, command.text)
 }
 
 _of_git := [
@@ -196,11 +171,15 @@ _of_changes(kinds) := [
 		some finding in data.sandgate.rules.destruction.devices.findings
 	],
 	[["destruction.roots", finding] |
-		count({"finder", "launcher", "mover", "remote", "remover", "shredder"} & kinds) > 0
+		kinds - {"finder", "launcher", "mover", "remover", "shredder"} != kinds
+		some finding in data.sandgate.rules.destruction.roots.findings
+	],
+	[["destruction.roots", finding] |
+		"rsync" in {command.name | some command in object.get(data.sandgate.facts.tagged, "remote", [])}
 		some finding in data.sandgate.rules.destruction.roots.findings
 	],
 	[["destruction.unknown_target", finding] |
-		count({"remover", "shredder"} & kinds) > 0
+		kinds - {"remover", "shredder"} != kinds
 		some finding in data.sandgate.rules.destruction.unknown_target.findings
 	],
 	[["files.links", finding] | "linker" in kinds; some finding in data.sandgate.rules.files.links.findings],
@@ -214,11 +193,11 @@ _of_changes(kinds) := [
 _of_outward(kinds) := [
 	[["outward.fetch", finding] | "fetcher" in kinds; some finding in data.sandgate.rules.outward.fetch.findings],
 	[["outward.package_index", finding] |
-		count({"installer", "interpreter"} & kinds) > 0
+		kinds - {"installer", "interpreter"} != kinds
 		some finding in data.sandgate.rules.outward.package_index.findings
 	],
 	[["outward.publish", finding] |
-		count({"interpreter", "publisher"} & kinds) > 0
+		kinds - {"interpreter", "publisher"} != kinds
 		some finding in data.sandgate.rules.outward.publish.findings
 	],
 	[["outward.remote", finding] | "remote" in kinds; some finding in data.sandgate.rules.outward.remote.findings],
@@ -226,7 +205,7 @@ _of_outward(kinds) := [
 
 _of_powers(kinds) := [
 	[["code.program_option", finding] |
-		count({"awk", "editor", "launcher", "own_language", "stream_editor"} & kinds) > 0
+		kinds - {"awk", "editor", "launcher", "own_language", "stream_editor"} != kinds
 		some finding in data.sandgate.rules.code.program_option.findings
 	],
 	[["code.remapped", finding] | "shell_state" in kinds; some finding in data.sandgate.rules.code.remapped.findings],
@@ -235,7 +214,10 @@ _of_powers(kinds) := [
 		some finding in data.sandgate.rules.persistence.startup_files.findings
 	],
 	[["privilege.tools", finding] | "privilege" in kinds; some finding in data.sandgate.rules.privilege.tools.findings],
-	[["resources.bombs", finding] | "hog" in kinds; some finding in data.sandgate.rules.resources.bombs.findings],
+	[["resources.bombs", finding] |
+		count({"hog", "killer"} & kinds) > 0
+		some finding in data.sandgate.rules.resources.bombs.findings
+	],
 ]
 
 _of_operator(settings) := [

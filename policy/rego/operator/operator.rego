@@ -26,7 +26,26 @@ matches := [{"effect": entry.effect, "command": command, "entry": entry} |
 granted_commands contains match.command.index if {
 	some match in matches
 	match.effect == "allow"
-	match.command.path_kind != "workspace"
+	_is_of_that_name(match.command)
+}
+
+# A bare name is found on the search path; what lies where any command may write can be anything by that name.
+_is_of_that_name(command) if command.path_kind in {"bare", "system"}
+
+_is_of_that_name(command) if {
+	command.path_kind == "outside"
+	path := command.argv[0]
+	is_string(path)
+	startswith(path, "/")
+	not regex.match(`^/(tmp|var/tmp|dev)/|/\.\.(/|$)`, path)
+	not _is_at_home(path)
+}
+
+_is_at_home(path) if {
+	home := data.sandgate.settings.all.home
+	startswith(path, home)
+	tools := concat("", ["^/(", data.sandgate.settings.tool_folders, ")/[^/]+$"])
+	not regex.match(tools, trim_prefix(path, home))
 }
 
 # METADATA

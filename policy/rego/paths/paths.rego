@@ -24,7 +24,11 @@ is_root(path) if {
 is_root(path) if regex.match(concat("", ["^", _all_of]), path)
 
 # A pattern that names nothing: *, .[!.]*, [a-z]*, !(keep).
-_all_of := `/\.?([*?.]|\[[^\]/]*\]|[!@+?*]\([^)/]*\))*([*?]|\[[^\]/]*\]|[!@+?*]\([^)/]*\))([*?.]|\[[^\]/]*\])*$`
+_all_of := concat("", [
+	`(/\.?([*?.]|`, _class, `|[!@+?*]\([^)/]*\))*([*?]|`, _class, `|[!@+?*]\([^)/]*\))([*?.]|`, _class, `)*)+$`,
+])
+
+_class := `\[([^\]\[/]|\[:[a-z]+:\]|\[)*\]`
 
 _system_roots := {
 	"/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root", "/run", "/sbin", "/srv",
@@ -49,19 +53,22 @@ of(command) := [path |
 
 # METADATA
 # description: Whether a find says which files it wants, or takes all there are.
-finds_narrowly(command) if regex.match(_narrowing, command.text)
+finds_narrowly(command) if {
+	regex.match(_narrowing, regex.replace(command.text, `(?m)^(!|-not)\n-[a-z]+\n[^\n]*`, ""))
+}
 
 _narrowing := concat("", [
-	`(?m)^-(i?name|i?path|i?wholename|i?regex)\n[^\n]*[^*\n]|^-(newer|[acm]time|[acm]min|size|empty|perm|user|inum)`,
+	`(?m)^-(i?name|i?path|i?wholename|i?regex)\n[^\n]*[^*.?\n]|^-(newer|[acm]time|[acm]min|size|empty|perm|user|inum)`,
 ])
 
-_globs(command) := [pattern | some at, pattern in command.known; command.dynamic[at] == "glob"]
+_globs(command) := [pattern | some at, pattern in command.known; command.dynamic[at] in {"glob", "number"}]
 
 named(cwd, words) := [_rooted(line) | count(lines) > 0; some line in split(_clean(concat("\n", lines)), "\n")] if {
 	base := _base(cwd)
 	lines := [_absolute(base, piece) |
 		some word in words
 		not startswith(word, "--exclude")
+		word != ""
 		some piece in _pieces(replace(word, "\n", "?"))
 	]
 }

@@ -6,23 +6,18 @@
 #   rules, because the embedded engine takes ten times as long to begin a rule as to call a function.
 package sandgate.shape
 
-_profiles := {"open", "standard", "strict"}
-
 _tools := {
 	"shell", "exec", "file_read", "file_write", "file_edit", "file_list", "file_search", "session_open", "session_list",
 	"session_close", "session_snapshot", "job_output", "job_input", "job_stop", "policy_check",
 }
 
-# More would be slow to judge, and no person could review it.
-_most_commands := 200
-
 # METADATA
 # description: Whether the rules may trust the types of input, and input is a question that they know.
 sound if {
-	data.sandgate.settings.all.profile in _profiles
+	data.sandgate.settings.all.profile in {"open", "standard", "strict"}
 	input.version == 1
 	input.tool in _tools
-	_about(input.caller, input.session)
+	_about(input.caller, input.session, data.sandgate.settings.place)
 	_script(input.script)
 	_commands(input.commands)
 	_paths(input.paths)
@@ -33,7 +28,9 @@ sound if {
 # description: Why input is not sound, for the person who has to find out.
 faults contains "The question is not one that these rules can judge." if not sound
 
-faults contains "No profile is set, so nothing is allowed." if not data.sandgate.settings.all.profile in _profiles
+faults contains "No profile is set, so nothing is allowed." if {
+	not data.sandgate.settings.all.profile in {"open", "standard", "strict"}
+}
 
 faults contains "The question has a version that these rules do not know." if _part("version") != 1
 
@@ -43,25 +40,28 @@ faults contains "The facts about the command are missing or misshapen." if not _
 
 faults contains "The commands are missing or misshapen, or more than 200." if not _commands(_part("commands"))
 
-faults contains "The paths are missing or misshapen." if not _paths(_part("paths"))
+faults contains "The paths are missing or misshapen, or more than 1000: name folders, or fewer files at a time." if {
+	not _paths(_part("paths"))
+}
 
 # With a default, because engines differ on a negation around what is undefined.
 _part(name) := object.get(input, name, null)
 
 faults contains "What the tool was to work on could not be read." if _lacks_its_object(input)
 
-_about(caller, session) if {
-	[
-		type_name(caller.id), type_name(caller.roles),
-		type_name(session.environment), type_name(session.home), type_name(session.workspaces),
-	] == ["string", "array", "string", "string", "array"]
-	{type_name(path) | some path in session.workspaces} == {"string"}
+_about(caller, session, place) if {
+	is_string(caller.id)
+	is_array(caller.roles)
+	is_string(session.environment)
+	place.workspaces != []
 }
 
 # Of most scripts there is nothing to tell, and to compare that is cheaper than to look at each part.
-_script(script) if script == _untold
+_script(script) if script == untold
 
-_untold := {
+# METADATA
+# description: The facts about a script of which there is nothing to tell.
+untold := {
 	"functions": [],
 	"aliases": [],
 	"pipe_to_shell": [],
@@ -73,7 +73,7 @@ _untold := {
 }
 
 _script(script) if {
-	script != _untold
+	script != untold
 	[
 		type_name(script.functions), type_name(script.aliases), type_name(script.pipe_to_shell), type_name(script.hosts),
 		type_name(script.inline_code), type_name(script.latent_arithmetic), type_name(script.control_chars),
@@ -89,26 +89,36 @@ _inline(code) if {
 	type_name(code.code) in {"string", "null"}
 }
 
+# Types are told by comparing, in the order null < booleans < numbers < strings < arrays < objects: a builtin costs the
+# embedded engine as much as ten comparisons, and every text of every command is looked at.
 _commands(commands) if {
 	is_array(commands)
-	count(commands) <= _most_commands
-	every command in commands {
-		[
-			type_name(command.argv), type_name(command.dynamic), type_name(command.known), type_name(command.via),
-			type_name(command.assigns), type_name(command.redirects), type_name(command.other_cwds),
-			type_name([command.name, command.cwd, command.path_kind]),
-		] == ["array", "array", "array", "array", "array", "array", "array", "array"]
-	}
-	count({type_name(text) |
+	count(commands) <= 200 # more would be slow to judge, and no person could review it
+	words := [[
+		command.argv, command.known, command.other_cwds, command.via, [command.name, command.cwd, command.path_kind],
+	] |
 		some command in commands
-		some texts in [
-			command.argv, command.known, command.other_cwds, [command.name, command.cwd, command.path_kind],
-		]
-		some text in texts
-	} - {"string", "null"}) == 0
-	count([1 | some command in commands; some via in command.via; not is_string(via)]) == 0
-	count([1 | some command in commands; some assign in command.assigns; not _assign(assign)]) == 0
-	count([1 | some command in commands; some redirect in command.redirects; not _redirect(redirect)]) == 0
+		command.argv >= []
+		command.argv < {}
+		command.known >= []
+		command.known < {}
+		command.other_cwds >= []
+		command.other_cwds < {}
+		command.via >= []
+		command.via < {}
+		command.dynamic >= []
+		command.dynamic < {}
+		command.assigns >= []
+		command.assigns < {}
+		command.redirects >= []
+		command.redirects < {}
+	]
+	count(words) == count(commands)
+	texts := array.concat([""], [text | some lists in words; some list in lists; some text in list; text != null])
+	[min(texts), max(texts) < []] == ["", true]
+	[1 | some command in commands; null in command.via] == []
+	[1 | some command in commands; some assign in command.assigns; not _assign(assign)] == []
+	[1 | some command in commands; some redirect in command.redirects; not _redirect(redirect)] == []
 }
 
 _assign(assign) if {
@@ -124,7 +134,8 @@ _redirect(redirect) if {
 
 _paths(paths) if {
 	is_array(paths)
-	count([1 | some path in paths; not _path(path)]) == 0
+	count(paths) <= 1000 # as for commands; policy/path.py stops counting behind it
+	[1 | some path in paths; not _path(path)] == []
 }
 
 _path(path) if {

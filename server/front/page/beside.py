@@ -9,7 +9,7 @@ from server.app import App
 from server.front.doorway import Doorway
 from server.front.http import Address, OurUvicorn, configured
 from server.front.page.made import page_of
-from server.http_settings import HttpSettings
+from server.settings.http import HttpSettings
 
 HOST: Final = "127.0.0.1"
 
@@ -20,6 +20,8 @@ async def serve_beside(app: App, *, task_status: anyio.abc.TaskStatus[None]) -> 
         address = Address(HOST, listener.getsockname()[1])
         page = page_of(app, None, f"http://{address}")
         door = Doorway(page, hosts=(), origins=(), refused=lambda fields: app.note("auth.refused", fields))
-        server = OurUvicorn(configured(door, HttpSettings(), address))
+        config = configured(door, HttpSettings(), address)
+        config.lifespan = "off"  # it has none, and uvicorn's wait for one ends in a traceback where we are cancelled
+        server = OurUvicorn(config)
         task_status.started()  # whoever connects before it accepts waits in the listener's queue
         await server.serve([listener])

@@ -4,7 +4,6 @@ A browser gets a cookie that stands for what it showed. What it showed is looked
 that is revoked, or loses a role, loses the page in the same moment.
 """
 
-import hashlib
 import hmac
 import secrets
 import time
@@ -16,7 +15,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from server.asks import Caller
+from server.asks import APPROVER, Caller
+from server.settings.http import digest
 
 MOST_VISITS: Final = 1_000  # browsers at once; the one that came longest ago gives way
 MOST_OF_ONE: Final = 50  # of one caller, so that nobody signs everybody else out
@@ -24,9 +24,7 @@ VISIT_S: Final = 12 * 3600.0
 MOST_LINKS: Final = 16  # that nobody has used yet
 LINK_S: Final = 300.0
 
-SEES_ALL: Final = frozenset({"admin", "auditor"})
-ANSWERS: Final = "approver"
-OPERATOR: Final = Caller("operator", ("user", "admin", ANSWERS))  # whom only a link from the command line lets in
+OPERATOR: Final = Caller("operator", ("user", "admin", APPROVER))  # whom only a link from the command line lets in
 
 type Verify = Callable[[str], Awaitable[Caller | None]]
 
@@ -40,11 +38,11 @@ class Viewer:
 
     @property
     def sees_all(self) -> bool:
-        return bool(SEES_ALL & set(self.caller.roles))
+        return self.caller.sees_all
 
     @property
     def answers(self) -> bool:
-        return ANSWERS in self.caller.roles
+        return self.caller.answers
 
     def sees(self, owner: str) -> bool:
         return self.sees_all or owner == self.caller.id
@@ -78,6 +76,7 @@ class Entrance:
     ) -> None:
         self._verify, self._origins, self._clock = verify, origins, clock
         self._name = f"sandgate-{secrets.token_hex(4)}"  # cookies know no ports: two servers must not share one
+        # Looked up by their hashes: how long that takes says nothing of what they were looked up by.
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._links: OrderedDict[str, float] = OrderedDict()
 
@@ -86,14 +85,14 @@ class Entrance:
     def link(self) -> str:
         """A key that lets one browser in, once, as the operator."""
         key = secrets.token_urlsafe(32)
-        self._links[_hashed(key)] = self._clock() + LINK_S
+        self._links[digest(key)] = self._clock() + LINK_S
         while len(self._links) > MOST_LINKS:
             self._links.popitem(last=False)
         return key
 
     def use_link(self, key: str) -> Admitted | None:
         """None for a key that was used, is too old, or never was."""
-        ends = self._links.pop(_hashed(key), 0.0)
+        ends = self._links.pop(digest(key), 0.0)
         return self._visit(OPERATOR, None) if ends > self._clock() else None
 
     async def sign_in(self, token: str) -> Admitted | None:
@@ -106,13 +105,13 @@ class Entrance:
         theirs = [key for key, visit in self._visits.items() if visit.caller == caller.id]
         if len(theirs) >= MOST_OF_ONE:
             del self._visits[theirs[0]]
-        self._visits[_hashed(value)] = _Visit(caller.id, self._clock() + VISIT_S, token)
+        self._visits[digest(value)] = _Visit(caller.id, self._clock() + VISIT_S, token)
         while len(self._visits) > MOST_VISITS:
             self._visits.popitem(last=False)
         return Admitted(value, caller)
 
     def sign_out(self, request: Request) -> None:
-        self._visits.pop(_hashed(self._cookie(request)), None)
+        self._visits.pop(digest(self._cookie(request)), None)
 
     # --- being in ----------------------------------------------------------------------------------------------------
 
@@ -121,7 +120,7 @@ class Entrance:
         if (token := bearer(request)) is not None:
             known = await self._verify(token)
             return Viewer(known) if known else None
-        visit = self._visits.get(_hashed(self._cookie(request)))
+        visit = self._visits.get(digest(self._cookie(request)))
         if visit is None or visit.ends <= self._clock():
             return None
         who = OPERATOR if visit.token is None else await self._verify(visit.token)
@@ -160,8 +159,3 @@ def bearer(request: Request) -> str | None:
 def is_same(given: str, known: str) -> bool:
     """Compared in constant time; nothing is the same as nothing."""
     return bool(known) and hmac.compare_digest(given.encode("utf-8", "surrogatepass"), known.encode())
-
-
-def _hashed(secret: str) -> str:
-    """What is looked up says nothing of what it was looked up by, however long that takes."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

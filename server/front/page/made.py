@@ -7,7 +7,7 @@ from server.asks import Caller
 from server.front.bearers import Bearers
 from server.front.caller import caller_of
 from server.front.doorway import origin_of
-from server.front.page.answers import Answers
+from server.front.page.acts import Acts
 from server.front.page.entrance import Entrance
 from server.front.page.live import Streams
 from server.front.page.page import Page
@@ -36,5 +36,5 @@ def page_of(app: App, bearers: Bearers | None, url: str) -> Starlette:
     approvals = Approvals(ApprovalRows(app.settings.database), app.settings.approvals.pending_s)
     views = Views(app, approvals, Recent(Tail(app.settings.audit_file)))
     rendering = Rendering(views, templates())
-    threshold, answers = Threshold(entrance, rendering, app.note), Answers(views, rendering)
-    return Page(views, rendering, threshold, answers, Streams(lambda: app.page.is_over)).app()
+    threshold, acts = Threshold(entrance, rendering, app.note), Acts(views, rendering)
+    return Page(views, rendering, threshold, acts, Streams(lambda: app.page.is_over)).app()

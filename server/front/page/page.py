@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from server.front.page.answers import Answers
+from server.front.page.acts import Acts
 from server.front.page.entrance import Viewer
 from server.front.page.forms import number
 from server.front.page.headers import Guarded
@@ -38,7 +38,7 @@ class Page:
     views: Views
     rendering: Rendering
     threshold: Threshold
-    answers: Answers
+    acts: Acts
     streams: Streams
 
     def app(self) -> Starlette:
@@ -50,7 +50,7 @@ class Page:
         return [
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
             *self.threshold.routes(),
-            *self.answers.routes(self.threshold),
+            *self.acts.routes(self.threshold),
             *(Route(path, seen(self._view)) for path in TITLES),
             *(Route(f"/live{path}", seen(self._live)) for path in TITLES),
             Route("/decisions/{id}", seen(self._decision)),
@@ -69,7 +69,7 @@ class Page:
             "live.html",
             viewer,
             title=TITLES[path],
-            said=await self.answers.said(viewer, request.query_params),
+            said=await self.acts.said(viewer, request.query_params),
             part=f"{_name(path)}.html",
             above="filters.html" if path == "/decisions" else "",
             live=f"/live{path}{query}",

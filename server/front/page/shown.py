@@ -12,7 +12,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from server.record.escaping import escaped
+from server.escaping import escaped
 
 FOLDER: Final = Path(__file__).parent
 KILO: Final = 1000.0
@@ -22,10 +22,7 @@ def visible(value: Any) -> Any:
     """What does not print as itself is written out; tabs and line ends stay what they are."""
     if isinstance(value, Markup):
         return value
-    text = str(value)
-    if text.isprintable():  # as nearly all is
-        return text
-    return "\t".join(escaped(part) for part in text.split("\t"))
+    return escaped(str(value))
 
 
 def clock(seconds: float) -> str:

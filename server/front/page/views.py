@@ -197,9 +197,12 @@ class Views:
 
 
 def _told(lines: Iterable[Line]) -> list[Context]:
-    """The newest of what an operator should see, each in a sentence of its fields."""
-    newest = list(lines)[-NEWEST:][::-1]
-    return [{"time": seconds(line.get("time")), "kind": line["kind"], "said": _fields(line)} for line in newest]
+    """The newest of what an operator should see, each in a sentence of its fields, and where it is said again, once."""
+    once: dict[str, Context] = {}
+    for line in reversed(list(lines)):
+        said = _fields(line)
+        once.setdefault(said, {"time": seconds(line.get("time")), "kind": line["kind"], "said": said})
+    return list(islice(once.values(), NEWEST))
 
 
 def _fields(line: Line) -> str:

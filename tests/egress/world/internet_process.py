@@ -35,7 +35,8 @@ NAMES = (
     "*.denied.test",
     "*.exfil.test",
 )
-SECURE, PLAIN, OPEN = (443, 8443), (80, 8080, 9999), (22, 25, 5432)  # the last accept, and say nothing
+SECURE = {443: ("h2", "http/1.1"), 8443: ("http/1.1",)}
+PLAIN, OPEN = (80, 8080, 9999), (22, 25, 5432)  # the last accept, and say nothing
 OWN_PORT = 9999  # of a service that only the gate's own host should reach
 
 
@@ -100,7 +101,9 @@ def main(folder: Path) -> None:
     wire = Sniffer("wire", packets, outgoing=False)
     names = NameServer(NAME_SERVER)
     authority = FakeAuthority(folder)
-    _origins = [Origin(authority.context(*NAMES), ("::", port), diary) for port in SECURE]
+    _origins = [
+        Origin(authority.context(*NAMES, protocols=spoken), ("::", port), diary) for port, spoken in SECURE.items()
+    ]
     _origins += [Origin(None, ("::", port), diary) for port in PLAIN]
     _mute = [socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True) for port in OPEN]
     print(json.dumps({"home": f"/proc/{os.getpid()}/fd/{home}"}), flush=True)  # noqa: T201  to whoever started us

@@ -9,6 +9,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+import h2.settings
 import zstandard
 
 BOMB_BYTES = 100_000_000  # of nothing, which is a few kilobytes when it is encoded
@@ -29,7 +31,17 @@ ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "compress": bytes,  # an encoding that nobody reads
     "gzip, gzip": lambda data: gzip.compress(gzip.compress(data)),
 }
+ENDLESS = {
+    b"/endless-head": b"",
+    b"/endless-chunk-line": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5;",
+    b"/endless-trailers": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
+}
 MARK = b"TLS handshake for "
+
+
+@cache
+def bomb(encoding: str) -> bytes:
+    return ENCODERS[encoding](bytes(BOMB_BYTES))
 
 
 @dataclass
@@ -138,8 +150,8 @@ class _Http1:
             self._websocket()
         elif path == b"/big":
             self._stream(int(query))
-        elif path == b"/endless-head":
-            self._endless()
+        elif path in ENDLESS:
+            self._endless(b"HTTP/1.1 200 OK\r\n" + ENDLESS[path])
         elif path == b"/stall":
             self._file.read(1)  # until somebody hangs up
         elif path == b"/garbage":
@@ -152,7 +164,8 @@ class _Http1:
             self._tell(path, head)
         elif path == b"/encoded":
             encoding, _, more = query.partition(b"&")
-            self._encoded(unquote(encoding.decode()), bytes(BOMB_BYTES) if more == b"bomb" else head)
+            name = unquote(encoding.decode())
+            self._encoded(name, bomb(name) if more == b"bomb" else ENCODERS[name](head))
         else:
             size, digest = self._body(head)
             more = b'Alt-Svc: h3=":443"\r\nX-Sandgate-Error: forged\r\n' if path == b"/odd" else b""
@@ -190,8 +203,7 @@ class _Http1:
             names = b"".join(b"%s: x\r\n" % word for word in re.findall(rb"[\w-]{20,}", head))
             self._send(names, b"told in names", bare=False)
 
-    def _encoded(self, encoding: str, head: bytes) -> None:
-        body = ENCODERS[encoding](head)
+    def _encoded(self, encoding: str, body: bytes) -> None:
         self._sock.sendall(
             b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n%s"
             % (encoding.encode(), len(body), body)
@@ -203,10 +215,11 @@ class _Http1:
             self._sock.sendall(BLOCK[:size])
             size -= len(BLOCK)
 
-    def _endless(self) -> None:
-        self._sock.sendall(b"HTTP/1.1 200 OK\r\n")
+    def _endless(self, begins: bytes) -> None:
+        """A line without end after a `;`, otherwise header after header."""
+        self._sock.sendall(begins)
         while True:
-            self._sock.sendall(b"X-Filler: " + b"a" * 8000 + b"\r\n")
+            self._sock.sendall(b"a" * 8000 if begins.endswith(b";") else b"X-Filler: " + b"a" * 8000 + b"\r\n")
 
     def _websocket(self) -> None:
         self._sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
@@ -251,28 +264,45 @@ class _Http2:
         if isinstance(event, h2.events.RequestReceived):
             fields = [(str(name), str(value)) for name, value in event.headers]
             self._heard.note("".join(f"{name}: {value}\n" for name, value in fields).encode())
+            self._begun(event.stream_id, dict(fields)[":path"])
         elif isinstance(event, h2.events.DataReceived):
             if b":path: /stall" not in self._heard.heads[-1]:
                 self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):
-            self._h2.send_headers(event.stream_id, [(":status", "200")])
-            told = self._heard.heads[-1]
-            if b":path: /goaway" in told:
-                self._h2.close_connection(1, told)
-                return
-            if big := re.search(rb":path: /big\?(\d+)", told):
-                self._stream(event.stream_id, int(big[1]))
-                return
-            if b":path: /echo" not in told:
-                self._h2.send_data(event.stream_id, b"hello over h2", end_stream=True)
-                return
-            self._h2.send_data(event.stream_id, told)
-            self._h2.send_headers(event.stream_id, [("x-echo", told.decode().replace("\n", " "))], end_stream=True)
+            self._ended(event.stream_id, self._heard.heads[-1])
 
-    def _stream(self, stream: int, size: int) -> None:
-        """As fast as it is taken; the gate's window is larger than any test's body."""
-        piece = BLOCK[: self._h2.max_outbound_frame_size]
-        while size > 0:
-            self._h2.send_data(stream, piece[:size], end_stream=size <= len(piece))
+    def _begun(self, stream: int, path: str) -> None:
+        """Of /alone, an answer begins at once, after it is said that no other request may begin."""
+        if path == "/alone":
+            self._h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 1})
+            self._h2.send_headers(stream, [(":status", "200")])
+
+    def _ended(self, stream: int, told: bytes) -> None:
+        if b":path: /alone" in told:
+            self._h2.send_data(stream, b"alone", end_stream=True)
+            return
+        encoded = re.search(r":path: /encoded\?(\w+)&bomb", told.decode())
+        more = [("content-encoding", encoded[1])] if encoded else []
+        self._h2.send_headers(stream, [(":status", "200"), *more])
+        if encoded:
+            self._stream(stream, bomb(encoded[1]))
+        elif b":path: /goaway" in told:
+            self._h2.close_connection(1, told)
+        elif big := re.search(rb":path: /big\?(\d+)", told):
+            self._stream(stream, BLOCK, int(big[1]))
+        elif b":path: /echo" in told:
+            self._h2.send_data(stream, told)
+            self._h2.send_headers(stream, [("x-echo", told.decode().replace("\n", " "))], end_stream=True)
+        else:
+            self._h2.send_data(stream, b"hello over h2", end_stream=True)
+
+    def _stream(self, stream: int, body: bytes, size: int = 0) -> None:
+        """The body, or so many bytes of it again and again. As fast as it is taken; the gate's window is larger than any
+        test's body."""
+        left, most = size or len(body), self._h2.max_outbound_frame_size
+        while left > 0:
+            start = 0 if size else len(body) - left
+            piece = body[start : start + min(most, left)]
+            left -= len(piece)
+            self._h2.send_data(stream, piece, end_stream=left <= 0)
             self._sock.sendall(self._h2.data_to_send())
-            size -= len(piece)

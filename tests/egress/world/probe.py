@@ -43,7 +43,6 @@ def options() -> argparse.ArgumentParser:
 
 class Client:
     def __init__(self, told: argparse.Namespace) -> None:
-        self.wait = told.wait
         self.left = b""
         self.streams = 0
         if told.to == "gate":
@@ -51,8 +50,8 @@ class Client:
             self.sock.connect(GATE)
         else:
             host, _, port = told.to.rpartition(":")
-            self.sock = socket.create_connection((host, int(port)) if host else RELAY, timeout=self.wait)
-        self.sock.settimeout(self.wait)
+            self.sock = socket.create_connection((host, int(port)) if host else RELAY, timeout=PATIENCE_S)
+        self.sock.settimeout(PATIENCE_S)
 
     def tunnel(self, authority: bytes) -> bytes:
         return self.said(b"CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (authority, authority))
@@ -136,6 +135,7 @@ def raw(words: list[str]) -> bytes:
             saw += client.tunnel(_bytes(told.connect))
         if told.tls:
             client.secure(told.tls, told.alpn)
+        client.sock.settimeout(told.wait)
         for fields in told.h2:
             saw += client.request(json.loads(fields))
         for text in told.send:

@@ -140,13 +140,37 @@ class Http2:
         self._h2.initiate_connection()
         self._flush()
 
-    def ask(self, headers: list[tuple[str, str]], body: bytes = b"", *, more: bool = False) -> Answer:
+    def ask(
+        self,
+        headers: list[tuple[str, str]],
+        body: bytes = b"",
+        *,
+        more: bool = False,
+        trailers: list[tuple[str, str]] | None = None,
+    ) -> Answer:
         stream = self._h2.get_next_available_stream_id()
         self._h2.send_headers(stream, headers, end_stream=not (body or more))
         if body:
-            self._h2.send_data(stream, body, end_stream=not more)
+            self._h2.send_data(stream, body, end_stream=not (more or trailers))
+        if trailers:
+            self._h2.send_headers(stream, trailers, end_stream=True)
         self._flush()
         return self._answer(stream)
+
+    def take_back(self, headers: list[tuple[str, str]]) -> None:
+        """Ask, wait for the first of the answer's body, and say that no more is wanted."""
+        stream = self._h2.get_next_available_stream_id()
+        self._h2.send_headers(stream, headers, end_stream=True)
+        self._flush()
+        begun = False
+        while not begun and (data := self._sock.recv(65536)):
+            for event in self._h2.receive_data(data):
+                if isinstance(event, h2.events.DataReceived):
+                    begun = True
+                    self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            self._flush()
+        self._h2.reset_stream(stream)
+        self._flush()
 
     def _flush(self) -> None:
         self._sock.sendall(self._h2.data_to_send())

@@ -9,18 +9,20 @@ import socket
 import sys
 import threading
 import time
+from collections import deque
 from pathlib import Path
 
 RELAY = ("127.0.0.1", 3128)
 EVERY_S = 0.05
+AT_ONCE = 10  # for two seconds each
 UPGRADE = (
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
 
 
-def going_on() -> bool:
-    time.sleep(EVERY_S)
+def going_on(pause_s: float = EVERY_S) -> bool:
+    time.sleep(pause_s)
     return not Path("stop").exists()
 
 
@@ -32,20 +34,24 @@ def ask(sock: socket.socket, text: str) -> bytes:
     return answer
 
 
-def tunnel(host: str, patience_s: float = 20) -> socket.socket:
-    sock = socket.create_connection(RELAY, timeout=patience_s)
+def tunnel(host: str) -> socket.socket:
+    sock = socket.create_connection(RELAY, timeout=20)
     ask(sock, f"CONNECT {host}:80 HTTP/1.1\r\nHost: {host}:80\r\n\r\n")
     return sock
 
 
 def fresh(host: str) -> None:
-    number = 0
-    while going_on():
+    """It waits for no answer, so it asks as often whether the gate is quick, slow or stopped."""
+    number, open_ones = 0, deque[socket.socket]()
+    while going_on(4 * EVERY_S):
         number += 1
+        with contextlib.suppress(OSError):
+            open_ones.append(socket.create_connection(RELAY, timeout=5))
+            open_ones[-1].sendall(f"GET http://{host}/fresh/{number} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        if len(open_ones) > AT_ONCE:
+            open_ones.popleft().close()
         Path(f"{host}.new").write_text(str(number))
         Path(f"{host}.new").replace(f"{host}.tries")
-        with contextlib.suppress(OSError), tunnel(host, 0.5) as sock:
-            ask(sock, f"GET /fresh/{number} HTTP/1.1\r\nHost: {host}\r\n\r\n")
 
 
 def kept(host: str) -> None:

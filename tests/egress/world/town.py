@@ -37,14 +37,18 @@ TABLE = {
 
 @dataclass
 class Town:
-    """A gate whose operator listed 127.0.0.1 alone, an origin with TLS, one without, and what the gate looked up."""
+    """A gate whose operator listed 127.0.0.1 alone, and what it looked up. Origins: one with TLS, one with that and HTTP/1
+    alone, one without.
+    """
 
     gate: Gate
     secure: Origin
+    old: Origin
     plain: Origin
     looked_up: Path
     folder: Path
     numbers: "itertools.count[int]"
+    settings: dict[str, Any]
 
     def session(self, *allow: Any, bound: bool = True, placeholders: dict[str, str] | None = None) -> "Guest":
         """A new sandbox. Entries get the port of the origin with TLS where they end in a colon, of the other in `:80`."""
@@ -120,17 +124,19 @@ def opened(folder: Path, **configure: Any) -> Iterator[Town]:
         [str(ROOT / "tests/egress/world/spied_gate.py")],
         {"SPY_TABLE": json.dumps(TABLE), "SPY_LOG": str(log)},
     )
-    settings = {
+    settings: dict[str, Any] = {
         "upstream_ca": str(authority.path),
         "networks": ["127.0.0.1/32"],
         "resolve": {"static.test": "127.0.0.1"},
     }
-    gate.ready(**{**settings, **configure})
+    settings |= configure
+    gate.ready(**settings)
     with short_folder() as sockets:
-        town = Town(gate, Origin(authority.context(*NAMES)), Origin(None), log, sockets, itertools.count())
+        secure, old = Origin(authority.context(*NAMES)), Origin(authority.context(*NAMES, protocols=("http/1.1",)))
+        town = Town(gate, secure, old, Origin(None), log, sockets, itertools.count(), settings)
         try:
             yield town
         finally:
             gate.close()
-            town.secure.close()
-            town.plain.close()
+            for origin in (town.secure, town.old, town.plain):
+                origin.close()

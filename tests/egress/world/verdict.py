@@ -65,8 +65,8 @@ def url(request: Mapping[str, Any]) -> str:
     scheme = "https" if request["tls"] else "http"
     if ":method" in fields:
         return f"{fields[':method']} {scheme}://{fields[':authority']}{fields[':path']}"
-    method, target, _ = request["head"].partition("\r\n")[0].split(" ")
-    return f"{method} {scheme}://{fields.get('host', '')}{target}"
+    method, _, rest = request["head"].partition("\r\n")[0].partition(" ")
+    return f"{method} {scheme}://{fields.get('host', '')}{rest.removesuffix(' HTTP/1.1')}"
 
 
 def _fields(request: Mapping[str, Any]) -> dict[str, str]:

@@ -86,19 +86,19 @@ def test_the_witness_sees_commands(jail: Jail) -> None:
     assert len(COMMANDS) >= 400
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=150, suppress_health_check=SLOW)
 @given(SOUP)
 def test_no_mixture_of_tokens_hides_a_command(jail: Jail, tokens: list[str]) -> None:
     assert unread("say " + "".join(tokens), jail) == []
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=100, suppress_health_check=SLOW)
 @given(DIRECTORY_SCRIPTS)
 def test_no_mixture_of_directory_changes_hides_where_a_command_runs(jail: Jail, script: str) -> None:
     assert unread("g() { :; }; " + script, jail) == []
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=200, suppress_health_check=SLOW)
 @given(SCRIPTS)
 def test_no_nesting_of_constructs_hides_a_command(jail: Jail, script: str) -> None:
     assert unread(script, jail) == []

@@ -15,6 +15,7 @@ RETRY = 'retry() { local n=$1; shift; until "$@"; do sleep 1; done; }; '
         (RUN + "run make; run rm -rf x", ("rm", "-rf", "x")),
         (RUN + "command run ls", ("ls",)),
         (RUN + 'both() { run "$@"; }; both ls -l', ("ls", "-l")),
+        ('both() { run "$@"; }; ' + RUN + "both ls -l", ("ls", "-l")),
         (RUN + "export -f run; bash -c 'run ls'", ("ls",)),
         (RUN + "run eval 'rm -rf x'", ("rm", "-rf", "x")),
         ('f() { $1 -rf "$2"; }; f rm x', ("rm", "-rf", "x")),
@@ -23,6 +24,8 @@ RETRY = 'retry() { local n=$1; shift; until "$@"; do sleep 1; done; }; '
         ("f() { eval \"$1\"; }; f 'rm x'", ("rm", "x")),
         ("f() { bash -c \"$1\"; }; f 'rm x'", ("rm", "x")),
         ('f() { cd sub; "$@"; }; f rm x', ("rm", "x")),
+        ('f() { cp a "$1/config"; }; f .git', ("cp", "a", ".git/config")),
+        ("f() { cat $1$2; }; f .e nv", ("cat", ".env")),
     ],
 )
 def test_a_function_is_read_with_the_words_of_its_call(text: str, inner: tuple[str, ...]) -> None:
@@ -46,7 +49,6 @@ def test_a_function_whose_calls_are_all_known_leaves_nothing_unknown() -> None:
         RUN + "trap 'run ls' EXIT",
         RUN + 'run ls; run() { "$@" -x; }; run ls',
         RUN + "run source x; c=rm; $c y",
-        'both() { run "$@"; }; ' + RUN + "both ls",
         RETRY + "retry 3 rm x; IFS=/",
         'command_not_found_handle() { "$@"; }; xyz',
     ],

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from policy.command import Reading
+from policy.path import uses
 from policy.reading import bounds
 from policy.reading.budget import UNITS
 from policy.reading.knowledge import Knowledge
@@ -31,7 +32,7 @@ def counted(text: str, parser: Parser = parse) -> tuple[Reading, int]:
         return reading, asked
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=300, suppress_health_check=SLOW)
 @given(mutations())
 def test_a_broken_command_is_read_within_bounds(text: str) -> None:
     reading, asked = counted(text)
@@ -43,7 +44,7 @@ def test_a_broken_command_is_read_within_bounds(text: str) -> None:
         assert len(command.argv) == len(command.dynamic) == len(command.known)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=100, suppress_health_check=SLOW)
 @given(mutations())
 def test_a_parser_that_fails_midway_leaves_an_error(text: str) -> None:
     asked: list[str] = []
@@ -74,6 +75,10 @@ BOMBS = {
     "comments": "a #b\\\n" * 4_000,
     "aliases": "".join(f"alias a{i}=b;" for i in range(2_000)),
     "here-documents": "a " + "<<E " * 3_000 + "\n" + "E\n" * 3_000,
+    "runners that run each other": "npx " * 4_000 + "say",
+    "a text of paths": "say --run='" + "=/a" * 9_000 + "'",
+    "names of hooks": "say " + ".git/modules/" * 2_400,
+    "names in an archive": "tar xf a --transform=s,a," + "a/" * 15_000,
     "one megabyte": "say " + "a" * 1_000_000,
     "a megabyte of lines": "\n" * 1_000_000,
     "a megabyte of brackets": "(" * 1_000_000,
@@ -93,6 +98,8 @@ def test_a_small_text_cannot_cost_much(text: str, monkeypatch: pytest.MonkeyPatc
     reading = read(text)
 
     assert len(reading.commands) <= bounds.COMMANDS
+    assert sum(len(command.argv) for command in reading.commands) < UNITS
+    assert len(uses(reading, "/home/dev", ("/workspace",))) < UNITS
     assert sum(len(word or "") for command in reading.commands for word in command.argv) < 1_000_000
     assert all(knowledge.budget.left > -UNITS for knowledge in made)
 

@@ -63,5 +63,5 @@ def test_what_plain_sh_runs_of_it_is_never_left_out(text: str) -> None:
 @pytest.mark.skipif(shutil.which("dash") is None, reason="the witness is not installed")
 @pytest.mark.parametrize("text", RUN_BY_SH)
 def test_dash_is_the_witness(text: str) -> None:
-    done = subprocess.run(["dash", "-c", text], capture_output=True, text=True, timeout=10, check=False)
+    done = subprocess.run(["dash", "-c", text], capture_output=True, text=True, timeout=60, check=False)
     assert "RAN" in done.stdout.replace("]", " ").split()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from policy.reading.printed import counts, made, sets_up
+from policy.reading.printed import counts, few_numbers, formatted, made, sets_up
 from tests.policy.reader import argvs, read
 
 
@@ -41,6 +41,7 @@ def test_what_mktemp_made_is_a_path_of_its_own() -> None:
     [
         "TMPDIR=/x; t=$(mktemp -d); rm $t",
         "t=$(mktemp -d); rm $t; export TMPDIR=/x",
+        "for i in a b; do t=$(mktemp -d); rm $t; export TMPDIR=/x; done",
         "env TMPDIR=/x bash -c 't=$(mktemp -d); rm $t'",
         "mktemp() { echo /; }; t=$(mktemp -d); rm $t",
         "t=$(mktemp -d; echo x); rm $t",
@@ -72,7 +73,17 @@ def test_what_may_be_more_than_digits_does(text: str) -> None:
 
 @pytest.mark.parametrize(
     "pipeline",
-    ["nproc", "wc -l", "date +%s", "grep -n x f | cut -d: -f1", "grep -nE x f | head -1 | cut -f1 -d:"],
+    [
+        "nproc",
+        "wc -l",
+        "date +%s",
+        "date -u +%Y%m%d_%H%M%S",
+        "seq 5",
+        "git rev-parse --short=8 HEAD",
+        "seq -w 1 ?",
+        "grep -n x f | cut -d: -f1",
+        "grep -nE x f | head -1 | cut -f1 -d:",
+    ],
 )
 def test_what_only_counts_is_known(pipeline: str) -> None:
     assert counts([command.split() for command in pipeline.split(" | ")])
@@ -83,6 +94,13 @@ def test_what_only_counts_is_known(pipeline: str) -> None:
     [
         "cat x",
         "wc -l f",
+        "date",
+        "date +%c",
+        "git rev-parse --show-toplevel HEAD",
+        "date +-%F",
+        "date -d x +%s",
+        "seq -f %s 3",
+        "seq ?",
         "cut -d: -f1",
         "grep x f | cut -d: -f1",
         "grep -rn x | cut -d: -f1",
@@ -109,3 +127,43 @@ def test_what_may_print_more_than_numbers_is_not(pipeline: str) -> None:
 )
 def test_a_script_with_numbers_in_it_is_known_where_it_only_prints_and_changes(text: str, known: bool) -> None:  # noqa: FBT001
     assert (read(text).script.inline_code == ()) == known
+
+
+@pytest.mark.parametrize(
+    ("form", "arguments", "text"),
+    [
+        (".%s", ["env"], ".env"),
+        ("%s%s\\n", ["a", "b"], "ab\n"),
+        ("100%%", [], "100%"),
+        ("\\056env", [], ".env"),
+        ("\\0561", [], ".1"),
+        ("%s", [], None),
+        ("%s", ["a", "b"], None),
+        ("%d", ["1"], None),
+        ("%b", ["a"], None),
+        ("-v", [], None),
+        ("\\x2e", [], None),  # other shells print it as it is
+        ("\\000", [], None),
+        ("\\c", [], None),
+    ],
+)
+def test_printf_is_known_where_every_shell_prints_the_same(form: str, arguments: list[str], text: str | None) -> None:
+    assert formatted(form, arguments) == text
+
+
+@pytest.mark.parametrize(
+    ("argv", "text"),
+    [
+        (["seq", "3"], "1\n2\n3"),
+        (["seq", "4", "5"], "4\n5"),
+        (["seq", "0"], None),
+        (["seq", "1", "11"], None),
+        (["seq", "1", "2", "9"], None),
+        (["seq", "-w", "3"], None),
+        (["seq", "-f", "3"], None),
+        (["seq"], None),
+        (["echo", "3"], None),
+    ],
+)
+def test_few_numbers_are_written_out(argv: list[str], text: str | None) -> None:
+    assert few_numbers(argv) == text

@@ -132,7 +132,7 @@ def test_what_the_parser_reads_otherwise_than_bash_is_an_error(text: str) -> Non
     assert read(text).script.parse_error
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text("abx=1 \n\\;&|<>(){}[]$`'\"#!*?~-+@%^,:/", max_size=30))
 def test_the_reader_never_raises_on_a_tree_the_parser_gives(text: str) -> None:
     reading = read(text)

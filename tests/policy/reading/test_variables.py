@@ -1,8 +1,10 @@
 """What variables hold: exact where only the text decides it, unknown everywhere else. test_bash.py asks bash itself."""
 
+from functools import reduce
+
 import pytest
 
-from policy.reading.variables import LOST, NOTHING, UNSET, Variables
+from policy.reading.variables import LOST, NOTHING, UNSET, OneOf, Variables
 from tests.policy.reader import argvs, commands, named, read
 
 
@@ -174,11 +176,31 @@ def test_a_directory_named_by_a_variable_is_not_known() -> None:
 def test_knowledge_only_shrinks_where_two_ways_meet() -> None:
     one, other = NOTHING.set("a", "1").set("b", "2"), NOTHING.set("a", "1").set("b", "3").fix("c")
 
-    assert one.meet(other) == Variables({"a": "1"}, frozenset("c"))
+    assert one.meet(other) == Variables({"a": "1", "b": OneOf(("2", "3"))}, frozenset("c"))
     assert one.meet(LOST).get("a") is None
     assert LOST.set("a", "1").get("a") is None
     assert NOTHING.set("a", UNSET).get("a") is UNSET
     assert one.differing(other) == {"b"}
+
+
+def test_a_variable_is_followed_only_so_many_ways() -> None:
+    ways = [NOTHING.set("a", str(number)) for number in range(5)]
+
+    assert reduce(Variables.meet, ways[:4]).get("a") == OneOf(("0", "1", "2", "3"))
+    assert reduce(Variables.meet, ways).get("a") is None
+
+
+def test_a_name_is_as_the_environment_has_it_until_something_may_write_it() -> None:
+    fresh = Variables(written=frozenset())
+
+    assert fresh.untouched("a")
+    assert not NOTHING.untouched("a")
+    assert not fresh.set("a", "1").untouched("a")
+    assert not fresh.set("a", None).untouched("a")
+    assert not fresh.blank().untouched("a")
+    assert not fresh.gone().untouched("a")
+    assert not fresh.set("a", "1").meet(fresh).untouched("a")
+    assert fresh.set("a", None).meet(fresh.set("b", None)).untouched("c")
 
 
 def test_what_bash_computes_itself_is_never_known() -> None:

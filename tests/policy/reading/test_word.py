@@ -11,13 +11,13 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size
 ALPHABET = st.text("ab{},.~*?[]!#'\"\\$ `\n-=/", max_size=10)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ALPHABET | TEXT, min_size=1, max_size=4))
 def test_a_quoted_word_is_read_as_what_was_quoted(words: list[str]) -> None:
     assert argvs("say " + shlex.join(words)) == [("say", *words)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ALPHABET | TEXT)
 def test_a_double_quoted_word_is_read_as_what_was_quoted(text: str) -> None:
     quoted = "".join("\\" + character if character in '\\"$`' else character for character in text)
@@ -25,7 +25,7 @@ def test_a_double_quoted_word_is_read_as_what_was_quoted(text: str) -> None:
     assert argvs(f'say "{quoted}"') == [("say", text)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXT)
 def test_an_ansi_c_quoted_word_is_read_as_what_was_quoted(text: str) -> None:
     quoted = "".join(f"\\x{byte:02x}" for byte in text.encode())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.policy.rego.test_commands import EFFECTS, verdicts
+from tests.policy.rego.test_commands import verdicts
 
 CORPUS = [json.loads(line) for line in (Path(__file__).parents[1] / "corpus.jsonl").read_text().splitlines()]
 DECIDED = [case for case in CORPUS if "effect" in case]
@@ -15,9 +15,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 async def test_a_command_of_the_corpus_gets_the_effect_it_needs() -> None:
     found = await verdicts([case["command"] for case in DECIDED])
     wrong = [
-        (case["command"], EFFECTS[type(verdict)])
+        (case["command"], verdict.effect)
         for case, verdict in zip(DECIDED, found, strict=True)
-        if EFFECTS[type(verdict)] != case["effect"]
+        if verdict.effect != case["effect"]
     ]
 
     assert wrong == []

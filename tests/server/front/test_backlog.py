@@ -7,6 +7,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCNotification, JSONRPCResponse
 
 from server.front.backlog import MOST_SIZE, MOST_WAITING, Backlog
+from tests.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("limits.fair")]
 
@@ -51,7 +52,7 @@ async def test_there_is_no_room_while_too_much_waits_and_there_is_when_it_is_rea
             await anyio.wait_all_tasks_blocked()
         assert not await has_room(backlog)
         client.turns.release()
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             await backlog.room()
         for _ in range(count):
             client.turns.release()

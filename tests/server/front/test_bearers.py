@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from server.asks import Caller
-from server.front.bearers import Bearers, digest
+from server.front.bearers import Bearers
 from server.front.caller import caller_of
-from server.http_settings import HttpSettings, JwtSettings, TokenSettings
+from server.settings.http import HttpSettings, JwtSettings, TokenSettings, digest
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("caller.known")]
 TODAY = date(2030, 1, 1)

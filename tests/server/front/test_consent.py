@@ -14,7 +14,7 @@ from mcp.types import (
 
 from policy.verdict import Allow, Ask, Denied, Rule
 from server.front.consent import BY, KEY, can_ask, question_text, take_answer
-from server.judge.approvals import NobodyToAsk, Scope
+from server.judge.approvals import NobodyToAsk, OnceOnly, Scope
 
 pytestmark = pytest.mark.promise("approval.bound")
 ASK = Ask((Rule("x.y", "ask", "why"),), Allow())
@@ -77,6 +77,24 @@ async def test_only_a_clear_yes_is_one_and_a_form_that_is_put_away_is_no_answer(
 
     assert await take_answer(came, people)
     assert people.said == said
+
+
+@pytest.mark.anyio
+async def test_a_yes_for_longer_to_what_is_good_only_once_is_a_yes_for_once() -> None:
+    class Once(Noting):
+        async def answer(self, approval: str, *, yes: bool, by: str, scope: Scope = "once") -> None:
+            if scope != "once":
+                raise OnceOnly
+            await super().answer(approval, yes=yes, by=by)
+
+    people = Once()
+    content: dict[str, Any] = {"allow": True, "again": "in this session"}
+    came: Any = SimpleNamespace(
+        input_responses={KEY: ElicitResult(action="accept", content=content)}, request_state="a-1"
+    )
+
+    assert await take_answer(came, people)
+    assert people.said == [("a-1", True, BY, "once")]
 
 
 def test_what_an_agent_wrote_does_not_pass_for_what_we_say() -> None:

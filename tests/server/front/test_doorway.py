@@ -9,15 +9,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from server.front.doorway import MOST_FAILURES, WINDOW_S, Doorway
+from tests.clock import Clock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("caller.known")]
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:

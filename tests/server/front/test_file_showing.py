@@ -121,3 +121,8 @@ def test_an_edit_says_how_many_places_and_that_crlf_was_kept() -> None:
     assert text_of(show_edited(Edited("/a", 3, "@@", crlf=True))) == (
         "edited /a, 3 places; line endings kept as CRLF\n@@"
     )
+
+
+def test_a_name_that_would_forge_lines_is_escaped_in_what_is_said_of_it() -> None:
+    assert text_of(show_written(Written("/w/a\nb", 1, created=True))) == 'created "/w/a\\nb" (1 bytes)'
+    assert text_of(show_edited(Edited("/w/a\x1b[2J", 1, "the diff"))) == 'edited "/w/a\\u001b[2J"\nthe diff'

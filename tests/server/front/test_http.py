@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from server.front.http import Address, warnings
-from server.http_settings import HttpSettings
+from server.settings.http import HttpSettings
 
 pytestmark = pytest.mark.promise("weakening.said")
 

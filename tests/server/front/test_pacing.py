@@ -5,19 +5,13 @@ import anyio
 import pytest
 
 from server.front.pacing import AT_ONCE, MOST_KNOWN, Pacing
+from tests.clock import Clock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("limits.fair")]
 
 
 async def nothing() -> MutableMapping[str, Any]:
     raise AssertionError("what is held is not read")
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class House:

@@ -1,7 +1,7 @@
 """Connections that take their time, at a real uvicorn with our protocol: the slow are closed, others are not touched."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from socket import create_connection, create_server, socket
 
@@ -17,7 +17,8 @@ from server.front import doorway
 from server.front.doorway import Doorway
 from server.front.http import Address, OurUvicorn, configured
 from server.front.patience import Body, PatientProtocol
-from server.http_settings import HttpSettings
+from server.settings.http import HttpSettings
+from tests.waiting import PATIENCE_S, until
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -27,10 +28,8 @@ async def size(request: Request) -> PlainTextResponse:
 
 
 @pytest.fixture
-def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
-    """Of a server with little patience."""
-    monkeypatch.setattr(PatientProtocol, "head_s", 0.2)
-    monkeypatch.setattr(doorway, "Body", lambda receive: Body(receive, 0.3))
+def address() -> Iterator[tuple[str, int]]:
+    """Of a server whose patience a test takes away where it waits for that, and no sooner: what is in time must be."""
     door = Middleware(Doorway, hosts=(), origins=(), refused=lambda _: None)
     app = Starlette(routes=[Route("/", size, methods=["GET", "POST"])], middleware=[door])
     with create_server(("127.0.0.1", 0)) as listener:
@@ -45,10 +44,27 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
             thread.join(20)
 
 
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From then on a head has little time."""
+    return lambda: monkeypatch.setattr(PatientProtocol, "head_s", 0.2)
+
+
 def rest(sock: socket) -> bytes:
     """All that comes until the other side closes; fails after a bounded time where it does not."""
-    sock.settimeout(20)
+    sock.settimeout(PATIENCE_S)
     return b"".join(iter(lambda: sock.recv(4096), b""))
+
+
+def until_said(sock: socket, end: bytes) -> bytes:
+    """All that comes until it ends so."""
+    sock.settimeout(PATIENCE_S)
+    said = b""
+    while not said.endswith(end):
+        data = sock.recv(4096)
+        assert data, said
+        said += data
+    return said
 
 
 class Closed(threading.Event):
@@ -66,7 +82,7 @@ def closing_when(sock: socket) -> Iterator[Closed]:
                 closed.said += data
         closed.set()
 
-    sock.settimeout(20)
+    sock.settimeout(PATIENCE_S)
     thread = threading.Thread(target=read)
     thread.start()
     yield closed
@@ -74,30 +90,42 @@ def closing_when(sock: socket) -> Iterator[Closed]:
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "])
-def test_whoever_sends_no_whole_head_is_closed(address: tuple[str, int], said: bytes) -> None:
+def test_whoever_sends_no_whole_head_is_closed(
+    address: tuple[str, int], hurry: Callable[[], None], said: bytes
+) -> None:
+    hurry()
     with create_connection(address) as sock:
         sock.sendall(said)
         assert rest(sock) == b""
 
 
-def test_a_second_request_that_is_never_whole_is_closed_too(address: tuple[str, int]) -> None:
+def test_a_second_request_that_is_never_whole_is_closed_too(
+    address: tuple[str, int], hurry: Callable[[], None]
+) -> None:
     with create_connection(address) as sock:
         sock.sendall(GET)
-        assert sock.recv(4096).startswith(b"HTTP/1.1 200")
+        assert until_said(sock, b"\r\n\r\n0").startswith(b"HTTP/1.1 200")
+        hurry()
         sock.sendall(GET[:10])
         assert b"HTTP" not in rest(sock)
 
 
-def test_a_refusal_does_not_wait_for_the_body_that_it_refused(address: tuple[str, int]) -> None:
+def test_a_refusal_does_not_wait_for_the_body_that_it_refused(
+    address: tuple[str, int], hurry: Callable[[], None]
+) -> None:
     with create_connection(address) as sock, closing_when(sock) as closed:
         sock.sendall(b"POST / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100000\r\n\r\n")
+        until(lambda: closed.said.startswith(b"HTTP/1.1 421"), "it was not refused")
+        hurry()
         while not closed.wait(0.05):
             with suppress(ConnectionError):
                 sock.sendall(b"x")
-    assert closed.said.startswith(b"HTTP/1.1 421")
 
 
-def test_a_body_that_is_never_whole_is_answered_and_closed(address: tuple[str, int]) -> None:
+def test_a_body_that_is_never_whole_is_answered_and_closed(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doorway, "Body", lambda receive: Body(receive, 0.3))
     with create_connection(address) as sock:
         sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc")
         answer = rest(sock)
@@ -107,15 +135,11 @@ def test_a_body_that_is_never_whole_is_answered_and_closed(address: tuple[str, i
 
 def test_a_body_in_pieces_arrives_and_the_connection_goes_on(address: tuple[str, int]) -> None:
     with create_connection(address) as sock:
-        sock.settimeout(20)
         for _ in range(3):
             sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n")
             sock.sendall(b"ab")
             sock.sendall(b"cd")
-            said = b""
-            while not said.endswith(b"\r\n\r\n4"):
-                said += sock.recv(4096)
-            assert said.startswith(b"HTTP/1.1 200")
+            assert until_said(sock, b"\r\n\r\n4").startswith(b"HTTP/1.1 200")
 
 
 def test_heads_beyond_all_measure_are_refused(address: tuple[str, int]) -> None:

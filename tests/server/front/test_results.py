@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from server.front.results import REFUSAL_TEXT, clip, refusal, run_result
 from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Exit
 from server.sandbox.session import Session
+from server.sandbox.spool import SEGMENT_BYTES
 from tests.fakes import SPEC, FakeSandbox, ledger
 
 
@@ -80,10 +82,14 @@ def test_every_other_end_says_what_happened(job: Job, end: Exit | None, words: s
     assert result.structured_content["exit_code"] == (end.exit_code if end else None)
 
 
-def test_what_runs_on_after_the_end_is_counted_as_it_is_now(job: Job) -> None:
+def test_what_runs_on_after_the_end_is_counted_as_it_is_now_and_for_how_long_is_said(job: Job) -> None:
     end = Exit("exited", 0, left_behind=2)
     job.ended(end)
-    assert "[2 of its processes still run; job_stop ends them]" in text_of(run_result(ran(job, end), 1000, "both"))
+    assert text_of(run_result(ran(job, end), 1000, "both")) == (
+        "[2 of its processes still run, for at most 10 s from its start; job_stop ends them]"
+    )
+    lasting = replace(ran(job, end), act=replace(ran(job, end).act, background=True))
+    assert text_of(run_result(lasting, 1000, "both")) == "[2 of its processes still run; job_stop ends them]"
 
     job.cleared()
     assert text_of(run_result(ran(job, end), 1000, "both")) == "(no output)"
@@ -116,6 +122,19 @@ def test_what_is_cut_is_counted_and_the_next_call_is_named(job: Job) -> None:
     assert f"offset={cut.text.index('\n[')}) reads on]" in cut.text  # from where what is shown breaks off
 
 
+@pytest.mark.promise("result.truthful")
+def test_what_is_no_longer_kept_is_counted_also_where_the_rest_would_fit(job: Job) -> None:
+    said = "é" * (3 * SEGMENT_BYTES // 2)
+    job.write(1, said.encode())
+    while job.streams["stdout"].give_way():
+        """All but its beginning and its end."""
+
+    cut = clip(job, "stdout", 200_000)
+
+    assert cut.left_out >= job.streams["stdout"].dropped > 0
+    assert cut.text.count("é") * 2 + cut.left_out == len(said.encode())
+
+
 def test_bytes_that_are_no_utf8_become_valid_text(job: Job) -> None:
     job.write(1, b"\xff\xfe ok")
 
@@ -127,7 +146,7 @@ def test_a_new_session_is_announced_once(job: Job) -> None:
 
 
 def test_the_gates_refusals_are_told_with_the_result(job: Job) -> None:
-    job.refused_hosts.append("api.example:443: not on the list")
+    job.gate_said.append("refused api.example:443: not on the list")
 
     assert "[the gate refused api.example:443" in text_of(run_result(ran(job, Exit("exited", 0)), 1000, "both"))
 
@@ -158,8 +177,13 @@ def test_a_refusal_names_rule_reason_and_what_would_be_allowed() -> None:
 def test_an_ask_says_how_a_person_allows_it() -> None:
     rule = Rule("outward.publish", "ask", "git push leaves", "Commit.", grant="git push")
     result = refusal(Denied(Ask((rule,), Allow()), "d-1"))
+    asked = refusal(Denied(Ask((rule,), Allow()), "d-1", approval="a-1f2e"))
 
-    assert "sandgate allow 'git push'" in text_of(result)
+    assert "A person can allow it, from now on: `sandgate allow 'git push'`. Then" in text_of(result)
+    assert (
+        "A person can allow it, once: `sandgate approvals allow a-1f2e`, or from now on: `sandgate allow 'git push'`,"
+        " or in a browser: `sandgate page`. Then"
+    ) in text_of(asked)
     assert result.structured_content is not None
     assert result.structured_content["status"] == "approval_required"
 

@@ -69,6 +69,14 @@ def test_a_search_that_is_not_whole_says_so(end: Ending, said: str) -> None:
     assert said in shown(hit("/w/a", 1), end=end)
 
 
+def test_what_is_not_judged_any_more_is_not_promised_for_a_higher_limit() -> None:
+    assert shown(hit("/w/sub/a", 1), end="judged").splitlines()[-1] == (
+        "[not whole: one answer has at most 500 files with matches, and more follow from /w/sub/a on; "
+        'file_search(pattern="x", path="/w/sub", limit=20) searches that folder alone, or choose a narrower glob]'
+    )
+    assert "limit=4) shows more" in shown(hit("/w/sub/a", 1, 2), end="judged", limit=1)
+
+
 def test_what_was_left_out_is_said() -> None:
     assert "2 files over 1 GiB were not searched (/w/big)" in shown(large=2, larges=("/w/big",))
     assert "3 binary files" in shown(binary=3)

@@ -10,9 +10,10 @@ from mcp.types import CallToolResult
 
 from policy.verdict import Allow, Deny, Rule
 from server.asks import Caller
-from server.front.answers import answering
+from server.front.errors import answering
 from server.front.front import Front
 from server.front.session_tools import SessionTools
+from server.sandbox.sandbox import Copy
 from server.sandbox.snapshots import Snapshots
 from tests.end_to_end.rig import text_of
 from tests.fake_gateway import gateway
@@ -41,9 +42,10 @@ class World:
     source: FakeSource = field(default_factory=FakeSource)
     images: FakeImages = field(default_factory=FakeImages)
     judge: FixedJudge = field(default_factory=lambda: FixedJudge(Allow()))
+    copies: tuple[Copy, ...] = ()
 
     def __post_init__(self) -> None:
-        two = {"base": SPEC, "other": replace(SPEC, environment="other")}
+        two = {"base": SPEC, "other": replace(SPEC, environment="other", copies=self.copies)}
         self.gateway = gateway(self.folder, judge=self.judge, source=self.source, environments=two)
         self.snapshots: Snapshots = snapshots(self.folder, self.images)
 
@@ -97,6 +99,19 @@ async def test_a_snapshot_in_another_environment_is_refused_with_the_right_one(w
     result = await opened(world.of("ann"), snapshot="before", environment="other")
 
     assert text_of(result) == "Snapshot before is of environment base, not other; leave environment out"
+
+
+async def test_a_session_may_have_one_of_the_operators_folders_alone(tmp_path: Path) -> None:
+    lent = tuple(Copy(f"/srv/{name}", f"/srv/{name}", 1, number) for number, name in enumerate(("a", "b")))
+    world = World(tmp_path, copies=lent)
+
+    result = await opened(world.of("ann"), session="alone", workspace="b")
+    refused = await opened(world.of("ann"), session="none", workspace="c")
+
+    assert "cwd /srv/b." in text_of(result)
+    assert [spec.copies for spec, _ in world.source.wanted] == [lent[1:]]
+    assert world.judge.asked[0].call["workspace"] == "b"
+    assert text_of(refused) == "There is no workspace c; this server lends /srv/a, /srv/b"
 
 
 async def test_what_gave_way_to_a_snapshot_is_said(world: World) -> None:

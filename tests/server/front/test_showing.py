@@ -54,5 +54,24 @@ def test_text_that_is_read_in_parts_loses_no_character(tmp_path: Path, limit: in
     assert read == said
 
 
+@pytest.mark.promise("result.truthful")
+def test_what_is_lost_and_what_the_gate_refused_is_said_of_a_job_that_ran_on(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    job.gate_said.append("refused a.example:443: it is not on the list")
+    monkeypatch.setattr(job.streams["stdout"], "write", full)
+    job.write(1, b"lost")
+
+    lines = text_of(show_job(job, "stdout", job.streams["stdout"].read(0, 100), "text")).splitlines()
+
+    assert lines[-2:] == [
+        "[4 bytes of output could not be kept: the server's disk is full]",
+        "[the gate refused a.example:443: it is not on the list]",
+    ]
+
+
 def test_no_sessions_is_an_answer_too() -> None:
     assert "no sessions" in text_of(show_sessions([], [], "both"))

@@ -61,6 +61,12 @@ def test_behind_a_proxy_there_are_many_so_only_the_bound_on_all_holds(proxy: str
     assert closed(found) == [True, False, False, False, False]
 
 
+def test_whoever_comes_past_the_proxy_has_the_bound_of_one_address() -> None:
+    strangers = Strangers(("192.0.2.2",), most=4, most_of_one=1)
+
+    assert closed(lines(strangers, "192.0.2.3", 2)) == [True, False]
+
+
 def test_what_ended_by_itself_leaves_its_place() -> None:
     strangers = Strangers(most=10, most_of_one=2)
     first, second = lines(strangers, "192.0.2.2", 2)

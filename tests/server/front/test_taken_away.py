@@ -8,9 +8,9 @@ import pytest
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from starlette.types import Message, Receive, Scope, Send
 
-from server.front.bearers import Bearers, digest
+from server.front.bearers import Bearers
 from server.front.taken_away import WhileGood
-from server.http_settings import HttpSettings, JwtSettings, TokenSettings
+from server.settings.http import HttpSettings, JwtSettings, TokenSettings, digest
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("caller.known")]
 ANN, BOB = (TokenSettings(name=name, sha256=digest(name)) for name in ("ann", "bob"))

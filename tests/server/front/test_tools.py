@@ -3,6 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from mcp.server import MCPServer
 from mcp.types import Tool
 
@@ -10,7 +11,7 @@ from server.asks import Caller
 from server.front.front import Front
 from server.front.results import Shape
 from server.front.tools import offered
-from server.settings import ALL_GROUPS, ToolGroup
+from server.settings.settings import ALL_GROUPS, ToolGroup
 from tests.fake_gateway import gateway
 from tests.fakes import (
     snapshots,
@@ -48,6 +49,13 @@ async def test_the_listing_stays_small_enough_for_every_host(tmp_path: Path) -> 
     text = json.dumps([tool.model_dump(mode="json", exclude_none=True) for tool in tools])
     assert len(text) < 15_000
     assert '"title"' not in text
+
+
+async def test_a_default_that_is_listed_is_of_the_type_that_is_listed(tmp_path: Path) -> None:
+    for tool in await listed(tmp_path):
+        for schema in tool.input_schema["properties"].values():
+            if "default" in schema:
+                Draft202012Validator(schema).validate(schema["default"])
 
 
 async def test_every_tool_sets_all_four_annotations_and_a_name_that_all_hosts_take(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from policy.question import CallerFacts, PathUse, Question, RunCommand, SessionF
 from policy.verdict import Verdict
 from server.judge.bundle import read_bundle
 from server.judge.rego import RegoJudge
+from tests.waiting import PATIENCE_S
 
 BUNDLE = Path(__file__).parents[3] / "policy" / "rego"
 
@@ -36,7 +37,9 @@ def opens(path: str, area: Any = "workspace", op: Any = "read") -> Question:
 
 
 @contextmanager
-def judge(config: Mapping[str, Any] | None = None, *custom: Path, deadline_s: float = 1.0) -> Iterator[RegoJudge]:
+def judge(
+    config: Mapping[str, Any] | None = None, *custom: Path, deadline_s: float = PATIENCE_S
+) -> Iterator[RegoJudge]:
     loaded = RegoJudge(read_bundle(BUNDLE, config or {}, custom), deadline_s)
     try:
         yield loaded

@@ -2,10 +2,8 @@
 
 import json
 import ssl
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 from server.judge.bundle import Bundle, read_bundle
 from server.judge.decision import DECISION, HOSTS, REQUEST
 from server.judge.export import bundle_files
+from tests.loopback_http import Asked, answering
 from tests.server.judge.judging import BUNDLE
 
 DATA_PATH = "/v1/data/"
@@ -44,7 +43,7 @@ def oracle(settings: Mapping[str, Any] | None = None, *custom: Path) -> Oracle:
     return Oracle(read_bundle(BUNDLE, settings or {}, custom))
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Asked):
     """One request to the server; `answers` is what the test wants of it."""
 
     protocol_version = "HTTP/1.1"
@@ -52,24 +51,12 @@ class Handler(BaseHTTPRequestHandler):
     healthy: bool
     seen: list[tuple[str, str, str | None]]
 
-    def do_GET(self) -> None:
-        self.seen.append(("GET", self.path, self.headers.get("Authorization")))
-        self.say(200 if self.healthy else 500, b"{}")
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.seen.append(("POST", self.path, self.headers.get("Authorization")))
-        type(self).answers(self, body)
-
-    def say(self, status: int, body: bytes, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing: the tests look at `seen`."""
+    def answer(self, body: bytes) -> None:
+        self.seen.append((self.command, self.path, self.headers.get("Authorization")))
+        if self.command == "GET":
+            self.say(200 if self.healthy else 500, b"{}")
+        else:
+            type(self).answers(self, body)
 
 
 def from_engine(engine: Oracle) -> Answer:
@@ -90,14 +77,5 @@ def serving(
 ) -> Iterator[tuple[str, type[Handler]]]:
     """The server's address, and its handler, whose `seen`, `healthy` and `answers` may be looked at and changed."""
     handler = type("Serving", (Handler,), {"answers": staticmethod(answers), "healthy": healthy, "seen": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}", handler
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
+    with answering(handler, tls) as port:
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}", handler

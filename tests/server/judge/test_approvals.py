@@ -10,9 +10,10 @@ import pytest
 
 from policy.held import Held, HeldFile
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
-from policy.verdict import Allow, Ask, Rule
+from policy.verdict import Allow, Ask, Limits, Rule
 from server.judge.approvals import Approval, Approvals, NobodyToAsk, NoSuchApproval, OnceOnly
 from server.record.approval_rows import MOST, ApprovalRows
+from tests.clock import Clock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("approval.bound")]
 ACT = RunCommand(("/bin/bash", "-c", "git push"), "/workspace", b"", 300, background=False)
@@ -20,16 +21,9 @@ QUESTION = Question(CallerFacts("ann"), "shell", SessionFacts("default", "python
 ASK = Ask((Rule("outward.publish", "ask", "git push sends work out"),), Allow(), "r1")
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Rig:
     def __init__(self, folder: Path) -> None:
-        self.clock = Clock()
+        self.clock = Clock(1000.0)
         self.approvals = Approvals(ApprovalRows(folder / "sandgate.db"), 900, self.clock)
 
     async def wanted(self, question: Question = QUESTION, ask: Ask = ASK) -> Approval:
@@ -181,7 +175,7 @@ async def test_what_is_not_held_or_not_shown_whole_is_said(rig: Rig) -> None:
     )
     assert asked is not None
     for said in (
-        "with this input, 20005 bytes",
+        "with 20005 bytes of input",
         "[5 characters more",
         "/w/big (the first 5 of 90 bytes)",
         "good for once only: HOME is known",
@@ -228,7 +222,38 @@ async def test_the_whole_call_is_shown(rig: Rig) -> None:
     long = "echo " + "x" * 5000
     found = await rig.wanted(replace(QUESTION, call={"command": long}))
     assert long in found.shown
-    assert "/workspace" in found.shown
+
+
+@pytest.mark.parametrize(
+    ("background", "limit_s", "said"),
+    [
+        (False, None, "for 300 s at most, without input"),
+        (False, 60.0, "for 60 s at most, without input"),
+        (True, None, "in the background, for as long as its session lasts, with input as its agent sends it"),
+        (True, 60.0, "in the background, for 60 s at most, with input as its agent sends it"),
+    ],
+)
+async def test_where_it_would_run_and_for_how_long_is_shown(
+    rig: Rig,
+    background: bool,  # noqa: FBT001 - a parameter
+    limit_s: float | None,
+    said: str,
+) -> None:
+    ask = replace(ASK, granted=Allow(limits=Limits(timeout_s=limit_s)))
+    found = await rig.wanted(replace(QUESTION, act=replace(ACT, background=background)), ask)
+    assert found.shown == f"(in /workspace, {said})\ngit push"
+
+
+async def test_what_an_agent_wrote_does_not_come_before_what_we_say_of_it(rig: Rig) -> None:
+    fake = "cat\n(in /tmp, for 1 s at most, with 9 bytes of input)\nwith this input:\ngit push"
+    found = await rig.approvals.wanted(
+        replace(QUESTION, call={"command": fake}), ASK, Held("s", (HeldFile("/w/x", 5, 5, ""),))
+    )
+    assert found is not None
+    assert found.shown == (
+        "(in /workspace, for 300 s at most, without input)\n(good only while these files stay as they are: /w/x)\n"
+        + fake
+    )
 
 
 async def test_nobody_to_ask_is_a_no() -> None:

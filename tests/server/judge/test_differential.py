@@ -22,7 +22,7 @@ from tests.server.judge.judging import BUNDLE
 from tests.server.judge.oracle import Oracle
 
 POLICY = Path(__file__).parents[2] / "policy"
-GENERATED = 2_000
+GENERATED = 1_000
 SEED = 7
 HOME, WORKSPACES = "/home/agent", ("/workspace",)
 SETTINGS: list[dict[str, Any]] = [
@@ -57,12 +57,17 @@ def question(text: str, role: str = "dev") -> dict[str, Any]:
     return dict(json.loads(json.dumps(asked.as_input())))
 
 
+@pytest.fixture(scope="module")
+def real() -> list[dict[str, Any]]:
+    return [question(text) for text in corpus()]
+
+
 def generated(real: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Real questions put together anew: commands of several, other tools and roles, and now and then an odd value."""
     chance = random.Random(SEED)
     for _ in range(GENERATED):
-        made = json.loads(json.dumps(chance.choice(real)))
-        other = chance.choice(real)
+        # Copies, both: what is spoiled in them would be in the real ones, which other tests ask about.
+        made, other = (json.loads(json.dumps(chance.choice(real))) for _ in range(2))
         made["commands"] = [*made["commands"], *other["commands"]][: chance.randint(1, 12)]
         made["paths"] = [*made["paths"], *other["paths"]]
         made["tool"] = chance.choice(["shell", "exec", "file_read", "file_write", "session_open", "unheard_of"])
@@ -95,7 +100,7 @@ def embedded(engine: Engine, asked: Mapping[str, Any]) -> Any:
 
 def differences(settings: Mapping[str, Any], questions: list[dict[str, Any]]) -> list[Any]:
     bundle = read_bundle(BUNDLE, settings)
-    ours, theirs = Engine(bundle.modules, bundle.configured(settings)), Oracle(bundle)
+    ours, theirs = Engine(bundle.loaded(), bundle.configured(settings)), Oracle(bundle)
     pairs = ((asked, embedded(ours, asked), theirs.decide(asked)) for asked in questions)
     return [(asked, mine, real) for asked, mine, real in pairs if mine != real]
 
@@ -115,16 +120,17 @@ def test_every_sample_is_decided_alike_under_its_settings() -> None:
 @pytest.mark.promise("policy.error_is_deny")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("settings", SETTINGS, ids=["standard", "strict", "open"])
-def test_a_corpus_and_generated_questions_are_decided_alike(settings: dict[str, Any]) -> None:
-    real = [question(text) for text in corpus()]
+def test_a_corpus_and_generated_questions_are_decided_alike(
+    settings: dict[str, Any], real: list[dict[str, Any]]
+) -> None:
     odd = list(generated(real))
 
     assert len(odd) == GENERATED
-    assert differences(settings, [*real, *odd]) == []
+    assert differences(settings, [*(real[::3] if settings else real), *odd]) == []
 
 
 @pytest.mark.promise("policy.strictest_wins")
-def test_the_index_hides_nothing_that_a_rule_would_say() -> None:
+def test_the_index_hides_nothing_that_a_rule_would_say(real: list[dict[str, Any]]) -> None:
     """The index looks at few rules; all of them, asked directly, find no more. Two groups are the settings' to call."""
     names = [f"{rule.parent.name}.{rule.name}" for rule in (BUNDLE / "rules").glob("*/*") if rule.is_dir()]
     every = ",\n".join(f'"{name}": data.sandgate.rules.{name}.findings' for name in names)
@@ -139,6 +145,6 @@ def test_the_index_hides_nothing_that_a_rule_would_say() -> None:
         looked = {(name, str(each)) for name, each in engine.evaluate(asked, "data.sandgate.index.found")}
         return {each for each in said - looked if not each[0].startswith(("strict.", "operator."))}
 
-    asked = [dict(sample.question) for sample in samples(BUNDLE)] + [question(text) for text in corpus()[::5]]
-    assert len(asked) > 500
+    asked = [dict(sample.question) for sample in samples(BUNDLE)] + real[::2]
+    assert len(asked) > 1000
     assert [each for each in asked if hidden(json.dumps(each))] == []

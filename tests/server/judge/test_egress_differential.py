@@ -42,6 +42,15 @@ PATHS = (
     "/ä",
     "/v1/(x)",
     "/v1/x.json",
+    "/v1/%252e%252e/x",
+    "/v1/%c0%ae./x",
+    "/v1/..%00/x",
+    "/v1/..%20/x",
+    "/v1/%ef%bc%8e./x",
+    "/v1/%u002e./x",
+    "/v1/.x",
+    "/v1/100%25",
+    "/v1/a%20b",
 )
 GLOBS = ("/v1/*", "/v1/**", "/", "/**", "/v1/(x)", "/v1/*.json", "/ä")
 METHODS = ("GET", "POST", "DELETE")
@@ -115,7 +124,7 @@ def embedded(engine: Engine, asked: Mapping[str, Any], rule: str) -> Any:
 
 
 def differences(bundle: Bundle, questions: list[dict[str, Any]]) -> list[Any]:
-    ours, theirs = Engine({**bundle.modules, **bundle.custom}, bundle.configured(bundle.settings)), Oracle(bundle)
+    ours, theirs = Engine(bundle.loaded(), bundle.configured(bundle.settings)), Oracle(bundle)
     found = (
         (each, rule, embedded(ours, each, rule), theirs.decide(each, rule))
         for each in questions
@@ -140,7 +149,7 @@ def test_the_gate_that_holds_the_list_lets_pass_what_the_policy_allows_and_asks_
     for _ in range(20):
         entries = lists(chance)
         bundle = read_bundle(BUNDLE, {"egress": entries})
-        engine = Engine(bundle.modules, bundle.configured(bundle.settings))
+        engine = Engine(bundle.loaded(), bundle.configured(bundle.settings))
         roles = tuple(chance.sample(ROLES, chance.randint(0, 2)))
         held = Allowlist.parse(embedded(engine, question(UseHost("", 0), roles), HOSTS)["entries"])
         for act in [each for _ in range(50) if (each := asked(chance)).method]:

@@ -4,18 +4,12 @@ import anyio
 import pytest
 
 from server.judge.limits import FREES, Limits, Line, Pace, TooMany
+from tests.clock import Clock
 
 pytestmark = pytest.mark.anyio
 
 FAST = Pace(1e6, 1_000_000, 1000)
 AT_ONCE = Line(queued=0, patience_s=0)  # nobody waits
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def limits(pace: Pace = FAST, line: Line = AT_ONCE, clock: Clock | None = None, **tools: Pace) -> Limits:

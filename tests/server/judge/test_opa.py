@@ -19,12 +19,13 @@ from server.judge.opa import ANSWER_BYTES, OpaJudge
 from server.judge.opa_address import BadOpaAddress, OpaAddress
 from tests.server.judge.judging import asks, command, ids, opens
 from tests.server.judge.oracle import Answer, Handler, from_engine, oracle, serving
+from tests.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 LIST = asks(command("ls", "-l"))
 
 
-async def ask(url: str, *, deadline_s: float = 5.0, ca: Path | None = None, token: str | None = None) -> Verdict:
+async def ask(url: str, *, deadline_s: float = PATIENCE_S, ca: Path | None = None, token: str | None = None) -> Verdict:
     async with OpaJudge(OpaAddress(url, ca=ca, token=token, deadline_s=deadline_s)) as judge:
         return await judge.decide(LIST)
 
@@ -32,7 +33,7 @@ async def ask(url: str, *, deadline_s: float = 5.0, ca: Path | None = None, toke
 @pytest.mark.promise("policy.strictest_wins")
 async def test_the_real_engines_decisions_arrive_with_their_revision() -> None:
     with serving(from_engine(oracle())) as (url, _):
-        async with OpaJudge(OpaAddress(url, deadline_s=10)) as judge:
+        async with OpaJudge(OpaAddress(url, deadline_s=PATIENCE_S)) as judge:
             allowed = await judge.decide(LIST)
             asked = await judge.decide(asks(command("git", "push")))
             denied = await judge.decide(opens("/run/sandgate/control.sock", area="gate"))
@@ -136,7 +137,7 @@ async def test_a_dead_server_is_a_deny() -> None:
 @pytest.mark.promise("policy.error_is_deny")
 async def test_a_server_without_its_bundles_is_not_asked_until_it_has_them() -> None:
     with serving(says(200, json.dumps({"result": ALLOW}).encode()), healthy=False) as (url, handler):
-        async with OpaJudge(OpaAddress(url, deadline_s=5)) as judge:
+        async with OpaJudge(OpaAddress(url, deadline_s=PATIENCE_S)) as judge:
             before = await judge.decide(LIST)
             handler.healthy = True
             after = await judge.decide(LIST)
@@ -219,11 +220,11 @@ async def test_what_may_leave_is_the_servers_word_too(tmp_path: Path) -> None:
     session = SessionFacts("default", "python")
     request = Question(CallerFacts("local"), "network", session, UseHost("a.test", 443, "GET", "/"), {})
     with serving(from_engine(oracle({"egress": ["a.test"]}))) as (url, _):
-        async with OpaJudge(OpaAddress(url, deadline_s=10)) as judge:
+        async with OpaJudge(OpaAddress(url, deadline_s=PATIENCE_S)) as judge:
             assert await judge.hosts(request) == ("a.test",)
             assert isinstance(await judge.decide_request(request), Allow)
     for answer in (says(500, b""), says(200, b'{"result": {"entries": "a.test", "revision": "1"}}'), says(200, b"{}")):
         with serving(answer) as (url, _):
-            async with OpaJudge(OpaAddress(url, deadline_s=10)) as judge:
+            async with OpaJudge(OpaAddress(url, deadline_s=PATIENCE_S)) as judge:
                 assert await judge.hosts(request) is None
                 assert isinstance(await judge.decide_request(request), Deny)

@@ -37,6 +37,15 @@ def test_a_wrong_setting_is_refused_in_one_sentence(settings: dict[str, Any], sa
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "words", [("npm", "i", "x"), ("npm", "--prefix", "y", "add", "x"), ("npm", "isntall"), ("npm", "pub")]
+)
+async def test_a_sub_command_is_meant_under_each_of_its_names(words: tuple[str, ...]) -> None:
+    with judge({"deny": ["npm install", "npm publish"]}) as loaded:
+        assert isinstance(await loaded.decide(asks(command(*words))), Deny)
+        assert isinstance(await loaded.decide(asks(command("npm", "test"))), Allow)
+
+
 @pytest.mark.promise("policy.strictest_wins")
 async def test_an_operators_allow_answers_a_question_and_lifts_no_deny() -> None:
     with judge({"allow": ["git push", "sudo", "curl"]}) as loaded:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from policy.question import CallerFacts, PathUse, Question, SessionFacts, UseHost
 from policy.verdict import Allow, Ask, Deny, Verdict
 from server.judge import rego
-from server.judge.bundle import read_bundle
+from server.judge.bundle import Bundle, BundleError, read_bundle
 from server.judge.current import CurrentJudge
 from server.judge.decision import DECISION, verdict
 from server.judge.engine import Engine, EngineTrouble
@@ -163,6 +164,32 @@ async def test_a_call_that_is_too_large_is_denied(standard: RegoJudge, monkeypat
     assert ids(await standard.decide(asks(command("echo", "x" * 1000)))) == ["engine.error"]
 
 
+@pytest.fixture
+def wrong(tmp_path: Path, request: pytest.FixtureRequest) -> Bundle:
+    """Rules that do not answer what is known as it is known; with an operator's own beside them where the test says so."""
+    rule = 'findings contains {"effect": "deny", "reason": "No."} if input.tool == "no"'
+    custom = [custom_rule(tmp_path, rule)] if request.param else []
+    bundle = read_bundle(BUNDLE, {}, custom)
+    known = next(sample for sample in bundle.samples if sample.rule == "privilege.tools" and sample.denied)
+    others = [sample for sample in bundle.samples if sample.rule != "privilege.tools"]
+    return replace(bundle, samples=(*others, replace(known, effect="allow", denied=False)))
+
+
+@pytest.mark.promise("policy.error_is_deny")
+@pytest.mark.parametrize("wrong", [False, True], ids=["ours", "with an operator's"], indirect=True)
+async def test_rules_that_are_wrong_answer_nothing_though_they_were_not_tried_at_once(wrong: Bundle) -> None:
+    with pytest.raises(BundleError, match=r"is to be allow, and the answer was privilege\.tools"):
+        RegoJudge(wrong)
+    with closing(RegoJudge(wrong, at_once=False)) as loaded:
+        for _ in range(2):
+            answer = await loaded.decide(asks(command("ls")))
+            assert ids(answer) == ["engine.error"]
+            assert "is to be allow" in answer.rules[0].reason
+        assert await loaded.hosts(asks()) is None
+        with pytest.raises(EngineTrouble, match="is to be allow"):
+            loaded.prove()
+
+
 @pytest.mark.promise("policy.error_is_deny")
 async def test_another_thread_is_denied(standard: RegoJudge) -> None:
     def elsewhere() -> Verdict:
@@ -221,11 +248,26 @@ async def test_under_open_everything_runs_but_what_belongs_to_the_gate_or_the_op
 @pytest.mark.promise("policy.default_deny")
 async def test_more_commands_than_can_be_judged_are_denied_and_in_time(standard: RegoJudge) -> None:
     most = asks(*[command("git", "commit", "-m", "a/../b", "--", "../../x")] * 200)
-    start = time.monotonic()
+    start = time.process_time()  # whatever else runs on the machine
     assert isinstance(await standard.decide(most), Allow)
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 3
     answer = await standard.decide(asks(*[command("ls")] * 201))
     assert set(ids(answer)) == {"default.deny"}
+
+
+@pytest.mark.promise("policy.default_deny")
+@pytest.mark.parametrize("name", ["%d.pem", ".env.%d", "/etc/%d", "src/%d"])
+async def test_as_many_files_as_can_be_judged_are_judged_in_time_and_no_more(standard: RegoJudge, name: str) -> None:
+    def naming(files: int) -> Question:
+        names = [name % number for number in range(files)]
+        uses = tuple(PathUse(each, f"/workspace/{each}", "read", "workspace") for each in names)
+        return replace(asks(command("cat", *names)), paths=uses)
+
+    start = time.process_time()  # whatever else runs on the machine
+    most = await standard.decide(naming(1000))
+    assert time.process_time() - start < 3
+    assert "default.deny" not in ids(most)
+    assert set(ids(await standard.decide(naming(1001)))) == {"default.deny"}
 
 
 # --- what leaves a sandbox ---------------------------------------------------------------------------------------------

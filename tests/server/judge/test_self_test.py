@@ -8,7 +8,7 @@ import pytest
 
 from server.judge.bundle import Bundle, BundleError, read_bundle
 from server.judge.engine import Engine, EngineTrouble, Evaluates
-from server.judge.self_test import self_test, wrong_answers
+from server.judge.self_test import try_engine, try_rules, wrong_answers
 from tests.server.judge.judging import BUNDLE
 
 pytestmark = pytest.mark.promise("policy.error_is_deny")
@@ -56,32 +56,33 @@ def allowing(revision: str) -> Says:
 
 
 def test_our_own_rules_and_engine_pass(bundle: Bundle, engine: Engine) -> None:
-    self_test(bundle, engine)
+    try_rules(bundle)
+    try_engine(bundle, engine)
 
 
 def test_an_engine_that_allows_everything_is_found_out(bundle: Bundle) -> None:
     with pytest.raises(BundleError, match="does not deny what no setting may allow"):
-        self_test(bundle, allowing(bundle.revision))
+        try_engine(bundle, allowing(bundle.revision))
 
 
 @pytest.mark.parametrize("answer", [None, {}, "deny"], ids=str)
 def test_an_engine_that_answers_nothing_of_use_is_found_out(bundle: Bundle, answer: Any) -> None:
     with pytest.raises(BundleError, match="does not deny what no setting may allow"):
-        self_test(bundle, Says(answer))
+        try_engine(bundle, Says(answer))
 
 
 def test_an_engine_that_fails_on_some_questions_is_found_out(bundle: Bundle, engine: Engine) -> None:
     with pytest.raises(BundleError, match="cannot be evaluated: out of luck"):
-        self_test(bundle, Fails(engine, trouble=True))
+        try_engine(bundle, Fails(engine, trouble=True))
     with pytest.raises(BundleError, match=r"the policy (has no answer|does not deny)"):
-        self_test(bundle, Fails(engine, trouble=False))
+        try_engine(bundle, Fails(engine, trouble=False))
 
 
-def test_too_few_samples_prove_nothing(bundle: Bundle, engine: Engine) -> None:
+def test_too_few_samples_prove_nothing(bundle: Bundle) -> None:
     few = replace(bundle, samples=bundle.samples[:9])
 
     with pytest.raises(BundleError, match="too few samples"):
-        self_test(few, engine)
+        try_rules(few)
 
 
 def test_a_wrong_answer_is_a_sentence_with_the_sample_and_what_was_said(bundle: Bundle) -> None:

@@ -11,14 +11,15 @@ from policy.reading.tree import Unparsable
 from server.judge import shfmt
 from server.judge.shfmt import ParserMissing, ShellParser, decode, locate
 from tests.policy.reading.mutations import CORPUS
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
-WORDS = "find src -name '*.py' | xargs grep -n TODO | sort -u > todo.txt"
+WORDS = """find "$SRC" -name '*.py' | xargs grep -n TODO | sort -u > todo.txt"""
 
 
 @pytest.fixture
 async def parser() -> AsyncIterator[ShellParser]:
-    async with ShellParser() as started:
+    async with ShellParser(timeout_s=PATIENCE_S) as started:
         yield started
 
 
@@ -48,6 +49,13 @@ async def test_a_text_in_a_text_is_read_by_another_process(parser: ShellParser) 
     assert {command.name for command in reading.commands} >= {"one", "two", "three"}
 
 
+async def test_a_plain_text_needs_no_process(tmp_path: Path) -> None:
+    async with ShellParser(str(tmp_path / "nothing")) as parser:
+        reading = await read(parser, "cd src && ls -l; sh -c 'one'")
+
+    assert [command.name for command in reading.commands] == ["cd", "ls", "sh", "one"]
+
+
 async def test_an_argv_is_read(parser: ShellParser) -> None:
     reading = await parser.read_argv(("env", "sh", "-c", "one"), "/workspace", "/home/dev", ())
 
@@ -64,7 +72,7 @@ async def test_many_at_once_are_all_read(parser: ShellParser) -> None:
     readings: list[Reading] = []
 
     async def one(number: int) -> None:
-        readings.append(await read(parser, f"echo {number}"))
+        readings.append(await read(parser, f"echo {number} &"))
 
     async with anyio.create_task_group() as group:
         for number in range(20):
@@ -76,7 +84,7 @@ async def test_many_at_once_are_all_read(parser: ShellParser) -> None:
 async def test_processes_wait_ahead_and_none_is_left_behind() -> None:
     before = children()
     async with ShellParser(ready=2) as parser:
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             while len(children() - before) < 2:
                 await anyio.wait_all_tasks_blocked()
         await read(parser, WORDS)
@@ -88,18 +96,17 @@ async def test_a_process_that_died_while_it_waited_is_replaced(tmp_path: Path) -
     healthy = tmp_path / "healthy"
     body = f"import os, sys\nif os.path.exists({str(healthy)!r}):\n    os.execv({locate()!r}, sys.argv)"
     async with ShellParser(scripted(tmp_path, body), ready=1) as parser:
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while not parser._ready or not parser._ready[0].is_over():
                 await anyio.wait_all_tasks_blocked()
         healthy.touch()
 
-        assert (await read(parser, "one")).script.parse_error is None
+        assert (await read(parser, "one &")).script.parse_error is None
 
 
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("import time; time.sleep(60)", "did not answer"),
         ("import sys; sys.exit(3)", ""),
         ("import sys; sys.stdin.read(); print('[1]')", "[1]"),
         ("import sys; sys.stdin.read(); print('{}')", "no syntax tree"),
@@ -109,27 +116,32 @@ async def test_a_process_that_died_while_it_waited_is_replaced(tmp_path: Path) -
     ],
 )
 async def test_a_parser_that_misbehaves_is_an_error(tmp_path: Path, body: str, reason: str) -> None:
-    async with ShellParser(scripted(tmp_path, body), timeout_s=1) as parser:
-        reading = await read(parser, "ls")
+    async with ShellParser(scripted(tmp_path, body), timeout_s=PATIENCE_S) as parser:
+        reading = await read(parser, "ls &")
 
     assert reading.commands == ()
     assert reason in str(reading.script.parse_error)
 
 
+async def test_a_parser_that_hangs_is_an_error(tmp_path: Path) -> None:
+    async with ShellParser(scripted(tmp_path, "import time; time.sleep(60)"), timeout_s=0.2) as parser:
+        assert "did not answer" in str((await read(parser, "ls &")).script.parse_error)
+
+
 async def test_a_parser_that_cannot_be_started_is_an_error(tmp_path: Path) -> None:
     async with ShellParser(str(tmp_path / "nothing")) as parser:
-        assert (await read(parser, "ls")).script.parse_error == "the shell parser could not be started"
+        assert (await read(parser, "ls &")).script.parse_error == "the shell parser could not be started"
 
 
 async def test_a_script_that_costs_too_much_is_an_error(parser: ShellParser) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         reading = await read(parser, "a;" * 16_000)
 
     assert reading.script.parse_error
 
 
 async def test_limits_hold_each_process(parser: ShellParser) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         while not parser._ready:
             await anyio.wait_all_tasks_blocked()
     limits = await anyio.Path(f"/proc/{parser._ready[0].pid}/limits").read_text()
@@ -147,7 +159,7 @@ async def test_broken_commands_by_the_hundred_leave_nothing_behind() -> None:
     async with ShellParser(ready=2) as parser:
         readings = [await read(parser, text) for text in texts]
 
-        with anyio.fail_after(10):  # those that have answered are reaped, and no more wait than are wanted
+        with anyio.fail_after(PATIENCE_S):  # those that have answered are reaped, and no more wait than are wanted
             while len(children() - before) > 2:
                 await anyio.sleep(0.01)
     assert all(isinstance(reading, Reading) for reading in readings)

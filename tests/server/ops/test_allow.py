@@ -5,13 +5,17 @@ import stat
 import subprocess
 import sys
 import tomllib
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from server import cli, settings_files
-from server.settings_template import TEMPLATE
+from egress.destination import why_private
+from server import cli
+from server.ops.allow import NEVER
+from server.settings import files as settings_files
+from server.settings.template import TEMPLATE
 from tests.server.ops.commands import Said, refused
 
 pytestmark = pytest.mark.usefixtures("machine")
@@ -142,7 +146,7 @@ def test_a_link_into_somebodys_dotfiles_stays_a_link(machine: Path, mine: Path) 
     assert read(machine / "dotfiles/sandgate.toml")["policy"]["allow"] == ["ls"]
 
 
-@pytest.mark.parametrize("what", ["10.0.0.1", "192.168.1.5:8443", "127.0.0.1", "tcp://169.254.169.254:80"])
+@pytest.mark.parametrize("what", ["10.0.0.1", "192.168.1.5:8443", "127.0.0.1", "tcp://172.16.0.9:80"])
 def test_an_address_that_no_sandbox_reaches_is_not_allowed_for_show(capsys: Said, mine: Path, what: str) -> None:
     said = refused(capsys, "allow", what)
     address = what.removeprefix("tcp://").partition(":")[0]
@@ -152,6 +156,23 @@ def test_an_address_that_no_sandbox_reaches_is_not_allowed_for_show(capsys: Said
     mine.write_text(f'[egress]\nnetworks = ["{address}/32"]\n')
     assert cli.main(["allow", what]) == 0
     assert read(mine)["egress"]["allow"] == [what]
+
+
+@pytest.mark.parametrize("network", NEVER, ids=str)
+def test_an_address_that_no_setting_opens_is_refused_as_the_gate_refuses_it(
+    capsys: Said, mine: Path, network: IPv4Network
+) -> None:
+    for address in {network[0], network[-1]}:
+        assert why_private(address, (IPv4Network("0.0.0.0/0"),)) is not None
+        said = refused(capsys, "allow", str(address))
+        assert "whatever is allowed" in said
+        assert "networks = " not in said
+    assert not mine.exists()
+
+
+def test_one_that_stands_in_the_file_and_is_out_of_reach_is_not_called_allowed(capsys: Said, mine: Path) -> None:
+    mine.write_text('[egress]\nallow = ["10.0.0.1"]\n')
+    assert "out of reach" in refused(capsys, "allow", "10.0.0.1")
 
 
 @pytest.mark.parametrize("what", ["example.com", "git push"])
@@ -215,7 +236,7 @@ def test_what_no_server_would_start_with_is_not_written(capsys: Said, mine: Path
 
 @pytest.mark.parametrize(("what", "table"), [("example.com", "egress"), ("git push", "policy")])
 def test_where_another_file_has_the_last_word_that_is_said(capsys: Said, machine: Path, what: str, table: str) -> None:
-    (machine / "managed.toml").write_text(f"[{table}]\nallow = []\n")
+    (machine / "etc/managed.toml").write_text(f"[{table}]\nallow = []\n")
 
     for _ in range(2):
         assert f"[{table}].allow" in refused(capsys, "allow", what)
@@ -225,7 +246,7 @@ def test_where_another_file_has_the_last_word_that_is_said(capsys: Said, machine
 def test_the_real_program_writes_below_the_home_it_is_given(tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     for argv in (["init"], ["allow", "example.com"]):
-        subprocess.run([PROGRAM, *argv], env=environ, capture_output=True, check=True, timeout=30)
+        subprocess.run([PROGRAM, *argv], env=environ, capture_output=True, check=True, timeout=60)
 
     assert read(tmp_path / ".config/sandgate/sandgate.toml")["egress"]["allow"] == ["example.com"]
 

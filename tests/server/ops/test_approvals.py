@@ -8,7 +8,7 @@ from server import cli
 from server.judge.approvals import Approval
 from server.ops.approvals import shown
 from server.record.approval_rows import ApprovalRows
-from server.settings_files import load
+from server.settings.files import load
 from tests.server.ops.commands import Said
 from tests.server.record.test_approval_rows import ROW
 
@@ -40,3 +40,14 @@ def test_a_program_reads_the_same(capsys: Said) -> None:
     assert cli.main(["approvals", "list", "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)
     assert (told["id"], told["state"], told["shown"]) == ("a-1", "pending", "git push\x1b[2K")
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize(("answer", "left"), [("deny", []), ("allow", []), ("allow --minutes 5", ["a-1"])])
+def test_what_was_answered_waits_no_longer(capsys: Said, answer: str, left: list[str]) -> None:
+    ApprovalRows(load().database).put({**ROW, "ends": 4e9})
+    verb, *options = answer.split()
+    assert cli.main(["approvals", verb, "a-1", *options]) == 0
+    capsys.readouterr()
+    assert cli.main(["approvals", "list", "--json"]) == 0
+    assert [each["id"] for each in json.loads(capsys.readouterr().out)] == left

@@ -32,11 +32,23 @@ def test_an_unbroken_chain_is_counted(capsys: Said, audit: Path) -> None:
     assert capsys.readouterr().out.startswith("5 lines in 1 file, an unbroken chain; its head is ")
 
 
+@pytest.mark.usefixtures("audit")
+def test_a_program_reads_where_the_chain_stands(capsys: Said) -> None:
+    assert cli.main(["audit", "head"]) == 0
+    number, digest, time = capsys.readouterr().out.split()
+    assert cli.main(["audit", "head", "--json"]) == 0
+    head = json.loads(capsys.readouterr().out)
+    assert head == {"sequence": int(number), "digest": digest, "time": time}
+    assert cli.main(["audit", "verify", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"first": 1, "count": 5, "files": 1, "past": 0, "head": head}
+
+
 @pytest.mark.promise("audit.chain")
-def test_a_changed_line_is_one_sentence_with_its_number(capsys: Said, audit: Path) -> None:
+def test_a_changed_line_is_one_sentence_with_its_file_and_number(capsys: Said, audit: Path) -> None:
     audit.write_text(audit.read_text().replace('"tool":"shell"', '"tool":"exec"'))
 
-    assert refused(capsys, "audit", "verify").startswith("line 3 does not continue line 2")
+    assert refused(capsys, "audit", "verify").startswith(f"{audit}:3: line 3 does not continue line 2")
 
 
 def test_the_newest_lines_come_last_and_are_as_many_as_asked_for(capsys: Said, audit: Path) -> None:
@@ -116,7 +128,7 @@ def test_a_line_that_a_crash_cut_short_hides_no_other(capsys: Said, audit: Path,
     broken = capsys.readouterr().out
     assert broken.split()[:3] == ["-", "unreadable", "-"]
     assert '"line": 6' in broken
-    assert refused(capsys, "audit", "verify").startswith("line 6 was cut short")
+    assert refused(capsys, "audit", "verify").startswith(f"{audit}:6: line 6 was cut short")
 
     again = Audit(audit, "interval")
     again.write("server.started", {"server": "s2"})

@@ -10,25 +10,34 @@ from pathlib import Path
 
 import pytest
 
-from server.ops.bench import MEASURES, NothingToMeasure, chosen
-from server.ops.bench_report import BEGIN, END, Figures
-from server.ops.bench_rig import Measure, Rig, Scale
-from server.ops.bench_row import KEYS
-from server.settings_files import load
+from server.ops.bench import MEASURES, _measured, chosen
+from server.ops.measures.report import BEGIN, END, Figures
+from server.ops.measures.rig import Measure, Rig, Scale
+from server.ops.measures.row import KEYS, Row
+from server.settings.files import load
+from server.words import BadUsage
 from tests.real_engine import client, engine_url
 
 PROGRAM = str(Path(sys.executable).with_name("sandgate"))
-TINY = Scale(calls=2, starts=1, crowds=(1, 2), burst=(2, 1), output_mb=1, growth=(1, 2))
+TINY = Scale(calls=2, starts=1, crowds=(1, 2), burst=(2, 1), output_mb=1, kept_mb=1, growth=(1, 2))
 LONG = {
     "fairness",
     "task",
     "output",
     "burst",
+    "prepared",
     "start",
     "sessions",
     "growth",
     "egress",
 }  # seconds each, even where little is measured
+
+
+KEEPS = {"fork", "prepared"}  # images in the engine, which is theirs alone then
+
+
+def marks(measure: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.soak] * (measure in LONG) + [pytest.mark.alone] * (measure in KEEPS)
 
 
 def _bench(*arguments: str) -> str:
@@ -48,10 +57,12 @@ def rig() -> Iterator[Rig]:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize(
     "measure",
-    [pytest.param(each, id=each.id, marks=[pytest.mark.soak] if each.id in LONG else []) for each in MEASURES],
+    [pytest.param(each, id=each.id, marks=marks(each.id)) for each in MEASURES],
 )
 @pytest.mark.anyio
-async def test_each_measure_gives_its_rows_and_leaves_no_container(measure: Measure, rig: Rig) -> None:
+async def test_each_measure_gives_its_rows_and_leaves_nothing_in_the_engine(measure: Measure, rig: Rig) -> None:
+    with client() as api:
+        before = {image["Id"] for image in api.images()}
     rows = await measure.take(rig)
 
     assert rows
@@ -62,6 +73,8 @@ async def test_each_measure_gives_its_rows_and_leaves_no_container(measure: Meas
         assert (row.met is None) == (row.target == "")
     assert len({row.id for row in rows}) == len(rows)
     with client() as api:
+        left = {image["Id"] for image in api.images()} - before  # what others had left, its server sweeps
+        assert measure.id not in KEEPS or left == set()
         assert api.containers(all=True, filters={"label": "sandgate.server=bench"}) == []
         assert api.containers(all=True, filters={"label": "sandgate.bench"}) == []
 
@@ -88,5 +101,13 @@ def test_one_run_is_printed_for_programs_compared_and_written_into_a_readme(tmp_
 
 
 def test_a_row_that_there_is_not_is_refused_with_those_there_are() -> None:
-    with pytest.raises(NothingToMeasure, match=r"has no exex; there are: exec, shell"):
+    with pytest.raises(BadUsage, match=r"has no exex; there are: exec, shell"):
         chosen(["exex"])
+
+
+def test_a_log_reads_what_is_being_measured(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    async def nothing(_: Rig) -> list[Row]:
+        return []
+
+    assert _measured([Measure("one", 1, nothing), Measure("two", 1, nothing)], rig) == []
+    assert capsys.readouterr().err.splitlines() == ["bench: one, 1 of 2", "bench: two, 2 of 2"]

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from server import cli
+from server.commands import CLIENTS as NAMED_CLIENTS
 from server.ops.clients import CLIENTS, Client, NoSuchPlace, entry, is_ours, place
 
 HOME = Path("/home/ada")
@@ -75,7 +75,7 @@ def test_a_client_without_such_a_place_says_which_it_has() -> None:
 
 
 def test_the_words_of_the_command_line_name_all_of_them() -> None:
-    assert cli.CLIENTS == CLIENTS
+    assert NAMED_CLIENTS == CLIENTS
 
 
 def started(made: dict[str, Any]) -> list[str]:

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from server.ops import doctor
 from server.ops.check import Check
 from server.ops.doctor import _guarded
 from server.ops.policy import verdict_of
 from server.ops.trial import HELD
-from server.settings import Settings
+from server.sandbox.engine import NEXT, Engine, NoEngine
+from server.settings.files import load
+from server.settings.settings import Settings
 from tests.end_to_end.rig import PROGRAM, Home
 from tests.fake_engine import ENGINE, fake_engine
 
@@ -65,6 +68,18 @@ def test_without_an_engine_the_rest_is_looked_at_all_the_same(folder: Path) -> N
     assert code == 1
     assert (report["outcome"], found["engine"]) == ("fail", "fail")
     assert {"policy_answers", "audit_writable", "clock"} <= {name for name, outcome in found.items() if outcome == "ok"}
+
+
+def test_what_to_do_about_an_engine_is_said_once(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> Engine:
+        raise NoEngine(f"No container engine answers. Tried: none. {NEXT}")
+
+    monkeypatch.setattr(doctor, "find_engine", none)
+    found: list[Check] = []
+    doctor.examine(load(), found.append)
+
+    (engine,) = [check for check in found if check.id == "engine"]
+    assert (engine.sentence, engine.fix) == ("No container engine answers. Tried: none.", NEXT)
 
 
 def test_an_engine_that_lacks_everything_is_told_everything(folder: Path) -> None:

@@ -1,13 +1,17 @@
+import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from server.ops import engine_setup
+from server import cli
+from server.ops import apt, engine_setup
 from server.ops.engine_setup import advice, ensure, status, stop
 from server.sandbox import engine
 from server.sandbox.engine import NoEngine
 from tests.fake_engine import fake_engine
+from tests.server.ops.commands import Said, programs
 
 
 @pytest.fixture
@@ -15,15 +19,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home without an engine, on a machine without the system's."""
     monkeypatch.setattr(engine, "_SYSTEM_SOCKET", tmp_path / "var-run-docker.sock")
     return tmp_path
-
-
-def programs(folder: Path, **scripts: str) -> dict[str, str]:
-    """An environment whose PATH has these programs first."""
-    for name, script in scripts.items():
-        path = folder / name.replace("_", "-")
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-    return {"PATH": str(folder)}
 
 
 def test_an_engine_that_answers_is_used_and_named(home: Path) -> None:
@@ -47,7 +42,7 @@ def test_without_root_the_sentence_says_what_to_do(home: Path, monkeypatch: pyte
     with pytest.raises(NoEngine) as no:
         ensure({}, home, home)
 
-    assert str(no.value).endswith(advice())
+    assert str(no.value).endswith(f"(no such socket). {advice()}")
 
 
 def test_a_private_engine_that_does_not_start_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,51 +78,21 @@ def test_status_names_the_engine_or_says_that_there_is_none(home: Path) -> None:
     assert not stop(home)
 
 
-def test_installing_shows_apt_and_starts_no_service(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    policy, log = home / "policy-rc.d", home / "log"
-    monkeypatch.setattr(engine_setup, "_is_debian", lambda _: True)
-    monkeypatch.setattr(engine_setup, "_POLICY", policy)
-    environ = programs(
-        home,
-        apt_get=f'echo "$@" >>{log}; test -x {policy} && {policy}; echo "policy $?" >>{log}; exit 0',
-        apt_cache="exit 1",
-        systemctl=f'echo "systemctl $@" >>{log}',
-    )
-    said: list[str] = []
+def test_what_is_installed_is_an_engine_with_what_it_needs_here(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = home / "log"
+    monkeypatch.setattr(apt, "is_debian", lambda _: True)
+    monkeypatch.setattr(apt, "_POLICY", home / "policy-rc.d")
 
-    engine_setup._install(environ, said.append)
-
-    lines = log.read_text().splitlines()
-    assert lines[0] == "-q update"
-    assert lines[2].startswith("-q install -y --no-install-recommends docker.io")
-    assert lines[1] == lines[3] == "policy 101"
-    assert not policy.exists()
-    assert "apt-get" in said[0]
-
-
-def test_a_service_policy_of_the_machines_own_stands(tmp_path: Path) -> None:
-    policy = tmp_path / "policy-rc.d"
-    policy.write_text("mine")
-
-    with engine_setup._no_services_start(policy):
-        assert policy.read_text() == "mine"
-
-    assert policy.read_text() == "mine"
-
-
-def test_the_service_policy_goes_even_when_apt_fails(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    policy = home / "policy-rc.d"
-    monkeypatch.setattr(engine_setup, "_is_debian", lambda _: True)
-    monkeypatch.setattr(engine_setup, "_POLICY", policy)
-
-    with pytest.raises(NoEngine, match="apt-get -q update` failed"):
+    engine_setup._install(programs(home, apt_get=f'echo "$@" >>{log}', apt_cache="exit 1"), lambda _: None)
+    with pytest.raises(NoEngine, match=r"update` failed with code 100"):
         engine_setup._install(programs(home, apt_get="exit 100"), lambda _: None)
 
-    assert not policy.exists()
+    packages = "docker.io iptables mmdebstrap debian-archive-keyring"
+    assert log.read_text().splitlines()[1].startswith(f"-q install -y --no-install-recommends {packages}")
 
 
 def test_nothing_is_installed_elsewhere_than_on_debian(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_setup, "_is_debian", lambda _: False)
+    monkeypatch.setattr(apt, "is_debian", lambda _: False)
 
     with pytest.raises(NoEngine, match="only on Debian or Ubuntu"):
         engine_setup._install({}, lambda _: None)
@@ -140,3 +105,17 @@ def test_a_kernel_with_apparmor_gets_its_parser(tmp_path: Path) -> None:
 
     assert engine_setup._needed_here(environ, enabled) == ["apparmor"]
     assert engine_setup._needed_here(environ, tmp_path / "gone") == []
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_program_reads_which_engine_it_is(
+    machine: Path, own_folder: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch, *, answers: bool
+) -> None:
+    url = f"unix://{machine}/none.sock"
+    with fake_engine(own_folder / "one.sock") if answers else nullcontext(url) as url:
+        monkeypatch.setenv("DOCKER_HOST", url)
+        code = cli.main(["engine", "status", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert code == (0 if answers else 1)
+    assert (told["engine"] or {}).get("url") == (url if answers else None)
+    assert url in told["sentence"]

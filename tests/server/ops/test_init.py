@@ -14,11 +14,17 @@ import pytest
 from server import cli
 from server.ops.init import filled
 from server.sandbox.workspaces import BadWorkspace
-from server.settings import BadSettings, Settings
-from server.settings_template import TEMPLATE
+from server.settings.settings import BadSettings, Settings
+from server.settings.template import TEMPLATE
+from tests.real_engine import engine_url
 from tests.server.ops.commands import Said, refused
 
 PROGRAM = str(Path(sys.executable).with_name("sandgate"))
+
+
+@pytest.fixture(scope="module")
+def engine() -> str:
+    return engine_url()
 
 
 @pytest.fixture
@@ -77,7 +83,7 @@ def answered(home: Path, *answers: str) -> str:
         os.close(terminal)
         os.write(main, "".join(f"{answer}\n" for answer in answers).encode())
         shown = b"".join(_read(main))
-        assert process.wait(30) == 0, shown
+        assert process.wait(60) == 0, shown
     os.close(main)
     return shown.decode()
 
@@ -122,18 +128,32 @@ def test_an_answer_that_will_not_do_is_asked_for_again_with_the_reason(tmp_path:
     assert settings.workspace[0].path == folder
 
 
-def test_the_settings_are_written_once_for_their_owner_alone(capsys: Said, machine: Path) -> None:
+def test_the_settings_are_written_once_for_their_owner_alone(
+    capsys: Said, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{machine}/none.sock")
     path = machine / "config/sandgate/sandgate.toml"
 
     assert cli.main(["init"]) == 0
 
-    assert str(path) in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert str(path) in said
+    assert said.endswith("next: sandgate images build, then sandgate install CLIENT\n")
     assert path.read_text() == TEMPLATE
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert list(path.parent.iterdir()) == [path]
     path.write_text("# changed\n")
     assert f"{path} exists" in refused(capsys, "init")
     assert path.read_text() == "# changed\n"
+
+
+@pytest.mark.usefixtures("machine")
+def test_where_the_images_are_there_nobody_is_told_to_build_them(
+    engine: str, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", engine)
+    assert cli.main(["init"]) == 0
+    assert capsys.readouterr().out.endswith("next: sandgate install CLIENT\n")
 
 
 def test_printing_the_settings_writes_nothing(capsys: Said, machine: Path) -> None:

@@ -298,7 +298,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_scraps(tmp_path: Path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", no_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(NotOurs, match=r"mcp.json cannot be written \(No space left on device\); nothing in it was"):
         apply(plan, NOW)
 
     assert path.read_text() == "{}"

@@ -34,6 +34,12 @@ def test_a_client_is_not_told_of_a_folder_that_its_server_would_not_lend(machine
     assert not (machine / ".cursor").exists()
 
 
+def test_a_client_is_not_told_of_an_environment_that_its_server_would_not_have(machine: Path, capsys: Said) -> None:
+    words = ["install", "cursor", "--project", str(machine), "--", "--environment", "rubby"]
+    assert refused(capsys, *words) == "there is no environment rubby; the settings offer base, python, node"
+    assert not (machine / ".cursor").exists()
+
+
 def test_a_project_that_is_not_there_is_not_made(machine: Path, capsys: Said) -> None:
     assert "there is no such folder" in refused(capsys, "install", "cursor", "--project", str(machine / "no"))
     assert not (machine / "no").exists()

@@ -24,6 +24,7 @@ ENGINE = Engine("unix:///x", "a test", "99.1", "6.1.0")
 GOOD: dict[str, Any] = {
     "CgroupVersion": "2",
     "MemoryLimit": True,
+    "SwapLimit": True,
     "PidsLimit": True,
     "CpuCfsQuota": True,
     "SecurityOptions": ["name=seccomp,profile=builtin"],
@@ -51,10 +52,13 @@ def test_a_good_engine_passes_all_of_its_checks(tmp_path: Path) -> None:
     ("name", "lack", "word"),
     [
         ("cgroup", {"PidsLimit": False}, "cannot limit pids"),
+        ("cgroup", {"SwapLimit": False}, "cannot limit swap"),
+        ("cgroup", {"CgroupVersion": "1"}, "not against its own"),
         ("seccomp", {"SecurityOptions": None}, "no seccomp"),
         ("storage", {"Driver": "vfs"}, "vfs copies"),
         ("disk_quota", {"DriverStatus": [["Backing Filesystem", "extfs"]]}, "overlay2 on extfs"),
         ("disk_quota", {"DriverStatus": None}, "unknown file system"),
+        ("disk_quota", {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}, "containerd's image store"),
     ],
 )
 def test_what_an_engine_lacks_is_a_warning_and_says_what_to_do(

@@ -10,7 +10,7 @@ import pytest
 from server import cli
 from server.record.audit import Audit
 from tests.server.judge.judging import custom_rule
-from tests.server.ops.commands import Said, refused
+from tests.server.ops.commands import Said, misused, refused
 
 pytestmark = pytest.mark.usefixtures("machine")
 
@@ -119,7 +119,7 @@ def test_a_bad_line_is_named_after_the_ones_before_it_were_answered(
 
 @pytest.mark.parametrize("argv", [[], ["--json"], ["--jsonl", "ls"]], ids=["nothing", "only how", "both"])
 def test_it_is_asked_about_one_command_or_about_lines(capsys: Said, argv: list[str]) -> None:
-    assert refused(capsys, "policy", "check", *argv).startswith("give one of: a command, --jsonl")
+    assert misused(capsys, "policy", "check", *argv).startswith("give one of: a command, --jsonl")
 
 
 def test_the_settings_are_those_of_servers_and_of_the_file_that_is_named(capsys: Said, machine: Path) -> None:
@@ -135,7 +135,7 @@ def test_an_operators_own_rules_are_asked_too(capsys: Said, machine: Path) -> No
     rule = custom_rule(
         machine, 'findings contains {"effect": "deny", "reason": "No.", "help": "-"} if input.tool == "shell"'
     )
-    (machine / "etc.toml").write_text(f'[policy]\ncustom = ["{rule}"]\n')
+    (machine / "etc/sandgate.toml").write_text(f'[policy]\ncustom = ["{rule}"]\n')
 
     assert cli.main(["policy", "check", "ls"]) == 1
     assert capsys.readouterr().out == "deny\n  No. [custom.house] -\n"
@@ -154,7 +154,7 @@ def test_an_operators_own_rules_are_asked_too(capsys: Said, machine: Path) -> No
 def test_settings_that_cannot_be_used_are_one_sentence(
     capsys: Said, machine: Path, asked: Any, text: str, sentence: str, *, lines: bool
 ) -> None:
-    (machine / "etc.toml").write_text(text)
+    (machine / "etc/sandgate.toml").write_text(text)
     asked({"command": "ls"})
 
     assert sentence in refused(capsys, "policy", "check", "--jsonl" if lines else "ls")
@@ -216,6 +216,7 @@ def test_recent_questions_become_the_narrow_entries_they_would_have_needed(capsy
         ours.write("call.decided", {"effect": effect, "rules": rules})
     ours.write("egress.refused", {"rule": "egress.not_allowed", "host": "docs.example.com", "port": 443, "count": 3})
     ours.write("egress.refused", {"rule": "egress.private", "host": "10.0.0.1", "port": 80})
+    ours.write("egress.refused", {"rule": "egress.not_allowed", "host": "git", "port": 80})  # which is a command
     ours.close()
     before = sorted(machine.rglob("*"))
 
@@ -228,6 +229,14 @@ def test_recent_questions_become_the_narrow_entries_they_would_have_needed(capsy
         "Denied by rules that no list lifts, and what each allows instead:",
         "  privilege.tools, once: Run it without sudo.",
     ]
+    assert cli.main(["policy", "learn", "--json", "--file", str(path)]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "decisions": 4,
+        "commands": {"git push": 2},
+        "hosts": {"docs.example.com": 3},
+        "let_pass": {},
+        "denied": [{"rule": "privilege.tools", "help": "Run it without sudo.", "count": 1}],
+    }
     assert sorted(machine.rglob("*")) == before
 
 
@@ -255,4 +264,4 @@ def test_a_bundle_that_cannot_be_written_is_a_sentence(capsys: Said, machine: Pa
 
 @pytest.mark.parametrize("word", ["check", "explain"])
 def test_what_is_said_of_a_request_without_a_host_is_not_passed_over(capsys: Said, machine: Path, word: str) -> None:
-    assert "give its host" in refused(capsys, "policy", word, "ls", "--method", "GET")
+    assert "give its host" in misused(capsys, "policy", word, "ls", "--method", "GET")

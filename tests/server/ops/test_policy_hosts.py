@@ -59,10 +59,7 @@ def test_explain_names_the_entries_that_speak_of_it(capsys: Said) -> None:
     [
         ["check", "--host", "a_\u2603..x"],
         ["check", "--host", "https://docs.test/"],
-        ["check"],
-        ["check", "ls", "--host", "docs.test"],
-        ["explain"],
     ],
 )
-def test_what_is_no_host_or_not_one_question_is_refused(capsys: Said, words: list[str]) -> None:
+def test_what_is_no_host_is_refused(capsys: Said, words: list[str]) -> None:
     assert refused(capsys, "policy", *words)

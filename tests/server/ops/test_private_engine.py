@@ -121,7 +121,7 @@ def test_stop_ends_the_process_that_carries_our_data_folder(state: Path) -> None
     with stand_in(state) as process:
         assert running_pid(state) == process.pid
         assert stop(state, lambda _: None)
-        assert process.wait(10) == -signal.SIGTERM
+        assert process.wait(60) == -signal.SIGTERM
 
 
 def test_an_engine_that_does_not_end_is_said(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,3 +156,27 @@ def test_a_dockerd_that_ends_at_once_is_said_with_its_last_words(
 
 def test_its_address_is_the_one_that_discovery_tries(state: Path) -> None:
     assert private_url(state) == f"unix://{layout(state).folder}/docker.sock"
+
+
+@needs_dockerd
+def test_on_a_full_disk_it_says_so_and_leaves_no_mount_and_no_bridge(tmp_path_factory: pytest.TempPathFactory) -> None:
+    full = tmp_path_factory.mktemp("f")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(full)], check=True)
+    try:
+        with pytest.raises(NotStarted, match="dockerd ended at once: the disk is full: free some space"):
+            start(full, os.environ, lambda _: None)
+
+        mounts = Path("/proc/self/mounts").read_text()
+        assert [line.split()[1] for line in mounts.splitlines() if str(full) in line] == [str(full)]
+        assert not (Path("/sys/class/net") / bridge_name(layout(full).folder)).exists()
+    finally:
+        subprocess.run(["umount", str(full)], check=True)
+
+
+def test_an_engine_that_could_not_even_write_why_it_ended_had_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "log").touch()
+    assert private_engine._reason(tmp_path / "log") == "it said nothing"
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0))
+    assert private_engine._reason(tmp_path / "log").startswith("the disk is full")

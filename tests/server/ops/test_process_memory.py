@@ -3,8 +3,8 @@
 import os
 
 from server.ops.process_memory import charged_mb, parent, peak_mb, resident_mb
-from tests.end_to_end.rig import until
 from tests.real_engine import client
+from tests.waiting import until
 
 
 def test_a_process_has_what_it_took_and_keeps_its_peak() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from server.ops import self_tests
 from server.ops.check import Check
-from server.ops.self_tests import audit, clock, disk, policy, versions
-from server.settings import Settings
+from server.ops.self_tests import audit, clock, database, disk, policy, versions
+from server.settings.settings import Settings
 
 NOW = 1_800_000_000.0  # 2027-01-15
 
@@ -60,6 +60,29 @@ def test_an_audit_that_cannot_be_written_fails(tmp_path: Path) -> None:
     (tmp_path / "audit").touch()  # where its folder would be
 
     assert of(audit(Settings(state_dir=tmp_path))) == {"audit_writable": "fail"}
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"), [(None, "ok"), ("no database, but long enough to be looked at as one" * 100, "fail")]
+)
+def test_a_database_that_no_server_would_start_with_is_named_with_what_to_do(
+    tmp_path: Path, text: str | None, outcome: str
+) -> None:
+    settings = Settings(state_dir=tmp_path / "State")
+    if text is not None:
+        settings.database.parent.mkdir()
+        settings.database.write_text(text)
+    check = database(settings)
+    assert (check.id, check.outcome) == ("database", outcome)
+    assert str(settings.database) in check.sentence
+    assert check.fix.startswith("Move it aside, ") == (outcome == "fail")
+    assert settings.database.exists() == (text is not None)
+
+
+def test_where_the_audit_cannot_be_written_its_path_is_said_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "Audit").write_text("a file")
+    (check,) = audit(Settings(state_dir=tmp_path / "Audit"))
+    assert str(tmp_path / "Audit") in check.sentence
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import anyio.to_thread
 import pytest
 
 from server import cli
-from server.kept import snapshots as kept_snapshots
-from server.kept import stored_images
 from server.record.reading import lines
 from server.sandbox.docker_sandbox import DockerSandbox
 from server.sandbox.snapshots import Snapshots
-from server.settings_files import load
+from server.settings.files import load
+from server.wiring.kept import snapshots as kept_snapshots
+from server.wiring.kept import stored_images
 from tests.live import sandbox
 from tests.real_engine import engine_url
 from tests.server.ops.commands import Said, refused
@@ -54,12 +54,12 @@ async def test_snapshots_are_listed_with_their_owners_for_people_and_programs(
 ) -> None:
     assert await command("snapshots", "list") == 0
     assert "no snapshots; an agent takes one" in capsys.readouterr().out
-    await kept.take(box, "local", "before", "base")
+    await kept.take(box, "a\x1b[2Jnn", "before", "base")
     await kept.take(box, "operator", "0123", "base", "prepared")
 
     assert await command("snapshots", "list") == 0
     _, row = capsys.readouterr().out.splitlines()
-    assert row.split()[:4] == ["before", "local", "named", "base"]
+    assert row.split()[:4] == ["before", r"a\x1b[2Jnn", "named", "base"]
     assert await command("snapshots", "list", "--json") == 0
     assert [entry["name"] for entry in json.loads(capsys.readouterr().out)] == ["before"]
 
@@ -133,7 +133,7 @@ async def test_a_prepared_environment_that_a_session_stands_on_is_not_taken_away
 
 async def test_what_is_past_its_time_goes_too(kept: Snapshots, box: DockerSandbox, capsys: Said, machine: Path) -> None:
     await kept.take(box, "local", "before", "base")
-    (machine / "etc.toml").write_text("[sandbox]\nkeep_snapshots_s = 0.001\n")
+    (machine / "etc/sandgate.toml").write_text("[sandbox]\nkeep_snapshots_s = 0.001\n")
 
     assert await command("images", "prune") == 0
 
@@ -146,7 +146,9 @@ def test_without_an_engine_nothing_is_deleted_in_one_sentence(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{machine}/nobody.sock")
 
-    assert "does not answer" in refused(capsys, "images", "prune")
+    said = refused(capsys, "images", "prune")
+    assert "does not answer: no such socket" in said
+    assert said.endswith("Start it, or choose another. Nothing was changed.")
 
 
 @pytest.mark.parametrize("days", ["many", "-1", "nan"])

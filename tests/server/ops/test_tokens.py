@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from server.front.bearers import digest
+from server.settings.http import digest
 from tests.end_to_end.rig import PROGRAM
 
 pytestmark = pytest.mark.promise("caller.known")
@@ -65,8 +65,17 @@ def test_the_same_name_again_takes_the_older_ones_place(tmp_path: Path) -> None:
 def test_the_list_shows_names_and_no_token(tmp_path: Path) -> None:
     token = sandgate(tmp_path, "token", "new", "ann").stdout.strip()
     shown = sandgate(tmp_path, "token", "list").stdout
-    assert "ann" in shown
+    head, line = (row.split() for row in shown.splitlines())
+    assert head == ["name", "roles", "good", "sha256"]
+    assert line == ["ann", "user", "for", "ever", digest(token)[:12]]
     assert token not in shown
+
+
+def test_an_empty_role_is_no_role(tmp_path: Path) -> None:
+    done = sandgate(tmp_path, "token", "new", "ann", "--role", "")
+    assert done.returncode == 2
+    assert "--role: it is empty" in done.stderr
+    assert not file_of(tmp_path).exists()
 
 
 def test_who_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:

@@ -7,14 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from server.record.chain_file import NEVER, ChainFile, Rotation
 from server.record.trail import Line, Trail
-
-PATIENCE_S: Final = 20.0
+from tests.loopback_http import Asked, answering
+from tests.waiting import PATIENCE_S
 
 
 def written(folder: Path, count: int, rotation: Rotation = NEVER, **more: Any) -> Path:
@@ -125,9 +125,10 @@ def stream(context: ssl.SSLContext | None = None) -> Iterator[Stream]:
 
 @dataclass
 class Posts:
-    """A collector: what was posted, and with which headers; `status` and `says` are its answers."""
+    """A collector: what was posted and taken, with which headers; `status` and `says` are its answers."""
 
     heard: Heard = field(default_factory=Heard)
+    refused: int = 0
     status: int = 200
     says: bytes = b"{}"
     url: str = ""
@@ -137,31 +138,18 @@ class Posts:
 def collector(context: ssl.SSLContext | None = None) -> Iterator[Posts]:
     posts = Posts()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(posts.status)
-            self.send_header("content-length", str(len(posts.says)))
-            self.end_headers()
-            self.wfile.write(posts.says)
-            posts.heard.add((dict(self.headers), body))
+    class Handler(Asked):
+        def answer(self, body: bytes) -> None:
+            status = posts.status  # kept before it is answered: whoever is may send the next at once
+            if status == HTTPStatus.OK:
+                posts.heard.add((dict(self.headers), body))
+            else:
+                posts.refused += 1
+            self.say(status, posts.says)
 
-        def log_message(self, *_: Any) -> None:
-            """Nobody reads it."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    if context is not None:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    posts.url = f"{'https' if context else 'http'}://127.0.0.1:{server.server_port}/in"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with answering(Handler, context) as port:
+        posts.url = f"{'https' if context else 'http'}://127.0.0.1:{port}/in"
         yield posts
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(PATIENCE_S)
 
 
 def documents(body: bytes) -> list[dict[str, Any]]:

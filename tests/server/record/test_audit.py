@@ -7,6 +7,7 @@ import pytest
 from policy.command import Reading, SimpleCommand
 from policy.question import CallerFacts, Question, SessionFacts, UseSession
 from policy.verdict import Denied, Deny, Rule
+from server.record import chain_file
 from server.record.audit import Audit, AuditFailed, shorten
 from server.record.chain_file import NEVER
 from server.record.masking import Masking
@@ -107,6 +108,25 @@ async def test_what_only_reads_the_state_is_answered_all_the_same_and_counted(tm
         ("server.unrecorded", 2),
         ("server.note", None),
     ]
+
+
+@pytest.mark.promise("audit.written_first")
+async def test_a_call_that_may_find_no_room_for_its_end_does_not_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = audit(tmp_path)
+    ours.write("server.note", {})
+    monkeypatch.setattr(chain_file, "RESERVE", 1 << 62)  # more than any disk has left
+
+    with pytest.raises(AuditFailed, match="No space left"):
+        async with ours.call("ann", "shell", "default", {}):
+            raise AssertionError
+    async with ours.call("ann", "session_list", "default", {}, reads_state=True):
+        pass
+
+    assert kinds(tmp_path) == ["server.note"]
+    ours.write("server.note", {})  # of what has begun, for which the room is kept
+    assert kinds(tmp_path) == ["server.note", "server.unrecorded", "server.note"]
 
 
 @pytest.mark.promise("audit.masked")

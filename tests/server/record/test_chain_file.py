@@ -1,6 +1,7 @@
 """One chain in files on a real disk: of several writers, through rotation, a full disk, and crashes at any byte."""
 
 import json
+import os
 import resource
 import signal
 import stat
@@ -130,6 +131,23 @@ def test_what_the_settings_remove_is_said_and_what_anybody_else_removes_is_found
         verify(tmp_path / "audit.jsonl")
 
 
+def test_a_disk_is_not_asked_to_keep_what_it_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, really = list[int](), os.fdatasync
+
+    def keep(file: int) -> None:
+        kept.append(file)
+        really(file)
+
+    monkeypatch.setattr(os, "fdatasync", keep)
+    file = chain(tmp_path)
+    for written in (1, 2):
+        note(file)
+        for _ in range(3):
+            file.sync()
+        assert len(kept) == written
+    file.close()
+
+
 def test_only_its_owner_reads_it_unless_the_owner_said_otherwise(tmp_path: Path) -> None:
     ours = chain(tmp_path / "audit", Rotation(bytes=1))
     note(ours)
@@ -241,7 +259,7 @@ def test_whatever_a_writer_was_doing_when_it_was_killed_the_chain_goes_on(tmp_pa
         for _ in range(60):
             assert writer.stdout.readline()
         writer.kill()
-        writer.wait(30)
+        writer.wait(60)
         writer.stdout.close()
         note(chain(tmp_path))
 

@@ -16,6 +16,7 @@ from server.record.reading import lines
 from server.record.sink import native
 from server.record.trail import Trail
 from tests.server.record.receivers import Posts, collector, documents, written
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone, pytest.mark.promise("audit.exported")]
 
@@ -32,11 +33,9 @@ async def exporting(audit: Audit, path: Path, url: str, backlog: int = 1 << 30) 
 
 async def received(posts: Posts, count: int) -> list[dict[str, Any]]:
     def all_of() -> list[dict[str, Any]]:
-        return [made for _, body in posts.heard.messages for made in documents(body)] if posts.status == 200 else []
+        return [made for _, body in posts.heard.messages for made in documents(body)]
 
-    with anyio.fail_after(20):
-        while len(all_of()) < count:
-            await anyio.sleep(0.05)
+    await eventually(lambda: len(all_of()) >= count)
     return all_of()
 
 
@@ -52,8 +51,8 @@ async def test_what_a_server_did_not_send_the_next_one_sends_and_nothing_twice(t
             async with exporting(audit, path, posts.url) as export:
                 while audit.head.sequence < count:
                     audit.write("server.note", {})
-                await export.catch_up(count)
                 await received(posts, count)
+                await export.catch_up(count)  # the other end has them before that is written down here
             audit.write("server.note", {})  # while nobody sends
         async with exporting(audit, path, posts.url):
             assert numbers(await received(posts, 8)) == list(range(1, 9))
@@ -82,12 +81,9 @@ async def test_a_collector_that_is_down_costs_no_call_anything_and_gets_it_all_l
         posts.status = 503
         async with exporting(audit, path, posts.url):
             audit.write("server.note", {})
-            with anyio.fail_after(20):
-                while not posts.heard.messages:
-                    await anyio.sleep(0.05)
+            await eventually(lambda: posts.refused)
             for _ in range(50):
                 audit.write("server.note", {})
-            posts.heard.messages.clear()
             posts.status = 200
             assert numbers(await received(posts, 51)) == list(range(1, 52))
     audit.close()
@@ -107,9 +103,7 @@ async def test_what_is_passed_over_is_said_in_the_audit_itself(tmp_path: Path) -
     with collector() as posts:
         async with exporting(audit, path, posts.url, backlog=4000):
             found = await received(posts, 10)
-            with anyio.fail_after(20):
-                while not dropped(path):
-                    await anyio.sleep(0.05)
+            await eventually(lambda: dropped(path))
     audit.close()
 
     (said,) = dropped(path)
@@ -123,7 +117,7 @@ async def test_what_a_collector_refuses_for_good_is_said_once_and_not_of_the_say
     with collector() as posts:
         posts.status = 400
         async with exporting(audit, path, posts.url) as export:
-            with anyio.fail_after(20):
+            with anyio.fail_after(PATIENCE_S):
                 while export.trail.sequence < 4 or export._held:
                     await anyio.sleep(0.05)
     audit.close()

@@ -25,7 +25,9 @@ ROW: dict[str, Any] = {
     "used": 1.0,
     "ends": None,
     "lent_as": "box",
+    "roles": "[]",
 }
+LATER = {"lent_as": "''", "roles": "'[]'"}  # columns, and what an earlier version's rows have in them
 
 
 def names(store: Store, **equal: str) -> list[str]:
@@ -48,14 +50,17 @@ def test_what_is_put_is_found_by_another_connection_the_last_used_first(tmp_path
 
 
 def test_a_database_of_an_earlier_version_gets_what_its_tables_lack(tmp_path: Path) -> None:
-    before = tuple(table.replace(",\n        lent_as TEXT NOT NULL DEFAULT ''", "") for table in TABLES)
+    before: tuple[str, ...] = TABLES
+    for column, value in LATER.items():
+        before = tuple(table.replace(f",\n        {column} TEXT NOT NULL DEFAULT {value}", "") for table in before)
     with Database(tmp_path / "x.db", before).changing() as rows:
-        insert(rows, "sessions", {name: value for name, value in ROW.items() if name != "lent_as"})
+        insert(rows, "sessions", {name: value for name, value in ROW.items() if name not in LATER})
     assert before != TABLES
-    assert "lent_as" not in Store(tmp_path / "x.db").sessions()[0]
+    assert not LATER.keys() & Store(tmp_path / "x.db").sessions()[0].keys()
     Store(tmp_path / "x.db").put_session(ROW | {"id": "s2"})
 
-    assert [row["lent_as"] for row in Store(tmp_path / "x.db").sessions()] == ["", "box"]
+    found = Store(tmp_path / "x.db").sessions()
+    assert [[row[column] for column in LATER] for row in found] == [["", "[]"], ["box", "[]"]]
 
 
 def test_of_all_that_try_to_take_a_session_one_has_it(tmp_path: Path) -> None:

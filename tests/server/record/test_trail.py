@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from server.record.chain_file import ChainFile, Rotation
+from server.record.segments import Segments
 from server.record.trail import Gap, Place, Trail
 from tests.server.record.receivers import written
 
@@ -27,6 +28,35 @@ def test_each_line_comes_once_through_every_rotation(tmp_path: Path) -> None:
         found += more
 
     assert found == list(range(1, file.head.sequence + 1))
+    trail.close()
+
+
+@pytest.mark.promise("audit.exported")
+@pytest.mark.parametrize("look", [1, 2])
+def test_a_file_that_is_closed_right_after_a_look_for_such_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: int
+) -> None:
+    file = ChainFile(tmp_path / "audit.jsonl", "interval", Rotation(bytes=1000))
+    file.append("server.note", {"number": 0})
+    trail, seen, looks = Trail(tmp_path / "audit.jsonl"), Segments.closed, 0
+    assert numbers(trail) == [1]
+    trail.close()
+
+    def closed(segments: Segments) -> list[Path]:
+        nonlocal looks
+        found, looks = seen(segments), looks + 1
+        if looks == look:  # the other server writes on, into this file and then the next one
+            monkeypatch.undo()
+            while len(seen(segments)) == len(found):
+                file.append("server.note", {"number": looks})
+        return found
+
+    monkeypatch.setattr(Segments, "closed", closed)
+    found = numbers(trail)
+    while more := numbers(trail):
+        found += more
+
+    assert found == list(range(2, file.head.sequence + 1))
     trail.close()
 
 

@@ -1,8 +1,8 @@
 """One engine object stands for the server that died, a second one for the next; the container between them is real."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,24 @@ import pytest
 from docker.utils.socket import frames_iter
 
 from server.sandbox.adoption import find_left, move_here
-from server.sandbox.docker_engine import DockerEngine, Surroundings
+from server.sandbox.docker_engine import DockerEngine
 from server.sandbox.docker_sandbox import DockerSandbox
+from server.sandbox.engine import Unreachable
 from server.sandbox.image_recipe import seccomp_file
-from server.sandbox.sandbox import MIB, SandboxLost
+from server.sandbox.sandbox import MIB, Mount, SandboxFailed, SandboxLost, SandboxSpec
+from server.sandbox.surroundings import Surroundings
 from tests.live import BASE, Said, command, shell
-from tests.real_engine import client, engine_url
+from tests.real_engine import client, engine_url, put_to_sleep
+from tests.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone, pytest.mark.promise("nothing.left")]
 
+SURROUNDINGS = Surroundings()
+LENT = Mount("/nowhere", "/nowhere", read_only=True, device=0, inode=0)
 
 RACE = """
 import os, socket, threading, time
-until, met = time.monotonic() + 15, threading.Event()
+until, met = time.monotonic() + 60, threading.Event()
 def race():
     while time.monotonic() < until and not met.is_set():
         s = socket.socket(socket.AF_UNIX)
@@ -47,11 +52,26 @@ for each in racers: each.join()
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Halfway(Surroundings):
+    """Asked when the agent has been welcomed; `then` happens in that moment."""
+
+    then: Callable[[], None] = lambda: None
+
+    def of(self, spec: SandboxSpec, sandbox_id: str, image_env: Mapping[str, str], shell: str) -> dict[str, str]:
+        self.then()
+        return Surroundings.of(self, spec, sandbox_id, image_env, shell)
+
+
+def silent() -> None:
+    raise Unreachable("no answer")
+
+
 @asynccontextmanager
-async def server(runtime: Path, name: str) -> AsyncGenerator[DockerEngine]:
+async def server(runtime: Path, name: str, around: Surroundings = SURROUNDINGS) -> AsyncGenerator[DockerEngine]:
     """Leaving it closes the lines to its agents and nothing else, as a death does."""
     async with anyio.create_task_group() as tasks:
-        yield DockerEngine(engine_url, runtime / name, name, seccomp_file(), Surroundings(), 20, tasks, lambda _: None)
+        yield DockerEngine(engine_url, runtime / name, name, seccomp_file(), around, 60, tasks, lambda _: None)
         tasks.cancel_scope.cancel()
 
 
@@ -66,7 +86,7 @@ async def left(runtime: Path) -> DockerSandbox:
 
 async def gone(sandbox_id: str) -> None:
     """Until the engine has done what it began when the agent ended."""
-    with client() as api, anyio.fail_after(20):
+    with client() as api, anyio.fail_after(PATIENCE_S):
         while api.containers(all=True, filters={"name": f"sandgate-{sandbox_id}"}):
             await anyio.sleep(0.02)
 
@@ -79,7 +99,6 @@ async def test_a_sandbox_whose_server_died_is_taken_over_with_its_files_and_with
         taken = await second.adopt(BASE, box.id, box.key)
         said = await shell(taken, "cat kept; ls; pgrep -f 'sleep 30[0]' | wc -l; echo $PATH | tr : '\\n' | head -1")
         assert said.text.splitlines()[:3] == ["kept", "kept", "0"]
-        assert taken.key != box.key
         assert not (own_folder / "one" / box.id).exists()
         await taken.close()
         await gone(box.id)
@@ -88,7 +107,7 @@ async def test_a_sandbox_whose_server_died_is_taken_over_with_its_files_and_with
 async def test_one_that_is_left_asleep_is_woken_to_be_taken_over(own_folder: Path) -> None:
     box = await left(own_folder)
     with client() as api:
-        api.pause(f"sandgate-{box.id}")
+        put_to_sleep(api, f"sandgate-{box.id}")
     async with server(own_folder, "two") as second:
         taken = await second.adopt(BASE, box.id, box.key)
         assert (await shell(taken, "cat kept")).text == "kept\n"
@@ -134,6 +153,22 @@ async def test_one_that_is_taken_over_twice_waits_for_the_third(own_folder: Path
         await taken.close()
 
 
+async def test_one_whose_taking_over_was_cut_short_waits_for_the_next_who_tries(own_folder: Path) -> None:
+    """Whatever cut it short: an engine that fell silent, a caller who gave up, the end of the server itself."""
+    box = await left(own_folder)
+    async with server(own_folder, "two", Halfway(then=silent)) as second:
+        with pytest.raises(SandboxFailed, match="does not say what is left"):
+            await second.adopt(BASE, box.id, box.key)
+    with anyio.CancelScope() as scope:
+        async with server(own_folder, "three", Halfway(then=scope.cancel)) as third:
+            await third.adopt(replace(BASE, mounts=(LENT,)), box.id, box.key)
+    async with server(own_folder, "four") as fourth:
+        taken = await fourth.adopt(BASE, box.id, box.key)
+        assert (await shell(taken, "cat kept")).text == "kept\n"
+        await taken.close()
+    assert scope.cancelled_caught
+
+
 @pytest.mark.promise("sandbox.disk")
 async def test_what_was_taken_over_still_has_its_share_of_the_disk_and_no_more(own_folder: Path) -> None:
     small = replace(BASE, disk_bytes=64 * MIB)
@@ -161,6 +196,6 @@ def test_without_its_folder_of_sockets_it_cannot_come_back(tmp_path: Path) -> No
         move_here(tmp_path, tmp_path / "two/box")
 
 
-def test_an_engine_that_is_away_has_nothing_left() -> None:
-    with pytest.raises(SandboxLost, match="gone"):
+def test_an_engine_that_is_away_does_not_say_what_is_left() -> None:
+    with pytest.raises(Unreachable):
         find_left("unix:///nowhere/docker.sock", "box")

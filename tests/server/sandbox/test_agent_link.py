@@ -1,11 +1,12 @@
 """A lying agent can only harm its own session: whatever it says, the line ends and everyone who waits is told."""
 
+import itertools
 import json
 import socket
 import threading
 import tracemalloc
-from collections.abc import Callable
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from server.sandbox import agent_link
 from server.sandbox.agent_link import FILE, FILE_HEAD, HEAD, JOB, JOB_HEAD, JSON, MAX_BODY, AgentLink
 from server.sandbox.sandbox import Exit, FileRefused, SandboxLost
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +63,7 @@ async def after(sent: bytes, *, hangs_up: bool = True) -> tuple[Heard, AgentLink
         theirs.sendall(sent)
         if hangs_up:
             theirs.shutdown(socket.SHUT_WR)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             await link.serve()
     return heard, link
 
@@ -80,6 +82,13 @@ async def test_what_an_ended_command_left_behind_is_told_when_it_goes() -> None:
     assert heard.end.left_behind == 2
     assert heard.gone
     assert not link.busy
+
+
+@pytest.mark.promise("sandbox.survives")
+async def test_of_a_greeting_only_what_is_asked_for_is_kept() -> None:
+    greeting = {"ev": "hello", "key": "k" * 1000, "landlock": 7, "shell": "/bin/sh", "more": [[]] * 1000}
+
+    assert (await after(said(greeting)))[1].hello == {"key": "k" * 100, "landlock": 7, "shell": "/bin/sh"}
 
 
 async def test_room_on_the_disk_is_passed_on() -> None:
@@ -101,8 +110,7 @@ async def test_a_request_that_is_cancelled_half_way_leaves_the_line_whole() -> N
     with theirs:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(link.serve)
-            asking = anyio.CancelScope()
-            tasks.start_soon(ask_for_much, link, asking)
+            tasks.start_soon(ask_for_much, link, asking := anyio.CancelScope())
             await anyio.wait_all_tasks_blocked()  # nobody reads, so it waits with the rest of its content
             asking.cancel()
             frames = await frames_until(theirs, b'"forget"')
@@ -120,7 +128,7 @@ async def ask_for_much(link: AgentLink, scope: anyio.CancelScope) -> None:
 async def frames_until(sock: socket.socket, mark: bytes) -> list[tuple[int, bytes]]:
     """Every whole frame up to the one with the mark; fails where what comes is no sequence of frames."""
     data, found = bytearray(), list[tuple[int, bytes]]()
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         while not found or mark not in found[-1][1]:
             await anyio.wait_readable(sock)
             data += sock.recv(1 << 20)
@@ -142,6 +150,7 @@ async def frames_until(sock: socket.socket, mark: bytes) -> list[tuple[int, byte
         frame(JSON, b"[" * 50_000),
         said({"ev": "nothing known"}),
         said(["not", "an", "object"]),
+        said({"ev": "hello", "landlock": "7"}),
         said({"ev": "ended", "job": True}),
         said(ENDED | USAGE | {"duration_ms": -1}),
         said(ENDED | USAGE | {"duration_ms": float("1e300")}),
@@ -209,23 +218,17 @@ async def test_what_is_said_again_or_too_early_changes_nothing() -> None:
             await link.run({"argv": ["one"]}, first)
             theirs.sendall(early + end + frame(JOB, JOB_HEAD.pack(1, 1) + b"late") + end * 3)
             theirs.sendall(said({"ev": "gone", "job": 1}) * 3 + said(ENDED | USAGE | {"exit_code": 6}))
-            await until(lambda: first.gone)
+            await eventually(lambda: first.gone)
             await link.run({"argv": ["two"]}, second)
             theirs.sendall(end + said({"ev": "answer", "id": 1, "ok": True}) * 2)
             theirs.sendall(said(ENDED | USAGE | {"job": 2, "exit_code": 7}))
-            await until(lambda: second.end is not None)
+            await eventually(lambda: second.end is not None)
             tasks.cancel_scope.cancel()
 
     assert first.end is not None
     assert second.end is not None
     assert (first.end.exit_code, second.end.exit_code) == (5, 7)
     assert first.data == second.data == []
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    with anyio.fail_after(5):
-        while not holds():
-            await anyio.sleep(0.001)
 
 
 @pytest.mark.promise("sandbox.survives")
@@ -254,7 +257,7 @@ async def test_an_agent_that_floods_its_line_costs_no_other_its_answers_and_the_
                 tasks.start_soon(link.serve)
             for work in (pour, answer):
                 threading.Thread(target=work, daemon=True).start()
-            with anyio.fail_after(20):
+            with anyio.fail_after(PATIENCE_S):
                 for _ in range(50):
                     await links[1].ask({"op": "ping"})
             tasks.cancel_scope.cancel()
@@ -281,9 +284,7 @@ async def test_a_refusal_carries_the_agents_reason() -> None:
     assert refused.value.number == 13
 
 
-async def test_a_paused_agent_is_waited_for_and_one_that_only_says_nothing_is_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_paused_agent_is_waited_for_and_one_that_says_nothing_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_link, "ANSWER_PATIENCE_S", 0.05)
     monkeypatch.setattr(agent_link, "PING_EVERY_S", 0.01)
     ours, theirs = socket.socketpair()
@@ -303,12 +304,14 @@ async def test_a_paused_agent_is_waited_for_and_one_that_only_says_nothing_is_no
 
 
 async def test_what_a_paused_agent_does_not_take_yet_is_kept_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent_link, "ANSWER_PATIENCE_S", 0.05)
+    """By a clock that goes on while it is paused and then stands still."""
     monkeypatch.setattr(agent_link, "PING_EVERY_S", 0.01)
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     link, size = AgentLink(ours), 900_000
     link.frozen = True
+    clock = itertools.count(step=agent_link.ANSWER_PATIENCE_S)
+    monkeypatch.setattr(agent_link, "time", SimpleNamespace(monotonic=lambda: next(clock) if link.frozen else 0))
     taken = bytearray()
 
     async def take_it_later() -> None:
@@ -333,6 +336,7 @@ async def test_what_a_paused_agent_does_not_take_yet_is_kept_for_it(monkeypatch:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_link, "PING_EVERY_S", 0.02)
     monkeypatch.setattr(agent_link, "SILENCE_S", 0.3)
+    monkeypatch.setattr(agent_link, "OVERSLEPT_S", 0.1)  # a machine that stands still for a while is no silent agent
 
 
 @pytest.mark.usefixtures("hasty")
@@ -341,7 +345,7 @@ async def test_an_agent_that_falls_silent_while_something_runs_is_given_up_and_t
     link, heard = AgentLink(ours), Heard()
     with theirs:
         await link.run({"argv": ["sleep"]}, heard)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             await link.serve()
 
     assert heard.end is not None

@@ -13,7 +13,7 @@ from server.sandbox.agent_volume import LABEL, PREFIX, NotFilled, ensure, fill, 
 from server.sandbox.docker_engine import DockerEngine
 from server.sandbox.sandbox import AGENT
 from tests.live import BASE, engine, run
-from tests.real_engine import client
+from tests.real_engine import client, remove_volume
 
 pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
@@ -128,7 +128,7 @@ async def test_a_volume_that_somebody_removed_is_there_again_for_the_next_sandbo
     async with engine() as made:
         assert await works(made)
         with client() as api:
-            api.remove_volume(name_of(agent_image(api)))
+            remove_volume(api, name_of(agent_image(api)))
         assert await works(made)
 
 

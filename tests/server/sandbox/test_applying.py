@@ -20,8 +20,15 @@ def states(root: Path, *changes: Change) -> dict[str, str]:
         return {step.change.path: step.state for step in plan(handle, changes)}
 
 
+def reasons(root: Path, *changes: Change) -> list[str]:
+    with opened(root) as handle:
+        return [step.why for step in plan(handle, changes)]
+
+
 def make(root: Path, *changes: Change, texts: dict[str, str] | None = None) -> tuple[str, ...]:
-    parts = {path: Part(io.BytesIO(text.encode()), 0, len(text.encode())) for path, text in (texts or {}).items()}
+    came, parts = io.BytesIO(), dict[str, Part]()
+    for path, text in (texts or {}).items():  # one after the other in one file, as they come
+        parts[path] = Part(came, came.tell(), came.write(text.encode()))
     with opened(root) as handle:
         return apply(handle, changes, parts)
 
@@ -70,9 +77,13 @@ def test_a_folder_becomes_a_file_and_a_file_a_folder(tmp_path: Path) -> None:
         Change("f", entry("f"), Entry("folder", 0o755)),
         Change("f/y", None, entry("y"), 1),
     )
+    assert set(states(tmp_path, *changes).values()) == {"ready"}
+    assert reasons(tmp_path, changes[3]) == ["on the host a folder on its way is a link or a file"]
+
     make(tmp_path, *changes, texts={"d": "now a file", "f/y": "y"})
 
     assert tree(tmp_path) == {"d": "now a file", "f": "/", "f/y": "y"}
+    assert set(states(tmp_path, *changes).values()) == {"there"}
 
 
 def test_a_folder_with_more_in_it_stays_and_is_told(tmp_path: Path) -> None:
@@ -88,6 +99,21 @@ def test_a_folder_with_more_in_it_stays_and_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("workspace.copy")
+def test_a_folder_with_more_in_it_does_not_give_way_to_a_file(tmp_path: Path) -> None:
+    (tmp_path / "d/in").mkdir(parents=True)
+    (tmp_path / "d/in/ignored").write_text("the host's own")
+    changes = (
+        Change("d", Entry("folder", 0o755), entry("now a file"), 10),
+        Change("d/in", Entry("folder", 0o755), None),
+    )
+    assert reasons(tmp_path, *changes) == ["the host has more in that folder", ""]
+
+    with pytest.raises(ApplyFailed, match="d: Directory not empty"):
+        make(tmp_path, *changes, texts={"d": "now a file"})
+    assert tree(tmp_path) == {"d": "/", "d/in": "/", "d/in/ignored": "the host's own"}
+
+
+@pytest.mark.promise("workspace.copy")
 def test_what_changed_on_the_host_too_is_a_conflict(tmp_path: Path) -> None:
     (tmp_path / "both").write_text("host")
     (tmp_path / "new").write_text("host")
@@ -95,15 +121,20 @@ def test_what_changed_on_the_host_too_is_a_conflict(tmp_path: Path) -> None:
     (tmp_path / "same").chmod(0o644)
     os.mkfifo(tmp_path / "fifo")
 
-    found = states(
-        tmp_path,
+    changes = (
         Change("both", entry("before"), entry("session")),
         Change("new", None, entry("session")),
         Change("gone", entry("before"), entry("session")),
         Change("same", entry("before"), entry("session")),
         Change("fifo", entry("before"), entry("session")),
     )
+    found = states(tmp_path, *changes)
 
+    assert reasons(tmp_path, *changes[:3]) == [
+        "it changed on the host too",
+        "it is new on the host too",
+        "it is gone from the host",
+    ]
     assert found == {"both": "conflict", "new": "conflict", "gone": "conflict", "same": "there", "fifo": "conflict"}
 
 

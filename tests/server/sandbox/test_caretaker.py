@@ -8,12 +8,14 @@ import pytest
 
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
+from server.record.audit import AuditFailed
 from server.sandbox.caretaker import Caretaker, Periods, Shares
 from server.sandbox.room import Room
 from server.sandbox.sandbox import Exit, SandboxFailed
 from server.sandbox.session import Session
 from server.sandbox.spool import SEGMENT_BYTES
 from tests.fakes import SPEC, FakeSandbox, ledger
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +47,8 @@ class Tended:
         self.did.append(f"freeze {session.name}")
 
     async def park(self, session: Session) -> None:
+        if self.stuck:
+            raise AuditFailed("no room")
         self.did.append(f"park {session.name}")
 
     async def expire(self, session: Session) -> None:
@@ -147,6 +151,11 @@ async def test_an_engine_that_will_not_is_tried_again(house: House, caplog: pyte
     assert "the engine will not" in caplog.text
 
 
+async def test_a_record_that_cannot_be_written_does_not_end_the_server(house: House) -> None:
+    house.tended.stuck = True
+    assert await house.after(1000, ALL) == []
+
+
 def test_it_looks_often_enough_for_the_shortest_period_and_not_all_the_time() -> None:
     assert [Periods(period, 0).look_every_s for period in (0.4, 0.01, 120, 0)] == [0.1, 0.05, 15, 15]
     assert Periods(120, 0.4).look_every_s == 0.1
@@ -223,7 +232,7 @@ async def test_old_parked_sessions_are_looked_for_now_and_then(house: House) -> 
 
 
 async def until(holds: Callable[[], bool], step: Callable[[], Awaitable[None]]) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         while not holds():
             await step()
 

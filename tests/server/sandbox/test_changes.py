@@ -51,6 +51,21 @@ async def test_what_git_ignores_inside_is_left_but_not_what_was_sent() -> None:
     assert found.ignored == ("x.o", "nm", "sent/new")
 
 
+async def test_what_the_hosts_repository_leaves_out_is_left_there_too(tmp_path: Path) -> None:
+    (tmp_path / ".git/info").mkdir(parents=True)
+    (tmp_path / ".git/info/exclude").write_text("*.o\nsent.o\n")
+    box = FakeSandbox(
+        tells={
+            "names": record(b"f", "new.o") + record(b"f", "sent.o") + record(b"f", "new.c") + END,
+            "hashes": record(b"f", "sent.o", bytes(32)) + record(b"f", "new.c", SHA) + END,
+        }
+    )
+    found = await changes(box, using("/w"), Sent(str(tmp_path), "/w", {"sent.o": FILE}))
+
+    assert [change.path for change in found.changes] == ["new.c", "sent.o"]
+    assert found.ignored == ("new.o",)
+
+
 async def test_what_cannot_be_looked_into_is_not_taken_for_gone() -> None:
     names = record(b"d", "d", mode=0) + record(b"u", "d", b"Permission denied")
     found = await compared(names, b"", **{"d": Entry("folder", 0o755), "d/f": FILE, "gone": FILE})

@@ -1,17 +1,10 @@
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from server.sandbox.demand import Demand
+from tests.clock import Clock
 from tests.fakes import SPEC
 
 OTHER = replace(SPEC, image="sandgate/base:older")
-
-
-@dataclass
-class Clock:
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_nothing_is_wanted_of_what_nobody_asked_for() -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -26,11 +26,8 @@ class Disk:
         for name in ("ours", "theirs"):
             self.watch.enter(name, limit, self.stopping(name))
 
-    def stopping(self, name: str) -> Callable[[], Awaitable[None]]:
-        async def stop() -> None:
-            self.stopped.append(name)
-
-        return stop
+    def stopping(self, name: str) -> Callable[[], None]:
+        return lambda: self.stopped.append(name)
 
     async def weigh(self) -> Mapping[str, Weight]:
         self.measured += 1

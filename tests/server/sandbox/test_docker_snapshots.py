@@ -20,7 +20,7 @@ from server.sandbox.installation import STATE_LABEL, Installation
 from server.sandbox.sandbox import MIB
 from server.sandbox.snapshot import ImageGone, SnapshotFailed
 from tests.live import BASE, engine, sandbox, shell
-from tests.real_engine import client, engine_url
+from tests.real_engine import client, engine_url, put_to_sleep
 
 pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
@@ -89,7 +89,7 @@ async def test_a_frozen_sandbox_is_kept_and_stays_frozen(images: DockerSnapshots
     async with sandbox() as box:
         await shell(box, "echo cold >/workspace/a")
         with client() as api:
-            api.pause(f"sandgate-{box.id}")
+            put_to_sleep(api, f"sandgate-{box.id}")
             forked = keep(images, box)
             still = api.inspect_container(f"sandgate-{box.id}")["State"]["Paused"]
             api.unpause(f"sandgate-{box.id}")
@@ -159,6 +159,7 @@ async def test_a_failure_after_the_commit_takes_the_image_away_again(
     assert ours(images) == []
 
 
+@pytest.mark.timeout(600)  # thirty sandboxes and as many snapshots: a busy machine took more than two minutes
 async def test_thirty_snapshots_of_snapshots_stay_shallow_and_lose_nothing(images: DockerSnapshots) -> None:
     layers, last = [], BASE.image
     async with engine() as made:
@@ -214,6 +215,17 @@ async def test_an_image_in_use_goes_with_the_sandbox_that_stands_on_it(images: D
     assert ours(images) == []
 
 
+def test_an_image_that_another_takes_away_at_the_same_moment_is_removed(
+    images: DockerSnapshots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise docker.errors.NotFound("unrecognized image ID sha256:0123")
+
+    monkeypatch.setattr(docker.APIClient, "remove_image", gone)
+
+    images.remove(["sha256:0123"])
+
+
 async def test_a_sweep_takes_what_no_record_names_and_only_that(images: DockerSnapshots, tmp_path: Path) -> None:
     neighbour = DockerSnapshots(engine_url, Installation.of(tmp_path / "neighbour"), 0)
     async with sandbox() as box:
@@ -249,7 +261,7 @@ class Busy:
             raise docker.errors.APIError(f"cannot pause {container}", answer)
 
 
-@pytest.mark.parametrize(("refusals", "left"), [(3, 0), (9, 4)])
+@pytest.mark.parametrize(("refusals", "left"), [(3, 0), (docker_snapshots.PAUSES + 4, 4)])
 def test_an_engine_that_cannot_pause_just_now_is_asked_again_within_bounds(
     refusals: int, left: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from server.sandbox.agent_link import AgentLink
 from server.sandbox.door import NAME, arrival, check_key, door, root_of
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
+from tests.waiting import PATIENCE_S
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("sandbox.powerless")]
 
@@ -28,7 +29,7 @@ async def test_only_the_process_that_is_expected_is_let_in(folder: Path) -> None
         subprocess.run([sys.executable, "-I", "-c", KNOCK, str(folder / NAME)], check=True)
         with socket.socket(socket.AF_UNIX) as agent:
             agent.connect(str(folder / NAME))
-            with anyio.fail_after(10):
+            with anyio.fail_after(PATIENCE_S):
                 let_in = await arrival(listener, os.getpid())
             let_in.send(b"x")
             assert agent.recv(1) == b"x"

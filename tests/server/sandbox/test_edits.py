@@ -107,6 +107,17 @@ async def test_a_file_that_is_too_large_is_left_to_the_shell(monkeypatch: pytest
         await edit(b"aaaa", "a", "b")
 
 
+async def test_an_edit_that_would_make_a_huge_file_is_refused_before_it_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(edits, "MAX_WRITTEN", 17)
+    with pytest.raises(FileRefused, match="would have 18 bytes"):
+        await edit("aüa\n".encode("utf-16"), "a", "aü2", replace_all=True)
+
+    _, after = await edit("aüa\n".encode("utf-16"), "a", "aü", replace_all=True)
+    assert after == "aüüaü\n".encode("utf-16")
+
+
 @dataclass
 class Busy(FakeSandbox):
     """Where somebody else comes between a read and its write, `times` times; `moved` is where the path then leads."""
@@ -114,15 +125,13 @@ class Busy(FakeSandbox):
     times: int = 0
     moved: str = PATH
 
-    async def write(
-        self, permit: Permit, found: Found, content: bytes, mode: WriteMode, *, unchanged: bool = False
-    ) -> Stored:
+    async def write(self, permit: Permit, found: Found, content: bytes, mode: WriteMode, **how: bool) -> Stored:
         if self.times:
             self.times -= 1
             self.files[PATH] += b"theirs\n"
             self.links[PATH] = self.moved
             raise FileRefused("it changed meanwhile", errno.ESTALE)
-        return await super().write(permit, found, content, mode, unchanged=unchanged)
+        return await super().write(permit, found, content, mode, **how)
 
 
 async def test_an_edit_that_somebody_came_between_is_made_in_what_is_there_now() -> None:

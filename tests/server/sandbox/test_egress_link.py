@@ -2,7 +2,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ import anyio.to_thread
 import pytest
 
 from server.sandbox.egress_link import EgressLink, GateDown, GateRefused
-from tests.egress.world import gate as world
 from tests.egress.world.gate import ROOT, alive, kill
 from tests.egress.world.origin import Origin
 from tests.egress.world.sandbox import Answer, Sandbox
+from tests.waiting import eventually, until
 
 pytestmark = pytest.mark.anyio
 
@@ -53,12 +53,6 @@ class Setup:
         pid = pid_of(link)
         assert pid is not None
         return pid
-
-
-async def eventually(fits: Callable[[], bool]) -> None:
-    with anyio.fail_after(15):
-        while not fits():
-            await anyio.sleep(0.01)
 
 
 def pid_of(link: EgressLink) -> int | None:
@@ -180,12 +174,17 @@ async def test_a_closed_session_is_gone(setup: Setup) -> None:
         assert not setup.path.exists()
 
 
-async def test_a_gate_that_cannot_start_says_why(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.sandbox.egress_link.READY_S", 3.0)
+async def test_a_gate_that_cannot_start_says_why_once_however_often_it_is_tried(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("server.sandbox.egress_link.READY_S", 6.0)
     (setup.folder / "ca").write_text("this is no folder")
     async with setup.link() as link:
         with pytest.raises(GateDown, match="certificate authority"):
             await link.open("s", setup.path)
+
+    own, ours = [message for message in caplog.messages if "certificate authority" in message]
+    assert ours == f"The egress process ended; sandboxes have no network until it is back. {own}"
 
 
 @pytest.mark.promise("egress.start_refused")
@@ -223,7 +222,7 @@ def test_a_killed_server_takes_its_gate_with_it(tmp_path: Path) -> None:
         assert alive(gate)
         parent.kill()
 
-    world.eventually(lambda: not alive(gate))
+    until(lambda: not alive(gate))
 
 
 @pytest.mark.promise("egress.start_refused")
@@ -323,7 +322,7 @@ def elsewhere(setup: Setup) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.mark.promise("egress.only_gate")
@@ -356,7 +355,7 @@ async def test_it_ends_with_its_server_and_the_next_one_serves_what_is_open(setu
         async with setup.link(at=at) as link:
             await link.open("s", setup.path, [setup.where])
             first.kill()
-            first.wait(10)
+            first.wait(60)
             await eventually(lambda: nobody_is_up(link))
             with elsewhere(setup) as second:
                 await eventually(lambda: not nobody_is_up(link))

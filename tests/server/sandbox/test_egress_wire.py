@@ -9,6 +9,7 @@ import pytest
 
 from server.sandbox import egress_wire
 from server.sandbox.egress_wire import EgressWire, GateDown, GateRefused
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -94,11 +95,11 @@ async def test_events_arrive_in_order_however_they_are_cut() -> None:
         gate.sock.sendall(b"".join(b'{"event": "flow", "number": %d}\n' % number for number in range(100)))
         gate.sock.sendall(b'{"event": "author')
         gate.sock.sendall(b'ity", "ca_cert": "/ca.pem"}\n')
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             await wire.trusted.wait()
         assert not wire.ready.is_set()
         gate.says(event="ready")
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             await wire.ready.wait()
 
     assert [event["number"] for event in events] == list(range(100))
@@ -109,7 +110,7 @@ async def test_more_than_the_socket_takes_is_sent_in_turn() -> None:
     async with wired() as (wire, gate):
         for number in range(200):
             wire.tell({"op": "calls", "filler": "x" * 10_000, "number": number})
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             heard = [(await gate.hears())["number"] for _ in range(200)]
 
     assert heard == list(range(200))

@@ -1,3 +1,4 @@
+import fcntl
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,24 @@ def test_what_a_dead_server_left_is_swept_and_a_live_ones_is_not(tmp_path: Path)
             assert (live.sockets / "box").exists()
             assert list(new.output.iterdir()) == []
             assert [new.alive(server) for server in ("live", "new", "dead", "never")] == [True, True, False, False]
+
+
+def test_of_several_who_look_at_once_none_takes_another_for_the_server(tmp_path: Path) -> None:
+    dead = tmp_path / "state/servers/dead"
+    with own(tmp_path / "run", tmp_path / "state", "one", none) as one:
+        dead.mkdir()
+        with (dead / LOCK).open("w") as looked_at:
+            fcntl.flock(looked_at, fcntl.LOCK_SH)  # as whoever looks has it for a moment
+            assert not one.alive("dead")
+
+
+def test_a_server_that_is_about_to_end_says_so_for_as_long_as_it_lives(tmp_path: Path) -> None:
+    with own(tmp_path / "run", tmp_path / "state", "one", none) as one:
+        with own(tmp_path / "run", tmp_path / "state", "two", none) as two:
+            before = one.ends("two")
+            two.ending()
+            assert (before, one.ends("two"), one.alive("two")) == (False, True, True)
+        assert not one.ends("two")
 
 
 def test_what_a_sandbox_that_waits_needs_stays_until_it_is_written_down_no_more(tmp_path: Path) -> None:

@@ -41,4 +41,4 @@ def test_another_user_is_told_from_ours(tmp_path: Path, user: int, ours: object)
             met, _ = listener.accept()
             with met:
                 assert is_ours(met) is ours
-            assert other.wait(20) == 0
+            assert other.wait(60) == 0

@@ -1,13 +1,17 @@
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 
 import anyio
 import pytest
 
 from server.sandbox.docker_sandbox import DockerSandbox
+from server.sandbox.engine import NoEngine
 from server.sandbox.freezer import Freezer
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
+from tests.fake_engine import silent_engine
 from tests.live import sandbox, shell
 from tests.real_engine import client, engine_url
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 
@@ -66,9 +70,7 @@ async def test_what_a_server_leaves_frozen_is_woken(box: DockerSandbox) -> None:
         assert is_paused(box.id)
         tasks.cancel_scope.cancel()  # the thawer's input ends, as at the server's death
 
-    with anyio.fail_after(20):
-        while is_paused(box.id):
-            await anyio.sleep(0.05)
+    await eventually(lambda: not is_paused(box.id))
 
 
 @pytest.mark.promise("nothing.left")
@@ -81,7 +83,7 @@ async def test_a_thawer_that_was_killed_is_replaced_and_told_everything(box: Doc
         await freezer._thawer.wait()
         await freezer.freeze(other.id)
         tasks.cancel_scope.cancel()
-        with anyio.CancelScope(shield=True), anyio.fail_after(20):
+        with anyio.CancelScope(shield=True), anyio.fail_after(PATIENCE_S):
             while is_paused(box.id) or is_paused(other.id):
                 await anyio.sleep(0.05)
 
@@ -95,11 +97,32 @@ async def test_what_is_so_already_is_no_failure(box: DockerSandbox, freezer: Fre
     assert not is_paused(box.id)
 
 
-async def test_without_an_engine_nothing_is_frozen() -> None:
+def no_engine() -> str:
+    raise NoEngine("none answers")
+
+
+@pytest.mark.parametrize("find", [lambda: "unix:///nowhere/docker.sock", no_engine])
+async def test_without_an_engine_nothing_is_frozen(find: Callable[[], str]) -> None:
     async with anyio.create_task_group() as tasks:
         with pytest.raises(SandboxFailed, match="cannot be paused"):
-            await Freezer(lambda: "unix:///nowhere/docker.sock", tasks).freeze("box")
+            await Freezer(find, tasks).freeze("box")
         tasks.cancel_scope.cancel()
+
+
+async def test_what_an_engine_that_hangs_was_told_to_pause_counts_as_paused_and_is_not_given_up(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may still do it; and that it wakes nothing just now does not make the sandbox gone."""
+    with silent_engine(own_folder / "e.sock") as url:
+        async with anyio.create_task_group() as tasks:
+            freezer = Freezer(lambda: url, tasks)
+            with monkeypatch.context() as hurried:
+                hurried.setattr("server.sandbox.freezer.PATIENCE_S", 0.05)
+                await freezer.freeze("box")
+                with pytest.raises(SandboxFailed, match="does not wake it now"):
+                    await freezer.thaw("box")
+            await freezer.forget("box")
+            tasks.cancel_scope.cancel()
 
 
 async def test_a_sandbox_that_is_not_there_cannot_be_frozen(freezer: Freezer) -> None:

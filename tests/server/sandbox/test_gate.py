@@ -7,6 +7,7 @@ import pytest
 
 from server.sandbox.egress_link import AllowEntry, EgressLink, GateDown
 from server.sandbox.gate import BUNDLE, JAVA_STORE, Gate, added, variables
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -73,6 +74,28 @@ async def test_the_list_is_bound_after_the_listener_is_there(tmp_path: Path) -> 
     said = [what for what in link.said if what[0] != "calls"]
     assert said == [("start", None), ("open", "egress.sock"), ("bind", ("docs.example",))]
     assert link.said[-1][0] == "bind" or ("calls", ("d-1",)) in link.said
+
+
+async def test_a_call_that_begins_is_told_at_once_and_one_that_ended_with_the_next_or_a_moment_later(
+    tmp_path: Path,
+) -> None:
+    link = FakeLink()
+
+    def told() -> list[object]:
+        return [what for kind, what in link.said if kind == "calls"]
+
+    async with anyio.create_task_group() as tasks:
+        ours = gate(tmp_path, link, tasks)
+        await ours.attach("box", None)
+        await anyio.wait_all_tasks_blocked()
+        link.said.clear()
+        for running in (("d-1",), (), ("d-2",), ("d-2", "d-3"), ("d-3",), ()):
+            ours.calls("box", running)
+        at_once = told()
+        await eventually(lambda: told()[-1] == ())
+
+    assert at_once == [("d-1",), ("d-2",), ("d-2", "d-3")]
+    assert told() == [*at_once, ()]
 
 
 async def test_a_sandbox_trusts_the_gate_and_the_system(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tests.fakes import SPEC, FakeSource, ledger
 from tests.live import ACCESS, BASE, command, engine, run, shell
 from tests.real_git import git, repository
 from tests.server.sandbox.test_copies import Cold
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone, pytest.mark.promise("workspace.rw")]
 
@@ -171,9 +172,7 @@ async def test_what_a_job_leaves_after_its_call_is_found_as_well(folder: Path) -
         await guards.after(session)
         assert session.take_remarks() == ()
         (folder / "go").touch()
-        with anyio.fail_after(30):
-            while not session.remarks:
-                await anyio.sleep(0.05)
+        await eventually(lambda: session.remarks)
         await job.stop(9, "killed")
         tasks.cancel_scope.cancel()
 
@@ -200,10 +199,7 @@ async def test_limit_while_a_command_runs_what_is_new_is_there(folder: Path) -> 
         async with anyio.create_task_group() as tasks:
             script = f"cd {folder}; mkdir .vscode; echo made; until test -e stop; do sleep 0.05; done"
             tasks.start_soon(lambda: run(box, "/bin/bash", "-c", script, access=access))
-            with anyio.fail_after(20):
-                while not (folder / ".vscode").exists():
-                    await anyio.sleep(0.05)
-            seen = (folder / ".vscode").exists()
+            seen = await eventually((folder / ".vscode").exists)
             (folder / "stop").touch()
         await guards.after(session)
 

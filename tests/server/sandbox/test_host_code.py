@@ -29,7 +29,9 @@ def shared() -> Iterator[RegoJudge]:
         ".git/hooks/pre-commit", "sub/.git/config", ".GIT/config", ".g\u200cit/config", "git~1/config", ".git./config",
         ".git::$INDEX_ALLOCATION/config", "sub/.git", ".envrc", "a/b/.envrc", ".vscode/tasks.json", ".idea/x", ".claude/settings.json",
         ".mcp.json", ".github/workflows/ci.yml", ".GitHub/Workflows/ci.yml", ".gitlab-ci.yml", "Jenkinsfile", "x.code-workspace",
+        ".gi\u00adt/config", ".g\u2060it/x", ".envrc\ufe0f", "VSCODE~1/tasks.json", "ENVRC~2", "GITHUB~1/WORKFL~1/ci.yml", "MISE~1.TOM",
         ".husky/pre-commit", ".devcontainer/devcontainer.json", ".pre-commit-config.yaml", "mise.toml",
+        "mise.local.toml", "a/crush.json", ".lazy.lua", "lefthook-local.yml", ".lintstagedrc.js",
     ],
 )  # fmt: skip
 def test_what_a_host_runs_by_itself_is_held(path: str) -> None:
@@ -47,6 +49,8 @@ def test_what_a_host_runs_by_itself_is_held(path: str) -> None:
         "workflows/a",
         "git",
         "digit~1",
+        "notes~1.txt",
+        "GITHUB~1/CODEOWNERS",
     ],
 )
 def test_what_a_person_runs_is_not(path: str) -> None:
@@ -68,6 +72,7 @@ def test_a_folder_that_git_takes_for_a_repository_is_known_by_what_is_in_it() ->
         "x"
     }  # the rest is elsewhere
     assert like_repositories(["x/head", "x/Objects", "x/REFS"]) == {"x"}
+    assert like_repositories([f"x/\u200c{name}{12 * chr(0x200C)}" for name in ("HEAD", "objects", "refs")]) == {"x"}
 
 
 @pytest.mark.parametrize(

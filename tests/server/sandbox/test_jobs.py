@@ -8,6 +8,7 @@ from server.sandbox.ends import SERVER_LOST
 from server.sandbox.jobs import InputRefused, Job
 from server.sandbox.sandbox import Exit
 from tests.fakes import FakeCommand
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +35,7 @@ async def test_its_end_is_told_once_to_whoever_made_it(tmp_path: Path) -> None:
 async def test_output_wakes_whoever_waits_for_news(tmp_path: Path) -> None:
     made = job(tmp_path)
 
-    with anyio.fail_after(1):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(made.news)
             await anyio.wait_all_tasks_blocked()

@@ -5,7 +5,7 @@ import pytest
 
 from server.record.store import Store
 from server.sandbox.ledger import Entry, KeptJob, Ledger, scope_of
-from server.sandbox.sandbox import Exit, Mount
+from server.sandbox.sandbox import Copy, Exit, Mount
 from tests.fakes import DONE, SPEC, ledger
 
 ENTRY = Entry(
@@ -62,7 +62,7 @@ def test_what_is_put_down_is_free_while_its_server_lives(tmp_path: Path) -> None
 
 def test_another_scope_and_another_caller_see_nothing(tmp_path: Path) -> None:
     ledger(tmp_path, "one", lambda _: False).enter(ENTRY)
-    elsewhere = Ledger(Store(tmp_path / "sandgate.db"), "two", "other", lambda _: False)
+    elsewhere = Ledger(Store(tmp_path / "sandgate.db"), "two", "other", lambda _: False, lambda _: False)
 
     assert elsewhere.free("ann") == []
     assert ledger(tmp_path, "two", lambda _: False).free("bob") == []
@@ -81,10 +81,11 @@ def test_a_parked_session_has_no_sandbox_and_no_key(tmp_path: Path) -> None:
 
 def test_a_sandbox_is_made_by_what_is_offered_now_and_what_is_the_sessions_own() -> None:
     lent = tuple(Mount(f"/host{target}", target, read_only=True, device=1, inode=1) for target in ("/work", "/other"))
-    offered = replace(SPEC, mounts=lent, memory_bytes=1 << 28)
+    brought = tuple(Copy(f"/host{target}", target, device=1, inode=1) for target in ("/other", "/work"))
+    offered = replace(SPEC, mounts=lent, copies=brought, memory_bytes=1 << 28)
     made = replace(ENTRY, image="snapshot:1", user=(501, 20)).spec(offered)
 
-    assert made == replace(offered, image="snapshot:1", user=(501, 20), mounts=lent[:1])
+    assert made == replace(offered, image="snapshot:1", user=(501, 20), mounts=lent[:1], copies=brought[1:])
 
 
 def test_jobs_keep_their_ends_and_one_without_had_none(tmp_path: Path) -> None:
@@ -111,3 +112,19 @@ def test_scopes_are_the_same_where_the_same_is_lent_the_same_way() -> None:
 
     assert same == scope_of([("/b", "ro"), ("/a", "rw")])
     assert len({same, scope_of([]), scope_of([("/a", "ro"), ("/b", "ro")])}) == 3
+
+
+def test_of_one_callers_parked_sessions_those_used_last_are_no_surplus(tmp_path: Path) -> None:
+    ours = ledger(tmp_path)
+    for name, changed in {
+        "oldest": {"used": 1.0},
+        "newest": {"used": 3.0},
+        "older": {"used": 2.0},
+        "awake": {"used": 0.0, "state": "live"},
+        "bobs": {"used": 0.0, "owner": "bob"},
+        "elsewhere": {"used": 0.0, "scope": "another"},
+    }.items():
+        ours.enter(replace(ENTRY, **{"id": name, "name": name, "state": "parked", **changed}))  # type: ignore[arg-type, dict-item]  # its own fields
+
+    assert ours.surplus(1) == {"oldest", "older"}
+    assert ours.surplus(3) == frozenset()

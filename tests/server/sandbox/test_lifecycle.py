@@ -1,72 +1,19 @@
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import pytest
 
-from policy.question import CallerFacts, Question, RunCommand, SessionFacts
-from policy.verdict import Allow, permit
-from server.sandbox.allow_list import AllowList
-from server.sandbox.egress_link import AllowEntry
-from server.sandbox.room import Full, Room
-from server.sandbox.sandbox import Exit, NoSuchImage, SandboxFailed, SandboxSpec
-from server.sandbox.sessions import SessionExists, Sessions
-from tests.fakes import SPEC, FakeFreezer, FakeHosts, FakeKeeper, FakeSandbox, FakeSource, ledger, resting
+from server.record.audit import AuditFailed
+from server.sandbox.room import Full
+from server.sandbox.sandbox import NoSuchImage, SandboxFailed
+from server.sandbox.session import Session
+from server.sandbox.sessions import SessionExists
+from tests.clock import Clock
+from tests.fakes import SPEC, FakeKeeper, FakeSandbox, ledger
+from tests.server.sandbox.servers import ALLOWED, PERMIT, Server, nothing
 
 pytestmark = pytest.mark.anyio
-
-ACT = RunCommand(("true",), "/workspace", b"", 1, background=False)
-PERMIT = permit(Question(CallerFacts("ann"), "exec", SessionFacts("default", "base"), ACT, {}), Allow())
-ALLOWED: tuple[AllowEntry, ...] = ("docs.example", "api.example")
-
-
-def nothing(end: Exit) -> None: ...
-
-
-class Source(FakeSource):
-    specs: list[SandboxSpec]
-    without_image: bool = False
-
-    async def claim(self, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool = False) -> FakeSandbox:
-        if self.without_image:
-            raise NoSuchImage("the engine has no image kept:1")
-        made = await super().claim(spec, allow, alone=alone)
-        made.spec = spec
-        return made
-
-
-@dataclass
-class Clock:
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass
-class Server:
-    """One of several on the same state; `dead` are those that it takes for dead."""
-
-    folder: Path
-    keeper: FakeKeeper
-    name: str = "one"
-    dead: tuple[str, ...] = ()
-    most: int = 3
-    clock: Clock | None = None
-
-    def __post_init__(self) -> None:
-        self.source, self.hosts = Source(), FakeHosts(ALLOWED)
-        self.room = Room(self.most, patience_s=0)
-        self.sessions = Sessions(
-            self.source,
-            {"base": SPEC},
-            self.folder,
-            AllowList(self.hosts),
-            self.room,
-            ledger(self.folder, self.name, lambda other: other not in self.dead),
-            resting(FakeFreezer(), self.keeper),
-            clock=self.clock or Clock(),
-        )
 
 
 @pytest.fixture
@@ -98,6 +45,15 @@ async def test_what_the_operator_no_longer_allows_is_not_allowed_to_what_wakes(s
     assert server.source.allowed[1] == ()
 
 
+async def test_one_that_is_closed_before_its_turn_is_not_parked(server: Server) -> None:
+    session = await server.sessions.open("ann", "work", "base", ())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.sessions.close, "ann", "work")
+        tasks.start_soon(server.sessions.park, session)
+
+    assert (server.keeper.kept, server.sessions.at_hand()) == ({}, [])
+
+
 async def test_jobs_and_their_output_outlast_parking(server: Server) -> None:
     session = await server.sessions.open("ann", "work", "base", ())
     await session.start(PERMIT, "exec", "d-1", nothing)
@@ -107,6 +63,31 @@ async def test_jobs_and_their_output_outlast_parking(server: Server) -> None:
     assert found.job("j1").streams["stdout"].read(0, 10).data == b"hi\n"
     await server.sessions.find_or_open("ann", "work", "base")
     assert (await found.start(PERMIT, "exec", "d-2", nothing)).name == "j2"
+
+
+@pytest.mark.promise("nothing.left")
+async def test_what_cannot_be_recorded_of_its_rest_or_its_end_leaves_no_sandbox(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AuditFailed("no room")
+
+    async def unrecorded(box: FakeSandbox) -> None:
+        await box.close()
+        refuse()
+
+    rests, ends = [await server.sessions.open("ann", name, "base", ()) for name in ("rests", "ends")]
+    monkeypatch.setattr(server.sessions._life, "_note", refuse)
+    with pytest.raises(AuditFailed):
+        await server.sessions.park(rests)
+    monkeypatch.setattr(server.source, "release", unrecorded)
+    with pytest.raises(AuditFailed):
+        await server.sessions.close("ann", "ends")
+
+    assert [box.closed for box in server.source.claimed] == [True, True]
+    assert server.room.used == 0
+    assert [entry.name for entry in ledger(tmp_path).every()] == ["rests"]
+    assert not ends.folder.exists()
 
 
 async def test_what_runs_is_never_parked(server: Server) -> None:
@@ -135,6 +116,34 @@ async def test_a_server_that_ends_in_order_leaves_its_sessions_to_the_next(serve
     assert taken.sandbox.spec.image == "kept:1"
     assert {name: job.status for name, job in taken.jobs.items()} == {"j1": "exited", "j2": "killed"}
     assert second.source.allowed == [("docs.example",)]
+
+
+async def test_what_a_server_that_ends_is_about_to_put_down_is_waited_for(server: Server, tmp_path: Path) -> None:
+    """A client that is started again has its next server before the one that it had has ended."""
+    session = await server.sessions.open("ann", "work", "base", ())
+    second, found = Server(tmp_path, server.keeper, "two", ending=("one",)), list[Session]()
+
+    async def want() -> None:
+        found.append(await second.sessions.find_or_open("ann", "work", "base"))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(want)
+        await anyio.wait_all_tasks_blocked()
+        assert found == []
+        await server.sessions.put_down_all()
+
+    assert [(one.id, one.take_remarks()) for one in found] == [(session.id, ())]
+
+
+@pytest.mark.promise("session.alone")
+async def test_but_not_for_ever(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.sandbox.lifecycle.HANDED_OVER_S", 0.01)
+    session = await server.sessions.open("ann", "work", "base", ())
+    second = Server(tmp_path, server.keeper, "two", ending=("one",))
+    other = await second.sessions.find_or_open("ann", "work", "base")
+
+    assert other.id != session.id
+    assert "another running server" in other.take_remarks()[0]
 
 
 @pytest.mark.promise("session.alone")
@@ -204,7 +213,7 @@ async def test_a_call_that_comes_while_it_is_being_parked_waits_and_has_it_back(
 
 
 async def test_a_session_ends_at_its_time_wherever_it_is_by_then(tmp_path: Path) -> None:
-    clock, keeper = Clock(), FakeKeeper()
+    clock, keeper = Clock(1000.0), FakeKeeper()
     first = Server(tmp_path, keeper, clock=clock)
     session = await first.sessions.open("ann", "work", "base", (), ttl_s=60)
     await first.sessions.put_down_all()
@@ -221,7 +230,7 @@ async def test_a_session_ends_at_its_time_wherever_it_is_by_then(tmp_path: Path)
 
 @pytest.mark.promise("nothing.left")
 async def test_parked_sessions_of_servers_that_are_gone_are_buried_when_they_are_old(tmp_path: Path) -> None:
-    clock, keeper = Clock(), FakeKeeper()
+    clock, keeper = Clock(1000.0), FakeKeeper()
     first = Server(tmp_path, keeper, clock=clock)
     await first.sessions.open("ann", "old", "base", ())
     await first.sessions.open("ann", "timed", "base", (), ttl_s=60)
@@ -237,7 +246,7 @@ async def test_parked_sessions_of_servers_that_are_gone_are_buried_when_they_are
 
 
 async def test_of_more_parked_ones_than_a_caller_may_have_those_used_last_stay(tmp_path: Path) -> None:
-    clock, keeper = Clock(), FakeKeeper()
+    clock, keeper = Clock(1000.0), FakeKeeper()
     first, second = (Server(tmp_path, keeper, name, clock=clock) for name in ("one", "two"))
     for server, owner, name in (
         (first, "ann", "a1"),
@@ -283,88 +292,3 @@ async def test_where_that_it_is_parked_cannot_be_written_down_it_is_not(server: 
 
     assert session.state == "frozen"
     assert not server.source.claimed[0].closed
-
-
-# --- adoption ----------------------------------------------------------------------------------------------------------
-
-
-async def left_by_a_dead_server(server: Server, tmp_path: Path) -> Server:
-    """`server` opened a session, ran one command to its end and died over another; this is the next one."""
-    session = await server.sessions.open("ann", "work", "base", ("docs.example",))
-    await session.start(PERMIT, "exec", "d-1", nothing)
-    session.box = FakeSandbox(id="box0", end=None)
-    (await session.start(PERMIT, "exec", "d-2", nothing)).close()
-    next_one = Server(tmp_path, server.keeper, "two", ("one",))
-    next_one.source.waiting.add("box0")
-    return next_one
-
-
-@pytest.mark.promise("result.truthful")
-async def test_a_restarted_server_takes_over_what_waits_and_says_so(server: Server, tmp_path: Path) -> None:
-    second = await left_by_a_dead_server(server, tmp_path)
-    session = await second.sessions.find_or_open("ann", "work", "base")
-    (entry,) = ledger(tmp_path).every()
-
-    assert second.source.adopted == [("box0", "k", ("docs.example",))]
-    assert {name: job.status for name, job in session.jobs.items()} == {"j1": "exited", "j2": "killed"}
-    assert session.take_remarks() == ("its server was lost and what ran ended with that; its files are as they were",)
-    assert (entry.server, entry.sandbox, entry.key) == ("two", "box0", "k+")
-    assert second.room.used == 1
-
-
-async def test_it_is_taken_over_before_anybody_asks(server: Server, tmp_path: Path) -> None:
-    second = await left_by_a_dead_server(server, tmp_path)
-    await second.sessions.adopt_left(0)
-
-    assert [found.state for found in second.sessions.of("ann")] == ["live"]
-
-
-async def test_a_server_that_only_lists_its_tools_takes_nothing(server: Server, tmp_path: Path) -> None:
-    second = await left_by_a_dead_server(server, tmp_path)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(second.sessions.adopt_left, 3600)
-        await anyio.wait_all_tasks_blocked()
-        tasks.cancel_scope.cancel()
-
-    assert second.source.adopted == []
-    assert [entry.server for entry in ledger(tmp_path).every()] == ["one"]
-
-
-async def test_what_waits_no_more_is_replaced_and_that_is_said(server: Server, tmp_path: Path) -> None:
-    second = await left_by_a_dead_server(server, tmp_path)
-    second.source.waiting.clear()
-    await second.sessions.adopt_left(0)
-    assert ledger(tmp_path).every() == []
-    session = await second.sessions.find_or_open("ann", "work", "base")
-
-    (told,) = session.take_remarks()
-    assert "is gone with its files: it is gone" in told
-    assert second.room.used == 1
-
-
-@pytest.mark.promise("session.alone")
-async def test_of_two_restarted_servers_one_takes_it_over(server: Server, tmp_path: Path) -> None:
-    second = await left_by_a_dead_server(server, tmp_path)
-    third = Server(tmp_path, server.keeper, "three", ("one",))
-    third.source.waiting.add("box0")
-    async with anyio.create_task_group() as tasks:
-        for one in (second, third):
-            tasks.start_soon(one.sessions.adopt_left, 0)
-
-    assert len(second.source.adopted) + len(third.source.adopted) == 1
-
-
-async def test_its_jobs_are_read_without_taking_the_sandbox_over(server: Server, tmp_path: Path) -> None:
-    second = await left_by_a_dead_server(server, tmp_path)
-
-    assert second.sessions.find("ann", "work").job("j1").streams["stdout"].read(0, 10).data == b"hi\n"
-    assert second.source.adopted == []
-
-
-async def test_a_session_that_nobody_came_for_is_buried_one_day(server: Server, tmp_path: Path) -> None:
-    second = await left_by_a_dead_server(server, tmp_path)
-    await second.sessions.bury(0, 50)
-    assert len(ledger(tmp_path).every()) == 1
-    await second.sessions.bury(1e12, 50)
-
-    assert ledger(tmp_path).every() == []

@@ -18,6 +18,18 @@ async def test_many_share_it_and_nobody_has_it_alone_meanwhile(tmp_path: Path) -
         assert (alone, again) == (True, False)
 
 
+@pytest.mark.promise("nothing.left")
+async def test_who_waits_to_share_it_may_be_cancelled_and_then_holds_nothing(tmp_path: Path) -> None:
+    """As where a server is told to end while another, or its own tidying, has it alone for as long as the engine takes."""
+    lock = LockFile(tmp_path / "lock")
+    with lock.alone(), anyio.move_on_after(0.02) as waited:
+        await lock.shared(0.001)
+    with lock.alone() as alone:
+        assert alone
+
+    assert waited.cancelled_caught
+
+
 async def test_a_copy_of_its_handle_holds_it_on(tmp_path: Path) -> None:
     lock = LockFile(tmp_path / "lock")
     with await lock.shared() as handle:

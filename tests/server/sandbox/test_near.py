@@ -39,6 +39,18 @@ def test_a_near_line_is_shown_with_how_near_it_is() -> None:
     assert "file: 'def total(rows):'\nold:  'def totals(row):'" in said
 
 
+def test_a_near_line_is_found_however_far_down_it_is() -> None:
+    others = "".join(f"    value_{number} = compute(row, {number})\n" for number in range(20_000))
+
+    assert "line 20001:\n20001\t    return finish(rows)" in explain_miss(
+        f"{others}    return finish(rows)\n{others}", "    return finish(row)"
+    )
+
+
+def test_a_newline_that_the_last_line_does_not_have_is_named() -> None:
+    assert "it ends with a newline, and line 2, the file's last, does not" in explain_miss("a\nb", "b\n")
+
+
 def test_nothing_near_is_said_as_such() -> None:
     assert "nothing near it; read the file" in explain_miss(FILE, "completely unlike anything")
     assert "nothing near it" in explain_miss("", "a")

@@ -38,7 +38,7 @@ def changed(before: bytes | None, after: bytes | None, path: str = "f") -> Chang
     return Change(path, was, now, len(after or b""))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(before=ANY, after=ANY)
 def test_git_makes_of_it_what_was_meant(before: bytes, after: bytes) -> None:
     if before != after:
@@ -72,6 +72,27 @@ def test_modes_and_links_are_told(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "l").lstat().st_mode) & 0o111
 
 
+@pytest.mark.promise("workspace.copy")
+def test_what_a_folder_gives_way_to_is_shown_and_so_is_what_gives_way_to_one(tmp_path: Path) -> None:
+    folder, file = Entry("folder", 0o755), Entry("file", 0o644, "x")
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/x").write_text("x\n")
+    (tmp_path / "f").write_text("f\n")
+    parts = (
+        patch(Change("d", folder, file, 2), b"", b"now a file\n"),
+        patch(Change("d/x", file, None), b"x\n", None),
+        patch(Change("f", file, folder), b"f\n", b""),
+        patch(Change("f/y", None, file, 2), None, b"y\n"),
+        patch(Change("new", None, folder), None, b""),
+    )
+    (tmp_path / "p").write_bytes(b"".join(parts))
+    git(tmp_path, "apply", "p")
+
+    assert (tmp_path / "d").read_text() == "now a file\n"
+    assert (tmp_path / "f/y").read_text() == "y\n"
+    assert parts[4] == b""
+
+
 def test_a_rename_is_one_line_and_an_empty_file_is_none(tmp_path: Path) -> None:
     entry, empty = Entry("file", 0o644, "same"), Entry("file", 0o644, "none")
     changes = (
@@ -90,7 +111,7 @@ def test_a_rename_is_one_line_and_an_empty_file_is_none(tmp_path: Path) -> None:
     assert (tmp_path / "b").read_text() == "x\n"
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(100)
 def test_two_long_files_that_share_nothing_do_not_take_for_ever() -> None:
     before = b"".join(b"a%d\n" % (n % 7) for n in range(30_000))
     after = b"".join(b"b%d\n" % (n % 5) for n in range(30_000))

@@ -48,6 +48,7 @@ def test_what_only_ripgrep_knows_has_no_python() -> None:
         (r"(a)\1", "back-references"),
         ("(?P=name)", "back-references"),
         (r"a\nb", "never match"),
+        ("a\nb", "never match"),
         ("a++", "needs a group"),
         ("a{2}{3}", "needs a group"),
         ("a(?i)b", "at the beginning"),

@@ -1,13 +1,17 @@
+import errno
 from dataclasses import dataclass, field
 
 import anyio
 import pytest
 
+from server.record.audit import AuditFailed
 from server.sandbox.demand import Demand
 from server.sandbox.egress_link import AllowEntry
 from server.sandbox.pool import Pool
 from server.sandbox.sandbox import Sandbox, SandboxFailed, SandboxSpec
+from tests.clock import Clock
 from tests.fakes import SPEC, FakeSandbox
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +34,7 @@ class Maker:
         return self.made[-1]
 
     async def adopt(self, spec: SandboxSpec, sandbox_id: str, key: str) -> FakeSandbox:
-        self.made.append(FakeSandbox(id=sandbox_id, spec=spec, key=f"{key}+"))
+        self.made.append(FakeSandbox(id=sandbox_id, spec=spec, key=key))
         return self.made[-1]
 
 
@@ -38,11 +42,16 @@ class Maker:
 class FakeGate:
     said: list[tuple[str, str]] = field(default_factory=list)
     expected: int = 0
+    disk_is_full: bool = False
 
     def expect(self) -> None:
         self.expected += 1
 
-    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, lent_as: str = "") -> None:
+    async def attach(
+        self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, lent_as: str = "", secrets: tuple[str, ...] = ()
+    ) -> None:
+        if self.disk_is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
         self.said.append(("attach" if allow is None else "attach with its list", sandbox_id))
 
     def bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None:
@@ -52,14 +61,6 @@ class FakeGate:
 
     async def detach(self, sandbox_id: str) -> None:
         self.said.append(("detach", sandbox_id))
-
-
-@dataclass
-class Clock:
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def note(kind: str, sandbox: Sandbox) -> None: ...
@@ -100,6 +101,36 @@ async def test_after_a_claim_one_waits_warm_for_the_next() -> None:
     assert len(maker.made) == 4  # and two for a third and a fourth: as many as were claimed of late
 
 
+async def test_one_that_cannot_be_recorded_is_not_kept_and_ends_nothing_where_it_is_made_ahead() -> None:
+    maker, gate = Maker(), FakeGate()
+
+    def refuse(kind: str, sandbox: Sandbox) -> None:
+        if sandbox.id != "box0":
+            raise AuditFailed("no room")
+
+    async with anyio.create_task_group() as tasks:
+        pool = Pool(maker, gate, tasks, Demand(1), refuse)
+        await pool.claim(SPEC, ())
+        await settled()
+
+    assert [box.closed for box in maker.made] == [False, True]
+    assert ("detach", "box1") in gate.said
+    assert pool.warm == {}
+
+
+async def test_a_full_disk_is_said_where_one_is_claimed_and_ends_nothing_where_one_is_made_ahead() -> None:
+    maker, gate = Maker(), FakeGate()
+    async with anyio.create_task_group() as tasks:
+        pool = Pool(maker, gate, tasks, Demand(1), note)
+        await pool.claim(SPEC, ())
+        gate.disk_is_full = True
+        await settled()
+        with pytest.raises(SandboxFailed, match=r"No space left .* make room .* SANDGATE_RUNTIME_DIR"):
+            await pool.claim(SPEC, ())
+
+    assert [made.closed for made in maker.made] == [False, True, True]
+
+
 @pytest.mark.promise("session.alone")
 async def test_a_released_sandbox_is_destroyed_and_never_handed_out_again() -> None:
     maker = Maker()
@@ -125,6 +156,39 @@ async def test_a_warm_sandbox_that_died_is_not_handed_out() -> None:
 
     assert claimed.id == "box2"
     assert maker.made[1].closed
+
+
+@pytest.mark.promise("nothing.left")
+async def test_a_caller_who_gives_up_while_a_warm_one_is_looked_at_leaves_none_behind() -> None:
+    maker, gate = Maker(), FakeGate()
+    async with anyio.create_task_group() as tasks:
+        pool = Pool(maker, gate, tasks, Demand(1), note)
+        await pool.claim(SPEC, ())
+        await settled()
+        maker.made[1].ping = anyio.sleep_forever  # type: ignore[method-assign]  # it has not answered yet
+        async with anyio.create_task_group() as callers:
+            callers.start_soon(pool.claim, SPEC, ())
+            await settled()
+            callers.cancel_scope.cancel()
+
+    assert maker.made[1].closed
+    assert ("detach", "box1") in gate.said
+
+
+@pytest.mark.promise("nothing.left")
+async def test_a_claim_that_cannot_be_recorded_leaves_no_sandbox() -> None:
+    maker, gate = Maker(), FakeGate()
+
+    def refuse(kind: str, sandbox: Sandbox) -> None:
+        if kind == "sandbox.claimed":
+            raise AuditFailed("no room")
+
+    async with anyio.create_task_group() as tasks:
+        with pytest.raises(AuditFailed):
+            await Pool(maker, gate, tasks, Demand(1), refuse).claim(SPEC, ())
+
+    assert [made.closed for made in maker.made] == [True]
+    assert ("detach", "box0") in gate.said
 
 
 @pytest.mark.promise("egress.start_refused")
@@ -194,9 +258,7 @@ async def test_what_a_burst_left_warm_is_let_go_when_it_is_over() -> None:
         warm = len(maker.made) - 4
         clock.now = 100.0
         tasks.start_soon(pool.keep)
-        with anyio.fail_after(5):
-            while sum(box.closed for box in maker.made) < warm - 1:
-                await anyio.sleep(0.001)
+        await eventually(lambda: sum(box.closed for box in maker.made) >= warm - 1)
         tasks.cancel_scope.cancel()
 
     assert warm == 4
@@ -211,16 +273,16 @@ async def test_a_warm_sandbox_that_died_is_replaced_before_somebody_wants_it() -
         await settled()
         maker.made[1].alive = False
         tasks.start_soon(pool.keep)
-        with anyio.fail_after(5):
-            while len(maker.made) < 3:
-                await anyio.sleep(0.001)
+        await eventually(lambda: len(maker.made) >= 3)
         tasks.cancel_scope.cancel()
 
     assert maker.made[1].closed
 
 
 class DeafGate(FakeGate):
-    async def attach(self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, lent_as: str = "") -> None:
+    async def attach(
+        self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, lent_as: str = "", secrets: tuple[str, ...] = ()
+    ) -> None:
         raise SandboxFailed("no certificate")
 
 
@@ -241,6 +303,6 @@ async def test_one_that_is_adopted_listens_with_its_list_and_none_is_made_ahead(
         adopted = await Pool(maker, gate, tasks, Demand(1), note).adopt(SPEC, "left", "k", ("docs.example",))
         await settled()
 
-    assert (adopted.id, adopted.key) == ("left", "k+")
+    assert (adopted.id, adopted.key) == ("left", "k")
     assert gate.said == [("attach with its list", "left")]
     assert len(maker.made) == 1

@@ -17,12 +17,13 @@ from server.sandbox.sandbox import Exit, Mount, SandboxSpec
 from server.sandbox.snapshot import ImageGone, Snapshot, SnapshotFailed
 from server.sandbox.snapshots import Snapshots
 from tests.fakes import FakeImages, FakeSandbox, snapshots
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.anyio
 
 SPEC = SandboxSpec(image="python", environment="data", user=(1234, 99))
 NO = Denied(
-    Ask((Rule("network.pipe", "ask", "it runs what it fetched", "fetch, read, run", grant="curl"),), Allow()), "d-7"
+    Ask((Rule("network.pipe", "ask", "it runs what it fetched", "Fetch, read, run.", grant="curl"),), Allow()), "d-7"
 )
 
 
@@ -194,6 +195,8 @@ async def test_a_command_that_fails_is_shown_and_nothing_of_it_is_kept(world: Wo
     assert "no rule to make it" in said
     assert world.images.images == set()
     assert world.done[-1] == "gone"
+    world.fails = {"make data": Exit("timed_out")}
+    assert "`make data`: it took longer than 900 s (setup_timeout_s). Nothing" in await failing(world)
     world.fails = {}
     assert (await ready(world)).image != "python", "the next call tries anew"
 
@@ -204,8 +207,8 @@ async def test_a_command_that_the_policy_refuses_names_its_rule_and_how_a_person
     said = await failing(world)
 
     assert "setup 1 of 2, `pip install a`: the policy does not let it run: it runs what it fetched" in said
-    assert "[network.pipe]" in said
-    assert "sandgate allow 'curl'" in said
+    assert "[network.pipe] Fetch, read, run. A person can allow" in said
+    assert "`sandgate allow curl`" in said
     assert "d-7" in said
 
 
@@ -216,18 +219,20 @@ async def test_our_own_mistake_is_told_to_whoever_waits_and_ends_no_server(world
 
 
 async def test_a_long_setup_goes_on_when_its_callers_have_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared, "PATIENCE_S", 0.05)
     world.held = anyio.Event()
     async with anyio.create_task_group() as tasks:
         server = world.server(tasks)
-        with anyio.move_on_after(0.01):
-            await server.ready(SPEC, unseen)
+        async with anyio.create_task_group() as callers:
+            callers.start_soon(server.ready, SPEC, unseen)
+            await eventually(lambda: "run pip install a" in world.done)
+            callers.cancel_scope.cancel()
+        monkeypatch.setattr(prepared, "PATIENCE_S", 0.05)
         with pytest.raises(
             StillPreparing, match=r"still being prepared \(setup 1 of 2, `pip install a`\); .* call again"
         ):
             await server.ready(SPEC, unseen)
         world.held.set()
-        monkeypatch.setattr(prepared, "PATIENCE_S", 10)
+        monkeypatch.setattr(prepared, "PATIENCE_S", PATIENCE_S)
 
         assert (await server.ready(SPEC, unseen)).image in world.images.images
     assert world.done.count("run pip install a") == 1
@@ -246,9 +251,7 @@ async def test_a_server_that_ends_ends_its_setup_and_keeps_nothing_of_it(world: 
     async with anyio.create_task_group() as tasks:
         server = world.server(tasks)
         tasks.start_soon(want, server)
-        with anyio.fail_after(10):
-            while "run pip install a" not in world.done:
-                await anyio.sleep(0.01)
+        await eventually(lambda: "run pip install a" in world.done)
         await server.stop()
 
     assert said == ["environment data is not prepared yet, and this server ends"]

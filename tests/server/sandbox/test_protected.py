@@ -1,4 +1,6 @@
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,32 @@ def test_nested_and_disguised_repositories_are_found_too(tmp_path: Path) -> None
     assert {"sub/inner/.git/config", "bare/config", "bare/hooks", "tree/.git", ".GIT/config", "split/commondir"} <= set(
         names
     )
+
+
+def test_a_name_that_only_looks_as_if_it_had_been_moved_aside_is_found(tmp_path: Path) -> None:
+    make(tmp_path, f"x{ASIDE}12345678.code-workspace", f".envrc{ASIDE}12345678", f"y{ASIDE}.code-workspace")
+
+    assert found(tmp_path) == [f"x{ASIDE}12345678.code-workspace", f"y{ASIDE}.code-workspace"]
+
+
+def test_what_is_gone_before_it_is_looked_at_hides_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, ".mcp.json", "sub/.envrc", ".vimrc", "b.txt")
+    real = os.scandir
+
+    @contextmanager
+    def listing(folder: int) -> Iterator[list[os.DirEntry[str]]]:
+        """As the real one tells it; then somebody removes two of what was listed."""
+        with real(folder) as entries:
+            listed = list(entries)
+            for name in (".vimrc", "b.txt"):
+                (tmp_path / name).unlink(missing_ok=True)
+            yield listed
+
+    monkeypatch.setattr(os, "scandir", listing)
+
+    assert found(tmp_path) == [".mcp.json", "sub/.envrc"]
 
 
 def test_what_the_repositorys_settings_make_git_run_is_protected_too(tmp_path: Path) -> None:

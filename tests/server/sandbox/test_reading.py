@@ -107,14 +107,16 @@ async def test_bytes_are_read_on_by_offset() -> None:
 @pytest.mark.parametrize(
     ("data", "mime"),
     [
-        (b"\x89PNG\r\n\x1a\n..", "image/png"),
-        (b"RIFF....WEBPVP8", "image/webp"),
-        (b"\xff\xd8\xff\xe0", "image/jpeg"),
-        (b"GIF89a..", "image/gif"),
+        (b"\x89PNG\r\n\x1a\n..IEND\xaeB`\x82", "image/png"),
+        (b"RIFF\x08\0\0\0WEBPVP8 ", "image/webp"),
+        (b"\xff\xd8\xff\xe0..\xff\xd9", "image/jpeg"),
+        (b"GIF89a..;", "image/gif"),
     ],
 )
-async def test_images_come_as_images(data: bytes, mime: str) -> None:
+async def test_images_come_as_images_and_half_of_one_does_not(data: bytes, mime: str) -> None:
     assert await read(data) == Image(data, mime)
+    with pytest.raises(FileRefused, match="breaks off; encoding=base64"):
+        await read(data[:-1])
 
 
 async def test_what_only_begins_like_an_image_is_text_or_bytes() -> None:

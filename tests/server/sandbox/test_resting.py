@@ -31,6 +31,19 @@ async def test_a_frozen_session_wakes_at_the_next_call(tmp_path: Path) -> None:
     assert (session.state, session.sandbox.frozen, freezer.frozen) == ("live", False, set())
 
 
+async def test_one_that_cannot_be_woken_now_is_not_given_up(tmp_path: Path) -> None:
+    freezer = FakeFreezer()
+    ours = sessions(tmp_path, freezer)
+    session = await ours.open("ann", "work", "base", ())
+    await ours.freeze(session)
+    freezer.stuck = True
+    with pytest.raises(SandboxFailed, match="will not"):
+        await ours.find_or_open("ann", "work", "base")
+    freezer.stuck = False
+
+    assert await ours.find_or_open("ann", "work", "base") is session
+
+
 async def test_of_two_calls_that_find_it_asleep_one_wakes_it_and_both_have_it(tmp_path: Path) -> None:
     ours = sessions(tmp_path, FakeFreezer())
     session = await ours.open("ann", "work", "base", ())
@@ -199,3 +212,23 @@ async def test_an_engine_that_is_away_keeps_the_files_and_not_the_session(
     keeper.stuck = False
     await ours.bury(0, 50)
     assert keeper.kept == {}
+
+
+@pytest.mark.promise("nothing.left")
+async def test_an_engine_that_is_slow_to_drop_a_closed_sessions_files_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.sandbox.resting.PATIENCE_S", 0.01)
+    keeper = FakeKeeper()
+    ours = sessions(tmp_path, FakeFreezer(), keeper=keeper)
+    await ours.park(await ours.open("ann", "work", "base", ()))
+    keeper.slow = True
+    await ours.close("ann", "work")
+    with pytest.raises(NoSuchSession):
+        ours.find("ann", "work")
+    assert keeper.kept
+
+    monkeypatch.undo()
+    keeper.slow = False
+    await ours.bury(0.0, 50)
+    assert not keeper.kept

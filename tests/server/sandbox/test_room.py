@@ -1,19 +1,10 @@
-from dataclasses import dataclass
-
 import anyio
 import pytest
 
 from server.sandbox.room import Full, Room
+from tests.clock import Clock
 
 pytestmark = pytest.mark.anyio
-
-
-@dataclass
-class Clock:
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 async def test_there_is_room_for_as_many_as_allowed() -> None:

@@ -14,10 +14,16 @@ from server.sandbox.image_build import ImageOutdated
 from server.sandbox.image_recipe import AGENT, recipe
 from server.sandbox.sandbox import MIB, SandboxFailed
 from server.sandbox.scales import UNWEIGHED, Scales
-from tests.live import Said, background, done, sandbox, shell
+from tests.live import Said, background, done, sandbox
 from tests.real_engine import client
+from tests.waiting import PATIENCE_S, eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone, pytest.mark.promise("sandbox.disk")]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.asyncio_alone,
+    pytest.mark.promise("sandbox.disk"),
+    pytest.mark.timeout(300),  # commands are niced: on a busy machine thousands of files take theirs to come and go
+]
 
 SIZE = 48 * MIB
 SLACK = 2 * MIB  # what an agent and a shell leave
@@ -60,7 +66,7 @@ async def doing(box: DockerSandbox, program: str) -> AsyncGenerator[None]:
     said = Said()
     job = await box.run(background("python3", "-c", BEGIN + program + END), said)
     try:
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             while b"done" not in said.out:
                 assert not said.over.is_set(), said.text
                 await anyio.sleep(0.01)
@@ -68,7 +74,7 @@ async def doing(box: DockerSandbox, program: str) -> AsyncGenerator[None]:
     finally:
         await job.stop(9, "killed", 1)
         await said.over.wait()
-        await shell(box, "chmod 700 /workspace/d; rm -rf /workspace/*")
+        await done(box, "chmod 700 /workspace/d; rm -rf /workspace/*", timeout_s=200)
 
 
 @pytest.mark.parametrize(
@@ -160,9 +166,7 @@ async def test_a_volume_that_an_image_declares_is_its_own_and_a_lent_folder_is_n
         )
         try:
             api.start(made["Id"])
-            with anyio.fail_after(20):
-                while api.logs(made["Id"]) != b"done\n":
-                    await anyio.sleep(0.01)
+            await eventually(lambda: api.logs(made["Id"]) == b"done\n")
             pid = int(api.inspect_container(made["Id"])["State"]["Pid"])
             scales.place("its own", pid, [])
             scales.place("lent", pid, ["/data"])
@@ -210,6 +214,24 @@ async def test_where_nobody_may_look_the_engine_is_asked_and_that_is_said(
     assert said == [UNWEIGHED]
 
 
+async def test_where_no_container_shall_see_the_machine_the_engine_is_asked_and_none_is_made(
+    box: DockerSandbox,
+) -> None:
+    asked: list[object] = []
+
+    def image(api: object) -> str:
+        asked.append(api)
+        return recipe(AGENT).tag
+
+    with client() as api:
+        scales = Scales(lambda: api, image, {}, lambda _: None, asks_the_engine=True)
+        scales.place(box.id, 0, [])
+        found = await weight(scales, box)
+
+    assert found.guessed
+    assert asked == []
+
+
 def no_engine() -> docker.APIClient:
     raise NoEngine("nothing answers")
 
@@ -223,7 +245,7 @@ async def test_where_not_even_the_engine_answers_that_is_one_failure() -> None:
 
 async def test_a_sandbox_that_is_gone_is_not_taken_for_an_empty_one(box: DockerSandbox, scales: Scales) -> None:
     scales.place("gone", 4_000_000, [])
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE_S):
         weights = await anyio.to_thread.run_sync(scales.weigh)
     scales.take_off("gone")
 

@@ -4,7 +4,7 @@ import pytest
 
 from server.sandbox.pattern import Pattern
 from server.sandbox.sandbox import FileRefused, SandboxLost
-from server.sandbox.search import MOST_FILES, SPARE, Hit, Line, Query, Searched, checked_glob, searched
+from server.sandbox.search import MOST_JUDGED, SPARE, Hit, Line, Query, Searched, checked_glob, searched
 
 END = {"end": "whole", "error": "", "at": "/w/a", "searched": 1, "large": 0, "larges": [], "binary": 0, "unread": 0}
 
@@ -21,6 +21,12 @@ def test_what_was_found_is_told_with_how_it_ended() -> None:
         "whole",
         "/w/a",
     )
+
+
+def test_half_a_character_is_shown_as_none() -> None:
+    (hit,) = searched(b'{"path": "/w/a", "lines": [[1, "\\ud800x", 1]]}', "/w").hits
+
+    assert hit.lines[0].text == "?x"
 
 
 def test_one_that_did_not_end_by_itself_is_not_whole() -> None:
@@ -47,6 +53,9 @@ def test_a_file_is_its_own_root() -> None:
         said({**END, "end": "odd"}),
         said({"end": "whole"}),
         b"[" * 100_000,
+        b'{"path": "/w/a", "lines": [[1e999, "x", 1]]}',
+        said({"path": "/w/a", "lines": [[-1, "x", 1]]}, END),
+        said({**END, "large": 10**400}),
     ],
 )
 def test_what_makes_no_sense_ends_that_session_alone(answer: bytes) -> None:
@@ -67,8 +76,16 @@ def test_a_glob_that_can_match_nothing_is_refused(glob: str) -> None:
 
 def test_only_what_can_be_judged_is_kept_and_the_rest_is_told() -> None:
     line = (Line(1, "x", matches=True),)
-    found = Searched((Hit("/w/\udcff", line), *(Hit(f"/w/{n:04}", line) for n in range(MOST_FILES + 1))), "whole")
+    found = Searched((Hit("/w/\udcff", line), *(Hit(f"/w/{n:04}", line) for n in range(MOST_JUDGED + 1))), "whole")
     kept = found.judgeable()
 
-    assert (len(kept.hits), kept.end, kept.at, kept.unspeakable) == (MOST_FILES, "enough", f"/w/{MOST_FILES:04}", 1)
+    assert (len(kept.hits), kept.end, kept.at, kept.unspeakable) == (MOST_JUDGED, "judged", f"/w/{MOST_JUDGED:04}", 1)
     assert Searched((Hit("/w/a", line),), "whole").judgeable() == Searched((Hit("/w/a", line),), "whole")
+
+
+def test_names_are_kept_from_as_many_folders_as_can_be_judged() -> None:
+    hits = tuple(Hit(f"/w/{folder:04}/{name}") for folder in range(MOST_JUDGED + 2) for name in "ab")
+    kept = Searched(hits, "whole").judgeable()
+
+    assert (len(kept.hits), kept.end, kept.at) == (2 * MOST_JUDGED, "judged", f"/w/{MOST_JUDGED:04}/a")
+    assert Searched(hits[: 2 * MOST_JUDGED], "whole").judgeable().end == "whole"

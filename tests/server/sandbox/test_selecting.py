@@ -87,6 +87,6 @@ def test_a_glob_that_names_nothing_is_said(glob: str) -> None:
         chosen("a", only=(glob,))
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(100)
 def test_no_glob_and_no_name_make_it_work_for_long() -> None:
     assert chosen("/".join(["a" * 250] * 20), only=("*a" * 100 + "b", "**/a*a*a*a*a*b/" * 50 + "x")) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.sandbox.host_folder import Held, opened
+from server.sandbox.ignore import Ignore
 from server.sandbox.manifest import Entry
 from server.sandbox.sending import Sending, Stopped
 from server.sandbox.survey import survey
@@ -17,7 +18,7 @@ OWNER = (1000, 1000)
 def packed(folder: Path) -> tuple[Sending, tarfile.TarFile]:
     with opened(folder) as root:
         sending = Sending(Held(root), "/home/me/project", OWNER)
-        found = survey(root)
+        found = survey(root, Ignore())
     data = b"".join(sending.stream(0o750, found.items))
     return sending, tarfile.open(fileobj=io.BytesIO(data))
 
@@ -70,7 +71,7 @@ def test_a_file_swapped_for_a_link_after_the_look_is_left_out(tmp_path: Path) ->
     (folder / "sub/deep").touch()
     (folder / "file").touch()
     with opened(folder) as root:
-        sending, found = Sending(Held(root), "/w", OWNER), survey(root)
+        sending, found = Sending(Held(root), "/w", OWNER), survey(root, Ignore())
     (folder / "file").unlink()
     (folder / "file").symlink_to(tmp_path / "secret")
     (folder / "sub/deep").unlink()
@@ -86,7 +87,7 @@ def test_a_file_swapped_for_a_link_after_the_look_is_left_out(tmp_path: Path) ->
 def test_a_file_that_shrinks_meanwhile_is_remembered_as_it_was_sent(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a" * 2_500_000)
     with opened(tmp_path) as root:
-        sending, found = Sending(Held(root), "/w", OWNER), survey(root)
+        sending, found = Sending(Held(root), "/w", OWNER), survey(root, Ignore())
     stream = sending.stream(0o755, found.items)
     first = next(stream)
     os.truncate(tmp_path / "a", 10)
@@ -103,7 +104,7 @@ def test_a_file_that_shrinks_meanwhile_is_remembered_as_it_was_sent(tmp_path: Pa
 def test_a_copy_that_nobody_waits_for_ends(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     with opened(tmp_path) as root:
-        sending, found = Sending(Held(root), "/w", OWNER), survey(root)
+        sending, found = Sending(Held(root), "/w", OWNER), survey(root, Ignore())
     sending.stopped = True
 
     with pytest.raises(Stopped):

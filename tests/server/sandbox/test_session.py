@@ -5,9 +5,10 @@ import pytest
 
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
-from server.sandbox.jobs import NoSuchJob
+from server.sandbox.jobs import MOST_OUTPUT_BYTES, NoSuchJob, TooManyJobs
 from server.sandbox.sandbox import Exit, SandboxLost
-from server.sandbox.session import MAX_JOBS_KEPT, Session
+from server.sandbox.session import MAX_JOBS_KEPT, MOST_JOBS_AT_ONCE, Session
+from server.sandbox.spool import FLOOR_SEGMENTS, SEGMENT_BYTES
 from tests.fakes import SPEC, FakeSandbox, ledger
 
 pytestmark = pytest.mark.anyio
@@ -67,6 +68,35 @@ async def test_jobs_are_written_down_as_they_come_end_and_are_forgotten(tmp_path
     assert [job.name for job in kept] == list(ours.jobs)
     assert len(kept) == MAX_JOBS_KEPT
     assert {job.end for job in kept} == {FakeSandbox().end}
+
+
+async def test_a_job_whose_processes_run_on_is_not_forgotten_for_they_are_stopped_by_its_name(tmp_path: Path) -> None:
+    ours = session(tmp_path, FakeSandbox(end=Exit("exited", 0, left_behind=1)))
+    server = await ours.start(PERMIT, "exec", "d-1", nothing)
+    ours.box = FakeSandbox()
+    for _ in range(MAX_JOBS_KEPT + 3):
+        await ours.start(PERMIT, "exec", "d-1", nothing)
+    before = ours.quiet
+    server.cleared()
+    await ours.start(PERMIT, "exec", "d-1", nothing)
+
+    assert not before
+    assert ours.quiet
+    assert server.name not in ours.jobs
+
+
+async def test_no_more_run_at_once_than_there_is_room_for_the_output_of(tmp_path: Path) -> None:
+    ours = session(tmp_path, FakeSandbox(end=None))
+    first = await ours.start(PERMIT, "exec", "d-1", nothing)
+    for _ in range(MOST_JOBS_AT_ONCE - 1):
+        await ours.start(PERMIT, "exec", "d-1", nothing)
+    with pytest.raises(TooManyJobs, match=f"{MOST_JOBS_AT_ONCE} commands run in session work; job_stop"):
+        await ours.start(PERMIT, "exec", "d-1", nothing)
+    first.ended(Exit("exited", 0))
+    await ours.start(PERMIT, "exec", "d-1", nothing)
+
+    ends = 2 * FLOOR_SEGMENTS + 1  # of a stream: its beginning, its end, and the segment being written
+    assert MOST_JOBS_AT_ONCE * 2 * ends * SEGMENT_BYTES <= MOST_OUTPUT_BYTES
 
 
 class Broken(FakeSandbox):

@@ -8,15 +8,17 @@ from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
 from server.sandbox.allow_list import AllowList, HostNotAllowed, entry_name
 from server.sandbox.egress_link import AllowEntry
+from server.sandbox.grants import Grants, NotGranted
 from server.sandbox.room import Full, Room
-from server.sandbox.sandbox import Exit, SandboxSpec
+from server.sandbox.sandbox import Copy, Exit, SandboxSpec
 from server.sandbox.sessions import (
     NoSuchEnvironment,
     NoSuchSession,
     SessionExists,
     Sessions,
 )
-from tests.fakes import SPEC, FakeHosts, FakeSandbox, FakeSource, allow_list, ledger, resting
+from tests.fakes import SPEC, FakeHosts, FakeKeeper, FakeSandbox, FakeSource, allow_list, ledger, resting
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -228,7 +230,7 @@ async def test_an_engine_that_hangs_holds_up_no_session_that_is_open(tmp_path: P
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ours.find_or_open, "bob", "default", "base")
         await anyio.wait_all_tasks_blocked()
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             assert await ours.find_or_open("ann", "default", "base") is mine
         tasks.cancel_scope.cancel()
 
@@ -250,6 +252,34 @@ async def test_a_second_server_gets_a_session_of_its_own_and_says_so(tmp_path: P
     assert "another running server" in told
     assert "separate" in told
     assert second.take_remarks() == ()
+
+
+@pytest.mark.promise("caller.known")
+@pytest.mark.parametrize("ended", ["killed", "in order"])
+async def test_who_lost_a_folder_while_no_server_ran_does_not_find_it_in_the_session_from_before(
+    tmp_path: Path, ended: str
+) -> None:
+    keeper = FakeKeeper()
+
+    def with_plans_for(role: str, name: str, *dead: str) -> Sessions:
+        lends = replace(SPEC, copies=(Copy("/srv/plans", "/srv/plans", 1, 2),))
+        written = ledger(tmp_path, name, lambda other: other not in dead)
+        kept, grants = resting(keeper=keeper), Grants(folders={"/srv/plans": (role,)})
+        return Sessions(
+            FakeSource(waiting={"box0"}), {"base": lends}, tmp_path, allow_list(), Room(3), written, kept, grants=grants
+        )
+
+    first = with_plans_for("user", "one")
+    await first.find_or_open("ann", "work", "base", roles=("user",))
+    if ended == "in order":
+        await first.put_down_all()
+    second = with_plans_for("dev", "two", "one")
+
+    with pytest.raises(NotGranted):
+        await second.find_or_open("ann", "work", "base", roles=("user",))
+    assert (await second.find_or_open("ann", "work", "base", roles=("dev",))).spec.copies
+    await second.close("ann", "work")
+    assert not (await second.find_or_open("ann", "work", "base", roles=("user",))).spec.copies
 
 
 async def test_a_closed_session_is_written_down_no_more(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from server.sandbox.sandbox import SandboxSpec
 from server.sandbox.snapshot import BadSnapshotName, NoSuchSnapshot, SnapshotFailed
 from server.sandbox.snapshots import SLACK, Retention, Snapshots
 from tests.fakes import FakeImages
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -122,13 +123,13 @@ async def test_a_cancelled_snapshot_is_removed_once_it_is_made_and_not_swept_bef
     engine.gate.clear()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(server.take, Box(), "alice", "a", "base", to_the_end=False))
-        assert await anyio.to_thread.run_sync(engine.begun.wait, 10)
+        assert await anyio.to_thread.run_sync(engine.begun.wait, PATIENCE_S)
         tasks.cancel_scope.cancel()
 
     engine.images.add("sandgate-snapshot:half-made")
     assert await server.sweep() == [], "somebody is still at it"
     engine.gate.set()
-    assert await anyio.to_thread.run_sync(engine.removed.wait, 10)
+    assert await anyio.to_thread.run_sync(engine.removed.wait, PATIENCE_S)
     assert server.every() == []
     assert engine.images == {"sandgate-snapshot:half-made"}
 
@@ -151,7 +152,7 @@ async def test_a_cancelled_snapshot_waits_for_the_engine_where_something_would_m
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(take)
-        assert await anyio.to_thread.run_sync(engine.begun.wait, 10)
+        assert await anyio.to_thread.run_sync(engine.begun.wait, PATIENCE_S)
         with anyio.CancelScope(shield=True):
             async with anyio.create_task_group() as later:
                 later.start_soon(engine_ends)
@@ -160,6 +161,25 @@ async def test_a_cancelled_snapshot_waits_for_the_engine_where_something_would_m
     assert order == ["engine ends", "may move"]
     assert engine.images == set()
     assert server.every() == []
+
+
+@pytest.mark.promise("nothing.left")
+async def test_nor_is_it_waited_for_longer_than_a_moment_and_goes_when_it_is_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that was told to end outlived that by as long as a snapshot took."""
+    monkeypatch.setattr("server.sandbox.snapshots.GIVEN_UP_S", 0.01)
+    server, engine = world.server(), world.engine
+    engine.gate.clear()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.take, Box(), "alice", "a", "base")
+        assert await anyio.to_thread.run_sync(engine.begun.wait, PATIENCE_S)
+        tasks.cancel_scope.cancel()
+    assert not engine.gate.is_set()
+
+    engine.gate.set()
+    assert await anyio.to_thread.run_sync(engine.removed.wait, PATIENCE_S)
+    assert (server.every(), engine.images) == ([], set())
 
 
 @pytest.mark.promise("nothing.left")
@@ -220,6 +240,21 @@ async def test_with_no_age_named_everything_stays(world: World, clock: list[floa
     assert await world.server().expire() == []
 
 
+async def test_tidying_outlives_a_folder_that_cannot_be_written(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("server.sandbox.snapshots.SETTLING_S", 0)
+    (world.folder / "snapshots.lock").mkdir()
+    server = world.server()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.keep)
+        server.wake()
+        with anyio.fail_after(PATIENCE_S):
+            while "snapshots are not tidied" not in caplog.text:
+                await anyio.sleep(0.01)
+        tasks.cancel_scope.cancel()
+
+
 async def test_tidying_waits_for_the_first_sandbox_and_outlives_a_failing_engine(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,7 +266,7 @@ async def test_tidying_waits_for_the_first_sandbox_and_outlives_a_failing_engine
         await anyio.wait_all_tasks_blocked()
         assert world.engine.images, "a server that nobody calls touches no engine"
         server.wake()
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while world.engine.images:
                 await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()

@@ -8,14 +8,15 @@ from pathlib import Path
 import anyio
 import pytest
 
-from server.sandbox.docker_engine import DockerEngine, Surroundings
+from server.sandbox.docker_engine import DockerEngine
 from server.sandbox.gate import variables
 from server.sandbox.image_recipe import seccomp_file
 from server.sandbox.sandbox import LINK_DIR, SandboxFailed
 from server.sandbox.socket_folder import SocketVolume, bound
-from tests.end_to_end.rig import until
+from server.sandbox.surroundings import Surroundings
 from tests.live import BASE, shell
 from tests.real_engine import client, engine_url
+from tests.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.asyncio_alone]
 NAME = f"sandgate-test-{os.getpid()}"  # one that a killed run left names a folder that is gone
@@ -50,7 +51,7 @@ async def engine(volume: SocketVolume) -> AsyncGenerator[DockerEngine]:
         try:
             yield made
         finally:
-            made.close()
+            await made.close()
             tasks.cancel_scope.cancel()
 
 

@@ -4,13 +4,14 @@ from pathlib import Path
 import pytest
 
 from server.sandbox.host_folder import opened
+from server.sandbox.ignore import Ignore
 from server.sandbox.survey import MAX_DEPTH, Survey, TooMuch, survey
 from tests.real_git import git, repository
 
 
 def look(folder: Path, *, ignoring: bool = True) -> Survey:
     with opened(folder) as root:
-        return survey(root, ignoring=ignoring)
+        return survey(root, Ignore() if ignoring else None)
 
 
 def names(found: Survey) -> list[str]:
@@ -29,13 +30,11 @@ def test_what_git_ignores_stays_at_home(tmp_path: Path) -> None:
     repository(tmp_path / "r", files)
     (tmp_path / "r/src/.gitignore").write_text("b\n")
     (tmp_path / "r/src/b").touch()
-    (tmp_path / "r/.git/info/exclude").write_text("/excluded\n")
-    (tmp_path / "r/excluded").touch()
 
     found = look(tmp_path / "r")
 
     assert names(found) == [".git", ".gitignore", "keep.log", "src", "src/.gitignore", "src/a"]
-    assert found.ignored == 5
+    assert found.ignored == 4
     assert any(item.path == ".git/HEAD" for item in found.items)
 
 
@@ -86,8 +85,7 @@ def test_links_are_named_and_never_followed(tmp_path: Path) -> None:
 @pytest.mark.promise("workspace.copy")
 def test_a_linked_gitignore_or_git_folder_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "patterns").write_text("*\n")
-    (tmp_path / "other/info").mkdir(parents=True)
-    (tmp_path / "other/info/exclude").write_text("*\n")
+    (tmp_path / "other").mkdir()
     (tmp_path / "in").mkdir()
     (tmp_path / "in/.gitignore").symlink_to("../patterns")
     (tmp_path / "in/.git").symlink_to("../other")

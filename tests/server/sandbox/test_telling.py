@@ -51,6 +51,12 @@ async def test_a_lying_agent_is_not_believed(data: bytes) -> None:
 
 
 @pytest.mark.promise("workspace.copy")
+def test_a_size_that_no_file_has_is_not_looked_for() -> None:
+    with pytest.raises(BadReading, match="larger than any"):
+        list(records(io.BytesIO(record(b"f", b"a", size=(1 << 64) - 1) + END), with_files=True))
+
+
+@pytest.mark.promise("workspace.copy")
 def test_no_mode_brings_setuid() -> None:
     found = list(records(io.BytesIO(record(b"f", b"a", mode=0o106755) + END)))
 

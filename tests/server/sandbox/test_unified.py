@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from server.sandbox.unified import MAX_LINES, unified
+from server.sandbox.unified import MAX_LINES, MAX_WIDTH, unified
 
 
 def patched(folder: Path, before: str, diff: str) -> str:
@@ -45,6 +45,16 @@ def test_patch_makes_the_same_of_anything(tmp_path: Path) -> None:
             assert patched(tmp_path, before, diff) == before.replace(old, new), (before, old, new)
 
 
+def test_a_name_that_would_break_its_line_stands_in_quotes(tmp_path: Path) -> None:
+    diff = unified("a\n", "a", "b", "/w/\u202ex\n+++ b/etc/passwd")
+
+    assert diff.split("\n")[:2] == [
+        r'--- "a/w/\342\200\256x\n+++ b/etc/passwd"',
+        r'+++ "b/w/\342\200\256x\n+++ b/etc/passwd"',
+    ]
+    assert unified("a\n", "a", "b", "/w/grün b").startswith("--- a/w/grün b\n+++ b/w/grün b\n@@")
+
+
 def test_changes_that_are_near_are_one_hunk_and_others_are_their_own() -> None:
     diff = unified("1\n2\na a\n4\na\n6\n7\n8\n9\n10\n11\n12\na\n", "a", "b\nc", "/a")
 
@@ -58,3 +68,19 @@ def test_a_long_change_and_a_long_line_are_cut_and_say_so() -> None:
     assert unified("a\n" * 500, "a", "b", "/a").endswith("... more of the change, not shown")
     assert len(unified("a\n" * 500, "a", "b", "/a").split("\n")) == MAX_LINES + 1
     assert "... (1000 characters)" in unified("a" * 1000, "a" * 999, "b", "/a")
+
+
+@pytest.mark.parametrize(
+    ("before", "old", "new"),
+    [
+        ("word word\n" * 200_000, "\n", " "),
+        ('"key":1,' * 400_000, '"', "'"),
+        ("\n" * 2_000_000, "\n", "\nx"),
+        ("a\n" * 1_000_000, "a", "b\n" * 10),
+    ],
+)
+def test_a_huge_change_is_looked_at_only_as_far_as_it_is_shown(before: str, old: str, new: str) -> None:
+    diff = unified(before, old, new, "/a").split("\n")
+
+    assert len(diff) <= MAX_LINES + 1
+    assert max(map(len, diff)) < 2 * MAX_WIDTH

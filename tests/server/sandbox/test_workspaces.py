@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from server.sandbox.sandbox import Copy
-from server.sandbox.workspaces import BadWorkspace, Workspace, check, check_all, parse
+from server.sandbox.sandbox import Copy, Mount, SandboxSpec
+from server.sandbox.workspaces import BadWorkspace, Mode, NoSuchWorkspace, Workspace, check, check_all, only, parse
 from tests.real_git import git, repository
 
 ROOT = os.geteuid() == 0
@@ -141,3 +141,40 @@ def test_a_repository_that_may_not_be_lent_is_not_smuggled_in_by_a_worktree(fold
 
     with pytest.raises(BadWorkspace, match="lie in each other"):
         check_all([(tree, "copy")], [folder], allow_root_owned=True)
+
+
+# --- one of several ------------------------------------------------------------------------------------------------------
+
+SHOP = Copy("/home/ann/shop", "/home/ann/shop", 1, 2)
+ETC = Mount("/etc/shop-data", "/workspace/shop-data", read_only=True, device=1, inode=3)
+TWIN = Mount("/srv/shop", "/srv/shop", read_only=False, device=1, inode=4)
+
+
+@pytest.mark.parametrize("named", ["/workspace/shop-data", "/etc/shop-data", "shop-data"])
+def test_a_session_may_have_one_of_the_folders_alone_and_starts_there(named: str) -> None:
+    spec = only(SandboxSpec("image", "base", mounts=(TWIN, ETC), copies=(SHOP,)), named)
+
+    assert (spec.mounts, spec.copies, spec.start_dir) == ((ETC,), (), "/workspace/shop-data")
+
+
+@pytest.mark.parametrize(("named", "said"), [("shops", "there is no workspace shops"), ("shop", "several workspaces")])
+def test_a_name_of_none_or_of_two_is_refused_with_what_there_is(named: str, said: str) -> None:
+    with pytest.raises(NoSuchWorkspace, match=rf"{said}; this server lends /home/ann/shop, /workspace/shop-data, /srv"):
+        only(SandboxSpec("image", "base", mounts=(ETC, TWIN), copies=(SHOP,)), named)
+
+
+def test_a_worktree_alone_keeps_its_repository_and_no_other(tmp_path: Path) -> None:
+    made = list[tuple[Path, Mode]]()
+    for name in ("one", "two"):
+        home = repository(tmp_path / name, {"a.txt": "a\n"})
+        git(home, "worktree", "add", str(tmp_path / f"{name}-tree"))
+        made.append((tmp_path / f"{name}-tree", "copy"))
+    spaces = check_all(made, (), allow_root_owned=True)
+    copies = tuple(space.lent for space in spaces if isinstance(space.lent, Copy))
+
+    spec = only(SandboxSpec("image", "base", copies=copies), "two-tree")
+
+    assert [(copy.source, copy.whole) for copy in spec.copies] == [
+        (str(tmp_path / "two-tree"), False),
+        (str(tmp_path / "two/.git"), True),
+    ]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from server.front.page.recent import MOST_LINES, Recent, Tail, seconds
+from server.front.page.views import _told
 from server.record.audit import Audit
 
 pytestmark = pytest.mark.anyio
@@ -153,6 +154,14 @@ def test_what_an_operator_should_see_is_kept_apart() -> None:
     for kind in ("anomaly.denials", "server.started", "auth.refused"):
         recent.take(line(kind, ""))
     assert [each["kind"] for each in recent.notable] == ["anomaly.denials", "auth.refused"]
+
+
+def test_what_each_start_says_again_is_shown_once_as_of_the_last_time() -> None:
+    starts = [
+        {"kind": "server.weakened", "time": f"1970-01-01T00:0{minute}:00.000000Z", "sequence": minute, "sentence": said}
+        for minute, said in enumerate(("no quota", "no Landlock", "no quota"))
+    ]
+    assert [(each["said"], each["time"]) for each in _told(starts)] == [("no quota", 120), ("no Landlock", 60)]
 
 
 def test_a_time_is_seconds_and_what_is_none_is_0() -> None:

@@ -9,7 +9,7 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	some command in input.commands
 	is_null(command.name)
 	reason := sprintf("The name of a command is only known when it runs%s.", [_why(command)])
-	help := "Write the command's name out, such as `python3 script.py`; its arguments may stay variable."
+	help := "Write the name out; arguments may stay variable, and `for t in build/test_*; do \"$t\"; done` is fine."
 }
 
 _why(command) := sprintf(" (%s)", [command.dynamic[0]]) if {

@@ -26,6 +26,20 @@ test_a_known_file_is_let_pass if {
 		})
 }
 
+_result := {"op": ">", "fd": null, "path": "/workspace/out/*.log", "dynamic": true}
+
+test_a_result_is_let_pass if {
+	count(data.sandgate.rules.code.dynamic_redirect.findings) == 0
+		with input as testing.asks({"commands": [{"argv": ["echo", "x"], "redirects": [_result]}]})
+}
+
+test_a_result_is_found_where_the_operator_guards_paths if {
+	guarded := {"glob": "/workspace/infra/**", "prefix": "/workspace/infra/", "ops": ["write"], "effect": "ask"}
+	"ask" in testing.effects(data.sandgate.rules.code.dynamic_redirect.findings)
+		with input as testing.asks({"commands": [{"argv": ["echo", "x"], "redirects": [_result]}]})
+		with data.sandgate.settings.all.paths as [guarded]
+}
+
 test_a_here_document_is_let_pass if {
 	count(data.sandgate.rules.code.dynamic_redirect.findings) == 0
 		with input as testing.asks({

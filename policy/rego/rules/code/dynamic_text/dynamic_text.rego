@@ -42,5 +42,24 @@ findings contains {"effect": "ask", "reason": reason, "help": help} if {
 	is_null(code.code)
 	not code.interpreter in _shells
 	reason := sprintf("%s would run a program that is only known when it runs.", [substring(code.interpreter, 0, 60)])
-	help := "Write the program into a file with file_write and run that by its path."
+	help := _as_data(code.interpreter)
+}
+
+# How the program takes a value without running what is in it.
+_as_data(interpreter) := _hands_over[interpreter]
+
+_as_data(interpreter) := _hands_over.python if regex.match(`^python[0-9.]+$`, interpreter)
+
+_as_data(interpreter) := "Write the program into a file with file_write and run that by its path." if {
+	not _hands_over[interpreter]
+	not regex.match(`^python[0-9.]+$`, interpreter)
+}
+
+_hands_over := {
+	"python": "Hand the value over as an argument: python3 -c 'import sys; x = sys.argv[1]; ...' \"$x\"",
+	"node": "Hand the value over as an argument: node -e 'console.log(process.argv[1])' \"$x\"",
+	"perl": "Hand the value over in a variable: x=\"$x\" perl -pe 's/a/$ENV{x}/'",
+	"sed": "Write the value out, or let python3 take it as an argument (sys.argv[1]); sed may run what is in it.",
+	"parallel": "Write the command out, without quotes in it: parallel -j4 gzip -k {} ::: *.log",
+	"awk": "Hand the value over with an option: awk -v n=\"$n\" 'NR == n'",
 }

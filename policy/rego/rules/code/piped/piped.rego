@@ -8,5 +8,5 @@ package sandgate.rules.code.piped
 findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	some shell in input.script.pipe_to_shell
 	reason := sprintf("%s would run whatever comes out of a pipe.", [substring(shell, 0, 60)])
-	help := "Save it to a file first (curl -fsSLo /tmp/install.sh URL), read it, then run it by its path."
+	help := "Run a file by its path, such as `bash x.sh`; save a download first (curl -fsSLo /tmp/x.sh URL) and read it."
 }

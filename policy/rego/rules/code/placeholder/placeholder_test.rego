@@ -9,9 +9,11 @@ test_an_interpreter_on_each_file_is_found if {
 		})
 }
 
-test_parallel_is_found if {
+test_an_interpreter_on_each_word_of_parallel_is_found if {
 	"ask" in testing.effects(data.sandgate.rules.code.placeholder.findings)
-		with input as testing.runs([["parallel", "gzip", ":::", "a"]])
+		with input as testing.asks({
+			"commands": [{"argv": ["python3", null], "dynamic": ["", "param"], "via": ["parallel"]}],
+		})
 }
 
 test_a_plain_tool_on_each_file_is_let_pass if {

@@ -61,3 +61,13 @@ test_rg_is_let_pass if {
 	count(data.sandgate.rules.code.program_option.findings) == 0
 		with input as testing.runs([["rg", "-n", "foo", "src"]])
 }
+
+test_gdb_with_the_speed_of_a_line_is_found if {
+	"ask" in testing.effects(data.sandgate.rules.code.program_option.findings)
+		with input as testing.runs([["gdb", "-b", "9600", "./app"]])
+}
+
+test_lldb_in_a_batch_is_let_pass if {
+	count(data.sandgate.rules.code.program_option.findings) == 0
+		with input as testing.runs([["lldb", "-b", "-o", "run", "./app"]])
+}

@@ -1,16 +1,32 @@
 # METADATA
 # title: Disks and devices
-# description: Disk tools and block devices are denied, and so is writing in /dev, but for null, the streams and shm.
+# description: |
+#   Disk tools and block devices are denied, and so is writing in /dev, but for null, the streams and shm. An image in a
+#   file is no disk.
 # custom:
 #   held_by: container
 package sandgate.rules.destruction.devices
 
-_help := "Write to a file in the workspace or in /tmp; /dev/null and /dev/stdout are fine."
+import data.sandgate.paths
+
+_help := "Write to a file in the workspace or in /tmp, such as disk.img; /dev/null and /dev/stdout are fine."
 
 findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	some command in data.sandgate.facts.tagged.disk
+	not _on_an_image(command)
 	reason := sprintf("%s works on disks, and there is none to work on.", [command.name])
 }
+
+# The image of a disk is a file as others are.
+_on_an_image(command) if {
+	not null in command.argv
+	some word in command.words
+	regex.match(_image, word)
+	count([1 | some path in paths.of(command); regex.match(`^/(dev|proc|sys)(/|$)`, path)]) == 0
+	count([1 | some cwd in array.concat([command.cwd], command.other_cwds); not is_string(cwd)]) == 0
+}
+
+_image := `^[A-Za-z0-9_./-]*\.(img|iso|raw|ext[234]|fat|qcow2|disk)$`
 
 findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	some path in input.paths

@@ -4,7 +4,7 @@ import data.sandgate.testing
 
 test_mkfs_is_found if {
 	"deny" in testing.effects(data.sandgate.rules.destruction.devices.findings)
-		with input as testing.runs([["mkfs.ext4", "disk.img"]])
+		with input as testing.runs([["mkfs.ext4", "/dev/sda"]])
 }
 
 test_dd_onto_a_disk_is_found if {

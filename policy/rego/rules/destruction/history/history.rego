@@ -14,10 +14,15 @@ _acts := concat("", [
 
 findings contains {"effect": "ask", "reason": reason, "help": help, "command": command.index} if {
 	some command in data.sandgate.facts.tagged.git
-	words := [word | some word in data.sandgate.facts.sub_command(command); is_string(word)]
-	_destroys(words)
+	words := [word | some word in data.sandgate.facts.sub_command(command); word != null]
+	words[0] in _verbs
+	_destroys(array.concat(words, [pattern | some at, pattern in command.known; command.dynamic[at] == "glob"]))
 	reason := sprintf("git %s removes what git keeps nowhere else.", [words[0]])
 	help := "`git clean -fd` spares ignored files, `git stash drop` takes one stash; commit first what may be wanted."
+}
+
+_verbs := {
+	"clean", "filter-branch", "filter-repo", "gc", "prune", "reflog", "replace", "rm", "stash", "update-ref", "worktree",
 }
 
 _destroys(words) if {
@@ -37,9 +42,13 @@ _destroys(words) if {
 	words[0] == "rm"
 	regex.match(`(?m)^-[a-z]*r`, concat("\n", words))
 	some word in words
-	word in {".", "./", "*", ":/", "./*"}
+	_is_all(word)
 	not "--cached" in words
 }
+
+_is_all(word) if word in {".", "./", "*", ":/", "./*"}
+
+_is_all(word) if trim_suffix(word, "/") in data.sandgate.settings.all.workspaces
 
 _destroys(words) if {
 	words[0] == "clean"

@@ -40,10 +40,33 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	some command in data.sandgate.facts.tagged.remote
 	command.name == "rsync"
 	regex.match(`(?m)^--(del|delete[a-z-]*)$`, command.text)
-	some path in paths.named(command.cwd, array.slice(command.words, count(command.words) - 1, count(command.words)))
+	some path in paths.named(command.cwd, [_rsync_target(command)])
 	paths.is_root(path)
 	reason := sprintf("rsync --delete was to remove what is in %s and not in the source.", [path])
 }
+
+# The last word that is no option and no value of one, wherever the options stand.
+_rsync_target(command) := targets[count(targets) - 1] if {
+	targets := [word |
+		some at, word in command.argv
+		at > 0
+		is_string(word)
+		not startswith(word, "-")
+		not _is_value(command.argv[at - 1])
+	]
+}
+
+_is_value(before) if {
+	is_string(before)
+	regex.match(_rsync_valued, before)
+}
+
+_rsync_valued := concat("", [
+	`^(-[A-Za-z]*[efTBM]|--(exclude|include|filter|rsh|rsync-path|files-from|exclude-from|include-from|max-size`,
+	`|min-size`,
+	`|backup-dir|suffix|temp-dir|compare-dest|copy-dest|link-dest|partial-dir|log-file|bwlimit|timeout|port|out-format`,
+	`|chmod|chown|block-size|max-delete|password-file))$`,
+])
 
 findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	some command in data.sandgate.facts.tagged.remote
@@ -73,6 +96,26 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	reason := sprintf("%s -r was to remove all of %s.", [command.name, path.resolved])
 }
 
+# Whatever stands between find and it: find . -exec env rm {} +, find . -exec sh -c 'rm "$@"' _ {} +
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in data.sandgate.facts.tagged.remover
+	count({"input", "param"} & {why | some why in command.dynamic}) > 0
+	facts.runs_by(command, "find ")
+	some finder in object.get(data.sandgate.facts.tagged, "finder", [])
+	regex.match(`(?m)^-(exec|ok)`, finder.text)
+	_finds_root(finder)
+	reason := sprintf("%s was to delete what find finds from the root of a whole tree.", [command.name])
+}
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in data.sandgate.facts.tagged.mover
+	command.name in {"mv", "truncate"}
+	facts.runs_by(command, "xargs")
+	some finder in object.get(data.sandgate.facts.tagged, "finder", [])
+	_finds_root(finder)
+	reason := sprintf("%s was to change all that find lists from the root of a whole tree.", [command.name])
+}
+
 # What find lists without saying which, xargs hands to rm.
 findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	some command in data.sandgate.facts.tagged.remover
@@ -89,9 +132,20 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	reason := sprintf("%s was to overwrite %s.", [command.name, path])
 }
 
-_recursive(command) if facts.has_short(command, "rR")
+_recursive(command) if facts.recursive(command)
 
-_recursive(command) if facts.has_long(command, "--recursive")
+_recursive(command) if command.name in {"trash", "trash-put", "rmtrash"}
+
+findings contains {"effect": "deny", "reason": reason, "help": _help} if {
+	some command in data.sandgate.facts.tagged.remover
+	some at, why in command.dynamic
+	why == "cmdsub"
+	command.known[at] == ""
+	some finder in object.get(data.sandgate.facts.tagged, "finder", [])
+	"$()" in finder.via
+	_finds_root(finder)
+	reason := sprintf("%s was to delete all that find lists from the root of a whole tree.", [command.name])
+}
 
 _finder_removes(command) if "-delete" in command.words
 
@@ -120,17 +174,22 @@ _operands(command) := array.slice(command.words, 0, first) if {
 	first := min(array.concat([count(command.words)], [at | some at, word in command.words; startswith(word, "-")]))
 }
 
-# The last word of mv is where things go.
-_changed(command) := paths.of(command) if command.name != "mv"
+# The last word of mv is where things go, unless -t has said so.
+_changed(command) := paths.of(command) if not _ends_in_target(command)
 
 _changed(command) := paths.of(object.union(command, {
 	"words": [word | some at, word in command.words; at < count(command.words) - 1],
 	"known": array.slice(command.known, 0, count(command.known) - 1),
 })) if {
-	command.name == "mv"
+	_ends_in_target(command)
 }
 
-_moves_tree(command) if command.name in {"mv", "truncate"}
+_ends_in_target(command) if {
+	command.name == "mv"
+	not regex.match(`(?m)^(-[a-zA-Z]*t|--target)`, command.text)
+}
+
+_moves_tree(command) if command.name in {"mv", "tee", "truncate"}
 
 _moves_tree(command) if _recursive(command)
 
@@ -150,6 +209,15 @@ _opens_up_own(command, path) if {
 	regex.match(`^(agent|1000)?:?(agent|1000)?$`, word)
 }
 
+# Nobody here can give files away: chown -R $(id -u):$(id -g) .
+_opens_up_own(command, path) if {
+	path in data.sandgate.settings.all.workspaces
+	command.name in {"chown", "chgrp"}
+	some at, why in command.dynamic
+	why in {"cmdsub", "number", "param"}
+	at < count(command.dynamic) - 1
+}
+
 _harmless_mode := `^([ug]*\+[rwxX]+|[ugoa]*\+[rxX]+|u=rwX|g?o?=rX|[go]+-w)$`
 
 _archives_away(command) if {
@@ -158,8 +226,13 @@ _archives_away(command) if {
 }
 
 _archives_away(command) if {
+	command.name in {"7z", "7za", "7zr"}
+	regex.match(`(?m)^-sdel$`, command.text)
+}
+
+_archives_away(command) if {
 	command.name == "zip"
-	facts.has_short(command, "m")
+	regex.match(`(?m)^(-[A-Za-z]*m|--move$)`, command.text)
 }
 
 _under_system(path) if paths.is_root(path)

@@ -88,3 +88,65 @@ test_a_plain_find_from_the_root_is_let_pass if {
 	count(data.sandgate.rules.destruction.roots.findings) == 0
 		with input as testing.runs([["find", "/", "-name", "libssl*"]])
 }
+
+test_readable_for_others_is_let_pass if {
+	count(data.sandgate.rules.destruction.roots.findings) == 0
+		with input as testing.runs([["chmod", "-R", "u+rwX,go+rX", "/workspace"]])
+}
+
+test_no_rights_at_all_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.runs([["chmod", "-R", "000", "/workspace"]])
+}
+
+test_files_that_stay_the_owner_s_is_let_pass if {
+	count(data.sandgate.rules.destruction.roots.findings) == 0
+		with input as testing.runs([["chown", "-R", "agent:agent", "/workspace"]])
+}
+
+test_another_owner_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.runs([["chown", "-R", "nobody", "/workspace"]])
+}
+
+test_all_moved_elsewhere_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.runs([["mv", "/workspace", "/tmp/x"]])
+}
+
+test_something_moved_into_it_is_let_pass if {
+	count(data.sandgate.rules.destruction.roots.findings) == 0
+		with input as testing.runs([["mv", "/tmp/x", "/workspace"]])
+}
+
+test_all_that_find_lists_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.asks({"commands": [
+			{"argv": ["find", "/workspace"]},
+			{"argv": ["rm", null], "dynamic": ["", "input"], "via": ["xargs"]},
+		]})
+}
+
+test_all_that_find_hands_over_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.asks({"commands": [
+			{"argv": ["find", "/workspace", "-exec", "rm", "{}", ";"]},
+			{"argv": ["rm", null], "dynamic": ["", "input"], "via": ["find -exec"]},
+		]})
+}
+
+test_what_find_looks_for_by_name_is_let_pass if {
+	count(data.sandgate.rules.destruction.roots.findings) == 0
+		with input as testing.asks({"commands": [
+			{"argv": ["find", "/workspace", "-name", "*.orig"]},
+			{"argv": ["rm", null], "dynamic": ["", "input"], "via": ["xargs"]},
+		]})
+}
+
+test_a_list_cut_to_nothing_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.destruction.roots.findings)
+		with input as testing.asks({"commands": [
+			{"argv": ["find", "/workspace"]},
+			{"argv": ["truncate", "-s", "0", null], "dynamic": ["", "", "", "input"], "via": ["xargs"]},
+		]})
+}

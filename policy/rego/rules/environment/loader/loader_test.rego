@@ -68,3 +68,33 @@ test_any_other_name_is_let_pass if {
 	count(data.sandgate.rules.environment.loader.findings) == 0
 		with input as testing.asks({"commands": [{"argv": ["make"], "assigns": [{"name": "CI", "value": "true"}]}]})
 }
+
+test_a_package_beside_a_file_for_every_node_is_found if {
+	"ask" in testing.effects(data.sandgate.rules.environment.loader.findings)
+		with input as testing.asks({"commands": [{"argv": ["npm", "test"], "assigns": [{"name": "NODE_OPTIONS", "value": "--import tsx -r ./x.js"}]}]})
+}
+
+test_packages_of_the_project_for_every_node_is_let_pass if {
+	count(data.sandgate.rules.environment.loader.findings) == 0
+		with input as testing.asks({"commands": [{"argv": ["npm", "test"], "assigns": [{"name": "NODE_OPTIONS", "value": "--import tsx -r ts-node/register"}]}]})
+}
+
+test_a_file_for_every_sh_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.environment.loader.findings)
+		with input as testing.asks({"commands": [{"argv": ["sh", "a.sh"], "assigns": [{"name": "ENV", "value": "./x"}]}]})
+}
+
+test_the_name_of_an_environment_is_let_pass if {
+	count(data.sandgate.rules.environment.loader.findings) == 0
+		with input as testing.asks({"commands": [{"argv": ["pytest"], "assigns": [{"name": "ENV", "value": "test"}]}]})
+}
+
+test_the_system_s_libraries_is_let_pass if {
+	count(data.sandgate.rules.environment.loader.findings) == 0
+		with input as testing.asks({"commands": [{"argv": ["./app"], "assigns": [{"name": "LD_LIBRARY_PATH", "value": "/usr/local/lib"}]}]})
+}
+
+test_a_path_out_of_the_system_s_libraries_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.environment.loader.findings)
+		with input as testing.asks({"commands": [{"argv": ["./app"], "assigns": [{"name": "LD_LIBRARY_PATH", "value": "/usr/lib/../../tmp"}]}]})
+}

@@ -22,7 +22,9 @@ _names := concat("", [
 	`|XDG_DATA_(HOME|DIRS)|INPUTRC|TERMINFO(_DIRS)?|TERMCAP|LESSKEY.*|MANOPT|MANPATH|QT_PLUGIN_PATH|GTK_MODULES`,
 	`|GIO_EXTRA_MODULES`,
 	`|OPENSSL_(CONF|MODULES|ENGINES)|SSL_ENGINES|KRB5_CONFIG|NSS_.*|RES_OPTIONS|KUBECONFIG|DOCKER_(HOST|CONFIG`,
-	`|CONTEXT)|LOCALDOMAIN)$`,
+	`|CONTEXT)|LOCALDOMAIN|COMPILER_PATH|GCC_EXEC_PREFIX|ERL_[A-Z]?FLAGS|ELIXIR_ERL_OPTIONS|JULIA_LOAD_PATH`,
+	`|GUILE_LOAD_PATH|CAML_LD_LIBRARY_PATH|YARN_(YARN_PATH|PLUGINS|RC_FILENAME)|TF_CLI_CONFIG_FILE|PGSERVICE(FILE)?`,
+	`|PGHOST(ADDR)?|MYSQL_HOST)$`,
 ])
 
 # Where their value says so.
@@ -31,7 +33,7 @@ _values := {
 	`^GOFLAGS$`: `-(toolexec|exec|overlay|modfile|modcacherw|ldflags|gcflags|asmflags)`,
 	`^(MAVEN|GRADLE|JAVA|ANT|SBT|JVM|CATALINA|KAFKA|JRUBY|SCALA)_?(OPTS|ARGS|OPTIONS)$|^MAVEN_ARGS$`: _jvm,
 	`^(RUSTFLAGS|CARGO_ENCODED_RUSTFLAGS|RUSTDOCFLAGS)$`: `linker|plugin|link-arg|-Zcodegen`,
-	`^(C|CXX|CPP|LD|F)FLAGS$`: `-fplugin|-B|-wrapper|@`,
+	`^(CGO_)?(C|CXX|CPP|LD|F)FLAGS$`: `-fplugin|-B|-wrapper|@|-Wl,-plugin`,
 	`^PYTHONWARNINGS$`: `:[A-Za-z_]\w*\.\w`,
 	`^PYTHONPATH$`: `(^|:)(/|~|\.\.)`,
 	`^NODE_PATH$`: `(^|:)(/|~|\.\.)`,
@@ -52,6 +54,7 @@ findings contains {"effect": "ask", "reason": reason, "help": _help} if {
 	regex.match(_names, assign.name)
 	not _nothing(assign.value)
 	not _same_home(assign)
+	not _usual(assign)
 	reason := sprintf("Setting %s can make later programs load or run other code.", [substring(assign.name, 0, 60)])
 }
 
@@ -74,6 +77,24 @@ _same_home(assign) if {
 	assign.value == data.sandgate.settings.all.home
 }
 
+# Where it is anyway, or in the system; a number.
+_usual(assign) if {
+	assign.name in {"CARGO_HOME", "RUSTUP_HOME", "GEM_HOME"}
+	assign.value == concat("", [data.sandgate.settings.all.home, _defaults[assign.name]])
+}
+
+_usual(assign) if {
+	assign.name == "GOROOT"
+	regex.match(`^/usr/(local/|lib/)?go(-[0-9.]+)?$`, assign.value)
+}
+
+_usual(assign) if {
+	regex.match(`^MALLOC_`, assign.name)
+	regex.match(`^[0-9]+$`, assign.value)
+}
+
+_defaults := {"CARGO_HOME": "/.cargo", "RUSTUP_HOME": "/.rustup", "GEM_HOME": "/.gem"}
+
 # HOME="$HOME", as env -i needs it.
 _same_home(assign) if {
 	assign.name == "HOME"
@@ -82,7 +103,7 @@ _same_home(assign) if {
 
 _nothing(value) if value == ""
 
-_nothing(value) if value in {"/dev/null", "/tmp", "/nonexistent"}
+_nothing(value) if value in {"/dev/null", "/tmp", "/nonexistent", "localhost", "127.0.0.1", "::1"}
 
 _matters(name) if not regex.match(`(?i)^npm_config_`, name)
 

@@ -8,6 +8,7 @@ package sandgate.rules.environment.programs
 _names := {
 	"EDITOR", "VISUAL", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR", "PAGER", "GIT_PAGER", "MANPAGER", "BROWSER", "SYSTEMD_PAGER",
 	"FCEDIT", "LESSEDIT", "SVN_EDITOR", "HGEDITOR", "KUBE_EDITOR", "AWS_PAGER", "GH_PAGER", "DELTA_PAGER", "BAT_PAGER",
+	"PSQL_PAGER", "PSQL_EDITOR", "SUDO_EDITOR",
 }
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {
@@ -19,7 +20,10 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	help := "Name a well-known program, such as PAGER=cat or EDITOR=true."
 }
 
-_tools := `^((/usr)?/bin/)?(|cat|less|more|head|true|false|:|echo|vim?|nano|ed|ex|emacs|code( --wait)?)( -[A-Za-z]+)*$`
+_tools := concat("", [
+	`^((/usr)?/bin/)?(|none|cat|less|more|head|true|false|:|echo|vim?|nano|ed|ex|emacs|code( --wait)?)`,
+	`( -[A-Za-z]+)*$`,
+])
 
 # Compilers and what builds call beside them.
 _build_tools := concat("", [

@@ -16,13 +16,13 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	not _only_appends(assign.appends)
 	not _only_prepends(assign.prepends)
 	reason := "Setting PATH makes the names of commands mean other programs than those that were judged."
-	help := "Call a program by its path instead, such as .venv/bin/pytest; installed tools are on PATH already."
+	help := "Call it by its path, such as ./bin/x; `. .venv/bin/activate` and $PWD/node_modules/.bin in front are fine."
 }
 
-# Folders written out, behind those that are there: a name that is found today is found where it was.
+# Folders written out or of a tool (go env GOPATH), behind those that are there: what is found today is found as before.
 _only_appends(rest) if {
 	is_string(rest)
-	regex.match(`^(:[/~][^:]*)*$`, rest)
+	regex.match(`^(:(/|~|\$\{[a-z0-9-]+ [A-Za-z -]+\}/)[^:$]*)*$`, rest)
 }
 
 # In front of them, folders that no command may write, or whose change is asked about.
@@ -41,7 +41,19 @@ _guarded(part) if {
 _guarded(part) if {
 	startswith(part, data.sandgate.settings.all.home)
 	rest := trim_prefix(part, data.sandgate.settings.all.home)
-	regex.match(`^/((\.(local|npm-global|cargo|bun|deno)|go)/bin|bin)/?$`, rest)
+	regex.match(concat("", ["^/(", data.sandgate.settings.tool_folders, ")/?$"]), rest)
+}
+
+_guarded(part) if part == "/root/.local/bin"
+
+# What activating the project's environment, or npm run, puts in front as well. A list of commands would not hold then.
+_guarded(part) if {
+	data.sandgate.settings.all.profile != "strict"
+	some root in array.concat(["/tmp"], data.sandgate.settings.all.workspaces)
+	startswith(part, concat("", [root, "/"]))
+	regex.match(`/(\.?venv[0-9.-]*/bin|node_modules/\.bin)/?$`, part)
+	not contains(part, "/..")
+	count([1 | some path in input.paths; path.op != "read"; startswith(path.resolved, trim_right(part, "/"))]) == 0
 }
 
 _is_system(value) if {

@@ -7,7 +7,17 @@
 #   held_by: kernel
 package sandgate.rules.files.areas
 
-_help := "Use files in the workspace, in /tmp or in the home folder; reading system files is fine."
+_help := sprintf("Use files in %s, in /tmp or in the home folder; reading system files is fine.", [_own]) if _own != ""
+
+_help := "Use files in the workspace, in /tmp or in the home folder; reading system files is fine." if _own == ""
+
+_own := concat(" or ", array.slice(data.sandgate.settings.all.workspaces, 0, 3))
+
+_system := `^/((bin|boot|dev|etc|lib[0-9]*|opt|root|run|sbin|srv|usr|var|home)(/|$)|$)`
+
+_place(path) := "is part of the system" if regex.match(_system, path)
+
+_place(path) := "lies outside the folders of this session" if not regex.match(_system, path)
 
 findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	some path in input.paths
@@ -23,7 +33,8 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	path.op in {"write", "delete"}
 	path.resolved != ""
 	not startswith(path.resolved, "/dev/")
-	reason := sprintf("%s is part of the system and is not changed.", [substring(path.resolved, 0, 120)])
+	shown := substring(path.resolved, 0, 120)
+	reason := sprintf("%s %s and is not changed.", [shown, _place(path.resolved)])
 }
 
 _by_command if input.tool in {"shell", "exec", "policy_check"}

@@ -1,6 +1,8 @@
 # METADATA
 # title: The gate's own files
-# description: The sandbox's socket, settings and control files stay shut under every profile.
+# description: |
+#   The sandbox's socket, settings and control files stay shut under every profile, and so does an engine's socket,
+#   should one ever lie there.
 # custom:
 #   held_by: mount
 package sandgate.rules.files.gate

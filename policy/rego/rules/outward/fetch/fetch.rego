@@ -12,7 +12,7 @@ findings contains {"effect": "ask", "reason": reason, "help": help, "command": c
 	not _only_listed(command)
 	not _only_tells(command)
 	reason := sprintf("%s would talk to a host by hand%s.", [command.name, _towards(command)])
-	help := "Package managers work as they are; localhost is free. The operator can list a host or allow this command."
+	help := "Package managers and localhost are free. A listed host needs no yes; one that is not stays shut at the gate."
 	grant := _grant(command)
 }
 
@@ -42,6 +42,19 @@ _only_listed(command) if {
 	not _names_other(command)
 }
 
+# httpie: a method, the address, then fields.
+_only_listed(command) if {
+	command.name in {"http", "https"}
+	not null in command.argv
+	not contains(command.text, "--proxy")
+	addresses := [word | some word in _plain(command); not regex.match(`^[A-Za-z0-9_.-]+(:=|==|=)`, word)]
+	count(addresses) == 1
+	regex.match(`^(https?://)?((localhost|127\.0\.0\.1)(:[0-9]+)?|:[0-9]+)(/|$)`, addresses[0])
+	addresses[0] == _plain(command)[0]
+}
+
+_plain(command) := [word | some word in command.words; not regex.match(`^(-|[A-Z]+$)`, word)]
+
 _names_one(command) if {
 	some word in command.words
 	_names_listed(word)
@@ -60,6 +73,15 @@ _known_listed(command, place) if {
 	_names_listed(known)
 }
 
+_known_listed(command, place) if {
+	command.dynamic[place] == "number"
+	_is_harmless(command.known[place])
+}
+
+_is_harmless(word) if regex.match(`^(-|[0-9]{1,5}$)`, word)
+
+_is_harmless(word) if _names_listed(word)
+
 # A word that is only known when it runs could be a host, but for a header, a body, a name of a file.
 _names_other(command) if {
 	some place, word in command.argv
@@ -73,8 +95,7 @@ _names_other(command) if {
 	some place, word in command.argv
 	place > 0
 	is_string(word)
-	not regex.match(`^(-|[0-9]{1,5}$)`, word)
-	not _names_listed(word)
+	not _is_harmless(word)
 	not _value(command, place)
 }
 
@@ -97,7 +118,8 @@ _valued := {
 	"curl": concat("", [
 		`^(-[a-zA-Z]*[oHAdwXbcFTmu]|--(output|header|user-agent|data(-[a-z]+)?|json|write-out|request|cookie`,
 		`|cookie-jar`,
-		`|form|form-string|upload-file|cacert|cert|key|max-time|connect-timeout|retry|retry-delay|user|output-dir))$`,
+		`|form|form-string|upload-file|unix-socket|cacert|cert|key`,
+		`|max-time|connect-timeout|retry|retry-delay|user|output-dir))$`,
 	]),
 	"wget": `^(-[OoPU]|--(output-document|output-file|directory-prefix|header|user-agent|post-data|tries|timeout))$`,
 }

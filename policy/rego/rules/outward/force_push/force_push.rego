@@ -7,9 +7,9 @@ package sandgate.rules.outward.force_push
 
 findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	some command in data.sandgate.facts.tagged.git
-	contains(command.text, "push")
+	regex.match(`push|send-pack`, command.text)
 	verbs := data.sandgate.facts.sub_command(command)
-	verbs[0] == "push"
+	_pushes(verbs)
 	some word in array.slice(verbs, 1, count(verbs))
 	is_string(word)
 	_forces(word)
@@ -17,7 +17,34 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 	help := "Push without force; for a rebased branch, push it under a new name and say so."
 }
 
-_forces(word) if regex.match(`^(--forc?e?$|--mir|--pru|-[A-Za-z]*f|\+)`, word)
+# A remote that is told to force makes every push a forced one.
+findings contains {"effect": "deny", "reason": reason, "help": help} if {
+	some command in data.sandgate.facts.tagged.git
+	regex.match(`(?im)^remote\.[^\n]*\.(mirror(=true|\ntrue)|push[=\n]\+)`, command.text)
+	reason := "git was told to force every push to a remote from now on."
+	help := "Push without force; for a rebased branch, push it under a new name and say so."
+}
+
+# An option that has an unknown end is taken for what it begins with: --force$x.
+findings contains {"effect": "deny", "reason": reason, "help": help} if {
+	some command in data.sandgate.facts.tagged.git
+	contains(command.text, "push")
+	_pushes(data.sandgate.facts.sub_command(command))
+	some at, word in command.argv
+	is_null(word)
+	regex.match(`^(--force|--mirror|-[A-Za-z0-9]*f$|\+)`, command.known[at])
+	reason := sprintf("git push was to overwrite what others may have (%s...).", [command.known[at]])
+	help := "Push without force; for a rebased branch, push it under a new name and say so."
+}
+
+_pushes(verbs) if verbs[0] in {"push", "send-pack", "http-push"}
+
+_pushes(verbs) if {
+	verbs[0] in {"subtree", "lfs"}
+	verbs[1] == "push"
+}
+
+_forces(word) if regex.match(`^(--forc?e?$|--mir|--pru|-[A-Za-z0-9]*f|\+)`, word)
 
 # Deletes the remote branch.
 _forces(word) if regex.match(`^(--del|-[a-zA-Z]*d|:.)`, word)

@@ -7,7 +7,8 @@ package sandgate.rules.persistence.hooks
 
 _hooks := concat("", [
 	`/\.git/(modules/.*/)?`,
-	`(hooks(/|$)|config$|config\.worktree$|commondir$|info/attributes$|objects/info/alternates$)`,
+	`(hooks(/|$)|config(\.worktree|\.(gz|bz2|lz4?|xz|zst|br))?$|commondir$|info/attributes$|objects/info/alternates$)`,
+	`|/\*/hooks/(pre|post|commit)-[a-z-]+$`,
 ])
 
 _help := "Put the hook into a folder of the repository such as hooks/, and let a person install it."
@@ -24,14 +25,15 @@ findings contains {"effect": "deny", "reason": reason, "help": help} if {
 findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	some path in input.paths
 	path.op == "write"
-	endswith(lower(path.resolved), "/.git")
+	path.area != "tmp"
+	regex.match(`/\.git(/\*)?$`, lower(path.resolved))
 	reason := sprintf("Files would be put into %s, hooks and settings among them.", [substring(path.resolved, 0, 120)])
 }
 
 findings contains {"effect": "ask", "reason": reason, "help": help, "path": path.resolved} if {
 	some path in input.paths
 	path.op == "delete"
-	endswith(lower(path.resolved), "/.git")
+	regex.match(`/\.git(/(objects|refs|logs|head|packed-refs))?$`, lower(path.resolved))
 	reason := sprintf("%s would be removed or moved, with all history in it.", [substring(path.resolved, 0, 120)])
 	help := "Keep .git; `git clean -fd` and `git checkout .` undo changes."
 }

@@ -10,21 +10,27 @@ package sandgate.rules.persistence.startup_files
 _later := concat("", [
 	`/(\.bashrc|\.bash_(profile|login|logout|aliases)|\.profile|\.z(shrc|shenv|profile|login|logout)|\.inputrc|\.envrc`,
 	`|\.(npm|yarn|curl|wget|vim|gvim|psql|sqlite|irb|pry|python|ack|ripgrep|mail|screen|mutt)rc|\.yarnrc\.yml`,
-	`|\.pnpmfile\.cjs|\.(gdb|lldb)init|\.tmux\.conf|\.gitconfig|\.config/git/config|pip\.conf`,
+	`|\.(ksh|mksh|csh|tcsh|pdb|ex|nvim|bazel|nano|gem|rvm|sbt|maven|hg|xinit|procmail)rc|\.(login|rprofile|ghci|ctags`,
+	`|xprofile|xsession|pam_environment|forward|mailcap|emacs|lesskey|lessfilter|dircolors|mise\.toml)`,
+	`|\.hg/hgrc|\.bundle/config|\.subversion/config|\.lein/profiles\.clj|\.jupyter/[^/]*\.py`,
+	`|\.pnpmfile\.cjs|\.(gdb|lldb)init|\.tmux\.conf|\.gitconfig|\.xonshrc|pip\.conf`,
 	`|\.cargo/config(\.toml)?|\.m2/settings\.xml|\.gradle/init\.gradle(\.kts)?|\.ssh/(config|rc|environment`,
 	`|authorized_keys2?)`,
 	`|\.mcp\.json|\.pre-commit-config\.yaml|lefthook\.ya?ml|\.lintstagedrc.*|jenkinsfile|azure-pipelines\.ya?ml`,
 	`|bitbucket-pipelines\.ya?ml|\.(gitlab-ci|travis|drone|cirrus|appveyor|woodpecker)\.ya?ml|(site|user)customize\.py`,
 	`|site-packages/[^/]*\.pth)$`,
 	`|/(\.github/(workflows|actions)|\.circleci|\.buildkite|\.woodpecker|\.vscode|\.idea|\.zed|\.devcontainer|\.claude`,
-	`|\.cursor|\.windsurf|\.continue|\.codex|\.gemini|\.husky|\.config/(autostart|systemd|fish|nvim|environment\.d)`,
+	`|\.cursor|\.windsurf|\.continue|\.codex|\.gemini|\.husky|\.config/(autostart|systemd|fish|nvim|environment\.d`,
+	`|direnv|mise|tmux|powershell|containers|git|nushell|elvish|xonsh)`,
+	`|\.emacs\.d|\.ipython/profile_[a-z]+/startup|\.julia/config`,
+	`|\.gradle/init\.d|\.ctags\.d|\.local/share/applications`,
 	`|\.vim/plugin|\.local/share/systemd|etc/cron[a-z.]*|var/spool/cron|etc/profile\.d|etc/systemd)(/|$)`,
 ])
 
 # Folders on the search path: what lies there answers to a command's name.
 _found_first(path) if {
 	regex.match(
-		`^/((\.(venv|local|npm-global|cargo|bun|deno)|go)/bin|bin)(/|$)`,
+		concat("", ["^/(", data.sandgate.settings.tool_folders, ")(/|$)"]),
 		trim_prefix(path, data.sandgate.settings.all.home),
 	)
 }

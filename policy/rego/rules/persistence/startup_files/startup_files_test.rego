@@ -93,3 +93,19 @@ test_listing_the_schedule_is_let_pass if {
 	count(data.sandgate.rules.persistence.startup_files.findings) == 0
 		with input as testing.runs([["crontab", "-l"]])
 }
+
+test_hooks_of_all_repositories_is_found if {
+	"ask" in testing.effects(data.sandgate.rules.persistence.startup_files.findings)
+		with input as testing.asks({
+			"commands": [{"argv": ["cp", "x", "/home/agent/.config/git/hooks/pre-commit"]}],
+			"paths": [{"asked": "/home/agent/.config/git/hooks/pre-commit", "resolved": "/home/agent/.config/git/hooks/pre-commit", "op": "write", "area": "home"}],
+		})
+}
+
+test_the_start_of_another_shell_is_found if {
+	"ask" in testing.effects(data.sandgate.rules.persistence.startup_files.findings)
+		with input as testing.asks({
+			"commands": [{"argv": ["cp", "x", "/home/agent/.config/nushell/config.nu"]}],
+			"paths": [{"asked": "/home/agent/.config/nushell/config.nu", "resolved": "/home/agent/.config/nushell/config.nu", "op": "write", "area": "home"}],
+		})
+}

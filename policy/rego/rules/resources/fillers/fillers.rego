@@ -46,8 +46,21 @@ _never_ends(command) if {
 
 _never_ends(command) if {
 	command.name == "cat"
-	some word in command.words
+	some word in array.concat(command.words, [redirect.path | some redirect in command.redirects; redirect.op == "<"])
 	word in _endless
+	_into_a_file(command)
+}
+
+_never_ends(command) if {
+	command.name == "cp"
+	some word in array.slice(command.words, 0, count(command.words) - 1)
+	word in _endless
+}
+
+_never_ends(command) if {
+	command.name == "dd"
+	regex.match(`(?m)^if=/dev/(zero|urandom|random|full)$`, command.text)
+	not regex.match(`(?m)^(of|count)=`, command.text)
 	_into_a_file(command)
 }
 

@@ -108,3 +108,16 @@ test_writing_one_is_let_pass if {
 	count(data.sandgate.rules.secrets.env_files.findings) == 0
 		with input as testing.file("file_write", "write", "/workspace/.env", "workspace")
 }
+
+test_many_of_them_are_one_refusal_is_found if {
+	question := testing.asks({
+		"commands": [{"argv": ["cat", "x"]}],
+		"paths": [path |
+			some number in numbers.range(1, 31)
+			resolved := sprintf("/workspace/.env.%d", [number])
+			path := {"asked": resolved, "resolved": resolved, "op": "read", "area": "workspace"}
+		],
+	})
+	count(data.sandgate.rules.secrets.env_files.findings) == 1 with input as question
+	"deny" in testing.effects(data.sandgate.rules.secrets.env_files.findings) with input as question
+}

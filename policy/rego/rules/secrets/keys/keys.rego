@@ -7,7 +7,10 @@ package sandgate.rules.secrets.keys
 
 _keys := concat("", [
 	`/\.ssh(/[^/]*)?$|/id_(rsa|dsa|ecdsa|ed25519)$|/etc/(shadow|gshadow|sudoers)(-|$|\.d(/|$))`,
-	`|/\.(netrc|pgpass|git-credentials|pypirc|my\.cnf|vault-token)$|/\.(aws|azure)(/|$)|/\.config/(gcloud|gh|op)(/|$)`,
+	`|/\.(netrc|pgpass|git-credentials|pypirc|my\.cnf|vault-token|s3cfg|boto|databrickscfg)$|/\.(aws|azure)(/|$)`,
+	`|/\.config/(gcloud|gh|op|hub|github-copilot|rclone|doctl|sops)(/|$)|/\.password-store(/|$)`,
+	`|/\.config/containers/auth\.json$|/\.terraform\.d/credentials\.tfrc\.json$|/\.local/share/keyrings(/|$)`,
+	`|/\.claude/\.credentials\.json$|/\.codex/auth\.json$|/\.gemini/oauth_creds\.json$`,
 	`|/\.kube/config$|/\.docker/config\.json$|/\.gnupg(/|$)|/run/secrets(/|$)|/\.cargo/credentials(\.toml)?$`,
 ])
 

@@ -82,3 +82,27 @@ test_what_is_there_is_let_pass if {
 			],
 		})
 }
+
+test_the_login_of_an_agent_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.secrets.keys.findings)
+		with input as testing.asks({
+			"commands": [{"argv": ["cat", "/home/agent/.codex/auth.json"]}],
+			"paths": [{"asked": "/home/agent/.codex/auth.json", "resolved": "/home/agent/.codex/auth.json", "op": "read", "area": "home"}],
+		})
+}
+
+test_a_store_of_passwords_is_found if {
+	"deny" in testing.effects(data.sandgate.rules.secrets.keys.findings)
+		with input as testing.asks({
+			"commands": [{"argv": ["cp", "-r", "/home/agent/.password-store", "x"]}],
+			"paths": [{"asked": "/home/agent/.password-store", "resolved": "/home/agent/.password-store", "op": "read", "area": "home"}],
+		})
+}
+
+test_the_settings_of_an_agent_is_let_pass if {
+	count(data.sandgate.rules.secrets.keys.findings) == 0
+		with input as testing.asks({
+			"commands": [{"argv": ["cat", "/workspace/.codex/config.toml"]}],
+			"paths": [{"asked": "/workspace/.codex/config.toml", "resolved": "/workspace/.codex/config.toml", "op": "read", "area": "workspace"}],
+		})
+}

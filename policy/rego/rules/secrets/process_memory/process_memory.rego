@@ -17,6 +17,7 @@ findings contains {"effect": "deny", "reason": reason, "help": _help} if {
 	path.op != "list"
 	regex.match(_proc, path.resolved)
 	not _harmless(path.resolved)
+	not _only_tells(path)
 	shown := substring(path.resolved, 0, 120)
 	reason := sprintf("%s belongs to a process or to the kernel, and was to be opened.", [shown])
 }
@@ -36,3 +37,9 @@ _harmless(path) if regex.match(`^/sys/fs/cgroup/([a-z,]+/)?[a-z]+\.[a-z_.]+$`, p
 _harmless(path) if regex.match(`^/proc/self/fd/[0-9]+$`, path)
 
 _harmless(path) if regex.match(`^/proc/sys/kernel/(hostname|osrelease|version|random/uuid)$`, path)
+
+# How the kernel is set; reading changes nothing, and tells what sysctl tells.
+_only_tells(path) if {
+	path.op == "read"
+	regex.match(`^/(proc/sys/(fs|kernel|net|vm)|sys/kernel/mm)/[a-z0-9_/-]+$`, path.resolved)
+}

@@ -1,0 +1,30 @@
+"""Answers hold no half characters: names and lines of a sandbox's files are bytes, and may be no UTF-8 at all.
+
+Python carries such bytes as lone surrogates, which no message can be written with: one of them in an answer ended a server
+on stdio with all its sessions.
+"""
+
+import re
+from typing import Any, Final
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+
+_HALF: Final = re.compile("[\ud800-\udfff]")
+
+
+async def only_sendable(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Middleware, the innermost: there every result is in the form in which it is sent."""
+    return sendable(await call_next(ctx))  # type: ignore[no-any-return]  # of the kind that it was
+
+
+def sendable(value: Any) -> Any:
+    """The same with the replacement character for each half character, in all text of it."""
+    match value:
+        case str():
+            return value if value.isascii() else _HALF.sub("\ufffd", value)
+        case dict():
+            return {key: sendable(inner) for key, inner in value.items()}
+        case list():
+            return [sendable(inner) for inner in value]
+        case _:
+            return value

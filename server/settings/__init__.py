@@ -1,0 +1,1 @@
+"""Every setting, what it costs, and where it is read from."""
