@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 BUSY_S: Final = 5.0  # another server's write takes a millisecond
+LOOK_AGAIN_S: Final = 0.01
 
 
 class DatabaseUnusable(OSError):
@@ -117,10 +119,24 @@ def _connected(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     try:
+        _log_ahead(connection)
         # A machine that loses its power may lose the last rows, never the file; its sandboxes are gone with it anyway.
-        for order in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL"):
-            connection.execute(order)
+        connection.execute("PRAGMA synchronous = NORMAL")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """The file stays so once it is. Of two who change a new one at the same time SQLite refuses one at once, without BUSY_S."""
+    give_up = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(LOOK_AGAIN_S)
+        else:
+            return
