@@ -1,10 +1,11 @@
 """Reading the audit back: every line of every file, and whether the chain holds."""
 
+import fcntl
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from server.record.chain import Anchor, BrokenChain, Head, digest_of
 from server.record.segments import Segments
@@ -26,7 +27,7 @@ def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Every line with its number, also from files that were closed; one that is none is told as of kind "unreadable"."""
     number = 0
     for file in Segments(path).opened():
-        for raw in file:
+        for raw in _whole(file):
             number += 1
             try:
                 line = json.loads(raw)
@@ -45,13 +46,27 @@ def verify(path: Path, against: Sequence[Anchor] = ()) -> Verified:
     walk = _Walk(set(against))
     for file in Segments(path).opened():
         walk.files += 1
-        for row, raw in enumerate(file, 1):
+        for row, raw in enumerate(_whole(file), 1):
             try:
                 walk.step(raw)
             except BrokenChain as exc:
                 raise BrokenChain(f"{file.name}:{row}: {exc}") from exc
     past = walk.end()
     return Verified(walk.first, walk.count, walk.files, walk.head, past)
+
+
+def _whole(file: IO[bytes]) -> Iterator[bytes]:
+    """Its lines; only what a crash left is cut short. Of a line that lies on two pages a reader may see the first while a
+    server writes the second: whoever writes holds the lock."""
+    while raw := file.readline():
+        if not raw.endswith(b"\n"):
+            at = file.tell() - len(raw)
+            fcntl.flock(file, fcntl.LOCK_SH)
+            file.seek(at)  # it may have been taken back as well
+            raw = file.readline()
+            fcntl.flock(file, fcntl.LOCK_UN)
+        if raw:
+            yield raw
 
 
 @dataclass

@@ -29,17 +29,22 @@ class Segments:
         """Each in turn, oldest first, also one that is closed while we read; none where there is no audit."""
         done: set[Path] = set()
         while True:
-            if more := [path for path in self.closed() if path not in done]:
-                with more[0].open("rb") as file:
-                    yield file
-                done.add(more[0])
-                continue
-            if not self.current.is_file():
-                return
-            with self.current.open("rb") as file:
-                if set(self.closed()) <= done:  # else it has just been closed, and what we have is the next
-                    yield file
+            more = [path for path in self.closed() if path not in done]
+            path = more[0] if more else self.current
+            try:
+                file = path.open("rb")
+            except FileNotFoundError:  # removed, or closed and the next not yet begun: else there is none
+                if not more and set(self.closed()) <= done:
                     return
+                continue
+            with file:
+                if more:
+                    done.add(path)
+                elif not set(self.closed()) <= done:  # it has just been closed, and what we have is the next
+                    continue
+                yield file
+            if not more:
+                return
 
     def keep_aside(self, sequence: int, data: bytes) -> Path:
         """What was no line any more, in a file of its own."""

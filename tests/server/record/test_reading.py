@@ -1,5 +1,8 @@
 """The audit read back, through all of its files, and against what was written down elsewhere."""
 
+import fcntl
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from server.record.chain import GENESIS, Anchor, BrokenChain, Head
 from server.record.chain_file import NEVER, ChainFile, Rotation
 from server.record.reading import lines, verify
+from tests.waiting import until
 
 pytestmark = pytest.mark.promise("audit.chain")
 
@@ -90,6 +94,22 @@ def test_what_is_no_line_is_named_by_its_number(tmp_path: Path, end: bytes, said
     with pytest.raises(BrokenChain, match=f"line 3 .*{said}"):
         verify(path)
     assert [line.get("kind") for _, line in lines(path)][:2] == ["server.note", "server.note"]
+
+
+def test_a_line_that_is_just_being_written_is_not_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    written(path, 3)
+    content = path.read_bytes()
+    path.write_bytes(content[:-10])
+    waits = rf"-> FLOCK .*:{path.stat().st_ino} "
+    with ThreadPoolExecutor(1) as pool, path.open("ab") as server:
+        fcntl.flock(server, fcntl.LOCK_EX)
+        found = pool.submit(verify, path)
+        until(lambda: found.done() or re.search(waits, Path("/proc/locks").read_text()))
+        server.write(content[-10:])
+        server.close()
+
+        assert found.result().count == 3
 
 
 def test_a_beginning_is_no_anchor_of_anything(tmp_path: Path) -> None:

@@ -27,6 +27,20 @@ def test_one_that_is_closed_while_we_read_is_read_once(tmp_path: Path) -> None:
     assert read == [b"a", b"b", b"c"]
 
 
+def test_one_that_is_closed_right_before_it_is_opened_is_read_too(tmp_path: Path) -> None:
+    class Closing(Segments):
+        def closed(self) -> list[Path]:
+            found = super().closed()
+            if self.current.exists():
+                self.current.rename(self.named(1))  # and the next is not there yet
+            return found
+
+    segments = Closing(tmp_path / "audit.jsonl")
+    segments.current.write_text("a")
+
+    assert [file.read() for file in segments.opened()] == [b"a"]
+
+
 def test_what_is_kept_aside_twice_is_there_twice(tmp_path: Path) -> None:
     segments = Segments(tmp_path / "audit.jsonl")
     one, two = segments.keep_aside(4, b"x"), segments.keep_aside(4, b"y")
