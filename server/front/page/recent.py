@@ -108,6 +108,7 @@ class Tail:
         found = self._rest() if self._begun else [*self._before(), *self._rest()]
         self._begun = True
         if self._is_replaced():
+            found += self._rest()  # what came until it was closed
             self.close()
             found += self._rest()
         return found

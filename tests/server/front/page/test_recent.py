@@ -138,6 +138,23 @@ def test_a_file_that_is_rotated_away_is_read_to_its_end_first(tmp_path: Path) ->
     tail.close()
 
 
+def test_what_came_right_before_a_file_was_closed_is_not_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+
+    class Closing(Tail):
+        def _is_replaced(self) -> bool:
+            write(path, started("d-2"))
+            path.rename(tmp_path / "audit-000000000001.jsonl")
+            write(path, started("d-3"))
+            return super()._is_replaced()
+
+    tail = Closing(path)
+    write(path, started("d-1"))
+
+    assert [each["decision_id"] for each, _ in tail.read()] == ["d-1", "d-2", "d-3"]
+    tail.close()
+
+
 def test_where_a_new_file_has_just_begun_the_one_before_is_looked_at_too(tmp_path: Path) -> None:
     write(tmp_path / "audit-000000000001.jsonl", started("d-old"))
     write(tmp_path / "audit-000000000002.jsonl", started("d-1"))
