@@ -4,8 +4,8 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -98,14 +98,17 @@ async def _serve(
     settings: Settings, source: Source, address: Address, bearers: Bearers, make: Making, sockets: list[socket.socket]
 ) -> None:
     http = settings.http
-    async with open_app(settings, source) as app, anyio.create_task_group() as tasks:
-        requests = Requests(make(app, bearers, address))
-        server = OurUvicorn(configured(requests, http, address))
-        tasks.start_soon(_obey_signals, app, server, partial(requests.end, app.running, GRACE_S), tasks)
-        tasks.start_soon(watch, lambda: source.files, lambda: bearers.replace(source.read().http))
-        log.warning("serving MCP at %s/mcp and %s/sse, and a page for people at %s/", *[_url(http, address)] * 3)
-        await server.serve(sockets)
-        tasks.cancel_scope.cancel()
+    with ExitStack() as held:
+        async with open_app(settings, source) as app, anyio.create_task_group() as tasks:
+            requests = Requests(make(app, bearers, address))
+            server = OurUvicorn(configured(requests, http, address))
+            # Until all is put away: who presses Ctrl-C again, or stops it twice, would leave what it holds lying.
+            signals = held.enter_context(anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+            tasks.start_soon(_obey, signals, app, server, partial(requests.end, app.running, GRACE_S), tasks)
+            tasks.start_soon(watch, lambda: source.files, lambda: bearers.replace(source.read().http))
+            log.warning("serving MCP at %s/mcp and %s/sse, and a page for people at %s/", *[_url(http, address)] * 3)
+            await server.serve(sockets)
+            tasks.cancel_scope.cancel()
 
 
 def application(app: App, bearers: Bearers, address: Address, add: Adding = nothing_more) -> Starlette:
@@ -242,16 +245,19 @@ class OurUvicorn(uvicorn.Server):
         yield
 
 
-async def _obey_signals(
-    app: App, server: uvicorn.Server, end_requests: Callable[[], Coroutine[Any, Any, None]], tasks: TaskGroup
+async def _obey(
+    signals: AsyncIterable[signal.Signals],
+    app: App,
+    server: uvicorn.Server,
+    end_requests: Callable[[], Coroutine[Any, Any, None]],
+    tasks: TaskGroup,
 ) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        async for number in signals:
-            if number == signal.SIGHUP:
-                app.reload()
-            elif server.should_exit:
-                server.force_exit = True
-            else:
-                app.page.is_over = True
-                server.should_exit = True
-                tasks.start_soon(end_requests)
+    async for number in signals:
+        if number == signal.SIGHUP:
+            app.reload()
+        elif server.should_exit:
+            server.force_exit = True
+        else:
+            app.page.is_over = True
+            server.should_exit = True
+            tasks.start_soon(end_requests)

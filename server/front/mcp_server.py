@@ -3,8 +3,8 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -111,11 +111,14 @@ def _shape(settings: Settings) -> Shape:
 
 async def serve_stdio(settings: Settings, source: Source) -> None:
     """Serve until the client closes stdin, or a signal comes; either way nothing is left."""
-    async with open_app(settings, source) as app, anyio.create_task_group() as tasks:
-        await tasks.start(_end_on_signal, app)
-        app.page.make = lambda: _first_link(app, tasks)
-        await _serve_client(build(app, front_of(app)))
-        tasks.cancel_scope.cancel()
+    with ExitStack() as held:
+        async with open_app(settings, source) as app, anyio.create_task_group() as tasks:
+            # Until all is put away: clients send one two seconds after they closed stdin, where it takes longer.
+            signals = held.enter_context(anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+            tasks.start_soon(_end_on_signal, app, signals)
+            app.page.make = lambda: _first_link(app, tasks)
+            await _serve_client(build(app, front_of(app)))
+            tasks.cancel_scope.cancel()
 
 
 async def _serve_client(mcp: MCPServer[Any]) -> None:
@@ -140,17 +143,16 @@ async def _first_link(app: App, tasks: anyio.abc.TaskGroup) -> str:
     return await app.page.link()
 
 
-async def _end_on_signal(app: App, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+async def _end_on_signal(app: App, signals: AsyncIterable[signal.Signals]) -> None:
     """The stdin reader of mcp 2.3 cannot be cancelled, so the process ends itself once everything else has ended.
 
     The gate and the parser follow by themselves: their lines to us close. SIGHUP is for settings and rules, as services
     have it: a terminal that goes away also closes stdin.
     """
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        task_status.started()
-        async for number in signals:
-            if number == signal.SIGHUP:
-                app.reload()
-                continue
+    async for number in signals:
+        if number == signal.SIGHUP:
+            app.reload()
+            continue
+        with anyio.CancelScope(shield=True):  # stdin may be closed meanwhile
             await app.close()
-            os._exit(128 + number)
+        os._exit(128 + number)

@@ -50,6 +50,21 @@ def test_a_client_that_closes_stdin_ends_everything(home: Home) -> None:
     home.wait_until_nothing_is_left()
 
 
+def test_a_signal_that_comes_while_it_ends_cuts_nothing_short(home: Home) -> None:
+    """Clients send one where a server is still there two seconds after they closed its stdin."""
+    server = busy(home)
+    server.shell("head -c 100000000 /dev/urandom > large")
+    assert server.process.stdin is not None
+    server.process.stdin.close()
+    until(lambda: bool(home.audit("session.frozen")), "it does not end")
+    server.process.send_signal(signal.SIGTERM)
+
+    assert server.wait() == 0
+    assert home.containers() == []
+    assert [line["kind"] for line in home.audit()][-1] == "server.ended"
+    home.remove_images()
+
+
 def test_after_kill_9_the_sandboxes_and_the_gate_end_by_themselves(own_folder: Path) -> None:
     home = Home(own_folder, settings=GRACE + UNWEIGHED)
     server = busy(home)
