@@ -118,7 +118,10 @@ def find(runtime: Path, wanted: str) -> Door:
 def doors(runtime: Path) -> Iterator[Door]:
     """Every session of every server that answers here."""
     for folder in sorted(runtime.glob("*/")):
-        with suppress(OSError), _connected(folder) as sock:  # of a server that has died
+        with (
+            suppress(OSError, BadFrame, Refused),
+            _connected(folder) as sock,
+        ):  # of one that died or just ends, or is another version
             sock.sendall(message({"do": "sessions"}))
             for said, _ in _answers(sock):
                 for one in said.get("done", ()):
@@ -133,7 +136,7 @@ def links(runtime: Path) -> Iterator[tuple[str, list[str]]]:
         with (
             suppress(OSError, BadFrame, Refused),
             _connected(folder) as sock,
-        ):  # of one that died, or is another version
+        ):
             sock.sendall(message({"do": "page"}))
             yield from ((str(said["done"]), names) for said, _ in _answers(sock))
 
