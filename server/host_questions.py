@@ -158,15 +158,17 @@ class HostQuestions:
                 self._something = anyio.Event()
                 await self._something.wait()
             await anyio.sleep(LOOK_EVERY_S)
+            # Those that were there before the answers are read: what comes meanwhile is not in what was read.
+            waited, granted = list(self._waiting), {where: set(yes) for where, yes in self._granted.items()}
             states = await anyio.to_thread.run_sync(self._states)
-            for question in [each for each in self._waiting if states.get(each) != "pending"]:
+            for question in [each for each in waited if states.get(each) != "pending"]:
                 self._waiting.pop(question).set()
-            for where, approvals in list(self._granted.items()):
+            for where, approvals in granted.items():
                 if over := {each for each in approvals if states.get(each) != "allowed"}:
                     gate.cut(*where)
-                    approvals.difference_update(over)
-                if not approvals:
-                    del self._granted[where]
+                    self._granted[where] -= over
+                    if not self._granted[where]:
+                        del self._granted[where]
 
     def _states(self) -> Mapping[str, str]:
         """Of all that is live; nothing is where that cannot be read, so nobody waits on and no yes lasts."""

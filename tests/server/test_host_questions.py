@@ -1,5 +1,6 @@
 """The server's half of a held request: who is asked, what an answer lets pass, and when that ends. Silence is a no."""
 
+import threading
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,12 +15,12 @@ from policy.question import CallerFacts, Question, UseHost
 from policy.verdict import Allow, Ask, Deny, Rule, Verdict
 from server.flows import Late
 from server.host_questions import MOST_WAITING, HostQuestions, hosts_of
-from server.judge.approvals import Approvals
+from server.judge.approvals import Approval, Approvals
 from server.judge.decision import HostList
 from server.record.approval_rows import ApprovalRows
 from server.sandbox.jobs import Job
 from tests.fakes import SPEC
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("approval.bound")]
 EVENT = {
@@ -163,6 +164,53 @@ async def test_nothing_is_cut_while_a_yes_holds(tmp_path: Path) -> None:
         await rig.people.answer(rig.job.questions[1].id, yes=True, by="carl")
         await rig.said(2)  # the look that found this answer has looked at the yes before it as well
     assert rig.gate.cuts == []
+
+
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Rig, list[int], threading.Event]:
+    """Where the answers are read slowly: how often they have been, and what lets the reader go on with them."""
+    rig, looked, go_on = Rig(tmp_path), list[int](), threading.Event()
+    live = rig.people.live
+
+    def slowly() -> list[Approval]:
+        found = live()
+        looked.append(len(found))
+        go_on.wait(PATIENCE_S)
+        return found
+
+    monkeypatch.setattr(rig.people, "live", slowly)
+    return rig, looked, go_on
+
+
+async def test_what_is_asked_while_the_answers_are_read_is_not_taken_for_answered(
+    slow: tuple[Rig, list[int], threading.Event],
+) -> None:
+    rig, looked, go_on = slow
+    async with rig.answering():
+        rig.asking.asked(EVENT)
+        await eventually(lambda: looked)
+        rig.asking.asked({**EVENT, "ask": "q2", "host": "b.test"})
+        await eventually(lambda: len(rig.job.questions) == 2)
+        go_on.set()
+        await eventually(lambda: len(looked) > 2)
+        assert rig.gate.said == []
+
+
+async def test_a_yes_that_is_used_while_the_answers_are_read_holds_until_it_is_taken_back(
+    slow: tuple[Rig, list[int], threading.Event],
+) -> None:
+    rig, looked, go_on = slow
+    async with rig.answering():
+        rig.asking.asked(EVENT)
+        await eventually(lambda: looked)
+        await rig.people.answer(rig.job.questions[0].id, yes=True, by="carl", scope="session")
+        rig.asking.asked({**EVENT, "ask": "q2"})
+        assert (await rig.said())["let"] == "host"
+        go_on.set()
+        await rig.said(2)
+        assert rig.gate.cuts == []
+        rig.people.revoke(rig.job.questions[0].id, by="carl")
+        await eventually(lambda: rig.gate.cuts)
 
 
 async def test_silence_is_a_no_that_names_the_question(tmp_path: Path) -> None:
