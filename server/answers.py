@@ -11,11 +11,11 @@ import anyio
 import anyio.to_thread
 
 from server.judge.approvals import SCOPES, Approvals
+from server.looks import Looks, looks
 from server.note import Note
 from server.record.approval_rows import ApprovalRows
 from server.record.audit import AuditFailed
 from server.settings.settings import Settings
-from server.watching import Looks, looks
 
 EVERY_S: Final = 1.0
 _NO: Final = {"denied": "deny", "revoked": "revoke"}

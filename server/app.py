@@ -11,7 +11,7 @@ import anyio
 
 from server.answers import asking
 from server.call import Gateway
-from server.change import Change, own_rules
+from server.change import Change, watched
 from server.control import Control
 from server.flows import Late
 from server.host_questions import HostQuestions, hosts_of
@@ -74,8 +74,8 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
 
     source: where the settings are read again when one of their files has changed.
     """
-    server_id = secrets.token_hex(4)
-    spaces = workspaces(settings, source.files)
+    server_id, spaces = secrets.token_hex(4), workspaces(settings, source.files)
+    files, at_first = watched(source)
     keyring, metrics = Keyring(settings.secret, ENVIRON), Metrics()
     audit, steps = audit_for(settings, keyring), Steps(metrics.observe)
     audit.listen(metrics.hear)
@@ -134,8 +134,8 @@ async def open_app(settings: Settings, source: Source) -> AsyncGenerator[App]:
                 partial(send_all, exports),
             ):
                 tasks.start_soon(keep)
-            change = Change(source, judge, sessions, audit, tasks.start_soon, own_rules(source))
-            tasks.start_soon(watch, change.files, change.take_up)
+            change = Change(source, judge, sessions, audit, tasks.start_soon)
+            tasks.start_soon(watch, files, change.take_up, at_first)
 
             async def close() -> None:
                 """Sandboxes first, for what they end with is still recorded; the exports last."""

@@ -7,16 +7,28 @@ from typing import Any
 
 from server.judge.bundle import BundleError
 from server.judge.current import CurrentJudge
+from server.looks import Looks, Unchanged, looks
 from server.record.audit import Audit
 from server.sandbox.sessions import Sessions
 from server.settings.files import Source
 from server.settings.settings import BadSettings
-from server.watching import Unchanged
 from server.wiring.judges import embedded
 
 
-def own_rules(source: Source) -> Callable[[], Sequence[Path]]:
-    """Where the operator's own rules lie, as the settings say; those are read again only where a file of theirs changed."""
+def watched(source: Source) -> tuple[Callable[[], list[Path]], Looks]:
+    """What is looked at, every settings file and the operator's own rules, and how it looks now, before rules are read.
+    Settings have been read, and may be others by now: of those how they looked at first."""
+    rules = _own_rules(source)
+
+    def files() -> list[Path]:
+        places = rules()
+        return [*source.files, *places, *(path for place in places for path in sorted(place.rglob("*.rego")))]
+
+    return files, {**looks(files()), **source.at_first}
+
+
+def _own_rules(source: Source) -> Callable[[], Sequence[Path]]:
+    """Where they lie, as the settings say; those are read again only where a file of theirs changed."""
 
     def read() -> Sequence[Path]:
         try:
@@ -36,12 +48,6 @@ class Change:
     sessions: Sessions
     audit: Audit
     soon: Callable[[Callable[[], Coroutine[Any, Any, None]]], object]  # starts what takes its time
-    own_rules: Callable[[], Sequence[Path]]
-
-    def files(self) -> list[Path]:
-        """What is looked at: every settings file, and the rules of the operator's own."""
-        places = self.own_rules()
-        return [*self.source.files, *places, *(path for place in places for path in sorted(place.rglob("*.rego")))]
 
     def take_up(self) -> None:
         """Loaded and proven aside first: where that fails, what was in force stays in force. Raises what was wrong."""

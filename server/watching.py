@@ -1,25 +1,28 @@
 """Noticing that a file changed, without a library: a look a second at a handful of paths is enough here."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import anyio
+
+from server.looks import Looks, looks
 
 EVERY_S = 0.9
 STILL_S = 0.05
 
 log = logging.getLogger("sandgate")
 
-type Looks = Mapping[Path, tuple[int, int, int] | None]
 
-
-async def watch(files: Callable[[], Sequence[Path]], take_up: Callable[[], None], every_s: float = EVERY_S) -> None:
+async def watch(
+    files: Callable[[], Sequence[Path]], take_up: Callable[[], None], since: Looks, every_s: float = EVERY_S
+) -> None:
     """Call `take_up` after each change of what `files` names. Where it fails, that is said and things stay as they were.
 
-    A file that is still being written waits until it is not: the first half of settings is settings too, of less.
+    since: how those looked that were read already, before they were; the others count as they are now. A file that is
+    still being written waits until it is not: the first half of settings is settings too, of less.
     """
-    before = looks(files())
+    before: Looks = {**looks(files()), **since}
     while True:
         await anyio.sleep(every_s)
         now = looks(files())
@@ -37,29 +40,3 @@ def taking_up(take_up: Callable[[], None]) -> None:
         take_up()
     except Exception as exc:  # noqa: BLE001 - whatever is wrong with them, the old ones hold
         log.warning("the changed settings or rules are not taken up, the old ones hold: %s", exc)
-
-
-class Unchanged[T]:
-    """What `read` answers, asked again only where one of the files looks different: a look costs no more than a stat."""
-
-    def __init__(self, files: Sequence[Path], read: Callable[[], T]) -> None:
-        self._files, self._read = files, read
-        self._looks, self._answer = looks(files), read()
-
-    def __call__(self) -> T:
-        if (now := looks(self._files)) != self._looks:
-            self._looks, self._answer = now, self._read()
-        return self._answer
-
-
-def looks(files: Sequence[Path]) -> Looks:
-    """Two that are equal: nobody wrote them, or put others in their place, in between."""
-    return {path: _look(path) for path in files}
-
-
-def _look(path: Path) -> tuple[int, int, int] | None:
-    try:
-        info = path.stat()
-    except OSError:
-        return None
-    return info.st_mtime_ns, info.st_size, info.st_ino

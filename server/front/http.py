@@ -105,7 +105,7 @@ async def _serve(
             # Until all is put away: who presses Ctrl-C again, or stops it twice, would leave what it holds lying.
             signals = held.enter_context(anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
             tasks.start_soon(_obey, signals, app, server, partial(requests.end, app.running, GRACE_S), tasks)
-            tasks.start_soon(watch, lambda: source.files, lambda: bearers.replace(source.read().http))
+            tasks.start_soon(watch, lambda: source.files, lambda: bearers.replace(source.read().http), source.at_first)
             log.warning("serving MCP at %s/mcp and %s/sse, and a page for people at %s/", *[_url(http, address)] * 3)
             await server.serve(sockets)
             tasks.cancel_scope.cancel()

@@ -15,11 +15,11 @@ from typing import Any, Final
 import anyio
 import anyio.to_thread
 
+from server.looks import Looks, looks
 from server.note import Note
 from server.record.audit import AuditFailed
 from server.record.sink import NotNow, Sink
 from server.record.trail import Line, Place, Trail
-from server.watching import Looks, looks
 
 BATCH: Final = 500  # lines
 LOOK_EVERY_S: Final = 0.25

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from server.looks import Looks, looks
 from server.runtime_folder import runtime_folder
 from server.settings import ceiling
 from server.settings.settings import ENVIRON, HOME, BadSettings, Settings
@@ -32,6 +33,10 @@ class Source:
     config: Path | None
     overrides: Mapping[str, Any]
     was_managed: bool = field(default_factory=_is_managed)
+    at_first: Looks = field(init=False)  # how its files look before any is read
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "at_first", looks(self.files))
 
     def read(self) -> "Settings":
         """Raises BadSettings, also where the managed file that held when the server started is gone."""

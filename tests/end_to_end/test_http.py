@@ -1,6 +1,7 @@
 """The tools over HTTP and SSE, with real clients: every caller has a token, and nothing of another's."""
 
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from server.front.holdings import MOST_OPEN
-from tests.end_to_end.http_rig import ANN, BOB, HttpServer, cli, over_sse, serving, streamable, tokens
+from tests.end_to_end.http_rig import ANN, BOB, HttpServer, cli, over_sse, serving, serving_by, streamable, tokens
 from tests.end_to_end.rig import Home, structured, text_of
 from tests.waiting import PATIENCE_S, until
 
@@ -202,6 +203,27 @@ async def test_a_token_is_made_rotated_listed_and_revoked_while_the_server_runs(
     assert second not in listed
     assert revoked.returncode == 0
     assert second not in (home.folder / ".config/sandgate/sandgate.toml").read_text()
+
+
+READS_AND_THEN_SERVES = """
+import anyio, sys
+from server.front.http import Address, serve_http
+from server.settings.files import Source, user_file
+
+source = Source(None, {})
+settings = source.read()
+user_file().write_text("")
+anyio.run(serve_http, settings, source, Address("127.0.0.1", int(sys.argv[1])))
+"""
+
+
+@pytest.mark.promise("caller.known")
+def test_a_token_that_is_revoked_while_the_server_starts_is_not_good_for_long(folder: Path) -> None:
+    home = Home(folder / "r", tokens(ann=ANN))
+    home.folder.mkdir()
+    with serving_by(home, lambda port: [sys.executable, "-c", READS_AND_THEN_SERVES, str(port)]) as server:
+        until(lambda: server.get("/mcp", Authorization=f"Bearer {ANN}").status_code == httpx.codes.UNAUTHORIZED)
+        until(lambda: home.audit("server.reloaded"), "the policy is not taken up")
 
 
 def test_without_any_caller_it_does_not_start_and_says_what_to_do(folder: Path) -> None:

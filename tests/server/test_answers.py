@@ -9,9 +9,9 @@ import pytest
 
 from server import answers
 from server.answers import Answers
+from server.looks import Looks, looks
 from server.record.approval_rows import ApprovalRows
 from server.record.audit import AuditFailed
-from server.watching import Looks, looks
 from tests.server.record.test_approval_rows import ROW
 from tests.waiting import PATIENCE_S
 

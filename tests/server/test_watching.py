@@ -3,7 +3,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from server.watching import Unchanged, watch
+from server.looks import looks
+from server.watching import watch
 from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +22,7 @@ async def test_each_change_is_taken_up_and_a_failing_one_ends_nothing(
             raise ValueError("line 1 is not TOML")
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch, lambda: [path], take_up, 0.005)
+        tasks.start_soon(watch, lambda: [path], take_up, {}, 0.005)
         with anyio.fail_after(PATIENCE_S):
             for number, text in enumerate(["one", "bad", "two"], 1):
                 await anyio.wait_all_tasks_blocked() if number == 1 else None
@@ -45,7 +46,7 @@ async def test_what_is_still_being_written_is_not_taken_up_by_halves(tmp_path: P
         return [path]
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch, files, lambda: taken.append(path.read_text()), 0.005)
+        tasks.start_soon(watch, files, lambda: taken.append(path.read_text()), {}, 0.005)
         with anyio.fail_after(PATIENCE_S):
             while not taken:
                 await anyio.sleep(0.005)
@@ -54,19 +55,14 @@ async def test_what_is_still_being_written_is_not_taken_up_by_halves(tmp_path: P
     assert taken == ["the first half and the second"]
 
 
-def test_what_was_read_is_read_again_only_where_a_file_looks_different(tmp_path: Path) -> None:
-    path, read = tmp_path / "sandgate.toml", list[str]()
-
-    def reads() -> int:
-        read.append(path.read_text() if path.exists() else "")
-        return len(read)
-
-    known = Unchanged((path,), reads)
-    assert [known(), known()] == [1, 1]
+async def test_what_changed_since_it_was_read_is_taken_up_though_nobody_watched_yet(tmp_path: Path) -> None:
+    path, taken = tmp_path / "sandgate.toml", anyio.Event()
     path.write_text("one")
-    assert [known(), known()] == [2, 2]
-    path.write_text("longer")  # perhaps in the same tick of the clock
-    assert [known(), known()] == [3, 3]
-    path.unlink()
-    assert [known(), known()] == [4, 4]
-    assert read == ["", "one", "longer", ""]
+    at_first = looks([path])
+    path.write_text("another")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch, lambda: [path, tmp_path / "none"], taken.set, at_first, 0.005)
+        with anyio.fail_after(PATIENCE_S):
+            await taken.wait()
+        tasks.cancel_scope.cancel()
