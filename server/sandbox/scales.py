@@ -88,9 +88,9 @@ class Scales:
         if self._asks_the_engine:
             return self._as_the_engine_says()
         for _ in range(2):  # one that nobody asked for a while has ended by itself
-            placed = dict(self._placed)
             try:
-                return self._opened().ask(placed) if placed else {}
+                line, placed = self._opened()
+                return line.ask(placed) if line else {}
             except Silent:
                 self.close()
             except TROUBLES:
@@ -100,11 +100,13 @@ class Scales:
             self._weakened(UNWEIGHED)
         return self._as_the_engine_says()
 
-    def _opened(self) -> "_Line":
+    def _opened(self) -> tuple["_Line | None", Mapping[str, _Placed]]:
+        """And what is to be weighed, looked at in one: none is made after the last sandbox has gone."""
         with self._changing:
-            if self._line is None:
+            placed = dict(self._placed)
+            if self._line is None and placed:
                 self._line = _Line(self._api(), self._image(self._api()), self._labels)
-            return self._line
+            return self._line if placed else None, placed
 
     def _as_the_engine_says(self) -> dict[str, Weight]:
         try:

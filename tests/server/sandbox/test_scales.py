@@ -243,6 +243,28 @@ async def test_where_not_even_the_engine_answers_that_is_one_failure() -> None:
         scales.weigh()
 
 
+async def test_none_is_made_for_a_sandbox_that_goes_right_before() -> None:
+    class Turn:
+        """Whoever weighs gets it once the box is off."""
+
+        def __enter__(self) -> None:
+            scales._placed.clear()
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    def engine() -> docker.APIClient:
+        asked.append("to make one")
+        return no_engine()
+
+    asked: list[str] = []
+    scales = Scales(engine, outdated, {}, lambda _: None)
+    scales.place("box", 0, [])
+    scales._changing = Turn()  # type: ignore[assignment]
+
+    assert (scales.weigh(), asked) == ({}, [])
+
+
 async def test_a_sandbox_that_is_gone_is_not_taken_for_an_empty_one(box: DockerSandbox, scales: Scales) -> None:
     scales.place("gone", 4_000_000, [])
     with anyio.fail_after(PATIENCE_S):
