@@ -129,7 +129,9 @@ def _sweep(place: Path, known: Callable[[], frozenset[str]]) -> None:
 
 def _remove(folder: Path, known: frozenset[str]) -> None:
     """All of it but the folders of sandboxes that may still wait to be adopted."""
-    inside = [entry for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
+    inside = list[Path]()
+    with suppress(FileNotFoundError):  # it has gone: its own server, which just ends, or another one was quicker
+        inside += [entry for entry in folder.iterdir() if entry.is_dir()]
     for entry in inside:
         if entry.name not in known:
             shutil.rmtree(entry, ignore_errors=True)

@@ -1,11 +1,12 @@
 import fcntl
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from server.sandbox.folders import LOCK, NotPrivate, own
+from server.sandbox.folders import LOCK, NotPrivate, _remove, own
 
 pytestmark = pytest.mark.promise("nothing.left")
 
@@ -46,6 +47,21 @@ def test_what_a_dead_server_left_is_swept_and_a_live_ones_is_not(tmp_path: Path)
             assert (live.sockets / "box").exists()
             assert list(new.output.iterdir()) == []
             assert [new.alive(server) for server in ("live", "new", "dead", "never")] == [True, True, False, False]
+
+
+def test_a_folder_that_goes_while_it_is_swept_is_no_trouble(tmp_path: Path) -> None:
+    class Going(type(tmp_path)):  # type: ignore[misc]
+        """Its server ends right after somebody saw that it is there."""
+
+        def is_dir(self) -> bool:
+            found = bool(super().is_dir())
+            shutil.rmtree(self)
+            return found
+
+    dead = Going(tmp_path / "dead")
+    dead.mkdir()
+    for _ in range(2):  # the second time there is nothing
+        _remove(dead, none())
 
 
 def test_of_several_who_look_at_once_none_takes_another_for_the_server(tmp_path: Path) -> None:
