@@ -6,6 +6,7 @@ It follows the file, so no call waits for it, and what a dead server had not sen
 import fcntl
 import logging
 import os
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -45,6 +46,8 @@ class Export:
     _held: list[Line] = field(default_factory=list[Line], init=False)  # read, and not taken yet
     _to_say: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]], init=False)
     _failure: str = field(default="", init=False)
+    _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _is_over: bool = field(default=False, init=False)
 
     async def keep(self) -> None:
         """Until cancelled."""
@@ -76,6 +79,10 @@ class Export:
 
     def _step(self) -> bool:
         """Whether there was anything to send. Raises NotNow and OSError."""
+        with self._turn:
+            return not self._is_over and self._send()
+
+    def _send(self) -> bool:
         if not self._is_ours():
             return False
         if not self._held:
@@ -120,11 +127,14 @@ class Export:
         os.pwrite(self._lock, f"{self.trail.sequence:<20}{place.file:<22}{place.offset:<20}\n".encode(), 0)
 
     def close(self) -> None:
-        self.sink.close()
-        self.trail.close()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        """A step that was left alone when `keep` was cancelled comes to its end first, and none opens anything after it."""
+        with self._turn:
+            self._is_over = True
+            self.sink.close()
+            self.trail.close()
+            if self._lock >= 0:
+                os.close(self._lock)
+                self._lock = -1
 
     # --- what is said ------------------------------------------------------------------------------------------------
 

@@ -1,20 +1,22 @@
 """The audit on its way elsewhere: nothing is lost silently, nobody waits for it."""
 
 import logging
-from collections.abc import AsyncGenerator, Mapping
+import threading
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from server.record.audit import Audit
 from server.record.collector import Collector, Poster
 from server.record.export import Export
 from server.record.reading import lines
-from server.record.sink import native
-from server.record.trail import Trail
+from server.record.sink import Lost, native
+from server.record.trail import Line, Trail
 from tests.server.record.receivers import Posts, collector, documents, written
 from tests.waiting import PATIENCE_S, eventually
 
@@ -123,3 +125,29 @@ async def test_what_a_collector_refuses_for_good_is_said_once_and_not_of_the_say
     audit.close()
 
     assert [(said["lines"], said["reason"]) for said in dropped(path)] == [(3, "the collector answers 400")]
+
+
+async def test_a_step_that_was_left_alone_opens_nothing_once_it_is_closed(tmp_path: Path) -> None:
+    path = written(tmp_path, 3)
+    audit, entered, goes_on = Audit(path, "interval"), threading.Event(), threading.Event()
+
+    class Slow(Collector):
+        def send(self, lines: Sequence[Line]) -> Lost:
+            entered.set()
+            goes_on.wait(PATIENCE_S)
+            return Lost(len(lines))
+
+    export = Export("far", Slow(native, Poster("http://127.0.0.1:1", None, None)), Trail(path), 1 << 30, audit.write)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(export.keep)
+        await eventually(entered.is_set)
+        tasks.cancel_scope.cancel()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(anyio.to_thread.run_sync, export.close)
+        await anyio.wait_all_tasks_blocked()
+        goes_on.set()
+
+    assert not export._step()
+    assert export._lock == -1
+    assert export.trail._file is None
+    audit.close()

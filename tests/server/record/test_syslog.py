@@ -8,9 +8,10 @@ import pytest
 
 from server.record.chain import Anchor, anchors, digest_of
 from server.record.sink import NotNow, native
-from server.record.syslog import Syslog
+from server.record.syslog import Syslog, _was_closed
 from tests.egress.world.certificates import FakeAuthority
 from tests.server.record.receivers import datagrams, lines_of, stream, written
+from tests.waiting import until
 
 RFC_5424 = re.compile(
     rb"<(\d{1,3})>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [!-~]{1,255} sandgate - [!-~]{1,32} "
@@ -53,6 +54,7 @@ def test_over_a_connection_messages_are_framed_and_a_lost_one_is_made_again(tmp_
         sink.send(lines[:2])
         server.heard.first(2)
         server.hang_up()
+        until(lambda: sink._socket is not None and _was_closed(sink._socket))  # else the next are lost with it
         sink.send(lines[2:])
         received = server.heard.first(4)
         sink.close()
