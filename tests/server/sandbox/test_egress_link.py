@@ -177,9 +177,18 @@ async def test_a_closed_session_is_gone(setup: Setup) -> None:
 async def test_a_gate_that_cannot_start_says_why_once_however_often_it_is_tried(
     setup: Setup, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("server.sandbox.egress_link.READY_S", 6.0)
     (setup.folder / "ca").write_text("this is no folder")
     async with setup.link() as link:
+        really, tries = link._start_process, list[None]()
+
+        async def thrice() -> Any:
+            tries.append(None)
+            return await (really() if len(tries) <= 3 else anyio.sleep_forever())
+
+        monkeypatch.setattr(link, "_start_process", thrice)
+        link.start()
+        await eventually(lambda: len(tries) > 3)  # however long three took to start and to fail
+        monkeypatch.setattr("server.sandbox.egress_link.READY_S", 0.05)
         with pytest.raises(GateDown, match="certificate authority"):
             await link.open("s", setup.path)
 
@@ -229,16 +238,18 @@ def test_a_killed_server_takes_its_gate_with_it(tmp_path: Path) -> None:
 async def test_a_gate_that_is_stopped_is_replaced_and_meanwhile_nothing_flows(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("egress_link.LOOK_EVERY_S", 0.2), ("egress_wire.REPLY_S", 1.0), ("egress_link.GRACE_S", 0.2)):
-        monkeypatch.setattr(f"server.sandbox.{name}", value)
+    monkeypatch.setattr("server.sandbox.egress_link.LOOK_EVERY_S", 0.2)
     async with opened(setup) as link:
         await link.bind("s", [setup.where])
         assert (await setup.fetch()).status == 200
         first = await setup.until_up(link)
-        os.kill(first, signal.SIGSTOP)
-        with Sandbox(setup.path, setup.folder) as sandbox:
-            sandbox.say(f"GET http://{setup.where}/stopped HTTP/1.1\r\nHost: {setup.where}\r\n\r\n")
-            await eventually(lambda: pid_of(link) not in {first, None})
+        with monkeypatch.context() as hurried:  # no longer than that: a slow one that is not stopped shall answer
+            hurried.setattr("server.sandbox.egress_wire.REPLY_S", 1.0)
+            hurried.setattr("server.sandbox.egress_link.GRACE_S", 0.2)
+            os.kill(first, signal.SIGSTOP)
+            with Sandbox(setup.path, setup.folder) as sandbox:
+                sandbox.say(f"GET http://{setup.where}/stopped HTTP/1.1\r\nHost: {setup.where}\r\n\r\n")
+                await eventually(lambda: pid_of(link) not in {first, None})
         assert (await setup.fetch("/again")).status == 200
 
     assert not alive(first)
