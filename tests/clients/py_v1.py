@@ -38,7 +38,7 @@ async def connected(target: Target) -> AsyncIterator[tuple[Any, Any]]:
 
 async def main() -> None:
     target = Target.of_arguments()
-    report = Report(target.session)
+    report = Report(target.session, silent=True)
 
     async def answer(_: Any, params: Any) -> ElicitResult:
         report.asked.append(params.message)

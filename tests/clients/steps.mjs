@@ -1,6 +1,7 @@
 // What every client written in JavaScript does, and tells as one JSON object: the same as steps.py.
 // Arguments of a program: MODE and SESSION, then `stdio PROGRAM ARGUMENTS...`, or `http URL TOKEN`, or `sse URL TOKEN`.
-const DEADLINE_S = 8;
+const DEADLINE_S = 60; // of a command that is given up: it ends by that alone
+const PATIENCE_MS = 4000; // of the client that gives up; the command has begun by then
 export const [mode, session, kind, ...address] = process.argv.slice(2);
 export const requestInit = { headers: { Authorization: `Bearer ${address[1]}` } };
 export const about = { name: "a client of another maker", version: "1" };
@@ -47,7 +48,7 @@ export async function drive(client, protocol, call) {
   abort.abort();
   await aborted;
   const cancelled = await until("aborted-js", false);
-  await failing(sleeping("timed-out-js", { timeout: 2000 }));
+  await failing(sleeping("timed-out-js", { timeout: PATIENCE_MS }));
   const timedOut = await until("timed-out-js", false);
   await call("session_close", { session });
   await client.close();

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 RUN = "echo one; sleep 1; echo two; exit 3"
 HELD = "rm -f go; echo one; until [ -e go ]; do sleep 0.05; done; echo two; exit 3"  # until we have heard of it
 ASKED = "git push; echo went on"
-DEADLINE_S = 8.0  # of a command, where a client gives up without a word to the server; long enough to be seen running
-PATIENCE_S = 2.0  # of the client that gives up; the command has begun by then
+SILENT_S = 8.0  # of a command, where a client gives up without a word to the server; long enough to be seen running
+TOLD_S = 60.0  # where it says so: the command ends by that alone
+PATIENCE_S = 4.0  # of the client that gives up; the command has begun by then
 
 type Heard = Callable[[str], None] | None  # told what a notification of progress says
 
@@ -76,15 +77,16 @@ class Call(Protocol):
 
 @dataclass
 class Report:
-    """`asked` is filled by the client's own elicitation handler, where it has one."""
+    """`asked` is filled by the client's own elicitation handler, where it has one. silent: it gives up without a word."""
 
     session: str
+    silent: bool = False
     protocol: str = ""
     tools: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     async def drive(self, call: Call) -> None:
-        work = Work(call, self.session)
+        work = Work(call, self.session, SILENT_S if self.silent else TOLD_S)
         ran, progress = await work.heard()
         refused = await work.shell("sudo id")
         allowed = await work.shell(ASKED)
@@ -114,6 +116,7 @@ class Work:
 
     call: Call
     session: str
+    deadline_s: float = SILENT_S
 
     async def shell(self, command: str, **more: Any) -> Answer:
         return await self.call("shell", self.told(command), **more)
@@ -122,7 +125,7 @@ class Work:
         return {"command": command, "session": self.session, **more}
 
     def sleeping(self, mark: str) -> dict[str, Any]:
-        return self.told(f"exec -a {mark} sleep 61", timeout_s=DEADLINE_S)
+        return self.told(f"exec -a {mark} sleep 61", timeout_s=self.deadline_s)
 
     async def heard(self) -> tuple[Answer, str]:
         """A command that goes on only once its progress has been heard."""
