@@ -147,8 +147,10 @@ class Sessions:
             session.used = self._clock()
             if session.roles != roles or not self._allow.knows(roles):
                 self._takes_roles(session, roles)
-                await self._rebind(session)
-            return session
+                await self._allow.learn(roles)
+                self._rebind(session)
+            if session.ready:  # else it came to rest, or was closed, while its hosts were asked for
+                return session
         async with self._turns.of(owner, name):
             if session := await self._back(owner, name, roles):
                 return session
@@ -388,11 +390,9 @@ class Sessions:
         """It has changed: open sessions follow the list of hosts, narrowed ones keep what of theirs is still on it."""
         await self._allow.learn_anew()
         for session in self._open.values():
-            if session.box is not None:
-                self._source.bind(session.box, self._allow_of(session))
+            self._rebind(session)
 
-    async def _rebind(self, session: Session) -> None:
-        await self._allow.learn(session.roles)
+    def _rebind(self, session: Session) -> None:
         if session.box is not None:
             self._source.bind(session.box, self._allow_of(session))
 

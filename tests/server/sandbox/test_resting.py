@@ -3,10 +3,12 @@ from pathlib import Path
 import anyio
 import pytest
 
+from server.sandbox.allow_list import AllowList
+from server.sandbox.egress_link import AllowEntry
 from server.sandbox.room import Room
 from server.sandbox.sandbox import SandboxFailed, SandboxLost
 from server.sandbox.sessions import NoSuchSession, Sessions
-from tests.fakes import SPEC, FakeFreezer, FakeKeeper, FakeSandbox, FakeSource, allow_list, ledger, resting
+from tests.fakes import SPEC, FakeFreezer, FakeHosts, FakeKeeper, FakeSandbox, FakeSource, allow_list, ledger, resting
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +72,24 @@ async def test_a_call_that_comes_before_its_turn_keeps_it_awake(tmp_path: Path) 
         await ours.freeze(session)
 
     assert (session.state, freezer.frozen) == ("live", set())
+
+
+async def test_one_that_comes_to_rest_while_its_hosts_are_asked_for_is_woken(tmp_path: Path) -> None:
+    freezer = FakeFreezer()
+
+    class Meanwhile(FakeHosts):
+        async def __call__(self, roles: tuple[str, ...]) -> tuple[AllowEntry, ...] | None:
+            if roles:
+                await ours.freeze(session)
+            return await super().__call__(roles)
+
+    ours = Sessions(
+        FakeSource(), {"base": SPEC}, tmp_path, AllowList(Meanwhile()), Room(3), ledger(tmp_path), resting(freezer)
+    )
+    session = await ours.open("ann", "work", "base", ())
+    async with ours.held("ann", "work", "base", roles=("dev",)) as held:
+        assert held is session
+        assert (session.state, freezer.frozen) == ("live", set())
 
 
 async def test_where_the_engine_will_not_it_stays_awake(tmp_path: Path) -> None:
