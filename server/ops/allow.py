@@ -2,6 +2,7 @@
 
 import argparse
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 import tomlkit
@@ -12,7 +13,7 @@ from policy.verdict import Deny
 from server.judge.operator_settings import SettingsError, rego_settings
 from server.ops import presets
 from server.ops.policy import verdict_of
-from server.ops.user_settings import NotSaved, parsed, save
+from server.ops.user_settings import NotSaved, alone, parsed, save
 from server.settings.egress import RAW, names_a_host
 from server.settings.files import MANAGED, load, user_file
 from server.settings.settings import ENVIRON
@@ -35,10 +36,11 @@ class NotInForce(Exception):
 def allow(arguments: argparse.Namespace) -> int:
     """Add one line to the user's own settings, or a preset's few; servers that run take them up within a second."""
     what = " ".join(arguments.what.split())
-    if not what.startswith(presets.PREFIX):
-        return _allow(what)
-    found = presets.hosts(what.removeprefix(presets.PREFIX), ENVIRON, presets.asked)
-    return max(_allow(host) for host in found)
+    found: Sequence[str] = (what,)
+    if what.startswith(presets.PREFIX):
+        found = presets.hosts(what.removeprefix(presets.PREFIX), ENVIRON, presets.asked)
+    with alone(user_file()):
+        return max(map(_allow, found))
 
 
 def _allow(what: str) -> int:

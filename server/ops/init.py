@@ -6,13 +6,14 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.prompt import Prompt
 
 from server.ops import presets
-from server.ops.user_settings import NotSaved, save
+from server.ops.user_settings import NotSaved, alone, save
 from server.sandbox.engine import NoEngine, find_engine
 from server.sandbox.image_recipe import AGENT
 from server.sandbox.workspaces import BadWorkspace, parse
@@ -29,18 +30,25 @@ _FOLDER: Final = re.compile(r'^# mode = "copy" .*\n', re.MULTILINE)
 
 def init(arguments: argparse.Namespace) -> int:
     path = user_file()
-    if path.exists() and not arguments.print:
-        raise NotSaved(f"{path} exists; edit it, or see all settings with `sandgate init --print`")
+    if not arguments.print:
+        _demand_none(path)
     if not arguments.yes and not arguments.print and sys.stdin.isatty() and sys.stdout.isatty():
         _ask(arguments)
     text = filled(arguments.profile, arguments.workspace, tuple(_hosts(arguments.allow)))
     if arguments.print:
         print(text, end="")
         return 0
-    save(path, text)
+    with alone(path):
+        _demand_none(path)  # still: to answer takes a person a while
+        save(path, text)
     print(f"wrote {path}; every line in it is a default or what you chose, change what you like")
     print(f"next: {'' if _has_images() else 'sandgate images build, then '}sandgate install CLIENT")
     return 0
+
+
+def _demand_none(path: Path) -> None:
+    if path.exists():
+        raise NotSaved(f"{path} exists; edit it, or see all settings with `sandgate init --print`")
 
 
 def _has_images() -> bool:

@@ -13,7 +13,7 @@ from rich.table import Table
 from tomlkit import TOMLDocument
 
 from server.ops.columns import folded, show, typed
-from server.ops.user_settings import NotSaved, parsed, save
+from server.ops.user_settings import NotSaved, alone, parsed, save
 from server.settings.files import load, user_file
 from server.settings.http import TokenSettings, digest
 
@@ -23,6 +23,11 @@ BYTES = 32
 
 def new(arguments: argparse.Namespace) -> int:
     """Make one and show it once; under a name that has one already it takes that one's place."""
+    with alone(user_file()):
+        return _new(arguments)
+
+
+def _new(arguments: argparse.Namespace) -> int:
     load()  # refuses what is no setting, so the file is of the shape we expect
     token = PREFIX + secrets.token_urlsafe(BYTES)
     document = parsed(user_file())
@@ -67,11 +72,12 @@ def listed(arguments: argparse.Namespace) -> int:
 
 def revoke(arguments: argparse.Namespace) -> int:
     """Servers that run take it up within a second."""
-    document = parsed(user_file())
-    rest = [entry for entry in _tokens(document) if entry["name"] != arguments.name]
-    if len(rest) == len(_tokens(document)):
-        raise NotSaved(f"{user_file()} has no token of {arguments.name}; `sandgate token list` shows all")
-    _write(document, rest)
+    with alone(user_file()):
+        document = parsed(user_file())
+        rest = [entry for entry in _tokens(document) if entry["name"] != arguments.name]
+        if len(rest) == len(_tokens(document)):
+            raise NotSaved(f"{user_file()} has no token of {arguments.name}; `sandgate token list` shows all")
+        _write(document, rest)
     print(f"{arguments.name}'s token is no longer good")
     return 0
 

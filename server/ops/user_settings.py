@@ -1,5 +1,9 @@
 """The user's own settings file, changed with its comments kept and in one step."""
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import tomlkit
@@ -10,6 +14,24 @@ from server.ops.install import replace_file
 
 class NotSaved(Exception):
     """The settings file could not be changed; the sentence says why."""
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """From what is read to what is saved: of two commands side by side, the later would take back what the earlier wrote.
+    Raises NotSaved."""
+    folder = path.resolve().parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as exc:
+        raise _not_saved(path, exc) from exc
+    try:
+        with suppress(OSError):  # NFS locks no folder: there it goes on as if nobody else were at it
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def parsed(path: Path) -> TOMLDocument:
@@ -29,4 +51,8 @@ def save(path: Path, text: str) -> None:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(target, text)
     except OSError as exc:
-        raise NotSaved(f"{path} cannot be written ({exc.strerror}); nothing was changed") from exc
+        raise _not_saved(path, exc) from exc
+
+
+def _not_saved(path: Path, exc: OSError) -> NotSaved:
+    return NotSaved(f"{path} cannot be written ({exc.strerror}); nothing was changed")

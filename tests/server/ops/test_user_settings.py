@@ -1,10 +1,16 @@
 """The user's file is changed whole or not at all."""
 
+import os
+import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from server.ops.user_settings import NotSaved, parsed, save
+from server.ops.user_settings import NotSaved, alone, parsed, save
+from server.settings.http import digest
+from tests.end_to_end.rig import PROGRAM
+from tests.waiting import until
 
 
 def test_what_is_not_there_is_empty(tmp_path: Path) -> None:
@@ -33,3 +39,29 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotSaved, match="nothing was changed"):
         save(tmp_path / "file/below/sandgate.toml", "")
+
+
+@pytest.mark.parametrize("words", ["allow ls", "token new bob", "token revoke ann", "init --yes"])
+def test_what_another_changes_meanwhile_is_not_taken_back(tmp_path: Path, words: str) -> None:
+    path = tmp_path / ".config/sandgate/sandgate.toml"
+    path.parent.mkdir(parents=True)
+    before = "" if words.startswith("init") else f'[[http.tokens]]\nname = "ann"\nsha256 = "{digest("x")}"\n'
+    path.write_text(before) if before else None
+    environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    with ExitStack() as ends:
+        with alone(path):
+            argv, pipe = [PROGRAM, *words.split()], subprocess.PIPE
+            process = ends.enter_context(subprocess.Popen(argv, env=environ, stdout=pipe, stderr=pipe))
+            until(lambda: _waits(process.pid) or process.poll() is not None)
+            assert process.poll() is None, "it did not wait"
+            path.write_text(f'[egress]\nallow = ["a.example"]\n{before}')
+        said, wrong = process.communicate(timeout=60)
+
+    assert parsed(path).unwrap()["egress"] == {"allow": ["a.example"]}, said
+    assert (process.returncode == 0) != words.startswith("init"), wrong
+
+
+def _waits(process: int) -> bool:
+    """For a lock, as the kernel lists it."""
+    rows = map(str.split, Path("/proc/locks").read_text().splitlines())
+    return any(row[1] == "->" and row[5] == str(process) for row in rows)
