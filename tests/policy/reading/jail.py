@@ -6,6 +6,7 @@ user, mounts, net, pid, ipc and host name are thrown away with each script; what
 
 import os
 import shutil
+import signal
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
@@ -75,16 +76,17 @@ class Jail:
     def run(self, script: str) -> list[Ran]:
         """What bash tried to start for this script, in order; what is not done in time is not seen."""
         self._empty()
-        with suppress(subprocess.TimeoutExpired):
-            subprocess.run(
-                [*_UNSHARE, f"--root={self.root}", "/bin/bash", "-c", _INIT, _FIRST, "bash", _HANDLER + script],
-                env={"PATH": os.defpath, "HOME": HOME, "LC_ALL": "C.UTF-8", "FUNCNEST": "6"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=TIMEOUT_S,
-                check=False,
-            )
+        with subprocess.Popen(
+            [*_UNSHARE, f"--root={self.root}", "/bin/bash", "-c", _INIT, _FIRST, "bash", _HANDLER + script],
+            env={"PATH": os.defpath, "HOME": HOME, "LC_ALL": "C.UTF-8", "FUNCNEST": "6"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as running:
+            try:
+                running.wait(TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                _end(running)
         fields = (self.root / "witness").read_bytes().decode("utf-8", "replace").split("\0")[:-1]
         return list(_records(fields))
 
@@ -107,6 +109,14 @@ _UNSHARE = (
     *("unshare", "--user", "--map-root-user", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child"),
     *("--mount-proc=/proc", f"--wd={CWD}"),
 )
+
+
+def _end(unshare: "subprocess.Popen[bytes]") -> None:
+    """By the namespace's PID 1, which ends after all in it: what still ran would be taken for the next script's."""
+    inside = Path(f"/proc/{unshare.pid}/task/{unshare.pid}/children").read_text().split()
+    for pid in inside or [str(unshare.pid)]:
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def _libraries(program: str) -> list[str]:
