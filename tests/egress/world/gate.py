@@ -117,11 +117,11 @@ class Gate:
 
 
 def alive(pid: int) -> bool:
+    """Whoever started it may reap it between our opening the file and our reading it."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def kill(pid: int) -> None:
