@@ -18,6 +18,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.promise("egress.only_gate")
 ANY = {"host": "*", "ask": True}
+WANTED = "GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n"
 
 
 @contextmanager
@@ -158,22 +159,30 @@ def test_a_session_that_ends_holds_nothing_and_its_request_never_leaves(town: To
     assert b"/ended" not in town.arrived
 
 
-def test_holding_is_bounded_in_number_and_time(tmp_path: Path) -> None:
-    gate = Gate(tmp_path).ready(limits={"held": 1, "hold_s": 0.2})
-    path = tmp_path / "h.sock"
+@contextmanager
+def two_of_which_one_is_held(folder: Path, **limits: float) -> Iterator[tuple[Gate, Sandbox, Sandbox]]:
+    gate, path = Gate(folder).ready(limits={"held": 1, **limits}), folder / "h.sock"
     gate.ask(op="open", session="h", socket=str(path))
     gate.ask(op="bind", session="h", allow=[ANY])
-    request = "GET http://a.test/{} HTTP/1.1\r\nHost: a.test\r\n\r\n"
     with Sandbox(path, gate.ca) as first, Sandbox(path, gate.ca) as second:
-        first.say(request.format(1))
+        first.say(WANTED)
         gate.event("ask", "h")
-        assert second.ask(request.format(2)).status == 429
+        yield gate, first, second
+    gate.close()
+
+
+def test_holding_is_bounded_in_number(tmp_path: Path) -> None:
+    with two_of_which_one_is_held(tmp_path) as (_, _, second):
+        assert second.ask(WANTED).status == 429
+
+
+def test_holding_is_bounded_in_time(tmp_path: Path) -> None:
+    with two_of_which_one_is_held(tmp_path, hold_s=0.2) as (gate, first, second):
         silence = first.answer()
         assert (silence.status, silence.rule) == (403, "egress.error")
         assert "not answered in time" in silence.json["reason"]
-        second.say(request.format(3))
+        second.say(WANTED)
         until(lambda: len(gate.events("ask", "h")) == 2)
-    gate.close()
 
 
 @pytest.mark.parametrize("told", [{}, {"let": "everything"}, {"let": ""} | {"rule": "mine"}])

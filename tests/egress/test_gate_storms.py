@@ -1,6 +1,7 @@
 """One sandbox storms the gate: its neighbour is answered all the same, the gate stays small, and afterwards all is well."""
 
 import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,13 +151,14 @@ def test_beside_a_storm_a_neighbour_is_answered_and_the_gate_stays_small(
     own_town: Town, storm: Callable[[Guest, contextlib.ExitStack], None]
 ) -> None:
     greedy, neighbour = own_town.session("allowed.test"), own_town.session("allowed.test")
-    before = own_town.gate.memory_mb()
+    before, began = own_town.gate.memory_mb(), time.monotonic()
     with contextlib.ExitStack() as stack:
         storm(greedy, stack)
         with neighbour.tunnel("allowed.test") as sandbox:
             assert sandbox.get(neighbour.at("allowed.test")).status == 200
         assert own_town.gate.memory_mb() - before < GROWTH_MB
-        assert len(own_town.gate.events("refused", greedy.name)) < 2000 / 10
+        told = own_town.gate.events("refused", greedy.name)
+        assert len(told) <= 21 * (time.monotonic() - began + 2)  # so many a second, however slow the machine
     until(lambda: _answered(greedy))
 
 

@@ -8,6 +8,7 @@ from egress.flight import Flight
 from egress.held import HELD_BYTES, Held
 from egress.line import DIAL_S, HEAD_S, IDLE_S, Line
 from egress.refusal import Refusal
+from tests.waiting import PATIENCE_S
 
 HERE = Destination("a.test", 443)
 FLIGHT = Flight(HERE, "https", "GET", "/", Cause())
@@ -16,26 +17,29 @@ FLIGHT = Flight(HERE, "https", "GET", "/", Cause())
 class Bench:
     """A line over a socket pair, whose other end is the sandbox."""
 
-    def __init__(self, line: Line, other: socket.socket, complaints: list[Refusal], now: float) -> None:
+    def __init__(self, line: Line, other: socket.socket, complaints: list[Refusal]) -> None:
         self.line = line
         self.other = other
         self.complaints = complaints
-        self.now = now
+
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     @property
     def cut(self) -> bool:
         return self.line.is_closing()
 
 
-def on_a_line(play: Callable[[Bench], Awaitable[None]]) -> None:
+def on_a_line(play: Callable[[Bench], Awaitable[None]], patience_s: float = PATIENCE_S) -> None:
     async def run() -> None:
         ours, other = socket.socketpair()
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         complaints: list[Refusal] = []
-        line = Line(reader, writer, complaints.append, lambda: 65536, held=Held(patience_s=0.5))
+        line = Line(reader, writer, complaints.append, lambda: 65536, held=Held(patience_s))
         with other:
             other.setblocking(False)
-            await play(Bench(line, other, complaints, asyncio.get_running_loop().time()))
+            await play(Bench(line, other, complaints))
             line.abort()
             await asyncio.sleep(0)
 
@@ -44,7 +48,7 @@ def on_a_line(play: Callable[[Bench], Awaitable[None]]) -> None:
 
 def test_a_sandbox_that_says_nothing_is_cut_after_ten_seconds() -> None:
     async def play(bench: Bench) -> None:
-        bench.line.look_at_clock(bench.now + HEAD_S - 1)
+        bench.line.look_at_clock(bench.now + HEAD_S / 2)
         assert not bench.cut
         bench.line.connected(HERE)
         bench.line.look_at_clock(bench.now + HEAD_S + 1)
@@ -61,7 +65,7 @@ def test_a_request_under_way_has_no_deadline_and_an_idle_line_has_a_long_one() -
         bench.line.look_at_clock(bench.now + 10_000)
         assert not bench.cut
         bench.line.landed("f")
-        bench.line.look_at_clock(bench.now + IDLE_S - 1)
+        bench.line.look_at_clock(bench.now + IDLE_S / 2)
         assert not bench.cut
         bench.line.look_at_clock(bench.now + IDLE_S + 1)
         assert bench.cut
@@ -90,7 +94,7 @@ def test_more_than_may_be_held_ends_the_line() -> None:
         assert got <= HELD_BYTES
         assert bench.complaints[0].rule == "egress.limit"
 
-    on_a_line(play)
+    on_a_line(play, patience_s=0.1)
 
 
 def test_what_is_read_of_a_body_before_its_head_was_looked_at_waits_for_that() -> None:

@@ -163,9 +163,9 @@ def agent_of(mark: str) -> int:
 
 
 def read(path: Path) -> str:
-    """Nothing where the process has gone."""
+    """Nothing where the process has gone; another's arguments may be any bytes."""
     with suppress(OSError):
-        return path.read_text()
+        return path.read_text(errors="replace")
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +104,8 @@ def kept(home: Home) -> list[int]:
     """Bytes of output on the server's disk, session by session."""
     sizes = Counter[Path]()
     for path in (home.folder / "state/jobs").rglob("*"):
-        if path.is_file():
-            sizes[path.parent] += path.stat().st_size
+        with suppress(FileNotFoundError):  # of a session that was closed just now
+            sizes[path.parent] += path.stat().st_size if path.is_file() else 0
     return list(sizes.values())
 
 
