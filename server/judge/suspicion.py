@@ -41,6 +41,7 @@ class Suspicions:
     def __init__(self, records: Records, clock: Callable[[], float] = time.time) -> None:
         self._records, self._clock = records, clock
         self._held: dict[str, dict[str, Suspicion]] = {}  # owner -> session
+        self._unwritten: dict[str, dict[str, Suspicion]] = {}  # of those, what the database did not take
         self._looked: dict[str, float] = {}
 
     def begin(self, owner: str, name: str, suspicion: Suspicion) -> None:
@@ -49,6 +50,7 @@ class Suspicions:
         try:
             self._records.put(owner, name, suspicion.effect, suspicion.why, suspicion.since)
         except OSError:
+            self._unwritten.setdefault(owner, {})[name] = suspicion
             log.exception("the suspicion of session %s is not written down: it ends with this server", name)
 
     def of(self, owner: str, name: str) -> Suspicion | None:
@@ -81,8 +83,9 @@ class Suspicions:
             rows = self._records.all(owner=owner)
         except OSError:
             return
-        if rows:
-            self._held[owner] = {str(row["name"]): _suspicion(row) for row in rows}
+        known = {**self._unwritten.get(owner, {}), **{str(row["name"]): _suspicion(row) for row in rows}}
+        if known:
+            self._held[owner] = known
         else:
             self._held.pop(owner, None)
 

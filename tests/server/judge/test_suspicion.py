@@ -141,3 +141,5 @@ async def test_where_the_database_cannot_be_used_what_was_known_holds(tmp_path: 
     house.suspicions.begin("ann", "work", Suspicion("freeze", "20 denials in 60 s"))
 
     assert isinstance(await house.says(question()), Deny)
+    (tmp_path / "sandgate.db").rmdir()
+    assert isinstance(await house.says(question()), Deny), "it can be used again, and does not know of it"
