@@ -11,6 +11,7 @@ import stat
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +45,7 @@ class ChainFile:
     def __init__(self, path: Path, fsync: Fsync, rotation: Rotation) -> None:
         self._segments, self._fsync, self._rotation = Segments(path), fsync, rotation
         self._turn, self._clock = threading.Lock(), Clock()
-        self._file, self._size, self._mode = -1, -1, 0o600
+        self._file, self._size = -1, -1
         self._head = self._synced = Head()
         self._began: tuple[int, float] = (1, 0.0)  # of the file that is written: its first line, and when that was
 
@@ -141,12 +142,19 @@ class ChainFile:
             return
         path = self._segments.current
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, self._mode)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600 | self._readers())
         info = os.fstat(file)
         if info.st_uid not in (os.geteuid(), 0) or info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             os.close(file)
             raise PermissionError(errno.EPERM, "somebody else may write it, so nothing in it would prove anything")
         self._file, self._size = file, -1
+
+    def _readers(self) -> int:
+        """Who may read the next one beside its owner: whoever may read the last, whichever server closed that."""
+        for path in reversed(self._segments.closed()):
+            with suppress(FileNotFoundError):
+                return stat.S_IMODE(path.stat().st_mode) & READERS
+        return 0
 
     def _let_go(self) -> None:
         os.close(self._file)  # and the lock with it
@@ -204,7 +212,6 @@ class ChainFile:
         name = self._segments.named(self._began[0]).name
         self._put("audit.rotated", {"file": name}, now)
         self._rename(name)
-        self._mode = 0o600 | (stat.S_IMODE(os.fstat(self._file).st_mode) & READERS)
         self._let_go()
         self._locked()
         self._remove_oldest(now)

@@ -5,10 +5,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from server.record.chain import Anchor, BrokenChain, Head, digest_of
 from server.record.segments import Segments
+
+WALKS: Final = 5  # of one who verifies, where each time a file was removed meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,21 @@ def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def verify(path: Path, against: Sequence[Anchor] = ()) -> Verified:
     """Walk the chain through all of its files. Raises BrokenChain at the first line that does not fit, which it names by
-    file and line there, or for an anchor that no line fits."""
+    file and line there, or for an anchor that no line fits.
+
+    Where the oldest file went meanwhile, as the settings have it, nothing is amiss yet: it is walked anew.
+    """
+    for _ in range(WALKS - 1):
+        before = Segments(path).closed()
+        try:
+            return _walked(path, against)
+        except BrokenChain:
+            if before[:1] == Segments(path).closed()[:1]:
+                raise
+    return _walked(path, against)
+
+
+def _walked(path: Path, against: Sequence[Anchor]) -> Verified:
     walk = _Walk(set(against))
     for file in Segments(path).opened():
         walk.files += 1
@@ -110,12 +126,18 @@ class _Walk:
 
     def end(self) -> int:
         """How many anchors are about what is not there any more, and rightly so."""
-        if self.begins_after is not None and self.begins_after not in self.removed:
+        if self.begins_after is not None and not any(map(self._covers, self.removed)):
             raise BrokenChain(
                 f"the first line is {self.first}; what was before it is missing, and no line says that it was removed"
             )
         missed = sorted(self.anchors - self.found, key=lambda anchor: anchor.sequence or 0)
         return sum(self._is_past(anchor) for anchor in missed)
+
+    def _covers(self, removed: Head) -> bool:
+        """Whether what is missing was to go; of several files that go, some may be there still."""
+        return self.begins_after == removed or (
+            self.begins_after is not None and removed.sequence > self.begins_after.sequence
+        )
 
     def _is_past(self, anchor: Anchor) -> bool:
         """Raises BrokenChain for one about a line that should be there."""

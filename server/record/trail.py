@@ -163,9 +163,8 @@ class Trail:
         rest = os.fstat(file.fileno()).st_size - file.tell()
         own = os.fstat(file.fileno()).st_ino
         later = [path for path in Segments(self.path).closed() if int(path.stem[-12:]) > self.sequence + 1]
-        return rest + sum(
-            path.stat().st_size for path in (*later, self.path) if path.exists() and path.stat().st_ino != own
-        )
+        others = [info for path in (*later, self.path) if (info := _looked_at(path)) and info.st_ino != own]
+        return rest + sum(info.st_size for info in others)
 
     def _shed(self, backlog_bytes: int) -> Gap | None:
         waiting = self.waiting_bytes()
@@ -182,6 +181,14 @@ class Trail:
 def _opened(path: Path) -> IO[bytes] | None:
     try:
         return path.open("rb")
+    except FileNotFoundError:
+        return None
+
+
+def _looked_at(path: Path) -> os.stat_result | None:
+    """None where it was closed, or removed, since it was listed."""
+    try:
+        return path.stat()
     except FileNotFoundError:
         return None
 

@@ -159,6 +159,23 @@ def test_only_its_owner_reads_it_unless_the_owner_said_otherwise(tmp_path: Path)
     assert stat.S_IMODE(made.stat().st_mode) == 0o640
 
 
+def test_readers_may_read_the_next_one_whichever_server_makes_it(tmp_path: Path) -> None:
+    """Of two that write, the one that closes a file is rarely the one that makes the next."""
+    closes, makes = chain(tmp_path, Rotation(bytes=1)), chain(tmp_path)
+    note(makes)
+    (tmp_path / "audit.jsonl").chmod(0o640)
+    lets_go = closes._let_go
+
+    def and_the_other_is_quicker() -> None:
+        lets_go()
+        note(makes)
+
+    closes._let_go = and_the_other_is_quicker  # type: ignore[method-assign]
+    note(closes)
+
+    assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [0o640, 0o640]
+
+
 def test_a_file_that_others_may_write_is_not_written(tmp_path: Path) -> None:
     note(chain(tmp_path))
     (tmp_path / "audit.jsonl").chmod(0o666)

@@ -2,14 +2,17 @@
 
 import fcntl
 import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from server.record.chain import GENESIS, Anchor, BrokenChain, Head
 from server.record.chain_file import NEVER, ChainFile, Rotation
 from server.record.reading import lines, verify
+from server.record.segments import Segments
 from tests.waiting import until
 
 pytestmark = pytest.mark.promise("audit.chain")
@@ -117,3 +120,34 @@ def test_a_beginning_is_no_anchor_of_anything(tmp_path: Path) -> None:
 
     with pytest.raises(BrokenChain):
         verify(tmp_path / "audit.jsonl", [Anchor(GENESIS)])
+
+
+def test_files_that_the_settings_remove_meanwhile_are_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, opened = tmp_path / "audit.jsonl", Segments.opened
+    server = ChainFile(path, "interval", Rotation(bytes=1, keep=2))
+    for number in range(4):
+        server.append("server.note", {"number": number})
+
+    def with_a_busy_server(ours: Segments) -> Iterator[IO[bytes]]:
+        for file in opened(ours):
+            yield file
+            if server.head.sequence == before:  # the first file is read, and the next one goes
+                for number in range(2):
+                    server.append("server.note", {"number": number})
+
+    before = server.head.sequence
+    monkeypatch.setattr(Segments, "opened", with_a_busy_server)
+
+    assert verify(path).head == server.head
+
+
+def test_of_several_files_that_go_some_may_be_there_still(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    written(path, 4, Rotation(bytes=1))
+    *_, last = going = sorted(tmp_path.glob("audit-*"))[:2]
+    kept = last.read_bytes()
+    written(path, 1, Rotation(bytes=1, keep=2))
+    assert not any(each.exists() for each in going)
+    last.write_bytes(kept)
+
+    assert verify(path).first > 1

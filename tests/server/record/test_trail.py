@@ -121,3 +121,21 @@ def test_of_more_than_the_backlog_the_older_half_is_passed_over(tmp_path: Path) 
     assert (gap.first, gap.last) == (1, lines[0].sequence - 1)
     assert 2000 < sum(len(line.raw) + 1 for line in lines) <= 4000
     trail.close()
+
+
+def test_a_file_that_is_removed_while_what_waits_is_counted_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, exists = written(tmp_path, 30, Rotation(bytes=1000)), Path.exists
+    trail = Trail(path)
+
+    def removed(looked_at: Path, **how: bool) -> bool:
+        there = exists(looked_at, **how)
+        if looked_at.parent == tmp_path:
+            looked_at.unlink(missing_ok=True)
+        return there
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "exists", removed)
+        assert trail.waiting_bytes() > 0
+    trail.close()
