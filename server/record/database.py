@@ -112,10 +112,8 @@ def _mend(exc: sqlite3.Error) -> str:
 def _connected(path: Path) -> sqlite3.Connection:
     """Ours alone from its first moment: it holds the keys of waiting sandboxes."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(
-        FileExistsError
-    ):  # one that is there is not opened by us: to close it would end SQLite's own locks on it
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    with suppress(FileExistsError):
+        os.mknod(path, 0o600)  # not opened: to close it would end the locks that another thread's SQLite may have on it
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     try:

@@ -1,12 +1,15 @@
 """The one way into the installation's SQLite file."""
 
+import os
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,3 +107,36 @@ def test_all_that_open_a_new_file_in_the_same_moment_can_keep_something(tmp_path
         with ThreadPoolExecutor(6) as threads:
             list(threads.map(keep, range(6)))
         assert names(Database(path, [THINGS])) == list("012345")
+
+
+def test_who_makes_the_file_ends_no_lock_that_another_thread_has_on_it_by_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To close any descriptor of a file ends all of a process's locks on it: the next process that went took the log along,
+    and what this one kept from then on was kept nowhere."""
+    path = tmp_path / "x.db"
+    first, second = Database(path, [THINGS]), Database(path, [THINGS])
+    makes, calls = {name: getattr(os, name) for name in ("open", "mknod")}, list[str]()
+
+    def made(name: str) -> Callable[..., Any]:
+        def make(*how: Any) -> Any:
+            got = makes[name](*how)
+            if how[0] == path and not calls:
+                calls.append(name)
+                put(second, "1")
+            return got
+
+        return make
+
+    for name in makes:
+        monkeypatch.setattr(f"server.record.database.os.{name}", made(name))
+    put(first, "2")
+    first.close()
+    end = (
+        f"import sqlite3; other = sqlite3.connect({str(path)!r}); other.execute('SELECT * FROM things'); other.close()"
+    )
+    subprocess.run([sys.executable, "-c", end], check=True)
+    put(second, "3")
+
+    assert calls
+    assert names(Database(path, [THINGS])) == ["1", "2", "3"]
