@@ -9,7 +9,7 @@ import logging
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL, PIPE  # noqa: TID251  two constants for anyio.open_process
@@ -92,6 +92,7 @@ class EgressLink:
         }
         self._settings = _Settings(ca_dir.absolute(), environment or {}, configure, at)
         self._on_event, self._secrets = on_event, secrets
+        self._newest: Sequence[Mapping[str, Any]] = ()  # what the secrets are now
         self._wanted: dict[str, _Wanted] = {}
         self._running: EgressWire | None = None
         self._process: Process | None = None
@@ -160,25 +161,31 @@ class EgressLink:
         listed = None if allow is None else tuple(allow)
         wanted = self._wanted[session] = _Wanted(socket_path, listed, placeholders or {}, decisions)
         try:
-            await self._ask(lambda: self._opening(session, wanted), wanted)
+            await self._ask(session, wanted, lambda: self._opening(session, wanted), opens=True)
         except BaseException:
             self._wanted.pop(session, None)
             raise
 
     async def bind(self, session: str, allow: Sequence[AllowEntry]) -> None:
         """Set or replace what a session may reach; it holds from the next request on, on open connections too."""
-        if session not in self._wanted:
-            raise GateRefused(f"There is no session {session}.")
-        before = self._wanted[session].allow
-        self._wanted[session].allow = tuple(allow)
+        wanted = self._known(session)
+        before, wanted.allow = wanted.allow, tuple(allow)
         try:
-            await self._ask(lambda: {"op": "bind", "session": session, "allow": list(allow)})
+            await self._ask(session, wanted, lambda: {"op": "bind", "session": session, "allow": list(allow)})
         except GateRefused:
-            self._wanted[session].allow = before
+            wanted.allow = before
             raise
 
+    def _known(self, session: str) -> _Wanted:
+        try:
+            return self._wanted[session]
+        except KeyError:
+            raise GateRefused(f"There is no session {session}.") from None
+
     async def keep(self, secrets: Sequence[Mapping[str, Any]]) -> None:
-        """Secrets have new values. Where the process is down, the next one asks for them by itself."""
+        """Secrets have new values. Where the process is down, the next one asks for them by itself; one that is on its way up
+        is told these last."""
+        self._newest = secrets
         if self._running is not None and self._up.is_set():
             with suppress(GateDown):
                 await _tell_secrets(self._running, secrets)
@@ -207,14 +214,15 @@ class EgressLink:
         """Close a session's listener and connections. Where the process is down they are closed already."""
         if (wanted := self._wanted.pop(session, None)) and self._settings.at:
             wanted.socket.unlink(missing_ok=True)
-        if self._running is not None:
+        if self._running is not None and self._running.ready.is_set():  # until then it has opened nothing
             with suppress(GateDown):
                 await self._running.ask({"op": "close", "session": session})
 
-    async def _ask(self, request: Callable[[], Event], opens: _Wanted | None = None) -> None:
+    async def _ask(self, session: str, wanted: _Wanted, request: Callable[[], Event], *, opens: bool = False) -> None:
         """Ask whichever process is up; where it dies before it answers, ask the next one. All requests may repeat.
 
-        request: made when it is sent, which may be a while after it was wanted.
+        request: made when it is sent, which may be a while after it was wanted; of a session that was closed meanwhile it
+        is not sent at all.
         """
         self.start()
         with anyio.move_on_after(READY_S):
@@ -223,8 +231,10 @@ class EgressLink:
                 running = self._running
                 if running is None:
                     raise GateDown("The egress process is up and is not, which cannot be.")
+                if self._known(session) is not wanted:
+                    raise GateRefused(f"The session {session} was closed.")
                 with suppress(GateDown):  # it died; the next one was told all that is wanted, and is asked again
-                    return await running.ask(request(), self._listener(opens))
+                    return await running.ask(request(), self._listener(wanted) if opens else None)
                 await running.buried.wait()
         raise GateDown(f"The egress process is not running. {self._last_words}".rstrip())
 
@@ -238,9 +248,12 @@ class EgressLink:
             request["placeholders"] = dict(wanted.placeholders)
         return request if wanted.allow is None else {**request, "allow": list(wanted.allow)}
 
-    def _listener(self, opens: _Wanted | None) -> socket.socket | None:
+    def _listener(self, wanted: _Wanted) -> socket.socket | None:
         """What a process of somebody else's listens on for a session; ours makes it itself, and takes it along when it ends."""
-        return listening(opens.socket) if opens and self._settings.at else None
+        try:
+            return listening(wanted.socket) if self._settings.at else None
+        except OSError as exc:  # its folder is gone: that is this session's trouble, not the gate's
+            raise GateRefused(f"{wanted.socket} cannot be listened at: {exc.strerror}.") from exc
 
     # --- the process -------------------------------------------------------------------------------------------------
 
@@ -291,11 +304,11 @@ class EgressLink:
         if self._settings.at is not None:
             return called(self._settings.at), None
         ours, theirs = socket.socketpair()
-        ours.setblocking(False)
         argv = [sys.executable, "-P", "-m", "egress"]
         argv += ["--control-fd", str(theirs.fileno()), "--ca-dir", str(self._settings.ca_dir)]
         environment = {**self._settings.environment, "PYTHONPATH": str(_PACKAGES)}
-        with theirs:
+        with ExitStack() as given_up, theirs:
+            given_up.callback(ours.close)
             process = await anyio.open_process(
                 argv,
                 stdin=DEVNULL,
@@ -306,6 +319,8 @@ class EgressLink:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # a Ctrl-C at the terminal is for the server, which then ends the gate
             )
+            ours.setblocking(False)
+            given_up.pop_all()
         return ours, process
 
     async def _introduce(self, running: EgressWire) -> None:
@@ -315,11 +330,13 @@ class EgressLink:
             self._ca_cert = running.ca_cert
             self._trusted.set()
             await running.ready.wait()
-            secrets = await self._secrets() if self._secrets else ()
+            self._newest = await self._secrets() if self._secrets else ()
         await running.ask(self._settings.configure)
-        await _tell_secrets(running, secrets)
+        await _tell_secrets(running, told := self._newest)
         for session in list(self._wanted):
             await self._restore(running, session)
+        while told is not self._newest:  # one was rotated since they were asked for
+            await _tell_secrets(running, told := self._newest)
         self._last_words = ""
         self._up.set()
 

@@ -87,8 +87,16 @@ class Gate:
 
     def expect(self) -> None:
         """A sandbox is on its way. What it would have to wait for in the installation's very first start begins now."""
-        if not self._authority.exists():
+        if not self._has_trust():
             self._link.start()
+
+    def _has_trust(self) -> bool:
+        """Both: another server's gate, in its very first start, may have made the one and be at the other."""
+        return self._authority.exists() and self._java_store.exists()
+
+    @property
+    def _java_store(self) -> Path:
+        return self._authority.with_name(JAVA_STORE)
 
     async def attach(
         self, sandbox_id: str, allow: tuple[AllowEntry, ...] | None, lent_as: str = "", secrets: tuple[str, ...] = ()
@@ -100,7 +108,7 @@ class Gate:
         """
         attached = self._attached[sandbox_id] = _Attached(self._placeholders.by_name(lent_as or sandbox_id, secrets))
         self._link.start()
-        if not self._authority.exists():
+        if not self._has_trust():
             with suppress(GateDown):
                 await self._link.trusted()
         self._write_trust(sandbox_id)
@@ -115,19 +123,22 @@ class Gate:
         except (GateDown, GateRefused):
             pass  # the link tries on by itself; until then this sandbox has no network
         else:
-            with suppress(FileNotFoundError):  # the sandbox ended meanwhile
+            with suppress(OSError):  # the sandbox ended meanwhile, or there is no room: what it was given stays
                 self._write_trust(sandbox_id)  # a gate that is newly up may have renewed the store of Java's
         finally:
             attached.opened.set()
 
     def _write_trust(self, sandbox_id: str) -> None:
         """The gate's certificate, and the system's for what passes it untouched; a file that is there stays the same one."""
-        folder, store = self._directory / sandbox_id, self._authority.with_name(JAVA_STORE)
+        folder = self._directory / sandbox_id
         roots = (self._roots,) if self._roots is not None else ()
-        for name, sources in ((BUNDLE, (self._authority, *roots)), (JAVA_STORE, (store,))):
+        for name, sources in ((BUNDLE, (self._authority, *roots)), (JAVA_STORE, (self._java_store,))):
             content = b"".join(source.read_bytes() for source in sources if source.exists())
             if not _says(folder / name, content):
-                (folder / name).write_bytes(content)
+                new = folder / f".{name}"
+                new.write_bytes(content)
+                new.chmod(0o644)  # whatever this process's umask is
+                new.replace(folder / name)  # whole, for a program may be reading it
 
     def bind(self, sandbox_id: str, allow: tuple[AllowEntry, ...]) -> None:
         """Say what a sandbox may reach; it holds from the next request on."""

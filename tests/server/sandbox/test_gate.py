@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -124,6 +125,45 @@ async def test_in_the_very_first_start_the_certificate_is_waited_for_and_not_the
         trusted = (tmp_path / "box" / BUNDLE).read_text()
 
     assert trusted == ("" if down else "OUR NEW CERTIFICATE\n") + "THEIR CERTIFICATES\n"
+
+
+async def test_where_another_servers_gate_has_made_but_one_of_the_two_it_is_waited_for(tmp_path: Path) -> None:
+    """A Java that starts with an empty store believes nobody as long as it runs."""
+    link = FakeLink()
+    async with anyio.create_task_group() as tasks:
+        ours = gate(tmp_path, link, tasks)
+        (tmp_path / JAVA_STORE).rename(tmp_path / "later")
+        link.trusted = partial(store_is_made, tmp_path / "later", tmp_path / JAVA_STORE)  # type: ignore[method-assign]
+        await ours.attach("box", None)
+
+        assert (tmp_path / "box" / JAVA_STORE).read_text() == "THE SAME FOR JAVA\n"
+
+
+async def store_is_made(draft: Path, store: Path) -> Path:
+    return draft.rename(store)
+
+
+async def test_a_store_that_is_renewed_is_never_half_there(tmp_path: Path) -> None:
+    """Each gate that starts writes another: whoever has the former one open reads that to its end."""
+    async with anyio.create_task_group() as tasks:
+        ours = gate(tmp_path, FakeLink(), tasks)
+        await ours.attach("box", None)
+        with (tmp_path / "box" / JAVA_STORE).open() as read:
+            (tmp_path / JAVA_STORE).write_text("ANOTHER\n")
+            await eventually(lambda: (tmp_path / "box" / JAVA_STORE).read_text() == "ANOTHER\n")
+
+            assert read.read() == "THE SAME FOR JAVA\n"
+
+
+async def test_a_folder_that_takes_no_writes_any_more_ends_no_server(tmp_path: Path) -> None:
+    """What is renewed is renewed by a task of the server's own: what it raises, all would end with."""
+    async with anyio.create_task_group() as tasks:
+        ours = gate(tmp_path, FakeLink(), tasks)
+        await ours.attach("box", None)
+        (tmp_path / JAVA_STORE).write_text("ANOTHER\n")
+        (tmp_path / "box" / f".{JAVA_STORE}").mkdir()
+
+    assert (tmp_path / "box" / JAVA_STORE).read_text() == "THE SAME FOR JAVA\n"
 
 
 async def test_a_gate_that_is_down_holds_nobody_up(tmp_path: Path) -> None:
