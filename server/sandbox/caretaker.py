@@ -82,7 +82,7 @@ class Caretaker:
             for session in self._sessions.at_hand():
                 tasks.start_soon(self._step, partial(self._tend, session))
             tasks.start_soon(self._step, self._bury)
-            self._shed_output()
+            tasks.start_soon(self._step, self._shed_output)
 
     async def _step(self, step: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -108,7 +108,7 @@ class Caretaker:
             if helping := [session for session in quiet if room.would_help(session.owner)]:
                 await self._sessions.park(min(helping, key=lambda session: session.used))
 
-    def _shed_output(self) -> None:
+    async def _shed_output(self) -> None:
         """Of a caller whose sessions keep too much, the one that was not used for longest gives way first."""
         of = defaultdict[str, list[Session]](list)
         for session in sorted(self._sessions.at_hand(), key=lambda session: session.used):

@@ -1,7 +1,6 @@
 """Containers of a Docker engine: made, greeted, destroyed."""
 
 import json
-import os
 import secrets
 import shutil
 import time
@@ -27,7 +26,7 @@ from server.sandbox.docker_client import first_line
 from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox, not_held, shell_of
 from server.sandbox.door import arrival, check_key, door
 from server.sandbox.ends import AGENT_OUT_OF_MEMORY
-from server.sandbox.engine import NoEngine, Unreachable, data_root, uncounted
+from server.sandbox.engine import NoEngine, Unreachable, data_root, free_bytes, uncounted
 from server.sandbox.image_build import ImageMissing, ImageOutdated, how_to_get, require_current, require_on
 from server.sandbox.image_recipe import AGENT as AGENT_IMAGE
 from server.sandbox.image_recipe import recipe
@@ -305,8 +304,7 @@ class DockerEngine:
     def _room(self) -> int | None:
         if self._data_root is None:
             return max(self._room_said.values(), default=None)  # who says less than there is has no neighbour stopped
-        found = os.statvfs(self._data_root)
-        return found.f_bavail * found.f_frsize
+        return free_bytes(self._data_root)
 
     def _hear_room(self, identity: str, size: int) -> None:
         """What an agent sees of the file system below it while something runs: asked where that is not this machine's."""
@@ -326,7 +324,7 @@ class DockerEngine:
 
     async def _sweep(self) -> None:
         assert self._orphans is not None  # noqa: S101 - _sweep_once() looked
-        with suppress(DockerException, RequestException, NoEngine):  # the next server tries again
+        with suppress(DockerException, RequestException, NoEngine, OSError):  # no rows either: the next server tries
             sweep = self._orphans.sweep
             await anyio.to_thread.run_sync(lambda: sweep(self._docker().api), abandon_on_cancel=True)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from os import statvfs
 from time import sleep
 from typing import Any, Final
 from urllib.parse import quote
@@ -12,7 +11,7 @@ import docker.errors
 import requests
 
 from server.sandbox.docker_client import docker_client, first_line
-from server.sandbox.engine import NoEngine, NotThere, Unreachable, get_json
+from server.sandbox.engine import NoEngine, NotThere, Unreachable, free_bytes, get_json
 from server.sandbox.installation import STATE_LABEL, Installation
 from server.sandbox.sandbox import LINK_DIR, MIB
 from server.sandbox.snapshot import REPOSITORY, Committed, ImageGone, SnapshotFailed, StoredImage, Tell
@@ -184,10 +183,14 @@ def _standing_still(api: docker.APIClient, container: str) -> Iterator[dict[str,
         _pause(api, container)
     try:
         # `size` makes the engine count what it has written: lengths, not blocks, which is what a commit writes out.
-        yield dict(api.containers(all=True, size=True, filters={"id": found["Id"]})[0])
+        listed = api.containers(all=True, size=True, filters={"id": found["Id"]})
+        if not listed:
+            raise SnapshotFailed("the sandbox ended before its files could be kept")
+        yield dict(listed[0])
     finally:
         if not paused:
-            api.unpause(container)
+            with suppress(docker.errors.NotFound):  # it ended meanwhile, and what was done with it says so
+                api.unpause(container)
 
 
 def _pause(api: docker.APIClient, container: str) -> None:
@@ -256,11 +259,7 @@ def _free(api: docker.APIClient) -> int | None:
     """Bytes free where the engine keeps its images; None where that is not to be seen from here."""
     if not api.base_url.startswith("http+docker://"):  # not over a unix socket: another machine's disk
         return None
-    try:
-        found = statvfs(api.info()["DockerRootDir"])
-    except OSError:
-        return None
-    return found.f_bavail * found.f_frsize
+    return free_bytes(api.info()["DockerRootDir"])
 
 
 def _amount(size: int) -> str:

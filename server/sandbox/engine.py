@@ -127,6 +127,15 @@ def data_root(url: str, info: Mapping[str, Any]) -> Path | None:
     return Path(folder) if seen else None
 
 
+def free_bytes(folder: Path | str) -> int | None:
+    """On its file system; None where the engine was taken away with all that it had."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize
+
+
 def get_json(url: str, path: str, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
     """One GET of the engine's API whose answer is a JSON object."""
     try:

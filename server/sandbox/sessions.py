@@ -18,7 +18,7 @@ from server.sandbox.grants import EVERYBODYS, Grants
 from server.sandbox.ledger import Entry, Ledger
 from server.sandbox.lifecycle import Lifecycle
 from server.sandbox.resting import Resting
-from server.sandbox.room import Full, Room
+from server.sandbox.room import Room
 from server.sandbox.sandbox import Sandbox, SandboxFailed, SandboxLost, SandboxSpec
 from server.sandbox.session import Session
 from server.sandbox.source import Source
@@ -37,11 +37,9 @@ class NoSuchEnvironment(Exception):
     """The operator offers no environment of that name, or not to callers of these roles."""
 
 
+log = logging.getLogger("sandgate")
 # What a session is made from, found out only where one is made: an environment may have to be prepared first.
 type Start = Callable[[], Awaitable[SandboxSpec]]
-
-
-log = logging.getLogger("sandgate")
 
 
 class Sessions:
@@ -182,22 +180,24 @@ class Sessions:
         return session
 
     async def adopt_left(self, after_s: float) -> None:
-        """What a server that died left waiting is taken over before it gives up, also where nobody asks for it yet.
-
-        after_s: not at once, so that a server that was only started to be asked for its tools takes nothing.
-        """
+        """What a server that died left is taken over before it gives up. after_s: one that only lists its tools takes nothing."""
         await anyio.sleep(after_s)
+        try:
+            left = self._ledger.left()
+        except OSError as exc:
+            log.warning("what other servers left stays as it is: %s", exc)
+            return
         async with anyio.create_task_group() as tasks:
-            for entry in self._ledger.left():
+            for entry in left:
                 tasks.start_soon(self._adopt_left, entry.owner, entry.name)
 
     async def _adopt_left(self, owner: str, name: str) -> None:
-        async with self._turns.of(owner, name):
-            if (owner, name) not in self._open:
-                try:
+        try:
+            async with self._turns.of(owner, name):
+                if (owner, name) not in self._open:
                     await self._back(owner, name)
-                except (SandboxFailed, Full) as exc:
-                    log.warning("session %s stays as it is: %s", name, exc)
+        except Exception as exc:  # noqa: BLE001 - such as a turn that does not come: no end of the server
+            log.warning("session %s stays as it is: %s", name, exc)
 
     # --- making ------------------------------------------------------------------------------------------------------
 

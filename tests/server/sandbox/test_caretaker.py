@@ -223,6 +223,19 @@ async def test_of_what_a_callers_commands_wrote_the_oldest_that_is_over_gives_wa
     assert other.session.room.used >= 6 * SEGMENT_BYTES
 
 
+async def test_output_that_cannot_be_removed_ends_no_server(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> int:
+        raise OSError("read-only file system")
+
+    monkeypatch.setattr("server.sandbox.output_room.OutputRoom.shed", fails)
+    monkeypatch.setattr("server.sandbox.output_room.OutputRoom.used", 1 << 60)
+    await house.after(6, ALL)
+
+    assert "read-only file system" in caplog.text
+
+
 async def test_old_parked_sessions_are_looked_for_now_and_then(house: House) -> None:
     caretaker = Caretaker(house.tended, ALL, Shares(), lambda: house.now)
     for house.now in (20_000, 20_001, 20_400):

@@ -143,6 +143,18 @@ async def test_a_sandbox_that_ended_meanwhile_is_said_to_have(images: DockerSnap
         images.commit("0" * 12, "c" * 12, ROOM, lambda _: None)
 
 
+async def test_so_is_one_that_ends_between_two_questions_about_it(
+    images: DockerSnapshots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with sandbox(BASE) as box:
+        monkeypatch.setattr(docker.APIClient, "containers", lambda *_, **__: [])
+        with pytest.raises(SnapshotFailed, match="ended before its files could be kept"):
+            keep(images, box)
+        monkeypatch.undo()
+        with client() as api:
+            assert not api.inspect_container(f"sandgate-{box.id}")["State"]["Paused"]
+
+
 async def test_a_failure_after_the_commit_takes_the_image_away_again(
     images: DockerSnapshots, monkeypatch: pytest.MonkeyPatch
 ) -> None:

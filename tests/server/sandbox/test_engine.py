@@ -13,6 +13,7 @@ from server.sandbox.engine import (
     candidates,
     data_root,
     find_engine,
+    free_bytes,
     get_json,
     private_url,
     probe,
@@ -203,3 +204,9 @@ def test_where_an_engine_keeps_its_data_is_a_folder_that_can_be_seen_here(tmp_pa
     assert data_root("unix:///a.sock", {"DockerRootDir": str(tmp_path)}) == tmp_path
     assert data_root("tcp://far:2375", {"DockerRootDir": str(tmp_path)}) is None
     assert data_root("unix:///a.sock", {"DockerRootDir": folder}) is None
+
+
+def test_of_a_folder_that_is_gone_nobody_knows_the_room(tmp_path: Path) -> None:
+    """An engine may be taken away with all that it had while a server looks at it twice a second."""
+    assert (free_bytes(tmp_path) or 0) > 0
+    assert free_bytes(tmp_path / "gone") is None

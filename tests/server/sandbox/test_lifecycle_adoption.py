@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from server.sandbox.sandbox import SandboxFailed
+from server.sandbox.turns import Turns
 from tests.fakes import FakeKeeper, FakeSandbox, ledger
 from tests.server.sandbox.servers import PERMIT, Server, nothing
 
@@ -94,6 +95,25 @@ async def test_of_two_restarted_servers_one_takes_it_over(server: Server, tmp_pa
             tasks.start_soon(one.sessions.adopt_left, 0)
 
     assert len(second.source.adopted) + len(third.source.adopted) == 1
+
+
+async def test_what_nobody_asked_for_ends_no_server(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is a task of the server's own: a session whose turn did not come within a minute ended all of them."""
+    monkeypatch.setattr("server.sandbox.sessions.Turns", lambda: Turns(patience_s=0.01))
+    second = await left_by_a_dead_server(server, tmp_path)
+    async with second.sessions._turns.of("ann", "work"):
+        await second.sessions.adopt_left(0)
+    (tmp_path / "sandgate.db").write_bytes(b"no database" * 1000)
+    for each in tmp_path.glob("sandgate.db-*"):
+        each.unlink()
+    third = Server(tmp_path, server.keeper, "three", ("one",))
+    await third.sessions.adopt_left(0)
+
+    assert "still being made" in caplog.text
+    assert "what other servers left stays as it is" in caplog.text
+    assert second.source.adopted == third.source.adopted == []
 
 
 async def test_its_jobs_are_read_without_taking_the_sandbox_over(server: Server, tmp_path: Path) -> None:
