@@ -5,26 +5,26 @@ server of 111 MB one of 700.
 """
 
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Final, Never, Protocol, Self
 
 import anyio
+from mcp.shared.message import SessionMessage
 
 MOST_WAITING: Final = 256  # messages; calls that run when it is reached may come on top, which the limits bound
 MOST_SIZE: Final = 16 << 20  # characters of them all
 
 
-class Stream(Protocol):
-    async def send(self, item: Any, /) -> None: ...
-
-    async def aclose(self) -> None: ...
+class Writer(Protocol):
+    async def write(self, text: str) -> None: ...
 
 
 class Backlog:
-    """The SDK's stream of messages to the client, which counts those that wait to be taken."""
+    """The stream of messages to the client that the SDK asks for: each is a line, written whole by the task it comes from."""
 
-    def __init__(self, stream: Stream) -> None:
-        self._stream, self._waiting, self._size = stream, 0, 0
-        self._fewer = anyio.Event()
+    def __init__(self, writer: Writer) -> None:
+        self._writer, self._waiting, self._size = writer, 0, 0
+        self._turn, self._fewer = anyio.Lock(fast_acquire=True), anyio.Event()
+        self._left, self._why = anyio.Event(), OSError()
 
     @property
     def _is_full(self) -> bool:
@@ -36,19 +36,32 @@ class Backlog:
             self._fewer = anyio.Event()
             await self._fewer.wait()
 
-    async def send(self, item: Any, /) -> None:
-        size = _size(getattr(item.message, "result", None) or getattr(item.message, "params", None))
+    async def watch(self) -> Never:
+        """Raises what writing met where nobody reads any more: an answer that cannot be told ends the server, not a call."""
+        await self._left.wait()
+        raise self._why
+
+    async def send(self, item: SessionMessage, /) -> None:
+        await self.write(item.message.model_dump_json(by_alias=True, exclude_unset=True))
+
+    async def write(self, line: str) -> None:
+        """Raises BrokenResourceError, which the SDK passes over."""
         self._waiting += 1
-        self._size += size
+        self._size += len(line)
         try:
-            await self._stream.send(item)
+            async with self._turn:
+                await self._writer.write(f"{line}\n")
+        except OSError as exc:
+            self._why = exc
+            self._left.set()
+            raise anyio.BrokenResourceError from exc
         finally:
             self._waiting -= 1
-            self._size -= size
+            self._size -= len(line)
             self._fewer.set()
 
     async def aclose(self) -> None:
-        await self._stream.aclose()
+        """The descriptor is another's to close."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -57,16 +70,3 @@ class Backlog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-def _size(value: Any) -> int:
-    """Characters of all text in it, which is nearly all of a large message."""
-    match value:
-        case str():
-            return len(value)
-        case dict():
-            return sum(map(_size, value.values()))
-        case list():
-            return sum(map(_size, value))
-        case _:
-            return 0

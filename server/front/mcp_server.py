@@ -12,7 +12,6 @@ from typing import Any
 import anyio
 import anyio.abc
 from mcp.server import MCPServer
-from mcp.server.stdio import stdio_server
 
 from server.app import App, open_app
 from server.asks import Caller
@@ -25,7 +24,7 @@ from server.front.results import Shape
 from server.front.sendable import only_sendable
 from server.front.strict import KnownParameters
 from server.front.tools import offered
-from server.front.well_formed import OneAtATime, WellFormed
+from server.front.well_formed import WellFormed
 from server.sandbox.sessions import NoSuchEnvironment
 from server.settings.files import Source
 from server.settings.settings import Settings
@@ -122,17 +121,17 @@ async def serve_stdio(settings: Settings, source: Source) -> None:
 
 
 async def _serve_client(mcp: MCPServer[Any]) -> None:
-    """Over pipes without the SDK's threads, over anything else as the SDK does it."""
+    """Over pipes without the SDK's threads and queues, over anything else as the SDK does it."""
     with standard_pipes() as pipes:
         if pipes is None:
             await mcp.run_stdio_async()
             return
-        answers = OneAtATime(pipes[1])
-        messages = WellFormed(pipes[0], answers)
-        async with stdio_server(messages, answers) as (read, write):  # type: ignore[arg-type]  # all that it asks of files
-            messages.room = (waiting := Backlog(write)).room
-            served = mcp._lowlevel_server  # noqa: SLF001 - run_stdio_async() takes no streams
-            await served.run(read, waiting, served.create_initialization_options())
+        answers = Backlog(pipes[1])
+        served = mcp._lowlevel_server  # noqa: SLF001 - run_stdio_async() takes no streams
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(answers.watch)
+            await served.run(WellFormed(pipes[0], answers), answers, served.create_initialization_options())
+            tasks.cancel_scope.cancel()
 
 
 async def _first_link(app: App, tasks: anyio.abc.TaskGroup) -> str:

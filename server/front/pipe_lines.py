@@ -57,18 +57,24 @@ class PipeWriter:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._left = bytearray()
         self._room = select.poll()
         self._room.register(descriptor, select.POLLOUT)
         is_socket = stat.S_ISSOCK(os.fstat(descriptor).st_mode)
         self._socket = socket.socket(fileno=os.dup(descriptor)) if is_socket else None
 
     async def write(self, text: str) -> None:
-        """Raises BrokenPipeError where nobody reads any more."""
-        left = memoryview(text.encode("utf-8", "replace"))
-        while left:
+        """Where it is given up, what is left goes before the next: half a line would spoil the wire. Not for two at once.
+
+        Raises BrokenPipeError where nobody reads any more.
+        """
+        self._left += text.encode("utf-8", "replace")
+        while self._left:
             if not self._room.poll(0):
                 await anyio.wait_writable(self._descriptor)
-            left = left[self._send(left) :]
+            with memoryview(self._left) as left:
+                sent = self._send(left)
+            del self._left[:sent]
 
     def _send(self, data: memoryview) -> int:
         if self._socket is None:
@@ -77,9 +83,6 @@ class PipeWriter:
             return self._socket.send(data, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return 0
-
-    async def flush(self) -> None:
-        """Nothing is held back."""
 
     def close(self) -> None:
         if self._socket is not None:

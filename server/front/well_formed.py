@@ -4,60 +4,61 @@ JSON-RPC 2.0, section 5: -32700 where it is no JSON, -32600 where it is no reque
 """
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final, Protocol, Self
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any, Final, Self
 
 import anyio
-import anyio.lowlevel
-from mcp.types import INVALID_REQUEST, PARSE_ERROR, JSONRPCNotification, jsonrpc_message_adapter
+from mcp.shared.message import SessionMessage
+from mcp.types import INVALID_REQUEST, PARSE_ERROR, JSONRPCMessage, JSONRPCNotification, jsonrpc_message_adapter
 from pydantic import ValidationError
+
+from server.front.backlog import Backlog
 
 LONGEST_ID: Final = 1_000  # characters of an id that is given back
 
 
-class Writer(Protocol):
-    async def write(self, text: str) -> None: ...
-
-    async def flush(self) -> None: ...
-
-
-class OneAtATime:
-    """A writer for several tasks: lines come whole."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer, self._turn = writer, anyio.Lock(fast_acquire=True)
-
-    async def write(self, text: str) -> None:
-        async with self._turn:
-            await self._writer.write(text)
-
-    async def flush(self) -> None:
-        await self._writer.flush()
-
-
 class WellFormed:
-    """An async iterator of those lines that are messages; the next is looked for once there is `room` for its answer."""
+    """The stream of messages from the client that the SDK asks for: those lines that are some. The next is looked for once
+    there is room for its answer."""
 
-    def __init__(self, lines: AsyncIterator[str], answers: Writer) -> None:
+    def __init__(self, lines: AsyncIterator[str], answers: Backlog) -> None:
         self._lines, self._answers = lines, answers
-        self.room: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint_if_cancelled
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> str:
-        await self.room()
+    async def __anext__(self) -> SessionMessage:
+        await self._answers.room()
         async for line in self._lines:
             if not line.strip():
                 continue
-            if (objection := _objection(line)) is None:
-                return line
-            await self._answers.write(f"{objection}\n")
+            message = _message(line)
+            if not isinstance(message, str):
+                return SessionMessage(message)
+            await self._answers.write(message)
         raise StopAsyncIteration
 
+    async def receive(self) -> SessionMessage:
+        """Raises anyio.EndOfStream."""
+        async for message in self:
+            return message
+        raise anyio.EndOfStream
 
-def _objection(line: str) -> str | None:
-    """The answer to a line that is no message; nothing to say of one that is."""
+    async def aclose(self) -> None:
+        """The descriptor is another's to close."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _message(line: str) -> JSONRPCMessage | str:
+    """What a line says; the answer to one that is no message."""
     try:
         message = jsonrpc_message_adapter.validate_json(line, by_name=False)
     except ValidationError as exc:
@@ -66,7 +67,7 @@ def _objection(line: str) -> str | None:
         return _error(INVALID_REQUEST if is_json else PARSE_ERROR, told, _loose(line))
     if isinstance(message, JSONRPCNotification) and '"id"' in line and "id" in (loose := _loose(line) or {}):
         return _error(INVALID_REQUEST, "an id is text or a whole number", loose)
-    return None
+    return message
 
 
 def _loose(line: str) -> Any:

@@ -5,9 +5,10 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mcp.types import jsonrpc_message_adapter
+from mcp.types import JSONRPCMessage, jsonrpc_message_adapter
 
-from server.front.well_formed import OneAtATime, WellFormed
+from server.front.backlog import Backlog
+from server.front.well_formed import WellFormed
 
 pytestmark = pytest.mark.anyio
 PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
@@ -18,22 +19,22 @@ class Written:
         self.text = ""
 
     async def write(self, text: str) -> None:
-        for part in (text[: len(text) // 2], text[len(text) // 2 :]):
-            self.text += part
-            await anyio.lowlevel.checkpoint()
-
-    async def flush(self) -> None: ...
+        self.text += text
 
 
-async def through(*lines: str) -> tuple[list[str], list[dict[str, object]]]:
-    """Which lines pass, and what is answered to the others."""
+def message(line: str) -> JSONRPCMessage:
+    return jsonrpc_message_adapter.validate_json(line, by_name=False)
+
+
+async def through(*lines: str) -> tuple[list[JSONRPCMessage], list[dict[str, object]]]:
+    """What the lines that pass say, and what is answered to the others."""
 
     async def coming() -> AsyncIterator[str]:
         for line in lines:
             yield line
 
     written = Written()
-    passed = [line async for line in WellFormed(coming(), written)]
+    passed = [said.message async for said in WellFormed(coming(), Backlog(written))]
     return passed, [json.loads(line) for line in written.text.splitlines()]
 
 
@@ -62,7 +63,7 @@ async def through(*lines: str) -> tuple[list[str], list[dict[str, object]]]:
 async def test_what_is_no_message_is_answered_and_the_next_line_passes(line: str, code: int, number: object) -> None:
     passed, answers = await through(line, "", "  \n", PING)
 
-    assert passed == [PING]
+    assert passed == [message(PING)]
     (answer,) = answers
     assert answer["id"] == number
     assert isinstance(error := answer["error"], dict)
@@ -71,17 +72,17 @@ async def test_what_is_no_message_is_answered_and_the_next_line_passes(line: str
 
 async def test_requests_notifications_and_answers_pass(anyio_backend_name: str) -> None:
     lines = (PING, '{"jsonrpc":"2.0","method":"x","params":{"id":1.5}}', '{"jsonrpc":"2.0","id":1,"result":{}}')
-    assert await through(*lines) == (list(lines), [])
+    assert await through(*lines) == (list(map(message, lines)), [])
 
 
-async def test_lines_of_several_tasks_come_whole() -> None:
-    written = Written()
-    writer = OneAtATime(written)
-    async with anyio.create_task_group() as tasks:
-        for number in range(50):
-            tasks.start_soon(writer.write, f"{number}-{number}\n")
+async def test_one_is_received_and_then_the_end() -> None:
+    async def coming() -> AsyncIterator[str]:
+        yield PING
 
-    assert sorted(written.text.split()) == sorted(f"{number}-{number}" for number in range(50))
+    messages = WellFormed(coming(), Backlog(Written()))
+    assert (await messages.receive()).message == message(PING)
+    with pytest.raises(anyio.EndOfStream):
+        await messages.receive()
 
 
 JSON = st.recursive(
@@ -104,6 +105,6 @@ def test_every_line_passes_or_is_answered_with_an_error(line: str) -> None:
 
     assert len(passed) + len(answers) == (1 if line.strip() else 0)
     for kept in passed:
-        jsonrpc_message_adapter.validate_json(kept)
+        jsonrpc_message_adapter.validate_python(kept)
     for answer in answers:
         jsonrpc_message_adapter.validate_python(answer)
