@@ -1,6 +1,6 @@
 """Sessions and their jobs as rows of the installation's database: what a restarted server finds again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,9 +77,11 @@ class Store:
 
     # --- jobs --------------------------------------------------------------------------------------------------------
 
-    def put_job(self, row: Mapping[str, Any]) -> None:
+    def put_job(self, row: Mapping[str, Any], instead_of: Sequence[str] = ()) -> None:
         with self._database.changing() as rows:
             insert(rows, "jobs", row)
+            for name in instead_of:
+                rows.execute("DELETE FROM jobs WHERE session = ? AND name = ?", (row["session"], name))
 
     def jobs(self, session: str) -> list[Mapping[str, Any]]:
         """In the order in which they were started."""

@@ -9,7 +9,7 @@ import json
 import logging
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal, Protocol
@@ -72,7 +72,8 @@ class Records(Protocol):
 
     def remove_session(self, session: str) -> None: ...
 
-    def put_job(self, row: Mapping[str, Any]) -> None: ...
+    def put_job(self, row: Mapping[str, Any], instead_of: Sequence[str] = ()) -> None:
+        """instead_of: names of others of its session, which are forgotten."""
 
     def jobs(self, session: str) -> list[Mapping[str, Any]]: ...
 
@@ -209,10 +210,11 @@ class Ledger:
 
     # A job runs and ends whether or not that can be written down: where it cannot, that is logged.
 
-    def job_started(self, session: str, job: KeptJob) -> None:
+    def job_started(self, session: str, job: KeptJob, forgotten: Sequence[str] = ()) -> None:
+        """forgotten: what gives way to it; in one go, for to write costs as much as what is written."""
         row = {"session": session, "name": job.name, "shown": job.shown, "decision_id": job.decision_id}
         with logged(f"job {job.name} of session {session}"):
-            self._records.put_job({**row, "outcome": None})
+            self._records.put_job({**row, "outcome": None}, forgotten)
 
     def job_ended(self, session: str, name: str, end: Exit) -> None:
         with logged(f"how job {name} of session {session} ended"):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -51,6 +52,7 @@ class Session:
     introduced: bool = False
     remarks: list[str] = field(default_factory=list)  # what its caller should be told, once
     clock: Callable[[], float] = time.time
+    _working: list[Job] = field(default_factory=list)  # those of its jobs of which anything ran at the last look
 
     @property
     def sandbox(self) -> Sandbox:
@@ -72,7 +74,7 @@ class Session:
     @property
     def quiet(self) -> bool:
         """Nothing runs in it and nobody is about to do something there."""
-        return not self.holds and not any(job.has_processes for job in self.jobs.values())
+        return not self.holds and not self._at_work()
 
     def introduce(self) -> bool:
         """True once: whoever asks first tells the caller that it is new."""
@@ -88,45 +90,54 @@ class Session:
 
     async def start(self, permit: Permit, shown: str, decision_id: str, on_end: Callable[[Exit], None]) -> Job:
         """Run what was permitted as a new job. Raises TooManyJobs, SandboxLost."""
-        running = sum(job.has_processes for job in self.jobs.values())
+        running = len(self._at_work())
         if running >= MOST_JOBS_AT_ONCE:
             raise TooManyJobs(f"{running} commands run in session {self.name}; job_stop ends one that is not needed")
+        giving_way = self._take_oldest()
         self.made += 1
         name = f"j{self.made}"
         job = Job(name, shown, self.folder, decision_id, lambda end: self._ended(name, end, on_end), self.room)
         job.keep_at_most(permit.allow.limits.output_bytes)
         self.jobs[name] = job
-        self.ledger.job_started(self.id, KeptJob(name, shown, decision_id, None))
+        self._working.append(job)
+        self.ledger.job_started(self.id, KeptJob(name, shown, decision_id, None), [each.name for each in giving_way])
         self.announce(self)
         try:
             job.command = await self.sandbox.run(permit, job, decision_id)
         except BaseException:
-            self._drop(job)
+            del self.jobs[name]
+            self._working = [each for each in self._working if each is not job]
+            self.ledger.job_forgotten(self.id, name)
+            job.close()
             raise
-        self._forget()  # while it runs: nobody waits for that
+        finally:
+            for each in giving_way:  # while it runs: nobody waits for that
+                each.close()
         return job
+
+    def _at_work(self) -> list[Job]:
+        """Those of which anything runs; one that is over stays so."""
+        self._working = [job for job in self._working if job.has_processes]
+        return self._working
 
     def _ended(self, name: str, end: Exit, on_end: Callable[[Exit], None]) -> None:
         self.used = self.clock()
         self.ledger.job_ended(self.id, name, end)
         on_end(end)
 
-    def _forget(self) -> None:
-        over = [job for job in self.jobs.values() if not job.has_processes]
-        for job in over[: max(0, len(self.jobs) - MAX_JOBS_KEPT)]:
-            self._drop(job)
-
-    def _drop(self, job: Job) -> None:
-        del self.jobs[job.name]
-        self.ledger.job_forgotten(self.id, job.name)
-        job.close()
+    def _take_oldest(self) -> list[Job]:
+        """Out of those that are kept: the oldest that are over, as many as one more is too many."""
+        over = (job for job in self.jobs.values() if not job.has_processes)
+        taken = list(islice(over, max(0, len(self.jobs) + 1 - MAX_JOBS_KEPT)))
+        for job in taken:
+            del self.jobs[job.name]
+        return taken
 
     async def stop_jobs(self, reason: str) -> None:
         """All that runs, at once."""
         async with anyio.create_task_group() as tasks:
-            for job in self.jobs.values():
-                if job.has_processes:
-                    tasks.start_soon(job.stop, SIGKILL, reason)
+            for job in self._at_work():
+                tasks.start_soon(job.stop, SIGKILL, reason)
 
     def restore_jobs(self) -> None:
         """Those that another server ran: one that it did not see the end of was ended with it."""
@@ -149,5 +160,4 @@ class Session:
 
     def live_decisions(self) -> tuple[str, ...]:
         """The decisions whose commands run now: what a flow that leaves is attributed to."""
-        running = [job for job in self.jobs.values() if job.has_processes]
-        return tuple(dict.fromkeys(job.decision_id for job in running))
+        return tuple(dict.fromkeys(job.decision_id for job in self._at_work()))

@@ -1,12 +1,14 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
 
 from policy.question import CallerFacts, Question, RunCommand, SessionFacts
 from policy.verdict import Allow, permit
 from server.sandbox.jobs import MOST_OUTPUT_BYTES, NoSuchJob, TooManyJobs
-from server.sandbox.sandbox import Exit, SandboxLost
+from server.sandbox.sandbox import Exit, Running, SandboxLost
 from server.sandbox.session import MAX_JOBS_KEPT, MOST_JOBS_AT_ONCE, Session
 from server.sandbox.spool import FLOOR_SEGMENTS, SEGMENT_BYTES
 from tests.fakes import SPEC, FakeSandbox, ledger
@@ -110,7 +112,26 @@ async def test_a_command_that_could_not_be_started_is_no_job(tmp_path: Path) -> 
         await ours.start(PERMIT, "exec", "d-1", nothing)
 
     assert ours.jobs == {}
+    assert ours.quiet
     assert ledger(tmp_path).jobs("s1") == []
+
+
+class Slow(FakeSandbox):
+    async def run(self, *given: Any) -> Running:
+        await anyio.lowlevel.checkpoint()
+        return await super().run(*given)
+
+
+async def test_what_gives_way_to_several_that_start_at_once_is_not_the_same(tmp_path: Path) -> None:
+    ours = session(tmp_path, Slow())
+    for _ in range(MAX_JOBS_KEPT):
+        await ours.start(PERMIT, "exec", "d-1", nothing)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(ours.start, PERMIT, "exec", "d-1", nothing)
+
+    assert list(ours.jobs) == [f"j{number}" for number in range(4, MAX_JOBS_KEPT + 4)]
+    assert [job.name for job in ledger(tmp_path).jobs("s1")] == list(ours.jobs)
 
 
 async def test_a_session_without_a_sandbox_says_so(tmp_path: Path) -> None:
