@@ -69,7 +69,9 @@ class Database:
                 if not rows.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
                     return []
                 found = rows.execute(f"SELECT * FROM {table} WHERE {wanted} ORDER BY {order}", equal)  # noqa: S608 - our own names
-                return [dict(row) for row in found]
+                found.row_factory = None  # a dict of a Row looks up each name anew
+                names = [column[0] for column in found.description]
+                return [dict(zip(names, row, strict=True)) for row in found]
             except sqlite3.Error as exc:
                 raise DatabaseUnusable(self._path, exc) from exc
 

@@ -84,9 +84,18 @@ class Snapshot:
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> "Snapshot":
         uid, _, gid = str(row["user"]).partition(":")
-        fields = ("id", "name", "owner", "kind", "image", "environment", "size_bytes", "created")
-        left_out = tuple(filter(None, str(row["left_out"]).split("\n")))
-        return cls(**{field: row[field] for field in fields}, user=(int(uid), int(gid)), left_out=left_out)
+        return cls(
+            id=row["id"],
+            name=row["name"],
+            owner=row["owner"],
+            kind=row["kind"],
+            image=row["image"],
+            environment=row["environment"],
+            size_bytes=row["size_bytes"],
+            created=row["created"],
+            user=(int(uid), int(gid)),
+            left_out=tuple(row["left_out"].split("\n")) if row["left_out"] else (),
+        )
 
     def facts(self) -> dict[str, Any]:
         """As a line of the audit has it."""
