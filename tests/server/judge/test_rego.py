@@ -21,6 +21,7 @@ from server.judge.engine import Engine, EngineTrouble
 from server.judge.rego import RegoJudge
 from server.judge.samples import whole
 from tests.server.judge.judging import BUNDLE, asks, command, custom_rule, ids, judge, opens
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -179,8 +180,8 @@ def wrong(tmp_path: Path, request: pytest.FixtureRequest) -> Bundle:
 @pytest.mark.parametrize("wrong", [False, True], ids=["ours", "with an operator's"], indirect=True)
 async def test_rules_that_are_wrong_answer_nothing_though_they_were_not_tried_at_once(wrong: Bundle) -> None:
     with pytest.raises(BundleError, match=r"is to be allow, and the answer was privilege\.tools"):
-        RegoJudge(wrong)
-    with closing(RegoJudge(wrong, at_once=False)) as loaded:
+        RegoJudge(wrong, PATIENCE_S)
+    with closing(RegoJudge(wrong, PATIENCE_S, at_once=False)) as loaded:
         for _ in range(2):
             answer = await loaded.decide(asks(command("ls")))
             assert ids(answer) == ["engine.error"]
