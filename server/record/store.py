@@ -64,11 +64,12 @@ class Store:
             given = ", ".join(f"{field} = :{field}" for field in fields)
             rows.execute(f"UPDATE sessions SET {given} WHERE id = :id", {**fields, "id": session})  # noqa: S608 - our own field names
 
-    def take_session(self, session: str, held_by: str, by: str) -> bool:
-        """Into another server's hands, if it is still in those of `held_by`: of several that try, one is told True."""
+    def take_session(self, session: str, held_by: str, used: float, by: str) -> bool:
+        """Into another server's hands, if it is still in those of `held_by`, and last used then: of several that try, one is
+        told True."""
         with self._database.changing() as rows:
-            order = "UPDATE sessions SET server = ? WHERE id = ? AND server = ?"
-            return rows.execute(order, (by, session, held_by)).rowcount == 1
+            order = "UPDATE sessions SET server = ? WHERE id = ? AND server = ? AND used = ?"
+            return rows.execute(order, (by, session, held_by, used)).rowcount == 1
 
     def remove_session(self, session: str) -> None:
         with self._database.changing() as rows:

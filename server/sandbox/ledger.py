@@ -68,7 +68,7 @@ class Records(Protocol):
 
     def change_session(self, session: str, **fields: Any) -> None: ...
 
-    def take_session(self, session: str, held_by: str, by: str) -> bool: ...
+    def take_session(self, session: str, held_by: str, used: float, by: str) -> bool: ...
 
     def remove_session(self, session: str) -> None: ...
 
@@ -131,8 +131,8 @@ class Ledger:
         return {entry.sandbox: self.is_held(entry) for entry in self.every() if entry.sandbox}
 
     def take(self, entry: Entry) -> bool:
-        """Into our hands; False where another server was first."""
-        return self._records.take_session(entry.id, entry.server, self.server)
+        """Into our hands; False where another server was first, also if that one has put it down again."""
+        return self._records.take_session(entry.id, entry.server, entry.used, self.server)
 
     def every(self) -> list[Entry]:
         """Of all scopes and callers, whoever holds them."""

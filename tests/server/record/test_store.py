@@ -68,7 +68,7 @@ def test_of_all_that_try_to_take_a_session_one_has_it(tmp_path: Path) -> None:
     taken: list[str] = []
 
     def take(server: str) -> None:
-        if Store(tmp_path / "x.db").take_session("s1", "one", server):
+        if Store(tmp_path / "x.db").take_session("s1", "one", 1.0, server):
             taken.append(server)
 
     threads = [threading.Thread(target=take, args=(f"server{number}",)) for number in range(8)]

@@ -60,6 +60,20 @@ def test_what_is_put_down_is_free_while_its_server_lives(tmp_path: Path) -> None
     assert [(entry.id, entry.used) for entry in ledger(tmp_path, "two").free("ann")] == [(ENTRY.id, 7.0)]
 
 
+def test_one_that_was_used_since_it_was_looked_at_is_not_taken(tmp_path: Path) -> None:
+    """Who buries many old ones comes to the last of them long after it was seen: its owner may have been back meanwhile."""
+    first, second, third = (ledger(tmp_path, server) for server in ("one", "two", "three"))
+    first.enter(ENTRY)
+    first.put_down(ENTRY.id, 7.0)
+    (seen,) = third.free("ann")
+    (used,) = second.free("ann")
+    assert second.take(used)
+    second.put_down(ENTRY.id, 8.0)
+
+    assert not third.take(seen)
+    assert third.take(third.free("ann")[0])
+
+
 def test_another_scope_and_another_caller_see_nothing(tmp_path: Path) -> None:
     ledger(tmp_path, "one", lambda _: False).enter(ENTRY)
     elsewhere = Ledger(Store(tmp_path / "sandgate.db"), "two", "other", lambda _: False, lambda _: False)
