@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -122,25 +123,16 @@ class Snapshots:
         return snapshot
 
     async def _made[T](self, make: Callable[[], T], made_id: str, lock: int, *, to_the_end: bool) -> T:
-        unwanted, over = threading.Event(), threading.Event()
-        held = os.dup(lock)  # the thread may outlast us; nobody sweeps before it has removed what it made
-
-        def work() -> T:
-            try:
-                made = make()
-                if unwanted.is_set():
-                    self._images.remove([f"{REPOSITORY}:{made_id}"])
-                return made
-            finally:
-                os.close(held)
-                over.set()
-
+        remove = partial(self._images.remove, [f"{REPOSITORY}:{made_id}"])
+        making = _Making(make, remove, lock)
         try:
-            return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+            return await anyio.to_thread.run_sync(making, abandon_on_cancel=True)
         except anyio.get_cancelled_exc_class():
-            unwanted.set()
-            with anyio.CancelScope(shield=True), anyio.move_on_after(GIVEN_UP_S):
-                while to_the_end and not over.is_set():  # noqa: ASYNC110 - a thread sets no event of ours
+            is_there = making.give_up()
+            with anyio.CancelScope(shield=True), anyio.move_on_after(GIVEN_UP_S), suppress(SnapshotFailed):
+                if is_there:
+                    await anyio.to_thread.run_sync(remove, abandon_on_cancel=True)
+                while to_the_end and not making.over.is_set():  # noqa: ASYNC110 - a thread sets no event of ours
                     await anyio.sleep(LOOK_AGAIN_S)
             raise
 
@@ -252,3 +244,37 @@ class Snapshots:
             if not alone:
                 return []
             return self._images.sweep(frozenset(str(row["image"]) for row in self._records.all()))
+
+
+class _Making[T]:
+    """A commit in a thread, which may outlast whoever wants it: nobody sweeps before it has removed what it made."""
+
+    def __init__(self, make: Callable[[], T], remove: Callable[[], None], lock: int) -> None:
+        self._make, self._remove, self._held = make, remove, os.dup(lock)
+        self._turn, self._is_begun, self._is_made, self._is_unwanted = threading.Lock(), False, False, False
+        self.over = threading.Event()
+
+    def __call__(self) -> T:
+        with self._turn:
+            if self._is_unwanted:
+                raise SnapshotFailed("nobody wants it any more")
+            self._is_begun = True
+        try:
+            made = self._make()
+            with self._turn:
+                self._is_made, unwanted = True, self._is_unwanted
+            if unwanted:
+                self._remove()
+            return made
+        finally:
+            os.close(self._held)
+            self.over.set()
+
+    def give_up(self) -> bool:
+        """Whether it was made before, so that whoever gives it up removes it. Once."""
+        with self._turn:
+            self._is_unwanted = True
+            if not self._is_begun:  # and will not begin
+                os.close(self._held)
+                self.over.set()
+            return self._is_made

@@ -1,5 +1,7 @@
 """Who has which snapshots and for how long: real rows and locks, an engine made of a dictionary."""
 
+import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -180,6 +182,41 @@ async def test_nor_is_it_waited_for_longer_than_a_moment_and_goes_when_it_is_the
     engine.gate.set()
     assert await anyio.to_thread.run_sync(engine.removed.wait, PATIENCE_S)
     assert (server.every(), engine.images) == ([], set())
+
+
+@pytest.mark.promise("nothing.left")
+async def test_one_that_is_cancelled_in_the_moment_in_which_it_is_made_is_removed_as_well(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, engine, over, really = world.server(), world.engine, threading.Event(), os.close
+
+    def close(handle: int) -> None:
+        really(handle)
+        over.set()
+
+    engine.gate.clear()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.take, Box(), "alice", "a", "base")
+        assert await anyio.to_thread.run_sync(engine.begun.wait, PATIENCE_S)
+        monkeypatch.setattr("server.sandbox.snapshots.os.close", close)
+        engine.gate.set()
+        assert over.wait(PATIENCE_S)  # and whoever wants it does not hear of it meanwhile
+        monkeypatch.undo()
+        tasks.cancel_scope.cancel()
+
+    assert (server.every(), engine.images) == ([], set())
+
+
+@pytest.mark.promise("nothing.left")
+async def test_one_that_is_cancelled_before_it_began_keeps_nobody_from_sweeping(world: World) -> None:
+    server = world.server()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await server.take(Box(), "alice", "a", "base")
+    world.engine.images.add("sandgate-snapshot:dead")
+
+    assert not world.engine.begun.is_set()
+    assert await server.sweep() == ["sandgate-snapshot:dead"]
 
 
 @pytest.mark.promise("nothing.left")
