@@ -53,6 +53,7 @@ class _Start:
 
     at_work: bool = False
     given_up: bool = False
+    over: bool = False
 
 
 class DockerEngine:
@@ -106,7 +107,7 @@ class DockerEngine:
             self._sweep_once()
             return sandbox
         except BaseException as exc:
-            at_work = start.at_work
+            started = start.over
             # A thread cannot be interrupted: it is waited for, but not for ever; what it makes after that finds no server
             # and ends itself.
             start.given_up = True
@@ -115,7 +116,7 @@ class DockerEngine:
                     await anyio.sleep(LOOK_AGAIN_S)
                 await self.destroy(identity, None)
             if isinstance(exc, TimeoutError):
-                who = "the Docker engine" if at_work else "the new sandbox"
+                who = "the new sandbox" if started else "the Docker engine"
                 late = f"{who} did not answer within {START_PATIENCE_S:.0f} s; try again, or see what `sandgate doctor` says"
                 raise SandboxFailed(late) from exc
             if isinstance(exc, OSError | SandboxLost | FileRefused):
@@ -177,7 +178,7 @@ class DockerEngine:
         except (DockerException, RequestException) as exc:
             raise SandboxFailed(f"the Docker engine did not start a sandbox: {first_line(exc)}") from exc
         finally:
-            start.at_work = False
+            start.at_work, start.over = False, True
 
     def _started(self, api: docker.APIClient, spec: SandboxSpec, identity: str, folder: Path) -> str:
         """The id of a container that runs. Where one cannot be started, another is, once: of thousands an engine fails at

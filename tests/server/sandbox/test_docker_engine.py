@@ -60,6 +60,14 @@ async def test_an_engine_that_hangs_is_named_and_does_not_hold_up_the_end(
             tasks.cancel_scope.cancel()
 
 
+async def test_an_engine_that_no_thread_had_the_time_to_ask_is_named_as_well(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.sandbox.docker_engine.START_PATIENCE_S", 0)
+
+    assert "the Docker engine did not answer" in await why_none_is_made_in(own_folder)
+
+
 @pytest.mark.promise("weakening.said")
 async def test_a_missing_disk_quota_is_said_once() -> None:
     said: list[str] = []
