@@ -63,7 +63,9 @@ class Bearers:
         if (known := self._known(token)) is not None:
             return _granted(token, known) if known.expires is None or self._today() < known.expires else None
         if self._issuer and self._keys and token.count(".") == PARTS - 1:
-            return await _signed(token, self._issuer, self._keys)
+            issuer = self._issuer
+            found = await _signed(token, issuer, self._keys)
+            return found if self._issuer == issuer else None  # who was taken away while its keys were fetched
         return None
 
     def _known(self, token: str) -> TokenSettings | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+import anyio
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -81,6 +82,29 @@ async def test_what_is_no_longer_in_the_settings_is_no_longer_good() -> None:
     found.replace(HttpSettings())
     assert await caller(found, "t1") is None
     assert await caller(found, signed()) is None
+
+
+async def test_a_token_whose_issuer_is_taken_away_while_its_keys_are_fetched_is_not_good() -> None:
+    """What it is used for would not end either: `replace` ends what it is used for then."""
+    fetched, answers = anyio.Event(), list[Caller | None]()
+
+    class Slow(OneKey):
+        async def key(self, key_id: str) -> Any:
+            await fetched.wait()
+            return await super().key(key_id)
+
+    found = bearers(keys=Slow)
+
+    async def verify() -> None:
+        answers.append(await caller(found, signed()))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(verify)
+        await anyio.wait_all_tasks_blocked()
+        found.replace(HttpSettings())
+        fetched.set()
+
+    assert answers == [None]
 
 
 async def test_a_signed_token_stands_for_issuer_and_subject_with_the_roles_of_its_groups() -> None:
