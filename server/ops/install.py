@@ -117,12 +117,16 @@ def apply(plan: Plan, now: datetime) -> Written:
     if not plan.changes:
         return Written(plan.path, None)
     target = plan.path.resolve()  # a link into someone's dotfiles stays a link
-    if _read(plan.path) != plan.before:
-        raise NotOurs(f"{plan.path} has just been changed by another program; run the command again.")
+    _demand_unchanged(plan)
     try:
         return _applied(plan, target, now)
     except OSError as error:
         raise NotOurs(f"{plan.path} cannot be written ({error.strerror}); nothing in it was changed.") from error
+
+
+def _demand_unchanged(plan: Plan) -> None:
+    if _read(plan.path) != plan.before:
+        raise NotOurs(f"{plan.path} has just been changed by another program; run the command again.")
 
 
 def _applied(plan: Plan, target: Path, now: datetime) -> Written:
@@ -133,7 +137,7 @@ def _applied(plan: Plan, target: Path, now: datetime) -> Written:
     if plan.after is None:
         target.unlink()
     else:
-        replace_file(target, plan.after)
+        replace_file(target, plan.after, lambda: _demand_unchanged(plan))
     for old in plan.spent:
         old.unlink(missing_ok=True)
     return Written(plan.path, backup)
@@ -226,7 +230,8 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
-def replace_file(target: Path, text: str) -> None:
+def replace_file(target: Path, text: str, last_look: Callable[[], None] = lambda: None) -> None:
+    """In one step. last_look: at what is replaced, once all that takes time is done; what it raises keeps that."""
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as out:
@@ -238,6 +243,7 @@ def replace_file(target: Path, text: str) -> None:
             Path(name).chmod(stat.S_IMODE(old.st_mode))
             if os.geteuid() == 0:
                 os.chown(name, old.st_uid, old.st_gid)
+        last_look()
         Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -290,6 +290,19 @@ def test_a_file_that_another_program_has_just_changed_is_not_overwritten(tmp_pat
     assert path.read_text() == '{"theme": "dark"}'
 
 
+def test_what_a_client_writes_while_the_new_file_is_made_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = cursor(tmp_path, "{}")
+    plan = install(tmp_path)
+    monkeypatch.setattr(os, "fsync", lambda _: path.write_text('{"theme": "dark"}'))
+
+    with pytest.raises(NotOurs, match="run the command again"):
+        apply(plan, NOW)
+
+    assert path.read_text() == '{"theme": "dark"}'
+
+
 def test_a_write_that_fails_leaves_the_old_file_and_no_scraps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = cursor(tmp_path, "{}")
     plan = install(tmp_path)
