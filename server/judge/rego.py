@@ -46,7 +46,8 @@ class RegoJudge:
         self._thread = threading.get_ident()
         self._engine: Engine | None = None
         self._child: EngineProcess | None = None
-        self._proven = False
+        self._proven, self._closed = False, False
+        self._under_way = 0  # questions to the child
         self._remembered = Remembered[tuple[str, str], Verdict](REMEMBERED)
         try:
             if bundle.custom:
@@ -129,15 +130,22 @@ class RegoJudge:
         return found
 
     def close(self) -> None:
-        self._engine = None
-        if self._child is not None:
+        """No question more; the child ends after the last that was put to it already."""
+        self._engine, self._closed = None, True
+        if self._child is not None and not self._under_way:
             self._child.close()
 
     async def _answer(self, document: str, rule: str) -> Any:
         asked = self._asked()
         if self._child is None:
             return asked.evaluate(document, rule)
-        return await anyio.to_thread.run_sync(asked.evaluate, document, rule)
+        self._under_way += 1
+        try:
+            return await anyio.to_thread.run_sync(asked.evaluate, document, rule)
+        finally:
+            self._under_way -= 1
+            if self._closed:
+                self.close()
 
     def _asked(self) -> Evaluates:
         """The engine, once it is proven. Raises EngineTrouble."""
@@ -146,7 +154,7 @@ class RegoJudge:
 
     def _here(self) -> Evaluates:
         """The engine, on the thread it belongs to; to use or drop it on another is a panic."""
-        if self._child is not None:
+        if self._child is not None and not self._closed:
             return self._child
         if threading.get_ident() != self._thread:
             raise EngineTrouble("it was asked from another thread than the one that loaded it")

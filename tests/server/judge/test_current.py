@@ -57,6 +57,7 @@ async def test_closing_closes_the_judge_in_force() -> None:
 async def test_a_question_under_way_is_answered_by_the_judge_it_was_put_to(tmp_path: Path) -> None:
     before = RegoJudge(read_bundle(BUNDLE, {}, [custom_rule(tmp_path, SLOW)]), 20.0)
     child = before._child._child if before._child else None
+    after = RegoJudge.load(BUNDLE, {})
     current, answers = CurrentJudge(before), list[Verdict]()
 
     async def put() -> None:
@@ -64,12 +65,13 @@ async def test_a_question_under_way_is_answered_by_the_judge_it_was_put_to(tmp_p
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(put)
+        tasks.start_soon(put)  # has its turn only after the first, and after the change
         await anyio.wait_all_tasks_blocked()
-        current.replace(RegoJudge.load(BUNDLE, {}))
+        current.replace(after)
         assert isinstance(await current.decide(asks(command("ls"))), Allow)
 
-    assert ids(answers[0]) == ["custom.house"]
-    assert answers[0].revision == before.revision
+    assert [ids(answer) for answer in answers] == [["custom.house"]] * 2
+    assert {answer.revision for answer in answers} == {before.revision}
     assert child is not None
     assert child.poll() is not None
     current.close()
