@@ -66,19 +66,28 @@ class AllowList:
     def __init__(self, ask: Policy, networks: Mapping[str, tuple[str, ...]] | None = None) -> None:
         self._ask, self._networks = ask, networks or {}
         self._known: dict[Roles, tuple[AllowEntry, ...]] = {}
+        self._changes = 0  # of the policy: what one before the last of them answered counts for nothing
 
     def knows(self, roles: Roles) -> bool:
         return roles in self._known
 
     async def learn(self, roles: Roles) -> None:
         """Before `of`: what these roles have, once for all sessions. Where there is no answer they have nothing."""
-        if roles not in self._known and (found := await self._ask(roles)) is not None:
-            self._known[roles] = found
+        while roles not in self._known:
+            changes, found = self._changes, await self._ask(roles)
+            if changes == self._changes:
+                if found is not None:
+                    self._known[roles] = found
+                return
 
     async def learn_anew(self) -> None:
-        """The policy has changed."""
+        """The policy has changed. Where it does so again meanwhile, who is told of that asks."""
+        self._changes += 1
+        changes = self._changes
         for roles in list(self._known):
             found = await self._ask(roles)
+            if changes != self._changes:
+                return
             if found is None:
                 del self._known[roles]
             else:

@@ -1,6 +1,7 @@
 """What happens to one session between its making and its end: awake, at rest, awake again. Whoever calls has its turn."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ HANDED_OVER_S = 12.0  # a server has 8 s for what it holds, and a moment for the
 LOOK_AGAIN_S = 0.1
 
 
+type Allowed = Callable[[], tuple[AllowEntry, ...]]  # at that moment
+
+
 class Lifecycle:
     """`folder` has a folder for what each session's commands wrote."""
 
@@ -31,16 +35,22 @@ class Lifecycle:
 
     # --- sandboxes ---------------------------------------------------------------------------------------------------
 
-    async def claim(self, owner: str, spec: SandboxSpec, allow: tuple[AllowEntry, ...], *, alone: bool) -> Sandbox:
+    async def claim(self, owner: str, spec: SandboxSpec, allowed: Allowed, *, alone: bool) -> Sandbox:
         """A sandbox and the room for it. Raises Full, SandboxFailed."""
         await self._room.enter(owner)
         try:
-            box = await self._source.claim(spec, allow, alone=alone)
+            box = await self._source.claim(spec, told := allowed(), alone=alone)
         except BaseException:
             self._room.leave(owner)
             raise
         self._owners[box.id] = owner
+        self._catch_up(box, told, allowed())
         return box
+
+    def _catch_up(self, box: Sandbox, told: tuple[AllowEntry, ...], now: tuple[AllowEntry, ...]) -> None:
+        """A policy that changes while a sandbox is made is told to the others alone."""
+        if now != told:
+            self._source.bind(box, now)
 
     async def let_go(self, sandbox: Sandbox) -> None:
         try:
@@ -57,40 +67,41 @@ class Lifecycle:
             while self._ledger.is_coming(owner, name):  # noqa: ASYNC110 - another process sets no event of ours
                 await anyio.sleep(LOOK_AGAIN_S)
 
-    async def wake(self, session: Session, allow: tuple[AllowEntry, ...]) -> None:
+    async def wake(self, session: Session, allowed: Allowed) -> None:
         """Raises SandboxLost where that cannot be, for good; Full and SandboxFailed where it may be later."""
         if session.over:
             raise SandboxLost("the time that it was opened for is over")
         match session.state:
             case "waiting":
-                await self._adopt(session, allow)
+                await self._adopt(session, allowed)
             case "frozen":
                 await self._resting.thaw(session)
             case "parked":
-                await self._resume(session, allow)
+                await self._resume(session, allowed)
             case _:
                 pass
         if not session.sandbox.alive:
             raise SandboxLost("its sandbox ended")
 
-    async def _adopt(self, session: Session, allow: tuple[AllowEntry, ...]) -> None:
+    async def _adopt(self, session: Session, allowed: Allowed) -> None:
         """Over the cap where it must be: it is there already."""
         self._room.take(session.owner)
         try:
-            box = await self._source.adopt(session.spec, *session.waiting_for, allow)
+            box = await self._source.adopt(session.spec, *session.waiting_for, told := allowed())
         except BaseException:
             self._room.leave(session.owner)
             raise
         self._owners[box.id] = session.owner
+        self._catch_up(box, told, allowed())
         session.box, session.state = box, "live"
         session.remarks.append("its server was lost and what ran ended with that; its files are as they were")
         self._note("session.adopted", _facts(session) | {"sandbox": box.id})
 
-    async def _resume(self, session: Session, allow: tuple[AllowEntry, ...]) -> None:
+    async def _resume(self, session: Session, allowed: Allowed) -> None:
         kept = self._resting.kept_files(session)
         spec = replace(session.spec, image=kept.image, user=kept.user)
         try:
-            box = await self.claim(session.owner, spec, allow, alone=True)
+            box = await self.claim(session.owner, spec, allowed, alone=True)
         except NoSuchImage as exc:
             raise SandboxLost("what was kept of its files is gone from the engine") from exc
         try:

@@ -172,7 +172,7 @@ class Sessions:
             self._takes_roles(session, roles)
         await self._allow.learn(session.roles)
         try:
-            await self._life.wake(session, self._allow_of(session))
+            await self._life.wake(session, lambda: self._allow_of(session))
         except SandboxLost as exc:
             await self._end(session, "lost")
             self._farewells[owner, name] = f"the session {name} before this one is gone with its files: {exc}"
@@ -241,7 +241,7 @@ class Sessions:
     ) -> Session:
         spec = start or self.offered(environment, roles)
         await self._allow.learn(roles)
-        sandbox = await self._life.claim(owner, spec, self._allow.of(environment, hosts, roles), alone=alone)
+        sandbox = await self._life.claim(owner, spec, lambda: self._allow.of(environment, hosts, roles), alone=alone)
         entry = self._ledger.fresh(owner, name, spec, sandbox, hosts, self._clock(), roles)
         if ttl_s is not None:
             entry = replace(entry, ends=entry.opened + ttl_s)

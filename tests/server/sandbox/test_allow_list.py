@@ -1,6 +1,7 @@
+import anyio
 import pytest
 
-from server.sandbox.allow_list import HostNotAllowed, covers, demand, listed, narrowed
+from server.sandbox.allow_list import AllowList, HostNotAllowed, covers, demand, listed, narrowed
 
 ALLOW = ("docs.example", "*.pkg.example", "api.example:8443", {"host": "data.example", "methods": ["GET"]})
 
@@ -48,3 +49,56 @@ def test_what_is_asked_about_stays_asked_about_where_a_session_names_the_host_it
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", "*"])
 def test_any_name_is_no_address_and_not_everything(host: str) -> None:
     assert not covers({"host": "*", "ask": True}, host)
+
+
+class SlowPolicy:
+    """Answers what was in force when it was asked, once it may."""
+
+    def __init__(self, *entries: str) -> None:
+        self.entries: tuple[str, ...] | None = entries
+        self.may = anyio.Event()
+        self.may.set()
+
+    async def __call__(self, _: tuple[str, ...]) -> tuple[str, ...] | None:
+        answer = self.entries
+        await self.may.wait()
+        return answer
+
+    def change(self, *entries: str) -> None:
+        """Whoever has asked gets its answer later than who asks now."""
+        self.entries, self.may = entries, anyio.Event()
+        self.may.set()
+
+
+@pytest.mark.anyio
+@pytest.mark.promise("egress.only_gate")
+@pytest.mark.parametrize("known", [False, True])
+async def test_what_a_policy_answers_that_was_changed_meanwhile_is_forgotten(known: object) -> None:
+    policy = SlowPolicy("old.example")
+    allow = AllowList(policy)
+    if known:
+        await allow.learn(("user",))
+    slow = policy.may = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(*((allow.learn_anew,) if known else (allow.learn, ("user",))))
+        await anyio.wait_all_tasks_blocked()
+        policy.change("new.example")
+        await allow.learn_anew()
+        slow.set()
+
+    assert allow.of("base", roles=("user",)) == ("new.example",)
+
+
+@pytest.mark.anyio
+async def test_two_changes_of_a_policy_that_does_not_answer_end_nothing() -> None:
+    policy = SlowPolicy("old.example")
+    allow = AllowList(policy)
+    await allow.learn(())
+    policy.entries, policy.may = None, anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(allow.learn_anew)
+        tasks.start_soon(allow.learn_anew)
+        await anyio.wait_all_tasks_blocked()
+        policy.may.set()
+
+    assert not allow.knows(())

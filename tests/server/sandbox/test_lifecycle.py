@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -43,6 +44,27 @@ async def test_what_the_operator_no_longer_allows_is_not_allowed_to_what_wakes(s
     await server.sessions.find_or_open("ann", "work", "base")
 
     assert server.source.allowed[1] == ()
+
+
+@pytest.mark.promise("egress.only_gate")
+@pytest.mark.parametrize("parked", [False, True])
+async def test_what_the_operator_takes_back_while_a_sandbox_is_made_is_not_allowed_to_it(
+    server: Server, parked: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if parked:
+        await server.sessions.park(await server.sessions.open("ann", "work", "base", ()))
+    claim = server.source.claim
+
+    async def slow(*given: Any, **how: Any) -> FakeSandbox:
+        made = await claim(*given, **how)
+        server.hosts.entries = ("api.example",)
+        await server.sessions.follow_policy()
+        return made
+
+    monkeypatch.setattr(server.source, "claim", slow)
+    await server.sessions.find_or_open("ann", "work", "base")
+
+    assert (server.source.allowed[-1], server.source.bound) == (ALLOWED, [("api.example",)])
 
 
 async def test_one_that_is_closed_before_its_turn_is_not_parked(server: Server) -> None:

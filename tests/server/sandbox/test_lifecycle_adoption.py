@@ -1,6 +1,7 @@
 """What a server that died left waiting, and the next one that comes for it."""
 
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -40,6 +41,25 @@ async def test_a_restarted_server_takes_over_what_waits_and_says_so(server: Serv
     assert session.take_remarks() == ("its server was lost and what ran ended with that; its files are as they were",)
     assert (entry.server, entry.sandbox, entry.key) == ("two", "box0", "k")
     assert second.room.used == 1
+
+
+@pytest.mark.promise("egress.only_gate")
+async def test_what_is_taken_off_the_list_while_it_is_taken_over_is_not_left_to_it(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = await left_by_a_dead_server(server, tmp_path)
+    adopt = second.source.adopt
+
+    async def slow(*given: Any) -> FakeSandbox:
+        made = await adopt(*given)
+        second.hosts.entries = ()
+        await second.sessions.follow_policy()
+        return made
+
+    monkeypatch.setattr(second.source, "adopt", slow)
+    await second.sessions.find_or_open("ann", "work", "base")
+
+    assert second.source.bound == [()]
 
 
 async def test_it_is_taken_over_before_anybody_asks(server: Server, tmp_path: Path) -> None:
