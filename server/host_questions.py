@@ -103,14 +103,16 @@ class HostQuestions:
         match await judge.decide_request(question):
             case Allow():
                 return {"let": "alike"}
-            case Deny(rules=rules):
-                return _no(
-                    "egress.policy", "; ".join(f"{rule.reason} [{rule.id}] {rule.help}".rstrip() for rule in rules)
-                )
+            case Deny() as deny:
+                return _denied(deny)
             case Ask() as ask:
                 # where rules tell requests apart, so does the yes
                 about = question if judge.looks_at_requests else _question(session, UseHost(whole.host, whole.port))
-                return await self._asked(session, about, ask, event, "alike" if judge.looks_at_requests else "host")
+                again = "alike" if judge.looks_at_requests else "host"
+                answer = await self._asked(session, about, ask, event, again)
+                # a person takes a while: a policy that was changed meanwhile may say no
+                now = await judge.decide_request(question) if answer["let"] else ask
+                return _denied(now) if isinstance(now, Deny) else answer
             case other:
                 assert_never(other)
 
@@ -192,6 +194,10 @@ def _unanswered(host: str, approval: Approval | None, hold_s: float) -> str:
         return f"A person said no to {host}."
     how = f"`sandgate approvals allow {approval.id}`, with --session or --minutes N for more than one request"
     return f"{host} needs a person's yes, and nobody has answered within {hold_s:g} s. {how}; then try again."
+
+
+def _denied(deny: Deny) -> Mapping[str, Any]:
+    return _no("egress.policy", "; ".join(f"{rule.reason} [{rule.id}] {rule.help}".rstrip() for rule in deny.rules))
 
 
 def _no(rule: str, reason: str, approval: str = "") -> Mapping[str, Any]:

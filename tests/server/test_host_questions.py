@@ -132,6 +132,18 @@ async def test_a_yes_for_once_is_for_one_request_and_joins_the_call(tmp_path: Pa
     ]
 
 
+async def test_a_yes_is_none_where_the_policy_has_come_to_say_no_while_it_was_waited_for(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    async with rig.answering():
+        rig.asking.asked(EVENT)
+        approval = await rig.question()
+        rig.judge.verdict = Deny((Rule("custom.house", "deny", "not this host"),))
+        await rig.people.answer(approval, yes=True, by="carl", scope="session")
+        refused = await rig.said()
+
+    assert (refused["let"], refused["rule"], refused["reason"]) == ("", "egress.policy", "not this host [custom.house]")
+
+
 async def test_a_yes_for_the_session_is_asked_for_once_and_cut_when_it_is_taken_back(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     async with rig.answering():
