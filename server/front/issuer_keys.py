@@ -32,8 +32,14 @@ class IssuerKeys:
         async with self._one:
             age = None if self._asked is None else self._clock() - self._asked
             if age is None or age > KEPT_S or (key_id not in self._keys and age > AGAIN_S):
-                self._asked = self._clock()
-                self._keys = await _fetched(self._issuer)
+                before, self._asked = self._asked, self._clock()
+                try:
+                    self._keys = await _fetched(self._issuer)
+                except (
+                    anyio.get_cancelled_exc_class()
+                ):  # a page that was left: the others' tokens are good all the same
+                    self._asked = before
+                    raise
         return self._keys[key_id]
 
 

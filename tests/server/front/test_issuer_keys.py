@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import anyio
 import pytest
 
 from server.front.issuer_keys import AGAIN_S, KEPT_S, IssuerKeys
@@ -40,6 +41,21 @@ async def test_a_key_that_is_not_there_is_asked_for_again_but_seldom(issuer: Iss
     clock.now += AGAIN_S + 1
     assert await keys.key("k2")
     assert issuer.asked == ["/keys"] * 2
+
+
+async def test_keys_that_somebody_no_longer_waits_for_are_fetched_for_the_next(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a browser that leaves a page meanwhile: all signed tokens were refused for half a minute."""
+    keys = keys_of(issuer, Clock(1000.0))
+    with monkeypatch.context() as slow:
+        slow.setattr("server.front.issuer_keys._fetched", lambda _: anyio.sleep_forever())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(keys.key, "k1")
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+
+    assert await keys.key("k1")
 
 
 async def test_a_key_that_was_withdrawn_is_not_believed_for_ever(issuer: Issuer) -> None:
