@@ -22,7 +22,7 @@ from server.sandbox.agent_link import AgentLink
 from server.sandbox.agent_volume import NotFilled, fill, name_of, tidy
 from server.sandbox.disk_quota import may_have_quota
 from server.sandbox.disk_watch import DiskWatch, Weight
-from server.sandbox.docker_client import first_line
+from server.sandbox.docker_client import KeptClient, first_line
 from server.sandbox.docker_sandbox import CLOSE_PATIENCE_S, DockerSandbox, not_held, shell_of
 from server.sandbox.door import arrival, check_key, door
 from server.sandbox.ends import AGENT_OUT_OF_MEMORY
@@ -81,7 +81,7 @@ class DockerEngine:
         self._find, self.directory, self.server_id = find, directory, server_id
         self._surroundings, self._grace_s, self._tasks = surroundings, grace_s, tasks
         self._seccomp = json.dumps(json.loads(seccomp.read_text()))
-        self._client: docker.DockerClient | None = None
+        self._docker = KeptClient(find, THREADS)
         self._image_env: dict[str, dict[str, str]] = {}
         self._agent_image = ""  # its digest, once it was looked at
         self._weakened, self._said = weakened, set[str]()
@@ -357,17 +357,11 @@ class DockerEngine:
         finally:
             self._scales.take_off(identity)
 
-    def _docker(self) -> docker.DockerClient:
-        if self._client is None:
-            self._client = docker.DockerClient(base_url=self._find(), version="auto", timeout=60, max_pool_size=THREADS)
-        return self._client
-
     async def close(self) -> None:
         """What weighs ends by itself where the engine does not answer."""
         with anyio.CancelScope(shield=True), anyio.move_on_after(LEAVE_PATIENCE_S):
             await anyio.to_thread.run_sync(self._scales.close, abandon_on_cancel=True)
-        if self._client is not None:
-            self._client.close()
+        self._docker.close()
         with suppress(OSError):
             self.directory.rmdir()
 
