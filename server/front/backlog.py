@@ -18,7 +18,22 @@ class Writer(Protocol):
     async def write(self, text: str) -> None: ...
 
 
-class Backlog:
+class Stream:
+    """One end of stdio as the SDK takes streams: it closes them, but the descriptor is another's to close."""
+
+    async def aclose(self) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class Backlog(Stream):
     """The stream of messages to the client that the SDK asks for: each is a line, written whole by the task it comes from."""
 
     def __init__(self, writer: Writer) -> None:
@@ -59,14 +74,3 @@ class Backlog:
             self._waiting -= 1
             self._size -= len(line)
             self._fewer.set()
-
-    async def aclose(self) -> None:
-        """The descriptor is another's to close."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()

@@ -5,7 +5,6 @@ JSON-RPC 2.0, section 5: -32700 where it is no JSON, -32600 where it is no reque
 
 import json
 from collections.abc import AsyncIterator
-from types import TracebackType
 from typing import Any, Final, Self
 
 import anyio
@@ -13,12 +12,12 @@ from mcp.shared.message import SessionMessage
 from mcp.types import INVALID_REQUEST, PARSE_ERROR, JSONRPCMessage, JSONRPCNotification, jsonrpc_message_adapter
 from pydantic import ValidationError
 
-from server.front.backlog import Backlog
+from server.front.backlog import Backlog, Stream
 
 LONGEST_ID: Final = 1_000  # characters of an id that is given back
 
 
-class WellFormed:
+class WellFormed(Stream):
     """The stream of messages from the client that the SDK asks for: those lines that are some. The next is looked for once
     there is room for its answer."""
 
@@ -44,17 +43,6 @@ class WellFormed:
         async for message in self:
             return message
         raise anyio.EndOfStream
-
-    async def aclose(self) -> None:
-        """The descriptor is another's to close."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 def _message(line: str) -> JSONRPCMessage | str:
