@@ -72,6 +72,7 @@ class Gateway:
                 with self.steps.step("run"):
                     job = await session.start(granted, ask.tool, record.decision_id, partial(record_end, record))
                     end = await followed(job, rest(ask.wait_s, made_s), progress)
+                job.background = job.background or end is None  # its caller reads that it runs on, and looks for it
                 await self.guard.after(session)
                 record.ended(**outcome(job, end))
                 act, told = _run_command(granted), session.take_remarks()

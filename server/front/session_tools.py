@@ -95,15 +95,20 @@ class SessionTools:
         kept = self.front.snapshots.of(self.front.caller.id) if snapshot is not None else ()
         return next((found.environment for found in kept if found.name == snapshot), self.front.environment)
 
-    async def session_list(self) -> CallToolResult:
-        """Your sessions, their jobs, and your snapshots."""
+    async def session_list(
+        self,
+        all: Annotated[  # noqa: A002 - the parameter's name for clients
+            bool, Field(description="also finished foreground commands; default: only running and background jobs")
+        ] = False,
+    ) -> CallToolResult:
+        """Your sessions, their running and background jobs, and your snapshots."""
 
         async def act(caller: Caller) -> CallToolResult:
             sessions, snapshots = self.front.gateway.sessions.of(caller.id), self.front.snapshots.of(caller.id)
-            return show_sessions(sessions, snapshots, self.front.shape)
+            return show_sessions(sessions, snapshots, self.front.shape, every_job=all)
 
         return await self.front.gateway.use_session(
-            self.front.caller, SessionAsk("session_list", self.front.target(None), {}, act)
+            self.front.caller, SessionAsk("session_list", self.front.target(None), given(all=all or None), act)
         )
 
     async def session_close(self, session: SessionName = None) -> CallToolResult:

@@ -44,7 +44,10 @@ def _state(job: Job) -> str:
     return f"{job.status}{code}{f' ({job.end.detail})' if job.end.detail else ''}"
 
 
-def show_sessions(sessions: list[Session], snapshots: list[Snapshot], shape: Shape) -> CallToolResult:
+def show_sessions(
+    sessions: list[Session], snapshots: list[Snapshot], shape: Shape, *, every_job: bool
+) -> CallToolResult:
+    """Sessions with their running and background jobs; with `every_job` also finished foreground commands."""
     now = time.time()
     listed = [
         {
@@ -53,7 +56,11 @@ def show_sessions(sessions: list[Session], snapshots: list[Snapshot], shape: Sha
             "cwd": session.spec.start_dir,
             "state": session.state,
             "idle_s": round(now - session.used),
-            "jobs": {job.name: job.status for job in session.jobs.values()},
+            "jobs": {
+                job.name: job.status
+                for job in session.jobs.values()
+                if every_job or job.background or job.has_processes
+            },
         }
         for session in sessions
     ]

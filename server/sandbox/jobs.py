@@ -65,6 +65,7 @@ class Job:
         }
         self._room.enter(self)
         self.end: Exit | None = None
+        self.background = False  # started so, or told to its caller as one that runs on
         self.left_behind = 0  # processes of its tree that run on after its end
         self.lost_bytes = 0  # of its output, that could not be kept
         self.gate_said: list[str] = []  # what had no way through the gate while it ran, the first few

@@ -88,6 +88,7 @@ class KeptJob:
     shown: str
     decision_id: str
     end: Exit | None
+    background: bool = True  # one whose end nobody saw ran when its server was lost
 
 
 class Ledger:
@@ -216,9 +217,9 @@ class Ledger:
         with logged(f"job {job.name} of session {session}"):
             self._records.put_job({**row, "outcome": None}, forgotten)
 
-    def job_ended(self, session: str, name: str, end: Exit) -> None:
+    def job_ended(self, session: str, name: str, end: Exit, *, background: bool) -> None:
         with logged(f"how job {name} of session {session} ended"):
-            self._records.end_job(session, name, json.dumps(asdict(end)))
+            self._records.end_job(session, name, json.dumps({**asdict(end), "background": background}))
 
     def job_forgotten(self, session: str, name: str) -> None:
         with logged(f"that job {name} of session {session} is forgotten"):
@@ -257,5 +258,8 @@ def _entry(row: Mapping[str, Any]) -> Entry:
 
 
 def _job(row: Mapping[str, Any]) -> KeptJob:
-    end = Exit(**json.loads(row["outcome"])) if row["outcome"] else None
-    return KeptJob(row["name"], row["shown"], row["decision_id"], end)
+    if not row["outcome"]:
+        return KeptJob(row["name"], row["shown"], row["decision_id"], None)
+    outcome = json.loads(row["outcome"])
+    background = outcome.pop("background", False)
+    return KeptJob(row["name"], row["shown"], row["decision_id"], Exit(**outcome), background)

@@ -9,6 +9,7 @@ from typing import Literal
 
 import anyio
 
+from policy.question import RunCommand
 from policy.verdict import Permit
 from server.sandbox.ends import SERVER_LOST, SIGKILL
 from server.sandbox.jobs import MOST_OUTPUT_BYTES, Job, NoSuchJob, TooManyJobs
@@ -96,8 +97,9 @@ class Session:
         giving_way = self._take_oldest()
         self.made += 1
         name = f"j{self.made}"
-        job = Job(name, shown, self.folder, decision_id, lambda end: self._ended(name, end, on_end), self.room)
+        job = Job(name, shown, self.folder, decision_id, lambda end: self._ended(job, end, on_end), self.room)
         job.keep_at_most(permit.allow.limits.output_bytes)
+        job.background = isinstance(permit.question.act, RunCommand) and permit.question.act.background
         self.jobs[name] = job
         self._working.append(job)
         self.ledger.job_started(self.id, KeptJob(name, shown, decision_id, None), [each.name for each in giving_way])
@@ -120,9 +122,9 @@ class Session:
         self._working = [job for job in self._working if job.has_processes]
         return self._working
 
-    def _ended(self, name: str, end: Exit, on_end: Callable[[Exit], None]) -> None:
+    def _ended(self, job: Job, end: Exit, on_end: Callable[[Exit], None]) -> None:
         self.used = self.clock()
-        self.ledger.job_ended(self.id, name, end)
+        self.ledger.job_ended(self.id, job.name, end, background=job.background)
         on_end(end)
 
     def _take_oldest(self) -> list[Job]:
@@ -144,8 +146,9 @@ class Session:
         for kept in self.ledger.jobs(self.id):
             end = kept.end or SERVER_LOST
             if kept.end is None:
-                self.ledger.job_ended(self.id, kept.name, end)
+                self.ledger.job_ended(self.id, kept.name, end, background=kept.background)
             job = Job.restored(kept.name, kept.shown, self.folder, kept.decision_id, end, self.room)
+            job.background = kept.background
             self.jobs[kept.name] = job
             self.made = max(self.made, int(kept.name.removeprefix("j")))
 

@@ -9,17 +9,20 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 
 from policy.verdict import Allow, Deny, Rule
-from server.asks import Caller
+from server.asks import Caller, RunAsk, Target
 from server.front.errors import answering
 from server.front.front import Front
 from server.front.session_tools import SessionTools
+from server.sandbox.jobs import Job
 from server.sandbox.sandbox import Copy
 from server.sandbox.snapshots import Snapshots
 from tests.end_to_end.rig import text_of
 from tests.fake_gateway import gateway
 from tests.fakes import (
+    DONE,
     SPEC,
     FakeImages,
+    FakeSandbox,
     FakeSource,
     FixedJudge,
     snapshots,
@@ -141,3 +144,31 @@ async def test_a_snapshot_that_the_policy_refuses_is_not_taken(world: World) -> 
 
     assert result.is_error
     assert not world.images.begun.is_set()
+
+
+async def silent(job: Job) -> None:
+    """No client to tell."""
+
+
+async def test_session_list_by_default_shows_no_finished_foreground_command(world: World) -> None:
+    box = FakeSandbox()
+    world.source.boxes.append(box)
+    argv = ("/bin/bash", "-c", "true")
+    ask = RunAsk("shell", Target("default", "base"), argv, None, None, b"", 10, 0, background=False, arguments={})
+    run = world.gateway.run
+    await run(Caller("ann"), ask, silent)
+    await run(Caller("ann"), replace(ask, background=True), silent)
+    box.end = None
+    outlived = await run(Caller("ann"), ask, silent)
+    running = await run(Caller("ann"), ask, silent)
+    outlived.job.ended(DONE)
+
+    listed = (await world.of("ann").session_list()).structured_content
+    every = (await world.of("ann").session_list(all=True)).structured_content
+
+    assert listed is not None
+    assert every is not None
+    told = {"j2": "exited", "j3": "exited", running.job.name: "running"}
+    assert listed["sessions"][0]["jobs"] == told
+    assert every["sessions"][0]["jobs"] == {"j1": "exited", **told}
+    assert world.judge.asked[-1].call == {"all": True}

@@ -74,4 +74,4 @@ def test_what_is_lost_and_what_the_gate_refused_is_said_of_a_job_that_ran_on(
 
 
 def test_no_sessions_is_an_answer_too() -> None:
-    assert "no sessions" in text_of(show_sessions([], [], "both"))
+    assert "no sessions" in text_of(show_sessions([], [], "both", every_job=False))

@@ -106,17 +106,20 @@ def test_jobs_keep_their_ends_and_one_without_had_none(tmp_path: Path) -> None:
     ours = ledger(tmp_path)
     for name in ("j1", "j2", "j3"):
         ours.job_started(ENTRY.id, KeptJob(name, "shell", "d-1", None))
-    ours.job_ended(ENTRY.id, "j1", DONE)
+    ours.job_ended(ENTRY.id, "j1", DONE, background=False)
     ours.job_forgotten(ENTRY.id, "j3")
 
-    assert ours.jobs(ENTRY.id) == [KeptJob("j1", "shell", "d-1", DONE), KeptJob("j2", "shell", "d-1", None)]
+    assert ours.jobs(ENTRY.id) == [
+        KeptJob("j1", "shell", "d-1", DONE, background=False),
+        KeptJob("j2", "shell", "d-1", None),
+    ]
 
 
 def test_a_job_goes_on_where_it_cannot_be_written_down(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "sandgate.db").write_text("no database at all, whatever its name may say of it, but a plain text")
     ours = ledger(tmp_path)
     ours.job_started("s1", KeptJob("j1", "shell", "d-1", None))
-    ours.job_ended("s1", "j1", Exit("killed"))
+    ours.job_ended("s1", "j1", Exit("killed"), background=True)
 
     assert "not written down: how job j1 of session s1 ended" in caplog.text
 
