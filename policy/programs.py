@@ -53,6 +53,13 @@ _DELETE = Program("delete")
 _EDITOR = Program("write", shows=True)
 _VIM = Program("write", "cSuUwWTit", shows=True)
 _ZIP = Program("write", "S", ("suffix",), shows=True)
+_CPIO = Program("read", "DFEHMRV", ("directory", "file", "pattern-file"), 0, last="write", writes=("-i", "-p", "--extract", "--pass-through"),
+                options={"-D": "write", "--directory": "write", "-F": "read", "--file": "read", "-O": "write"})  # fmt: skip
+_PATCH_FILES: dict[str, Op] = {
+    "-i": "read", "--input": "read", "-o": "write", "--output": "write", "-d": "write", "--directory": "write",
+}  # fmt: skip
+_PATCH = Program("write", "pBFYzDVg", options=_PATCH_FILES)
+_UNZIP = Program("write", "xP", first="read", shows=True, options={"-d": "write"})
 _SEVEN = Program("read", attached="otpw", skip=1, options={"-o": "write"})
 
 PROGRAMS: dict[str, Program] = {
@@ -67,8 +74,7 @@ PROGRAMS: dict[str, Program] = {
     "cksum": _READ, "md5sum": _READ, "sha1sum": _READ, "sha256sum": _READ, "sha512sum": _READ, "b2sum": _READ,
     "cmp": Program("read", "in"), "comm": _READ, "diff": Program("read", "UCIxFX", options={"--from-file": "read", "--to-file": "read"}), "join": Program("read", "12jtaeov"),
     "cp": Program("read", "S", ("suffix", "sparse"), last="write", into=True, options=_COPY_OPTIONS),
-    "cpio": Program("read", "DFEHMRV", ("directory", "file", "pattern-file"), 0, last="write", writes=("-i", "-p", "--extract", "--pass-through"),
-                    options={"-D": "write", "--directory": "write", "-F": "read", "--file": "read", "-O": "write"}),
+    "cpio": _CPIO, "bsdcpio": _CPIO, "gcpio": _CPIO, "pax": Program("read", "bBopstxU", last="write", options={"-f": "read"}),
     "cut": Program("read", "bcdf", ("delimiter", "fields", "characters", "output-delimiter")),
     "du": Program("list", "dBtX", ("max-depth", "exclude", "block-size")),
     "ed": Program("write", "p", shows=True), "emacs": _EDITOR, "nano": _EDITOR, "pico": _EDITOR,
@@ -88,7 +94,7 @@ PROGRAMS: dict[str, Program] = {
     "tree": Program("list", "LPIHT", options={"-o": "write"}), "exa": Program("list", "L"), "eza": Program("list", "L"), "lsd": Program("list"),
     "mkdir": Program("write", "m", ("mode",)), "mkfifo": Program("write", "m"), "mktemp": Program("write", "", ("suffix",), options={"-p": "write", "--tmpdir": "write"}),
     "mv": Program("delete", "S", ("suffix",), last="write", into=True, shows=True, options=_COPY_OPTIONS), "rename": Program("write", skip=1),
-    "patch": Program("write", "pBFYzDVg", options={"-i": "read", "--input": "read", "-o": "write", "--output": "write", "-d": "write", "--directory": "write"}),
+    "patch": _PATCH, "gpatch": _PATCH,
     "paste": Program("read", "d"), "pr": Program("read", "lwho"), "shuf": Program("read", "inr", ("input-range", "head-count"), options={"-o": "write", "--output": "write", "--random-source": "read"}), "tsort": _READ,
     "readlink": Program("list"), "realpath": Program("list"), "namei": Program("list"), "lsattr": Program("list"),
     "rm": _DELETE, "rmdir": _DELETE, "unlink": _DELETE, "trash": _DELETE, "srm": _DELETE, "wipe": _DELETE,
@@ -101,8 +107,8 @@ PROGRAMS: dict[str, Program] = {
     "tee": Program("write"), "touch": Program("write", "dt", ("date", "time"), options={"-r": "read", "--reference": "read"}),
     "truncate": Program("write", "s", ("size",), options={"-r": "read", "--reference": "read"}),
     "uniq": Program("read", "fsw", last="write"), "wc": Program("read", options={"--files0-from": "read"}),
-    "unzip": Program("write", "xP", first="read", shows=True, options={"-d": "write"}), "zip": Program("read", "tbnP", first="write"), "7z": _SEVEN, "7za": _SEVEN, "7zr": _SEVEN,
-    "unrar": Program("read", skip=1, last="write"), "jar": Program("read", "C", skip=1),
+    "unzip": _UNZIP, "bsdunzip": _UNZIP, "zip": Program("read", "tbnP", first="write"), "7z": _SEVEN, "7za": _SEVEN, "7zr": _SEVEN, "7zz": _SEVEN,
+    "unrar": Program("read", skip=1, last="write"), "jar": Program("read", skip=1, options={"-C": "write", "--dir": "write"}),
     "vim": _VIM, "vi": _VIM, "nvim": _VIM, "view": _VIM,
     "yq": Program("read", "pIo", ("indent",), 1, writes=("-i", "--inplace")),
 }  # fmt: skip

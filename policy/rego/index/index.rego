@@ -139,7 +139,8 @@ _of_programs(kinds) := [group |
 		[_of_git | "git" in kinds],
 		[_of_changes(kinds) |
 			kinds - {
-				"disk", "filler", "finder", "launcher", "linker", "mode", "mover", "remote", "remover", "shredder",
+				"disk", "filler", "finder", "interpreter", "launcher", "linker", "mode", "mover", "remote", "remover",
+				"shredder", "unpacker",
 			} != kinds
 		],
 		[_of_outward(kinds) | kinds - {"fetcher", "installer", "interpreter", "publisher", "remote"} != kinds],
@@ -153,10 +154,11 @@ _of_programs(kinds) := [group |
 	some group in groups
 ]
 
-# python -m pip is pip and python -m twine is twine; nothing else makes an interpreter a tool of the rules below.
+# python -m pip is pip, python -m twine is twine and python -m tarfile unpacks; nothing else makes an interpreter a tool
+# of the rules below.
 _is_a_tool if {
 	some command in data.sandgate.facts.tagged.interpreter
-	regex.match(`(?m)^-[A-Za-z]*m\n?(flit|hatch|pdm|pip|poetry|twine|uv)|^setup\.py\n`, command.text)
+	regex.match(`(?m)^-[A-Za-z]*m\n?(flit|hatch|pdm|pip|poetry|tarfile|twine|uv)|^setup\.py\n`, command.text)
 }
 
 _of_git := [
@@ -183,6 +185,10 @@ _of_changes(kinds) := [
 		some finding in data.sandgate.rules.destruction.unknown_target.findings
 	],
 	[["files.links", finding] | "linker" in kinds; some finding in data.sandgate.rules.files.links.findings],
+	[["files.unpacking", finding] |
+		kinds - {"interpreter", "unpacker"} != kinds
+		some finding in data.sandgate.rules.files.unpacking.findings
+	],
 	[["privilege.setuid", finding] | "mode" in kinds; some finding in data.sandgate.rules.privilege.setuid.findings],
 	[["resources.fillers", finding] |
 		"filler" in kinds
