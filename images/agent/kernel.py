@@ -85,6 +85,19 @@ class AsUser:
         LIBC.setfsgid(0)
 
 
+# --- file systems ---------------------------------------------------------------------------------------------------------
+
+_STATFS_BYTES = 256  # of struct statfs, generously: f_type is its first word on 64-bit machines
+
+
+def file_system_type(handle: int) -> int:
+    """The magic number of the file system that an open file lies on (statfs(2)). Raises OSError."""
+    room = ctypes.create_string_buffer(_STATFS_BYTES)
+    call(LIBC.fstatfs(handle, room), "fstatfs")
+    (number,) = struct.unpack_from("=q", room)
+    return int(number) & 0xFFFFFFFF
+
+
 # --- openat2 ----------------------------------------------------------------------------------------------------------
 
 SYS_OPENAT2 = 437  # the same number on every architecture, as all since 424

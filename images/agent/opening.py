@@ -17,6 +17,32 @@ if TYPE_CHECKING:  # as in loop.py
 HANDLE_LIFE_S = 30.0
 MAX_LINKS = 40  # what the kernel itself follows
 AT_FDCWD = -100
+NOT_WRITTEN = ("/proc", "/sys", "/dev")  # nothing in or below these is written by a file tool, whatever lies there
+# From linux/magic.h: file systems whose files are the kernel's words and switches. Several act on whoever opens them.
+KERNEL_FILE_SYSTEMS = frozenset(
+    {
+        0x9FA0,  # proc
+        0x62656572,  # sysfs
+        0x27E0EB,  # cgroup
+        0x63677270,  # cgroup2
+        0x64626720,  # debugfs
+        0x74726163,  # tracefs
+        0x73636673,  # securityfs
+        0x62656570,  # configfs
+        0xCAFE4A11,  # bpf
+        0x1CD1,  # devpts
+        0x19800202,  # mqueue
+        0x6165676C,  # pstore
+        0xDE5E81E4,  # efivarfs
+        0x42494E4D,  # binfmt_misc
+        0x6E736673,  # nsfs
+        0xF97CFF8C,  # selinuxfs
+        0x43415D53,  # smackfs
+        0x65735543,  # fusectl
+        0x07655821,  # resctrl
+        0x67596969,  # rpc_pipefs
+    }
+)
 
 
 class Refused(Exception):
@@ -142,7 +168,11 @@ def missing(handle: Handle) -> Refused:
 
 
 def regular(handle: Handle) -> os.stat_result:
-    """What the open file is. Raises where there is none, or one that is no regular file: nothing else is ever opened."""
+    """What the open file is. Raises Refused where there is none, or one that is no regular file of an ordinary file system.
+
+    Nothing else is ever opened: a file of the kernel's own file systems acts on the process that reads or writes it, and
+    that is the agent.
+    """
     if handle.file < 0:
         raise missing(handle)
     info = os.fstat(handle.file)
@@ -150,7 +180,21 @@ def regular(handle: Handle) -> os.stat_result:
         raise Refused("it is a directory; list it with file_list")
     if not stat.S_ISREG(info.st_mode):
         raise Refused(f"it is a {kind(info.st_mode)}, not a regular file")
+    if kernel.file_system_type(handle.file) in KERNEL_FILE_SYSTEMS:
+        raise Refused(
+            "it is a file of the kernel (as in /proc or /sys), which file tools do not open; use cat in shell"
+        )
     return info
+
+
+def require_writable_place(handle: Handle) -> None:
+    """Raises Refused for a target in /proc, /sys or /dev, or in a folder of a kernel file system mounted elsewhere."""
+    of_kernel = kernel.file_system_type(handle.directory) in KERNEL_FILE_SYSTEMS
+    if of_kernel or any(f"{handle.real}/".startswith(f"{place}/") for place in NOT_WRITTEN):
+        raise Refused(
+            f"{handle.real} is in {', '.join(NOT_WRITTEN[:-1])} or {NOT_WRITTEN[-1]}, where file tools write nothing; "
+            "write below the workspace or /tmp"
+        )
 
 
 def reopen(handle: Handle, flags: int) -> int:

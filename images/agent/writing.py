@@ -60,6 +60,7 @@ class Beside:
 def add(handle: opening.Handle, content: bytes) -> None:
     """A part of what the file will hold: it waits beside the file until `write` brings the last."""
     if handle.beside is None:
+        opening.require_writable_place(handle)
         if handle.file >= 0:
             _may_be_written(handle)
         handle.beside = Beside(handle)
@@ -72,6 +73,7 @@ def write(handle: opening.Handle, content: bytes, mode: str, *, unchanged: bool,
 
     executable: where it is new.
     """
+    opening.require_writable_place(handle)
     if handle.file >= 0:
         _may_be_written(handle)
         if mode == "create":

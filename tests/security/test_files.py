@@ -1,6 +1,7 @@
 """The file that was judged is the file that is used, whatever a process in the sandbox swaps meanwhile."""
 
 import contextlib
+import os
 from collections.abc import AsyncGenerator
 from hashlib import sha256
 
@@ -9,10 +10,14 @@ import pytest
 
 from server.sandbox import edits, files
 from server.sandbox.docker_sandbox import DockerSandbox
-from server.sandbox.sandbox import FileRefused, Found, WriteMode
-from tests.live import done, read_file, shell, using
+from server.sandbox.sandbox import USER_ID, FileRefused, Found, Mount, WriteMode
+from tests.live import done, read_file, sandbox, shell, using
+from tests.security.test_disk_full import mounted
 
 pytestmark = [pytest.mark.anyio, pytest.mark.promise("files.handle")]
+
+
+_REPLACES: tuple[WriteMode, ...] = ("overwrite", "append")
 
 
 async def write(box: DockerSandbox, found: Found, content: bytes, mode: WriteMode = "overwrite") -> files.Written:
@@ -134,12 +139,55 @@ async def test_what_took_the_place_of_the_parts_does_not_become_the_file(lasting
         assert await done(lasting_box, "cat r/f; ls -A r; echo theirs > theirs") == "old\nf\n"
 
 
-async def test_a_full_disk_leaves_the_old_file_and_no_other(lasting_box: DockerSandbox) -> None:
-    await done(lasting_box, "mkdir -p /dev/shm/d; echo old > /dev/shm/d/f; head -c 63M /dev/zero > /dev/shm/d/fill")
-    for mode in ("overwrite", "append"):
-        with pytest.raises(FileRefused, match="No space left"):
-            await write(lasting_box, await lasting_box.resolve("/dev/shm/d/f"), bytes(4 << 20), mode)
-    assert await done(lasting_box, "ls -A /dev/shm/d; cat /dev/shm/d/f; rm -r /dev/shm/d") == "f\nfill\nold\n"
+@pytest.mark.parametrize("mode", ["append", "overwrite", "create"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/proc/self/timerslack_ns",  # of PID 1: its timers would come late
+        "/proc/self/comm",
+        "/proc/1/oom_score_adj",
+        "/sys/new",
+        "/dev/shm/new",
+        "/dev/mqueue/new",
+        "/dev/full",
+        "/workspace/k/slack",
+        "/workspace/k/shm/deep/new",
+    ],
+)
+async def test_file_write_in_proc_sys_or_dev_is_refused_and_changes_nothing(
+    lasting_box: DockerSandbox, path: str, mode: WriteMode
+) -> None:
+    await done(lasting_box, "mkdir -p k; ln -sfn /proc/self/timerslack_ns k/slack; ln -sfn /dev/shm k/shm")
+    found = await lasting_box.resolve(path)
+
+    with pytest.raises(FileRefused, match="where file tools write nothing"):
+        await write(lasting_box, found, b"40000000000", mode)
+    found = await lasting_box.resolve(path)
+    with pytest.raises(FileRefused, match="where file tools write nothing"):
+        await lasting_box.add(using(found.real), found, b"40000000000")
+    assert await done(lasting_box, "ls -A /dev/shm; ls /dev/mqueue") == ""
+
+
+async def test_file_read_of_a_kernel_file_is_refused_wherever_a_link_to_it_lies(lasting_box: DockerSandbox) -> None:
+    await done(lasting_box, "mkdir -p k; ln -sfn /proc/self/status k/status")
+    for path in ("/proc/self/status", "/sys/kernel/mm/transparent_hugepage/enabled", "/workspace/k/status"):
+        found = await lasting_box.resolve(path)
+        with pytest.raises(FileRefused, match="a file of the kernel"):
+            await lasting_box.read(using(found.real), found, 100)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system takes root")
+async def test_a_full_disk_leaves_the_old_file_and_no_other() -> None:
+    with mounted("ext4", "loop", 16 << 20) as point:
+        os.chown(point, USER_ID, USER_ID)
+        seen = point.stat()
+        lent = Mount(str(point), "/workspace/d", read_only=False, device=seen.st_dev, inode=seen.st_ino)
+        async with sandbox(mounts=(lent,)) as box:
+            await done(box, "rmdir d/lost+found 2>/dev/null; echo old > d/f; cat /dev/zero > d/fill; test -s d/fill")
+            for mode in _REPLACES:
+                with pytest.raises(FileRefused, match="No space left"):
+                    await write(box, await box.resolve("/workspace/d/f"), bytes(4 << 20), mode)
+            assert await done(box, "ls -A d | grep -v lost; cat d/f") == "f\nfill\nold\n"
 
 
 async def test_a_reader_sees_the_old_file_or_the_new_one(lasting_box: DockerSandbox) -> None:
